@@ -1,0 +1,160 @@
+using System.Globalization;
+using System.Text.Json;
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Shared.Batches;
+
+/// <summary>The blobs of one batch: its plan, its shards and the parts that answer them.</summary>
+/// <remarks>Plan and parts are written once: whoever comes second is told so and drops its own.</remarks>
+public sealed class BatchBlobs(StorageAccount storage, string tenant, string batchKey)
+{
+    private static readonly BlobRequestConditions s_onlyOnce = new() { IfNoneMatch = ETag.All };
+
+    private readonly BlobContainerClient _container = storage.Container(StorageNames.BatchesContainer);
+    private readonly string _prefix = $"{tenant}/{batchKey}/";
+
+    public BatchBlobs(StorageAccount storage, BatchRecord batch)
+        : this(storage, batch.Tenant, batch.RowKey)
+    {
+    }
+
+    public async Task<BatchPlan?> FindPlanAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var plan = await _container.GetBlobClient(_prefix + "plan.json").DownloadContentAsync(cancellation);
+            return plan.Value.Content.ToObjectFromJson<BatchPlan>(WireJson.Options);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <returns>The plan that holds from now on: this one, or the one that was published before.</returns>
+    public async Task<BatchPlan> PublishPlanAsync(BatchPlan plan, CancellationToken cancellation)
+    {
+        bool isFirst = await WriteOnceAsync("plan.json", BinaryData.FromObjectAsJson(plan, WireJson.Options), metadata: null, cancellation);
+        return isFirst ? plan : (await FindPlanAsync(cancellation))!;
+    }
+
+    public Task WriteShardAsync(string attempt, int shard, BinaryData lines, CancellationToken cancellation) =>
+        Shard(attempt, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
+
+    public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string attempt, int shard, CancellationToken cancellation)
+    {
+        var content = await Shard(attempt, shard).DownloadContentAsync(cancellation);
+        using var reader = new StreamReader(content.Value.Content.ToStream());
+        List<ShardLine> lines = [];
+        while (await reader.ReadLineAsync(cancellation) is { } line)
+            lines.Add(JsonSerializer.Deserialize<ShardLine>(line, WireJson.Options)!);
+        return lines;
+    }
+
+    /// <summary>The exclusive right to work on a shard.</summary>
+    public BlobLeaseClient LeaseOf(string attempt, int shard) => Shard(attempt, shard).GetBlobLeaseClient();
+
+    /// <summary>How often work on a shard has begun without an excuse for its end; guarded by the shard's lease.</summary>
+    public async Task<int> ReadAttemptsAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = await _container.GetBlobClient(AttemptsName(shard)).DownloadContentAsync(cancellation);
+            return content.Value.Content.ToObjectFromJson<int>();
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return 0;
+        }
+    }
+
+    public Task WriteAttemptsAsync(int shard, int attempts, CancellationToken cancellation) =>
+        _container.GetBlobClient(AttemptsName(shard)).UploadAsync(BinaryData.FromObjectAsJson(attempts), overwrite: true, cancellation);
+
+    public async Task<bool> HasPartAsync(int shard, CancellationToken cancellation) => await _container.GetBlobClient(PartName(shard)).ExistsAsync(cancellation);
+
+    /// <returns>False when the part was there already: this one is dropped.</returns>
+    public Task<bool> WritePartAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation) =>
+        WriteOnceAsync(PartName(shard)[_prefix.Length..], Content(lines), Metadata(counts), cancellation);
+
+    public async Task<IReadOnlyList<PartLine>> ReadPartAsync(int shard, CancellationToken cancellation) =>
+        Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);
+
+    /// <summary>Keeps what has been finished of a shard for its next owner; guarded by the shard's lease.</summary>
+    public Task WriteProgressAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation) =>
+        _container.GetBlobClient(ProgressName(shard)).UploadAsync(Content(lines), new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
+
+    /// <summary>What a previous owner of the shard had finished.</summary>
+    public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)> ReadProgressAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = (await _container.GetBlobClient(ProgressName(shard)).DownloadContentAsync(cancellation)).Value;
+            return (Lines(content.Content), Counts(content.Details.Metadata));
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return ([], PartCounts.None);
+        }
+    }
+
+    /// <summary>The parts that exist, by shard number.</summary>
+    public async Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation)
+    {
+        Dictionary<int, PartCounts> parts = [];
+        var options = new GetBlobsOptions { Traits = BlobTraits.Metadata, Prefix = _prefix + "parts/" };
+        await foreach (var blob in _container.GetBlobsAsync(options, cancellation))
+        {
+            int shard = int.Parse(blob.Name.AsSpan(options.Prefix.Length), CultureInfo.InvariantCulture);
+            parts[shard] = Counts(blob.Metadata);
+        }
+        return parts;
+    }
+
+    private BlockBlobClient Shard(string attempt, int shard) => _container.GetBlockBlobClient($"{_prefix}shards/{attempt}/{shard:D6}.jsonl");
+
+    private string PartName(int shard) => $"{_prefix}parts/{shard:D6}";
+
+    private string ProgressName(int shard) => $"{_prefix}progress/{shard:D6}";
+
+    private string AttemptsName(int shard) => $"{_prefix}attempts/{shard:D6}";
+
+    private static BinaryData Content(IEnumerable<PartLine> lines) => BinaryData.FromString(string.Concat(lines.Select(line => line + "\n")));
+
+    private static List<PartLine> Lines(BinaryData content) =>
+        [.. content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(PartLine.Parse)];
+
+    private static Dictionary<string, string> Metadata(PartCounts counts) => new()
+    {
+        ["completed"] = Invariant(counts.Completed),
+        ["failed"] = Invariant(counts.Failed),
+        ["prompt_tokens"] = Invariant(counts.PromptTokens),
+        ["completion_tokens"] = Invariant(counts.CompletionTokens),
+    };
+
+    private static PartCounts Counts(IDictionary<string, string> metadata)
+    {
+        long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
+        return new PartCounts((int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"));
+    }
+
+    private async Task<bool> WriteOnceAsync(string name, BinaryData content, Dictionary<string, string>? metadata, CancellationToken cancellation)
+    {
+        try
+        {
+            await _container.GetBlobClient(_prefix + name).UploadAsync(content, new BlobUploadOptions { Conditions = s_onlyOnce, Metadata = metadata }, cancellation);
+            return true;
+        }
+        catch (RequestFailedException failure) when (failure.Status is 409 or 412)
+        {
+            return false;
+        }
+    }
+
+    private static string Invariant(long value) => value.ToString(CultureInfo.InvariantCulture);
+}

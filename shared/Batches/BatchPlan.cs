@@ -1,0 +1,21 @@
+namespace LLaDA.Batch.Shared.Batches;
+
+/// <summary>The one plan of a batch: published once, with If-None-Match, and believed by everybody.</summary>
+/// <param name="Attempt">The planning that won; shards of others are never read.</param>
+/// <param name="NumLines">Requests in the input.</param>
+/// <param name="Shards">By shard number.</param>
+public sealed record BatchPlan(string Attempt, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
+
+/// <param name="Window">Which run of consecutive lines its lines come from: the finish puts one window at a time in order.</param>
+public sealed record PlannedShard(int Window, int NumLines);
+
+/// <summary>What a part says about itself: progress and usage are sums over these.</summary>
+public sealed record PartCounts(int Completed, int Failed, long PromptTokens, long CompletionTokens)
+{
+    public static PartCounts None { get; } = new(0, 0, 0, 0);
+
+    public static PartCounts operator +(PartCounts left, PartCounts right) => left.Add(right);
+
+    public PartCounts Add(PartCounts other) => new(
+        Completed + other.Completed, Failed + other.Failed, PromptTokens + other.PromptTokens, CompletionTokens + other.CompletionTokens);
+}

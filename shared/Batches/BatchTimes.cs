@@ -1,0 +1,14 @@
+namespace LLaDA.Batch.Shared.Batches;
+
+/// <summary>The times of a batch's life that more than one room must agree on.</summary>
+public static class BatchTimes
+{
+    /// <summary>How long the workers of a cancelled or expired batch have to write the lines that they finished.</summary>
+    public static readonly TimeSpan CancelGrace = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often a worker looks whether the batch of its shard is still wanted.</summary>
+    public static readonly TimeSpan CancelCheckInterval = TimeSpan.FromSeconds(3);
+
+    /// <summary>Shards of a batch that are on a queue at the same time: the next one is released when one is done, so that batches take turns.</summary>
+    public const int ReleaseWindow = 32;
+}

@@ -1,0 +1,35 @@
+using System.Runtime.Serialization;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Shared.Files;
+
+/// <summary>What a file is for. OpenAI's clients refuse any value that they do not know.</summary>
+public static class FilePurpose
+{
+    public const string Batch = "batch";
+    public const string BatchOutput = "batch_output";
+    public const string FineTune = "fine-tune";
+
+    /// <summary>What clients may upload.</summary>
+    public static IReadOnlyList<string> Uploadable { get; } = [Batch, FineTune];
+}
+
+/// <summary>An uploaded or produced file; its bytes are the blob of its key.</summary>
+public sealed class FileRecord : Record
+{
+    public const string IdPrefix = "file-";
+
+    [IgnoreDataMember]
+    public string Id => IdPrefix + RowKey;
+
+    [IgnoreDataMember]
+    public string Tenant => PartitionKey;
+
+    public string Filename { get; set; } = "";
+
+    public string Purpose { get; set; } = "";
+
+    public long Bytes { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+}

@@ -1,0 +1,55 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Specialized;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Shared.Files;
+
+/// <summary>Files and their bytes. The record is written last: a file that can be listed is whole.</summary>
+public sealed class FileStore(StorageAccount storage, TimeProvider time)
+{
+    private const int WriteBufferBytes = 4 << 20;
+
+    private readonly BlobContainerClient _container = storage.Container(StorageNames.FilesContainer);
+
+    public Records<FileRecord> Records { get; } = new(storage.Table(StorageNames.FilesTable));
+
+    public string NewKey() => SortableKey.Create(time);
+
+    public async Task<FileRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+
+    /// <summary>A stream to the file's bytes. They are kept when it is closed; call <see cref="DeleteBytesAsync"/> if they should not be.</summary>
+    public Task<Stream> OpenWriteAsync(string tenant, string key, CancellationToken cancellation) =>
+        Blob(tenant, key).OpenWriteAsync(overwrite: true, new() { BufferSize = WriteBufferBytes }, cancellation);
+
+    /// <summary>Makes the bytes of a key a file that can be seen. Doing it twice is doing it once.</summary>
+    public async Task<FileRecord> AddAsync(string tenant, string key, string filename, string purpose, CancellationToken cancellation)
+    {
+        var properties = await Blob(tenant, key).GetPropertiesAsync(cancellationToken: cancellation);
+        var record = new FileRecord
+        {
+            PartitionKey = tenant,
+            RowKey = key,
+            Filename = filename,
+            Purpose = purpose,
+            Bytes = properties.Value.ContentLength,
+            CreatedAt = time.GetUtcNow(),
+        };
+        await Records.PutAsync(record, cancellation);
+        return record;
+    }
+
+    /// <summary>The bytes as a stream that can be sought.</summary>
+    public Task<Stream> OpenReadAsync(FileRecord file, CancellationToken cancellation) =>
+        Blob(file.Tenant, file.RowKey).OpenReadAsync(new(allowModifications: false), cancellation);
+
+    public async Task DeleteAsync(FileRecord file, CancellationToken cancellation)
+    {
+        await Records.DeleteAsync(file.Tenant, file.RowKey, cancellation);
+        await DeleteBytesAsync(file.Tenant, file.RowKey, cancellation);
+    }
+
+    public Task DeleteBytesAsync(string tenant, string key, CancellationToken cancellation) => Blob(tenant, key).DeleteIfExistsAsync(cancellationToken: cancellation);
+
+    private BlockBlobClient Blob(string tenant, string key) => _container.GetBlockBlobClient($"{tenant}/{key}");
+}

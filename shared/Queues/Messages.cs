@@ -1,0 +1,13 @@
+namespace LLaDA.Batch.Shared.Queues;
+
+// Messages carry ids, never a payload, and may come twice. Names avoid those of the queue's own metadata (Id, DequeueCount, ...), which a host may merge in.
+
+/// <summary>Read the batch's input and cut it into shards.</summary>
+public sealed record PlanMessage(string Tenant, string Batch);
+
+/// <summary>Run one shard of the batch's plan.</summary>
+/// <param name="Attempt">The planning that wrote the shard.</param>
+public sealed record ShardMessage(string Tenant, string Batch, string Attempt, int Shard);
+
+/// <summary>Close the batch if everything has been done, or if it was cancelled or has expired.</summary>
+public sealed record FinishMessage(string Tenant, string Batch);

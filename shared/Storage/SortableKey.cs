@@ -1,0 +1,27 @@
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace LLaDA.Batch.Shared.Storage;
+
+/// <summary>
+/// The key of a record: the time of its creation, inverted, and random digits. Keys sort newest first, so that a listing is a range query and the
+/// id of the last record seen is where the next page starts, whether that record still exists or not.
+/// </summary>
+public static class SortableKey
+{
+    private const int TimeDigits = 16, RandomDigits = 12;
+
+    public static string Create(TimeProvider time) => At(time.GetUtcNow()) + RandomNumberGenerator.GetHexString(RandomDigits, lowercase: true);
+
+    /// <summary>The key of the record that an id names.</summary>
+    /// <param name="id">As given by a client.</param>
+    /// <param name="prefix">What ids of this kind start with, such as <c>batch_</c>.</param>
+    /// <returns>Null when no record can have this id.</returns>
+    public static string? Parse(string id, string prefix)
+    {
+        string key = id.StartsWith(prefix, StringComparison.Ordinal) ? id[prefix.Length..] : "";
+        return key.Length == TimeDigits + RandomDigits && key.All(char.IsAsciiHexDigitLower) ? key : null;
+    }
+
+    private static string At(DateTimeOffset time) => (long.MaxValue - time.UtcTicks).ToString("x16", CultureInfo.InvariantCulture);
+}
