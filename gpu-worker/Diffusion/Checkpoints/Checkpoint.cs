@@ -1,0 +1,101 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Native;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Checkpoints;
+
+/// <summary>
+/// A folder in the Hugging Face layout of GSAI-ML/LLaDA: config.json, and model.safetensors or shards with model.safetensors.index.json. What is saved
+/// here loads there, and the other way round; nothing in a checkpoint is executed.
+/// </summary>
+public static class Checkpoint
+{
+    public const string ConfigFile = "config.json";
+
+    private const string SingleFile = "model.safetensors";
+    private const string IndexFile = "model.safetensors.index.json";
+
+    /// <summary>Loads the model of a folder. All names, shapes, types and sizes are checked before memory is taken for it.</summary>
+    /// <param name="folder">Holds config.json and the weights.</param>
+    /// <param name="device">Where the weights go.</param>
+    /// <param name="weightType">Type of the weights in memory; those of the files are converted.</param>
+    /// <param name="computeType">Type of the matrix products.</param>
+    /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for.</exception>
+    public static MaskPredictor Load(
+        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
+    {
+        LibTorch.Load();
+        var config = LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile));
+        using var weights = new WeightFiles(folder);
+        var names = weights.Match(ParameterShapes.Of(config));
+
+        var model = new MaskPredictor(config, device ?? CPU, weightType, computeType);
+        try
+        {
+            foreach (var (name, parameter) in model.named_parameters())
+                weights.CopyTo(names[name], parameter);
+            model.eval();
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Saves config.json and the weights under the reference's tensor names; files of the same names are replaced.</summary>
+    /// <param name="model">Its parameters are read where they are.</param>
+    /// <param name="folder">Created when missing.</param>
+    /// <param name="type">Type of the weights in the files.</param>
+    /// <param name="maxShardBytes">Weights beyond it go to further shards, with an index.</param>
+    public static void Save(MaskPredictor model, string folder, ScalarType type = ScalarType.Float32, long maxShardBytes = 5_000_000_000)
+    {
+        Directory.CreateDirectory(folder);
+        LLaDAConfigJson.Write(model.Config, Path.Combine(folder, ConfigFile), type == ScalarType.BFloat16 ? "bfloat16" : "float32");
+
+        var shards = Shards(model, SafetensorsTypes.Size(type), maxShardBytes);
+        if (shards is [var only])
+        {
+            SafetensorsWriter.Write(Path.Combine(folder, SingleFile), only, type);
+            File.Delete(Path.Combine(folder, IndexFile));
+            return;
+        }
+
+        var weightMap = new JsonObject();
+        for (int shard = 0; shard < shards.Count; shard++)
+        {
+            string file = $"model-{shard + 1:D5}-of-{shards.Count:D5}.safetensors";
+            SafetensorsWriter.Write(Path.Combine(folder, file), shards[shard], type);
+            foreach (var (name, _) in shards[shard])
+                weightMap[name] = file;
+        }
+        var index = new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["total_size"] = model.Config.NumParameters * SafetensorsTypes.Size(type) },
+            ["weight_map"] = weightMap,
+        };
+        File.WriteAllText(Path.Combine(folder, IndexFile), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        File.Delete(Path.Combine(folder, SingleFile));
+    }
+
+    private static List<List<(string Name, Tensor Tensor)>> Shards(MaskPredictor model, int elementBytes, long maxShardBytes)
+    {
+        List<List<(string, Tensor)>> shards = [[]];
+        long filled = 0;
+        foreach (var (name, parameter) in model.named_parameters())
+        {
+            long bytes = parameter.numel() * elementBytes;
+            if (filled > 0 && filled + bytes > maxShardBytes)
+            {
+                shards.Add([]);
+                filled = 0;
+            }
+            shards[^1].Add((TensorNames.LLaDA(name), parameter));
+            filled += bytes;
+        }
+        return shards;
+    }
+}

@@ -1,0 +1,156 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Checkpoints;
+
+/// <summary>One tensor of a safetensors file: its type, its shape and where its bytes lie.</summary>
+/// <param name="Offset">In bytes from the start of the file.</param>
+public sealed record TensorEntry(string Name, ScalarType Type, long[] Shape, long Offset, long NumBytes)
+{
+    public override string ToString() => $"{Name} {Type} [{string.Join(", ", Shape)}]";
+}
+
+/// <summary>
+/// Reads a safetensors file (8 bytes of header length, a JSON header, the tensors' bytes, little-endian, row by row). The header is checked whole
+/// before a tensor is read: types, shapes, and that the tensors fill the file exactly, without gap or overlap.
+/// </summary>
+public sealed class SafetensorsFile : IDisposable
+{
+    private const int MaxHeaderBytes = 100_000_000;
+
+    /// <summary>Tensors are copied piece by piece, so that a large one needs no second copy of itself in memory.</summary>
+    private const long PieceBytes = 64L << 20;
+
+    private readonly string _path;
+    private readonly SafeFileHandle _file;
+
+    /// <exception cref="CheckpointException">The file is missing, cut short, or its header is not valid.</exception>
+    public SafetensorsFile(string path)
+    {
+        _path = path;
+        _file = File.Exists(path) ? File.OpenHandle(path) : throw new CheckpointException(path, "is missing");
+        try
+        {
+            Tensors = ReadHeader();
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>By name.</summary>
+    public IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
+
+    /// <summary>Reads a tensor in the type of the file.</summary>
+    public Tensor Read(string name)
+    {
+        var entry = Tensors[name];
+        var tensor = empty(entry.Shape, entry.Type);
+        CopyTo(name, tensor);
+        return tensor;
+    }
+
+    /// <summary>Copies a tensor's values into an existing one of the same shape, of any type and on any device.</summary>
+    public void CopyTo(string name, Tensor destination)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var entry = Tensors[name];
+        if (!entry.Shape.AsSpan().SequenceEqual(destination.shape))
+            throw new ArgumentException($"{entry} cannot be copied into a tensor of shape [{string.Join(", ", destination.shape)}]", nameof(destination));
+        if (entry.NumBytes == 0)
+            return;
+
+        long rows = entry.Shape is [var first, ..] ? first : 1;
+        var target = destination.reshape(rows, -1);
+        long rowBytes = entry.NumBytes / rows;
+        long rowsOfPiece = Math.Clamp(PieceBytes / rowBytes, 1, rows);
+        for (long row = 0; row < rows; row += rowsOfPiece)
+        {
+            using var pieceScope = NewDisposeScope();
+            long count = Math.Min(rowsOfPiece, rows - row);
+            var piece = empty([count, target.shape[1]], entry.Type);
+            ReadExactly(piece.bytes, entry.Offset + (row * rowBytes));
+            target.narrow(0, row, count).copy_(piece);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private Dictionary<string, TensorEntry> ReadHeader()
+    {
+        long fileBytes = RandomAccess.GetLength(_file);
+        Span<byte> prefix = stackalloc byte[8];
+        if (fileBytes < prefix.Length)
+            throw new CheckpointException(_path, $"has {fileBytes} bytes and so no safetensors header");
+        ReadExactly(prefix, 0);
+        ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (headerBytes > MaxHeaderBytes || (long)headerBytes > fileBytes - prefix.Length)
+            throw new CheckpointException(_path, $"claims a header of {headerBytes} bytes in a file of {fileBytes}; at most {MaxHeaderBytes} are accepted");
+
+        byte[] header = new byte[headerBytes];
+        ReadExactly(header, prefix.Length);
+        long dataStart = prefix.Length + (long)headerBytes;
+        Dictionary<string, TensorEntry> tensors = [];
+        try
+        {
+            using var json = JsonDocument.Parse(header, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 8 });
+            foreach (var property in json.RootElement.EnumerateObject())
+            {
+                if (property.Name != "__metadata__")
+                    tensors.Add(property.Name, ReadEntry(property, dataStart));
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            throw new CheckpointException(_path, $"has an invalid header: {exception.Message}");
+        }
+        RequireFullCoverage(tensors.Values, dataStart, fileBytes);
+        return tensors;
+    }
+
+    private TensorEntry ReadEntry(JsonProperty property, long dataStart)
+    {
+        var type = SafetensorsTypes.Parse(property.Value.GetProperty("dtype").GetString())
+            ?? throw new CheckpointException(_path, $"holds {property.Name} in type {property.Value.GetProperty("dtype")}, which is not supported");
+        long[] shape = [.. property.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
+        long[] offsets = [.. property.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt64())];
+        if (offsets is not [var begin, var end] || begin < 0 || end < begin || Array.Exists(shape, size => size < 0))
+            throw new CheckpointException(_path, $"gives {property.Name} an impossible shape or place: {property.Value.GetRawText()}");
+
+        // 128 bits: a hostile shape must not wrap around to the right size.
+        var expected = shape.Aggregate((Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * size, Int128.MaxValue >> 64));
+        if (expected != end - begin)
+            throw new CheckpointException(_path, $"gives {property.Name} {end - begin} bytes where its type and shape need {expected}");
+        return new TensorEntry(property.Name, type, shape, dataStart + begin, end - begin);
+    }
+
+    private void RequireFullCoverage(IEnumerable<TensorEntry> tensors, long dataStart, long fileBytes)
+    {
+        long position = dataStart;
+        foreach (var entry in tensors.OrderBy(entry => entry.Offset).ThenBy(entry => entry.NumBytes))
+        {
+            if (entry.Offset != position)
+                throw new CheckpointException(_path, $"leaves a gap or an overlap before {entry.Name}");
+            position += entry.NumBytes;
+        }
+        if (position != fileBytes)
+            throw new CheckpointException(_path, $"has {fileBytes} bytes where its header describes {position}: it is cut short or has something appended");
+    }
+
+    private void ReadExactly(Span<byte> destination, long offset)
+    {
+        while (destination.Length > 0)
+        {
+            int read = RandomAccess.Read(_file, destination, offset);
+            if (read == 0)
+                throw new CheckpointException(_path, "ended while it was read");
+            destination = destination[read..];
+            offset += read;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+namespace LLaDA.Diffusion.Model;
+
+/// <summary>The shape of a mask predictor and its special tokens: what config.json of a LLaDA checkpoint says, and nothing that is not in it.</summary>
+/// <remarks>Read and written by <see cref="LLaDAConfigJson"/>. Sizes are in elements.</remarks>
+public sealed record LLaDAConfig
+{
+    private const int MaxLayers = 1000, LongestCanvas = 1 << 18;
+
+    /// <summary>D, the width of the residual stream.</summary>
+    public required int ModelWidth { get; init; }
+
+    public required int NumLayers { get; init; }
+
+    /// <summary>H, the number of query heads; the head width E is D / H.</summary>
+    public required int NumHeads { get; init; }
+
+    /// <summary>K, the number of key and value heads; fewer than H in grouped-query attention.</summary>
+    public required int NumKeyValueHeads { get; init; }
+
+    /// <summary>F, the width of the gated feed-forward layer.</summary>
+    public required int FeedForwardWidth { get; init; }
+
+    /// <summary>V, the number of token ids; predictions stay below it.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Rows of the embedding and of the head, at least V.</summary>
+    public required int EmbeddingSize { get; init; }
+
+    /// <summary>The longest canvas, in tokens.</summary>
+    public required int MaxSequenceLength { get; init; }
+
+    public double RopeTheta { get; init; } = 500_000;
+
+    public double RmsNormEpsilon { get; init; } = 1e-5;
+
+    public bool HasQkvBias { get; init; }
+
+    /// <summary>Whether the head is the token embedding itself.</summary>
+    public bool TiesWeights { get; init; }
+
+    public required int MaskTokenId { get; init; }
+
+    public required int EosTokenId { get; init; }
+
+    public required int PadTokenId { get; init; }
+
+    /// <summary>End of turn; null where config.json does not name it (then the tokenizer does).</summary>
+    public int? EotTokenId { get; init; }
+
+    /// <summary>E, the width of one head.</summary>
+    public int HeadWidth => ModelWidth / NumHeads;
+
+    /// <summary>Parameters of all layers, the final norm included, embedding and head not.</summary>
+    public long NumNonEmbeddingParameters => NumLayers * ParametersOfLayer + ModelWidth;
+
+    /// <summary>All parameters, a tied head counted once.</summary>
+    public long NumParameters => NumNonEmbeddingParameters + ((TiesWeights ? 1L : 2L) * EmbeddingSize * ModelWidth);
+
+    private long ParametersOfLayer
+    {
+        get
+        {
+            long keyValueWidth = (long)NumKeyValueHeads * HeadWidth;
+            long projections = (2L * ModelWidth * ModelWidth) + (2L * ModelWidth * keyValueWidth) + (3L * ModelWidth * FeedForwardWidth);
+            long biases = HasQkvBias ? ModelWidth + (2 * keyValueWidth) : 0;
+            return projections + biases + (2L * ModelWidth);
+        }
+    }
+
+    /// <summary>Every contradiction in these values, as sentences; empty when a model can be built from them.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        List<string> errors = [];
+        void Require(bool holds, string sentence)
+        {
+            if (!holds)
+                errors.Add(sentence);
+        }
+        void RequireToken(int id, string name) =>
+            Require(id >= 0 && id < EmbeddingSize, $"{name} is {id}; it must lie in [0, {EmbeddingSize})");
+
+        Require(NumLayers <= MaxLayers, $"n_layers is {NumLayers}; at most {MaxLayers} are accepted");
+        Require(MaxSequenceLength <= LongestCanvas, $"max_sequence_length is {MaxSequenceLength}; at most {LongestCanvas} are accepted");
+        Require(ModelWidth > 0 && NumLayers > 0 && NumHeads > 0 && NumKeyValueHeads > 0 && FeedForwardWidth > 0 && MaxSequenceLength > 0,
+            "d_model, n_layers, n_heads, n_kv_heads, mlp_hidden_size and max_sequence_length must be positive");
+        Require(VocabularySize > 0 && EmbeddingSize >= VocabularySize,
+            $"embedding_size is {EmbeddingSize}; it must be at least vocab_size, {VocabularySize}, which must be positive");
+        if (errors.Count == 0)
+        {
+            Require(ModelWidth % NumHeads == 0 && HeadWidth % 2 == 0, $"d_model {ModelWidth} must split into {NumHeads} heads of even width");
+            Require(NumHeads % NumKeyValueHeads == 0, $"n_heads {NumHeads} must be a multiple of n_kv_heads {NumKeyValueHeads}");
+        }
+        Require(RopeTheta > 0 && RmsNormEpsilon > 0, "rope_theta and rms_norm_eps must be positive");
+        RequireToken(MaskTokenId, "mask_token_id");
+        RequireToken(EosTokenId, "eos_token_id");
+        RequireToken(PadTokenId, "pad_token_id");
+        if (EotTokenId is { } eot)
+            RequireToken(eot, "eot_token_id");
+        Require(MaskTokenId != PadTokenId && MaskTokenId != EosTokenId, "mask_token_id must differ from eos_token_id and pad_token_id");
+        return errors;
+    }
+}

@@ -1,0 +1,108 @@
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Model;
+
+// Dimensions, in this folder and everywhere else: B batch, L sequence length, V vocabulary, D model width, H query heads, K key and value
+// heads, E head width, F feed-forward width, P prompt length, G gen length, S denoising steps, M Monte Carlo samples, N selected positions.
+
+/// <summary>
+/// The network of a masked diffusion model: a Transformer without causal mask that predicts every masked token of x_t at once, p(x_0 | x_t).
+/// It has no time input, so rows at different noise levels share a forward pass.
+/// </summary>
+/// <remarks>
+/// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>. Weights may be kept in float32 or bfloat16; matrix products run in
+/// <see cref="ComputeType"/>; the residual stream has the type of the weights, normalisation, rotation and logits are float32. Not thread-safe,
+/// and dispose scopes belong to a thread: use one instance from one thread.
+/// </remarks>
+public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "wte")]
+    private readonly Embedding _tokenEmbedding;
+
+    [ComponentName(Name = "blocks")]
+    private readonly ModuleList<TransformerBlock> _blocks;
+
+    [ComponentName(Name = "ln_f")]
+    private readonly RmsNorm _finalNorm;
+
+    [ComponentName(Name = "ff_out")]
+    private readonly Projection? _head;
+
+    private readonly RotaryEmbedding _rotary;
+
+    /// <summary>Builds a network whose weights are not set yet: load them (<see cref="Checkpoints.Checkpoint"/>) or draw them (<see cref="Initialization"/>).</summary>
+    /// <param name="config">Its sizes.</param>
+    /// <param name="device">Where its weights and its inputs are.</param>
+    /// <param name="weightType">Type of the weights: Float32 to train, Float32 or BFloat16 to predict.</param>
+    /// <param name="computeType">Type of the matrix products, Float32 or BFloat16.</param>
+    public MaskPredictor(LLaDAConfig config, Device device, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
+        : base(nameof(MaskPredictor))
+    {
+        if (config.Validate() is { Count: > 0 } errors)
+            throw new ArgumentException(string.Join("; ", errors), nameof(config));
+
+        using var noGradient = no_grad();
+        Config = config;
+        Device = device;
+        ComputeType = computeType;
+        _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, device: device, dtype: weightType);
+        _blocks = new ModuleList<TransformerBlock>(
+            [.. Enumerable.Range(0, config.NumLayers).Select(_ => new TransformerBlock(config, weightType, computeType, device))]);
+        _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, weightType, device);
+        _head = config.TiesWeights ? null : new Projection(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
+        _rotary = new RotaryEmbedding(config.HeadWidth, config.MaxSequenceLength, config.RopeTheta, device);
+        RegisterComponents();
+    }
+
+    public LLaDAConfig Config { get; }
+
+    public Device Device { get; }
+
+    public ScalarType ComputeType { get; }
+
+    /// <summary>Logits of every position.</summary>
+    /// <param name="tokens">x_t, [B, L], int64.</param>
+    /// <returns>[B, L, V'], float32, V' the embedding size.</returns>
+    public override Tensor forward(Tensor tokens)
+    {
+        using var scope = NewDisposeScope();
+        return Logits(Hidden(tokens)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The final hidden states: what <see cref="Logits"/> turns into predictions, for the positions that need one.</summary>
+    /// <param name="tokens">x_t, [B, L], int64, L at most <see cref="LLaDAConfig.MaxSequenceLength"/>.</param>
+    /// <param name="isToken">[B, L], bool: false where a row is only padded; null when nothing is. Every row needs one true.</param>
+    /// <returns>[B, L, D].</returns>
+    public Tensor Hidden(Tensor tokens, Tensor? isToken = null)
+    {
+        using var scope = NewDisposeScope();
+        if (tokens.shape[1] > Config.MaxSequenceLength)
+            throw new ArgumentException($"A canvas of {tokens.shape[1]} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
+
+        var keyMask = isToken?.unsqueeze(1).unsqueeze(1);   // [B, 1, 1, L]
+        var x = _tokenEmbedding.call(tokens);               // [B, L, D]
+        foreach (var block in _blocks)
+            x = block.Forward(x, _rotary, keyMask);
+        return _finalNorm.call(x).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The head alone: a vocabulary of 126,464 makes it dear, so call it on the rows that need it.</summary>
+    /// <param name="hidden">[..., D].</param>
+    /// <returns>[..., V'], float32.</returns>
+    public Tensor Logits(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        var h = hidden.to(ComputeType);
+        var logits = _head is null ? nn.functional.linear(h, _tokenEmbedding.weight!.to(ComputeType)) : _head.call(h);
+        return logits.to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _rotary.Dispose();
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,32 @@
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Model;
+
+/// <summary>x / sqrt(mean(x^2) + epsilon), computed in float32, cast back to the type of x, then scaled by the weight.</summary>
+public sealed class RmsNorm : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "weight")]
+    private readonly Parameter _weight;
+
+    private readonly double _epsilon;
+
+    internal RmsNorm(long width, double epsilon, ScalarType type, Device device)
+        : base(nameof(RmsNorm))
+    {
+        _epsilon = epsilon;
+        _weight = new Parameter(ones(width, type, device));
+        RegisterComponents();
+    }
+
+    /// <param name="input">[..., D].</param>
+    /// <returns>[..., D], in the type of the input.</returns>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var x = input.to(ScalarType.Float32);
+        var normed = x * rsqrt(x.square().mean([-1], keepdim: true) + _epsilon);
+        return (normed.to(input.dtype) * _weight.to(input.dtype)).MoveToOuterDisposeScope();
+    }
+}

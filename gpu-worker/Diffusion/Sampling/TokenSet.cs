@@ -1,0 +1,27 @@
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Sampling;
+
+/// <summary>A set of token ids, kept on the device on which it was last used. Rows that share a set should share the instance.</summary>
+public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
+{
+    private readonly long[] _ids = [.. ids.Distinct().Order().Select(id => (long)id)];
+    private Tensor? _tensor;
+
+    public bool IsEmpty => _ids.Length == 0;
+
+    public bool Contains(int id) => Array.BinarySearch(_ids, id) >= 0;
+
+    /// <returns>[size], int64; owned by this set.</returns>
+    internal Tensor On(Device device)
+    {
+        if (_tensor is null || _tensor.device != device)
+        {
+            _tensor?.Dispose();
+            _tensor = tensor(_ids, device: device).DetachFromDisposeScope();
+        }
+        return _tensor;
+    }
+
+    public void Dispose() => _tensor?.Dispose();
+}

@@ -1,0 +1,31 @@
+namespace LLaDA.Diffusion.Sampling;
+
+/// <summary>How many tokens each denoising step commits. The linear schedule makes the expected number equal for all steps (LLaDA, Equation 8).</summary>
+public static class TransferSchedule
+{
+    /// <summary>Splits a block's masks over its steps: equal shares, the first ones get what remains. The sum is <paramref name="numMasks"/>.</summary>
+    /// <returns>[numSteps]; not increasing, largest and smallest differ by at most 1.</returns>
+    public static int[] Split(int numMasks, int numSteps)
+    {
+        var (share, remainder) = Math.DivRem(numMasks, numSteps);
+        return [.. Enumerable.Range(0, numSteps).Select(step => share + (step < remainder ? 1 : 0))];
+    }
+
+    /// <summary>
+    /// Shares steps out among parts in proportion to their masks, at least one each. Equal parts whose number divides the steps get equal shares, as the
+    /// reference demands; any other canvas works too.
+    /// </summary>
+    public static int[] ShareSteps(IReadOnlyList<int> masksOfParts, int numSteps)
+    {
+        long total = masksOfParts.Sum();
+        int[] steps = new int[masksOfParts.Count];
+        long masksBefore = 0;
+        for (int part = 0; part < steps.Length; part++)
+        {
+            long masksAfter = masksBefore + masksOfParts[part];
+            steps[part] = (int)Math.Max(1, (numSteps * masksAfter / total) - (numSteps * masksBefore / total));
+            masksBefore = masksAfter;
+        }
+        return steps;
+    }
+}

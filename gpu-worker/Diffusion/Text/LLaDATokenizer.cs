@@ -1,0 +1,80 @@
+using LLaDA.Diffusion.Checkpoints;
+using Microsoft.ML.Tokenizers;
+
+namespace LLaDA.Diffusion.Text;
+
+/// <summary>Byte-level BPE from a checkpoint's tokenizer.json, with LLaDA's special tokens.</summary>
+/// <remarks>
+/// Text never turns into special tokens: a user who writes <c>&lt;|eot_id|&gt;</c> gets its letters, so nobody can forge the structure of a dialogue.
+/// Thread-safe.
+/// </remarks>
+public sealed class LLaDATokenizer
+{
+    public const string FileName = "tokenizer.json";
+
+    private readonly BpeTokenizer _bpe;
+    private readonly Dictionary<int, string> _special;
+
+    /// <summary>By id; null where an id stands for no text.</summary>
+    private readonly byte[]?[] _bytes;
+
+    /// <param name="folder">Holds tokenizer.json.</param>
+    /// <exception cref="CheckpointException">The file is missing, broken, or of another kind, or lacks a special token.</exception>
+    public LLaDATokenizer(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        var json = TokenizerJson.Read(path);
+        _bpe = json.Bpe;
+        _special = json.AddedTokens.ToDictionary(token => token.Value, token => token.Key);
+
+        NumTokens = 1 + json.Vocabulary.Values.Concat(json.AddedTokens.Values).Max();
+        _bytes = new byte[]?[NumTokens];
+        foreach (var (token, id) in json.Vocabulary)
+            _bytes[id] = _special.ContainsKey(id) ? null : ByteLevel.ToBytes(token);
+
+        int? Special(string token) => json.AddedTokens.TryGetValue(token, out int id) || json.Vocabulary.TryGetValue(token, out id) ? id : null;
+        BeginningOfTextId = Special(SpecialTokens.BeginningOfText) ?? throw new CheckpointException(path, $"lacks {SpecialTokens.BeginningOfText}");
+        EndOfTextId = Special(SpecialTokens.EndOfText) ?? throw new CheckpointException(path, $"lacks {SpecialTokens.EndOfText}");
+        MaskId = Special(SpecialTokens.Mask);
+        StartOfHeaderId = Special(SpecialTokens.StartOfHeader);
+        EndOfHeaderId = Special(SpecialTokens.EndOfHeader);
+        EndOfTurnId = Special(SpecialTokens.EndOfTurn);
+    }
+
+    /// <summary>One more than the largest id that stands for something; a model's embedding may have further rows.</summary>
+    public int NumTokens { get; }
+
+    public int BeginningOfTextId { get; }
+
+    public int EndOfTextId { get; }
+
+    /// <summary>Null where the model's config.json alone names it.</summary>
+    public int? MaskId { get; }
+
+    /// <summary>Null, like the next two, where the tokenizer knows no dialogues, as that of LLaDA-8B-Base.</summary>
+    public int? StartOfHeaderId { get; }
+
+    public int? EndOfHeaderId { get; }
+
+    public int? EndOfTurnId { get; }
+
+    /// <summary>Whether <see cref="ChatTemplate"/> can be rendered.</summary>
+    public bool KnowsDialogues => StartOfHeaderId is not null && EndOfHeaderId is not null && EndOfTurnId is not null;
+
+    /// <summary>Ids that stand for no text: special tokens and holes of the vocabulary.</summary>
+    public IEnumerable<int> NonTextIds => Enumerable.Range(0, NumTokens).Where(id => _bytes[id] is null);
+
+    public IReadOnlyList<int> Encode(string text) => text.Length == 0 ? [] : _bpe.EncodeToIds(text);
+
+    /// <summary>The bytes that the tokens stand for, special tokens left out. Only together do they have to be UTF-8.</summary>
+    public byte[] DecodeBytes(IEnumerable<int> ids)
+    {
+        using var bytes = new MemoryStream();
+        foreach (int id in ids)
+            bytes.Write(id >= 0 && id < NumTokens ? _bytes[id] : null);
+        return bytes.ToArray();
+    }
+
+    /// <summary>The text that the tokens stand for, special tokens left out; bytes that form no character are dropped.</summary>
+    public string Decode(IEnumerable<int> ids) => Utf8Repair.Decode(DecodeBytes(ids));
+}

@@ -1,0 +1,91 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using LLaDA.Diffusion.Checkpoints;
+using Microsoft.ML.Tokenizers;
+
+namespace LLaDA.Diffusion.Text;
+
+/// <summary>What a Hugging Face tokenizer.json of a byte-level BPE tokenizer says.</summary>
+/// <param name="Bpe">Cuts text into words and merges their bytes; knows no added tokens.</param>
+internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyDictionary<string, int> AddedTokens, BpeTokenizer Bpe)
+{
+    private const int MaxTokens = 10_000_000;
+
+    private static readonly TimeSpan s_matchTimeout = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="CheckpointException">Missing, not JSON, or a kind of tokenizer that this library does not compute.</exception>
+    public static TokenizerJson Read(string path)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            var root = json.RootElement;
+            var model = root.GetProperty("model");
+            Require(path, model, "type", "BPE");
+            if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null)
+                throw new CheckpointException(path, $"has the normalizer {normalizer.GetProperty("type")}, which is not supported");
+
+            var vocabulary = model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
+            var addedTokens = root.GetProperty("added_tokens").EnumerateArray()
+                .ToDictionary(token => token.GetProperty("content").GetString()!, token => token.GetProperty("id").GetInt32());
+            RequireIds(path, vocabulary);
+            RequireIds(path, addedTokens);
+            return new TokenizerJson(vocabulary, addedTokens, BpeTokenizer.Create(new BpeOptions(vocabulary)
+            {
+                Merges = model.GetProperty("merges").EnumerateArray().Select(Merge).ToList(),
+                ByteLevel = true,
+                PreTokenizer = ReadPreTokenizer(path, root.GetProperty("pre_tokenizer")),
+            }));
+        }
+        catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new CheckpointException(path, "is missing");
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
+        {
+            throw new CheckpointException(path, $"is not a byte-level BPE tokenizer: {exception.Message}");
+        }
+    }
+
+    private static void RequireIds(string path, Dictionary<string, int> tokens)
+    {
+        if (tokens.FirstOrDefault(token => token.Value is < 0 or >= MaxTokens) is { Key: { } absurd })
+            throw new CheckpointException(path, $"gives {absurd} the id {tokens[absurd]}; ids must lie in [0, {MaxTokens})");
+        if (tokens.GroupBy(token => token.Value).FirstOrDefault(group => group.Count() > 1) is { } shared)
+            throw new CheckpointException(path, $"gives the id {shared.Key} to {string.Join(" and to ", shared.Select(token => token.Key))}");
+    }
+
+    /// <summary>Older files write a merge as "left right", newer ones as ["left", "right"].</summary>
+    private static string Merge(JsonElement merge) =>
+        merge.ValueKind == JsonValueKind.Array ? string.Join(' ', merge.EnumerateArray().Select(part => part.GetString())) : merge.GetString()!;
+
+    private static IsolatingPreTokenizer ReadPreTokenizer(string path, JsonElement json)
+    {
+        var steps = json.GetProperty("type").GetString() == "Sequence" ? [.. json.GetProperty("pretokenizers").EnumerateArray()] : new List<JsonElement> { json };
+        Regex[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()
+            .Select(pattern => new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, s_matchTimeout))];
+        return patterns.Length > 0 ? new IsolatingPreTokenizer(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
+    }
+
+    private static string? Pattern(string path, JsonElement step)
+    {
+        switch (step.GetProperty("type").GetString())
+        {
+            case "ByteLevel":
+                if (step.TryGetProperty("add_prefix_space", out var prefix) && prefix.GetBoolean())
+                    throw new CheckpointException(path, "adds a space before the text, which is not supported");
+                return step.TryGetProperty("use_regex", out var useRegex) && !useRegex.GetBoolean() ? null : ByteLevel.WordPattern;
+            case "Split":
+                Require(path, step, "behavior", "Isolated");
+                return step.GetProperty("pattern").GetProperty("Regex").GetString();
+            case var other:
+                throw new CheckpointException(path, $"has the pre-tokenizer {other}, which is not supported");
+        }
+    }
+
+    private static void Require(string path, JsonElement json, string name, string expected)
+    {
+        if (json.GetProperty(name).GetString() is var value && value != expected)
+            throw new CheckpointException(path, $"has {name} {value}; only {expected} is supported");
+    }
+}

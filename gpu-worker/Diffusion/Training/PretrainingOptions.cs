@@ -1,0 +1,55 @@
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Training;
+
+/// <summary>How a pretraining run goes; the defaults are LLaDA's where they do not depend on size.</summary>
+public sealed record PretrainingOptions
+{
+    /// <summary>B, sequences of a step.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>L, tokens of a sequence; at most the model's longest canvas.</summary>
+    public int SequenceLength { get; init; } = 256;
+
+    public required LearningRateSchedule LearningRate { get; init; }
+
+    /// <summary>AdamW's decay of matrices; norms and biases do not decay.</summary>
+    public double WeightDecay { get; init; } = 0.1;
+
+    public double Beta1 { get; init; } = 0.9;
+
+    public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Gradients are scaled down to this norm.</summary>
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Share of steps whose batch is cut to a random length of 1 to L, so that short texts are seen too; LLaDA uses 0.01.</summary>
+    public double RandomLengthRatio { get; init; } = 0.01;
+
+    /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
+    public bool StratifiesTimes { get; init; }
+
+    /// <summary>Type of the matrix products; weights and optimizer are float32.</summary>
+    public ScalarType ComputeType { get; init; } = ScalarType.Float32;
+
+    public long Seed { get; init; } = 1;
+
+    /// <summary>Steps between checkpoints, at least 1.</summary>
+    public int CheckpointInterval { get; init; } = 500;
+
+    /// <summary>Steps between estimates of the bound on held-out text, at least 1.</summary>
+    public int ValidationInterval { get; init; } = 500;
+
+    /// <summary>Every mistake, as sentences.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (BatchSize < 1 || SequenceLength < 2 || CheckpointInterval < 1 || ValidationInterval < 1)
+            yield return "batch size and intervals must be at least 1, the sequence length at least 2";
+        if (RandomLengthRatio is not (>= 0 and <= 1))
+            yield return $"random length ratio is {RandomLengthRatio}; it must lie in [0, 1]";
+        if (!(WeightDecay >= 0 && MaxGradNorm > 0))
+            yield return "weight decay must be at least 0 and the maximal gradient norm above 0";
+        foreach (string error in LearningRate.Validate())
+            yield return error;
+    }
+}
