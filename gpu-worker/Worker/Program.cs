@@ -1,0 +1,37 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Batch.Worker.Shards;
+using LLaDA.Diffusion.Native;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+var builder = Host.CreateApplicationBuilder(args);
+var options = builder.Configuration.GetSection(WorkerOptions.Section).Get<WorkerOptions>() ?? new WorkerOptions();
+var storage = builder.Configuration.GetSection(StorageOptions.Section).Get<StorageOptions>() ?? new StorageOptions();
+if (options.Validate().Concat(storage.Validate()).ToList() is { Count: > 0 } errors)
+{
+    Console.Error.WriteLine(string.Join(Environment.NewLine, errors));
+    return 1;
+}
+
+try
+{
+    LibTorch.Load(builder.Configuration["Torch:LibTorch"]);
+}
+catch (LibTorchMissingException exception)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}
+
+builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
+builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>();
+builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelHost>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
+builder.Services.AddHostedService<WorkerService>();
+await builder.Build().RunAsync();
+return 0;

@@ -1,0 +1,49 @@
+using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Batch.Worker.Requests;
+
+/// <summary><c>/v1/completions</c>: new text behind a prompt, or between a prompt and a suffix.</summary>
+internal sealed class CompletionJob(Generation generation, string modelId, DateTimeOffset now) : ILineJob
+{
+    /// <summary>OpenAI's default.</summary>
+    private const int DefaultMaxTokens = 16;
+
+    public bool IsDone => generation.IsDone;
+
+    public static CompletionJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
+    {
+        var tokenizer = model.Tokenizer;
+        string prompt = body.Text("prompt");
+        string? suffix = body.OptionalText("suffix");
+        bool hasSuffix = !string.IsNullOrEmpty(suffix);
+        // Between two texts nothing may end; behind one, the end of the text is what stops the answer.
+        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null);
+        var stops = GenerationParameters.ReadStops(body);
+        int? maxTokens = body.Integer("max_tokens");
+        body.RequireNothingElse();
+
+        int[] before = [tokenizer.BeginningOfTextId, .. tokenizer.Encode(prompt)];
+        int[] after = hasSuffix ? [.. tokenizer.Encode(suffix!), tokenizer.EndOfTextId] : [];
+        int newTokens = GenerationParameters.NewTokens(model, before.Length + after.Length, maxTokens, DefaultMaxTokens);
+        return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
+    }
+
+    public SamplingRow Next() => generation.Next();
+
+    public void Accept(SampledRow sampled) => generation.Accept(sampled);
+
+    public (object Body, LineUsage Usage) Answer()
+    {
+        var (text, finishReason, usage) = generation.Result();
+        return (new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [new CompletionChoice(text, 0, finishReason, null)], usage), usage);
+    }
+}
+
+internal sealed record CompletionAnswer(string Id, long Created, string Model, IReadOnlyList<CompletionChoice> Choices, LineUsage Usage)
+{
+    public string Object { get; init; } = "text_completion";
+}
+
+internal sealed record CompletionChoice(string Text, int Index, string FinishReason, object? Logprobs);

@@ -1,0 +1,36 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Worker.Shards;
+
+/// <summary>The finished lines of a shard, with their sums.</summary>
+internal sealed class ShardAnswers(IReadOnlyList<PartLine> finished, PartCounts counts)
+{
+    private readonly List<PartLine> _lines = [.. finished];
+    private readonly HashSet<int> _numbers = [.. finished.Select(line => line.Line)];
+
+    public IReadOnlyList<PartLine> Lines => _lines;
+
+    public PartCounts Counts { get; private set; } = counts;
+
+    public bool Has(ShardLine line) => _numbers.Contains(line.Line);
+
+    public void Add(ShardLine line, object body, LineUsage usage) =>
+        Add(OutputLines.Answered(line, body), new PartCounts(1, 0, usage.PromptTokens, usage.CompletionTokens));
+
+    public void Refuse(ShardLine line, ApiError error) => Add(OutputLines.Refused(line, 400, error), new PartCounts(0, 1, 0, 0));
+
+    /// <summary>Answers all lines that are not finished with the reason why they were not run.</summary>
+    public void AddNotRun(IEnumerable<ShardLine> lines, NotRunReason reason)
+    {
+        foreach (var line in lines.Where(line => !Has(line)))
+            Add(OutputLines.NotRun(line, reason), new PartCounts(0, 1, 0, 0));
+    }
+
+    private void Add(PartLine line, PartCounts counts)
+    {
+        _lines.Add(line);
+        _numbers.Add(line.Line);
+        Counts += counts;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+
+namespace LLaDA.Batch.Worker;
+
+/// <summary>
+/// The one thread that touches tensors. Dispose scopes, gradient modes and the device's stream belong to a thread, so everything below runs here without
+/// awaiting, and everything above is asynchronous.
+/// </summary>
+public sealed class TensorThread : IDisposable
+{
+    private readonly BlockingCollection<Action> _work = [];
+    private readonly Thread _thread;
+
+    public TensorThread()
+    {
+        _thread = new Thread(Run) { IsBackground = true, Name = "tensors" };
+        _thread.Start();
+    }
+
+    /// <summary>Runs a piece of work when its turn comes; pieces run in the order of the calls.</summary>
+    /// <param name="cancellation">Work that has not started is dropped.</param>
+    public Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
+    {
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _work.Add(() =>
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                completion.SetCanceled(cancellation);
+                return;
+            }
+            try
+            {
+                completion.SetResult(work());
+            }
+            catch (OperationCanceledException exception)
+            {
+                completion.SetCanceled(exception.CancellationToken);
+            }
+            catch (Exception exception)
+            {
+                completion.SetException(exception);
+            }
+        }, CancellationToken.None);
+        return completion.Task;
+    }
+
+    public void Dispose()
+    {
+        _work.CompleteAdding();
+        _thread.Join();
+        _work.Dispose();
+    }
+
+    private void Run()
+    {
+        foreach (var work in _work.GetConsumingEnumerable())
+            work();
+    }
+}

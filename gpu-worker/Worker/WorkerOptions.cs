@@ -1,0 +1,32 @@
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Worker;
+
+/// <summary>What this worker runs and how (section <c>Worker</c>).</summary>
+public sealed record WorkerOptions
+{
+    public const string Section = "Worker";
+
+    /// <summary>Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder.</summary>
+    public string ModelsPath { get; init; } = "";
+
+    /// <summary>The hardware profile whose queue this worker serves.</summary>
+    public string Profile { get; init; } = StorageNames.DefaultProfile;
+
+    /// <summary>Rows of a forward pass, at least 1.</summary>
+    public int BatchSize { get; init; } = 8;
+
+    /// <summary>Shards in hand at the same time: while one is on the tensor thread, the other is read or written.</summary>
+    public int ShardsInHand { get; init; } = 2;
+
+    /// <summary>Whether matrix products run in bfloat16; weights are kept in it as well.</summary>
+    public bool BFloat16 { get; init; }
+
+    public IEnumerable<string> Validate()
+    {
+        if (!Directory.Exists(ModelsPath))
+            yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
+        if (BatchSize < 1 || ShardsInHand < 1)
+            yield return $"{Section}:{nameof(BatchSize)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+    }
+}
