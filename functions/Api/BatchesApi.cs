@@ -1,0 +1,100 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Api;
+
+/// <summary><c>/v1/batches</c>.</summary>
+internal static class BatchesApi
+{
+    private const int DefaultLimit = 20, MaxLimit = 100;
+
+    /// <summary>How long a client is asked to wait between looks at a batch that runs; OpenAI's .NET client obeys.</summary>
+    private const int PollSeconds = 1;
+
+    public static void Map(IEndpointRouteBuilder v1)
+    {
+        v1.MapPost("/batches", CreateAsync);
+        v1.MapGet("/batches", ListAsync);
+        v1.MapGet("/batches/{id}", GetAsync);
+        v1.MapPost("/batches/{id}/cancel", CancelAsync);
+    }
+
+    private static async Task<IResult> CreateAsync(HttpContext context, FileStore files, BatchStore batches, WorkQueues queues, TimeProvider time)
+    {
+        var cancellation = context.RequestAborted;
+        var asked = await NewBatch.ReadAsync(context.Request, cancellation);
+        var input = await files.FindAsync(context.Tenant(), asked.InputFileId, cancellation)
+            ?? throw ApiException.InvalidRequest($"No such file: {asked.InputFileId}", "input_file_id", "file_not_found");
+        if (input.Purpose != FilePurpose.Batch)
+            throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
+
+        var batch = new BatchRecord
+        {
+            PartitionKey = context.Tenant(),
+            Status = BatchStatus.Validating,
+            Endpoint = asked.Endpoint,
+            InputFileId = input.Id,
+            CompletionWindow = asked.CompletionWindow,
+            Metadata = asked.Metadata,
+            ExpiresAt = time.GetUtcNow() + asked.Window,
+        };
+        await batches.AddAsync(batch, cancellation);
+        await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+        return Json(BatchObject.From(batch, PartCounts.None));
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)
+    {
+        var query = ListQuery.Read(context.Request, BatchRecord.IdPrefix, DefaultLimit, MaxLimit);
+        var (page, hasMore) = await batches.Records.PageAsync(context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
+        var objects = await Task.WhenAll(page.Select(batch => ToObjectAsync(batch, storage, context.RequestAborted)));
+        return Json(new ListPage<BatchObject>(objects, page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+    }
+
+    private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    {
+        var batch = await FindAsync(id, context, batches);
+        if (!batch.IsTerminal)
+            context.Response.Headers.RetryAfter = PollSeconds.ToString();
+        return Json(await ToObjectAsync(batch, storage, context.RequestAborted));
+    }
+
+    /// <summary>Asks for the end; finished lines are kept. Shards in work get a moment to write what they have.</summary>
+    private static async Task<IResult> CancelAsync(string id, HttpContext context, BatchStore batches, WorkQueues queues, StorageAccount storage, TimeProvider time)
+    {
+        var batch = await FindAsync(id, context, batches);
+        var updated = await batches.UpdateAsync(batch, current =>
+        {
+            if (current.Status is not (BatchStatus.Validating or BatchStatus.InProgress))
+                return false;
+            current.Status = BatchStatus.Cancelling;
+            current.CancellingAt = time.GetUtcNow();
+            return true;
+        }, context.RequestAborted);
+        if (updated is not { Status: BatchStatus.Cancelling })
+        {
+            context.Response.Headers["x-should-retry"] = "false";
+            throw new ApiException(StatusCodes.Status409Conflict, new ApiError($"The batch is {WireName(updated?.Status)} and cannot be cancelled", "invalid_request_error", Param: null, "not_cancellable"));
+        }
+        await queues.SendFinishAsync(batch.Tenant, batch.RowKey, BatchTimes.CancelGrace, context.RequestAborted);
+        return Json(await ToObjectAsync(updated, storage, context.RequestAborted));
+    }
+
+    private static string WireName(BatchStatus? status) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(status?.ToString() ?? "gone");
+
+    private static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
+        await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
+
+    private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
+    {
+        var counts = batch.IsTerminal
+            ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
+            : (await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
+        return BatchObject.From(batch, counts);
+    }
+
+    private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);
+}

@@ -1,0 +1,120 @@
+using LLaDA.Batch.Shared.Files;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+
+namespace LLaDA.Batch.Functions.Api;
+
+/// <summary>
+/// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file becomes visible when all
+/// of it has arrived; what was cut short or refused leaves nothing behind.
+/// </summary>
+internal sealed class FileUpload(FileStore files)
+{
+    /// <summary>The largest file, as OpenAI's batches have it.</summary>
+    public const long MaxFileBytes = 200L << 20;
+
+    /// <summary>The multipart frame around the file.</summary>
+    public const long MaxRequestBytes = MaxFileBytes + (1 << 20);
+
+    private const int MaxPurposeBytes = 100;
+    private const int BufferBytes = 128 << 10;
+
+    public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
+    {
+        var reader = new MultipartReader(Boundary(request), request.Body);
+        string key = files.NewKey();
+        string? filename = null, purpose = null;
+        try
+        {
+            while (await NextSectionAsync(reader, cancellation) is { } section)
+            {
+                var disposition = section.GetContentDispositionHeader();
+                switch (disposition?.Name.Value?.Trim('"'))
+                {
+                    case "file" when filename is null:
+                        filename = Filename(disposition);
+                        await ReceiveFileAsync(section.Body, tenant, key, cancellation);
+                        break;
+                    case "purpose":
+                        purpose = await ReadPurposeAsync(section.Body, cancellation);
+                        break;
+                    default:
+                        break;
+                }
+            }
+            if (filename is null)
+                throw ApiException.InvalidRequest("The form has no part named 'file' with a file name", "file", "missing_required_parameter");
+            return await files.AddAsync(tenant, key, filename, Allowed(purpose), cancellation);
+        }
+        catch when (filename is not null)
+        {
+            await files.DeleteBytesAsync(tenant, key, CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static string Boundary(HttpRequest request) =>
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
+        && HeaderUtilities.RemoveQuotes(type.Boundary) is { Length: > 0 } boundary
+            ? boundary.ToString()
+            : throw ApiException.InvalidRequest("Send the file as multipart/form-data with the parts 'purpose' and 'file'", "file");
+
+    private static async Task<MultipartSection?> NextSectionAsync(MultipartReader reader, CancellationToken cancellation)
+    {
+        try
+        {
+            return await reader.ReadNextSectionAsync(cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
+        {
+            throw ApiException.InvalidRequest("The upload ended early or is not well-formed multipart/form-data", "file");
+        }
+    }
+
+    private async Task ReceiveFileAsync(Stream body, string tenant, string key, CancellationToken cancellation)
+    {
+        await using var blob = await files.OpenWriteAsync(tenant, key, cancellation);
+        byte[] buffer = new byte[BufferBytes];
+        long received = 0;
+        while (await ReadAsync(body, buffer, cancellation) is var count and > 0)
+        {
+            received += count;
+            if (received > MaxFileBytes)
+                throw ApiException.TooLarge($"A file may have at most {MaxFileBytes} bytes");
+            await blob.WriteAsync(buffer.AsMemory(0, count), cancellation);
+        }
+    }
+
+    private static async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellation)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellation);
+        }
+        catch (IOException)
+        {
+            throw ApiException.InvalidRequest("The upload ended early", "file");
+        }
+    }
+
+    private static async Task<string> ReadPurposeAsync(Stream body, CancellationToken cancellation)
+    {
+        byte[] bytes = new byte[MaxPurposeBytes];
+        int count = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
+        return System.Text.Encoding.UTF8.GetString(bytes, 0, count).Trim();
+    }
+
+    private static string Filename(ContentDispositionHeaderValue disposition)
+    {
+        var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
+        return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
+    }
+
+    private static string Allowed(string? purpose) => purpose switch
+    {
+        null => throw ApiException.InvalidRequest("The form has no part named 'purpose'", "purpose", "missing_required_parameter"),
+        _ when FilePurpose.Uploadable.Contains(purpose) => purpose,
+        _ => throw ApiException.InvalidRequest($"purpose must be one of {string.Join(", ", FilePurpose.Uploadable)}, not '{purpose}'", "purpose"),
+    };
+}

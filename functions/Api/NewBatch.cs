@@ -1,0 +1,67 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Api;
+
+/// <summary>The body of <c>POST /v1/batches</c>, checked.</summary>
+internal sealed partial record NewBatch(string InputFileId, string Endpoint, string CompletionWindow, TimeSpan Window, string? Metadata)
+{
+    private const int MaxMetadataPairs = 16, MaxMetadataKey = 64, MaxMetadataValue = 512;
+    private static readonly TimeSpan s_longestWindow = TimeSpan.FromDays(14);
+
+    /// <exception cref="ApiException">400, naming the parameter.</exception>
+    public static async Task<NewBatch> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    {
+        JsonElement body;
+        try
+        {
+            using var json = await JsonDocument.ParseAsync(request.Body, cancellationToken: cancellation);
+            body = json.RootElement.Clone();
+        }
+        catch (JsonException exception)
+        {
+            throw ApiException.InvalidRequest($"The body is not JSON: {exception.Message}");
+        }
+        if (body.ValueKind != JsonValueKind.Object)
+            throw ApiException.InvalidRequest("The body must be a JSON object");
+
+        string endpoint = Text(body, "endpoint");
+        if (!BatchEndpoint.All.Contains(endpoint))
+            throw ApiException.InvalidRequest($"endpoint must be one of {string.Join(", ", BatchEndpoint.All)}, not '{endpoint}'", "endpoint");
+        string window = Text(body, "completion_window");
+        return new NewBatch(Text(body, "input_file_id"), endpoint, window, Duration(window), ReadMetadata(body));
+    }
+
+    private static string Text(JsonElement body, string name) =>
+        body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text
+            ? text
+            : throw ApiException.InvalidRequest($"{name} is required and must be a string", name, "missing_required_parameter");
+
+    private static TimeSpan Duration(string window)
+    {
+        if (WindowPattern().Match(window) is { Success: true } match && int.TryParse(match.Groups["count"].ValueSpan, out int count))
+        {
+            var duration = match.Groups["unit"].Value == "h" ? TimeSpan.FromHours(count) : TimeSpan.FromDays(count);
+            if (duration > TimeSpan.Zero && duration <= s_longestWindow)
+                return duration;
+        }
+        throw ApiException.InvalidRequest($"completion_window must be a time from 1h to {s_longestWindow.Days}d, such as 24h, not '{window}'", "completion_window");
+    }
+
+    private static string? ReadMetadata(JsonElement body)
+    {
+        if (!body.TryGetProperty("metadata", out var metadata) || metadata.ValueKind == JsonValueKind.Null)
+            return null;
+        bool isValid = metadata.ValueKind == JsonValueKind.Object && metadata.GetPropertyCount() <= MaxMetadataPairs
+            && metadata.EnumerateObject().All(pair =>
+                pair.Name.Length <= MaxMetadataKey && pair.Value.ValueKind == JsonValueKind.String && pair.Value.GetString()!.Length <= MaxMetadataValue);
+        return isValid
+            ? metadata.GetRawText()
+            : throw ApiException.InvalidRequest(
+                $"metadata must be an object of at most {MaxMetadataPairs} strings, with keys of up to {MaxMetadataKey} and values of up to {MaxMetadataValue} characters", "metadata");
+    }
+
+    [GeneratedRegex("^(?<count>[0-9]{1,6})(?<unit>[hd])$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex WindowPattern();
+}

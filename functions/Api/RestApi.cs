@@ -1,0 +1,57 @@
+using LLaDA.Batch.Shared.Keys;
+
+namespace LLaDA.Batch.Functions.Api;
+
+/// <summary>The whole REST API as one delegate, which every host calls. <c>/openai/v1/*</c> is an alias of <c>/v1/*</c>.</summary>
+public static class RestApi
+{
+    public static RequestDelegate Build(IServiceProvider services)
+    {
+        var app = new ApplicationBuilder(services);
+        app.UseMiddleware<ErrorEnvelope>();
+        app.Use(WithoutAlias);
+        app.Use(Authenticated);
+        app.UseRouting();
+        app.UseEndpoints(endpoints =>
+        {
+            endpoints.MapGet("/healthz", () => "ok");
+            var v1 = endpoints.MapGroup("/v1");
+            FilesApi.Map(v1);
+            BatchesApi.Map(v1);
+            ModelsApi.Map(v1);
+        });
+        app.Run(context => throw ApiException.NotFound($"endpoint: {context.Request.Method} {context.Request.Path}"));
+        return app.Build();
+    }
+
+    /// <summary>The tenant whose key the request carried.</summary>
+    public static string Tenant(this HttpContext context) => (string)context.Items[nameof(Tenant)]!;
+
+    private static Task WithoutAlias(HttpContext context, RequestDelegate next)
+    {
+        if (context.Request.Path.StartsWithSegments("/openai/v1", StringComparison.Ordinal, out var rest))
+            context.Request.Path = "/v1" + rest;
+        return next(context);
+    }
+
+    /// <summary>Comes before routing, so that without a key nothing can be learnt about what exists.</summary>
+    private static async Task Authenticated(HttpContext context, RequestDelegate next)
+    {
+        if (!context.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal))
+        {
+            var keys = context.RequestServices.GetRequiredService<ApiKeys>();
+            var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;
+            context.Items[nameof(Tenant)] = owner?.Tenant ?? throw ApiException.Unauthorized();
+        }
+        await next(context);
+    }
+
+    private static string? KeyOf(HttpRequest request)
+    {
+        const string scheme = "Bearer ";
+        string? authorization = request.Headers.Authorization;
+        return authorization?.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) == true
+            ? authorization[scheme.Length..].Trim()
+            : request.Headers["api-key"].FirstOrDefault();
+    }
+}

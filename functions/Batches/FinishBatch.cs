@@ -1,0 +1,122 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>
+/// Closes a batch: answers what no worker answered, joins the parts in input order into an output and an error file, and sets the terminal state. May be killed and
+/// restarted at any point: parts are written once, and the files' keys are settled before they are written.
+/// </summary>
+public sealed partial class FinishBatch(FileStore files, BatchStore batches, StorageAccount storage, TimeProvider time, ILogger<FinishBatch> logger)
+{
+    public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
+    {
+        var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
+        if (batch is null or { IsTerminal: true })
+            return;
+
+        var blobs = new BatchBlobs(storage, batch);
+        var plan = await blobs.FindPlanAsync(cancellation);
+        var parts = await blobs.ListPartsAsync(cancellation);
+        var ending = Ending(batch, isComplete: plan is not null && parts.Count == plan.Shards.Count);
+        if (ending is null)
+            return;     // called too early: whoever finishes the last part calls again
+        if (plan is not null)
+            await AnswerMissingAsync(blobs, plan, parts, ending, cancellation);
+
+        batch = await SettleAsync(batch, ending, cancellation);
+        if (batch is null or { IsTerminal: true })
+            return;
+        if (plan is not null)
+            await PartJoiner.JoinAsync(files, batch, blobs, plan, cancellation);
+        await EndAsync(batch, blobs, ending, cancellation);
+    }
+
+    /// <summary>What happens when finishing has failed too often.</summary>
+    public async Task GiveUpAsync(FinishMessage message, CancellationToken cancellation)
+    {
+        var faults = new BatchFaults();
+        faults.Add("finishing_failed", "The server failed to put the results together again and again; they are kept");
+        if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { IsTerminal: false } batch)
+        {
+            await batches.UpdateAsync(batch, current =>
+            {
+                (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
+                return true;
+            }, cancellation);
+        }
+    }
+
+    /// <summary>How the batch ends now; null when it does not.</summary>
+    private BatchEnding? Ending(BatchRecord batch, bool isComplete)
+    {
+        var now = time.GetUtcNow();
+        return batch.Status switch
+        {
+            BatchStatus.Finalizing => BatchEnding.Completed,
+            BatchStatus.Cancelling when isComplete || now >= batch.CancellingAt + BatchTimes.CancelGrace => BatchEnding.Cancelled,
+            BatchStatus.Cancelling => null,
+            _ when isComplete => BatchEnding.Completed,
+            _ when now >= batch.ExpiresAt + BatchTimes.CancelGrace => BatchEnding.Expired,
+            _ => null,
+        };
+    }
+
+    /// <summary>A worker that comes late finds the part written and drops its own.</summary>
+    private static async Task AnswerMissingAsync(
+        BatchBlobs blobs, BatchPlan plan, IReadOnlyDictionary<int, PartCounts> parts, BatchEnding ending, CancellationToken cancellation)
+    {
+        for (int shard = 0; shard < plan.Shards.Count; shard++)
+        {
+            if (parts.ContainsKey(shard))
+                continue;
+            var lines = await blobs.ReadShardAsync(plan.Attempt, shard, cancellation);
+            var answers = lines.Select(line => OutputLines.NotRun(line, ending.Reason));
+            await blobs.WritePartAsync(shard, answers, new PartCounts(0, lines.Count, 0, 0), cancellation);
+        }
+    }
+
+    /// <summary>Settles the files' keys, and that a batch which completes can no longer be cancelled.</summary>
+    private Task<BatchRecord?> SettleAsync(BatchRecord batch, BatchEnding ending, CancellationToken cancellation) => batches.UpdateAsync(batch, current =>
+    {
+        if (ending.Status == BatchStatus.Completed && current.Status == BatchStatus.InProgress)
+            (current.Status, current.FinalizingAt) = (BatchStatus.Finalizing, time.GetUtcNow());
+        current.OutputFileKey ??= files.NewKey();
+        current.ErrorFileKey ??= files.NewKey();
+        return true;
+    }, cancellation);
+
+    private async Task EndAsync(BatchRecord batch, BatchBlobs blobs, BatchEnding ending, CancellationToken cancellation)
+    {
+        var parts = await blobs.ListPartsAsync(cancellation);
+        var counts = parts.Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
+        string? output = await ToFileAsync(batch, batch.OutputFileKey!, "output", counts.Completed, cancellation);
+        string? errors = await ToFileAsync(batch, batch.ErrorFileKey!, "error", counts.Failed, cancellation);
+        var ended = await batches.UpdateAsync(batch, current =>
+        {
+            // A client that was told "cancelling" is not told "expired" afterwards.
+            (current.Status == BatchStatus.Cancelling ? BatchEnding.Cancelled : ending).Apply(current, time.GetUtcNow());
+            (current.CompletedLines, current.FailedLines) = (counts.Completed, counts.Failed);
+            (current.PromptTokens, current.CompletionTokens) = (counts.PromptTokens, counts.CompletionTokens);
+            (current.OutputFileId, current.ErrorFileId) = (output, errors);
+            return true;
+        }, cancellation);
+        if (ended is not null)
+            LogFinished(logger, ended.Id, ended.Status);
+    }
+
+    /// <returns>Null where there is nothing to see: clients take an empty file for a result.</returns>
+    private async Task<string?> ToFileAsync(BatchRecord batch, string key, string kind, int numLines, CancellationToken cancellation)
+    {
+        if (numLines > 0)
+            return (await files.AddAsync(batch.Tenant, key, $"{batch.Id}_{kind}.jsonl", FilePurpose.BatchOutput, cancellation)).Id;
+        await files.DeleteBytesAsync(batch.Tenant, key, cancellation);
+        return null;
+    }
+
+    [LoggerMessage(EventId = 211, Level = LogLevel.Information, Message = "{Batch} is {Status}")]
+    private static partial void LogFinished(ILogger logger, string batch, BatchStatus status);
+}

@@ -1,0 +1,71 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>A line of a JSON Lines file.</summary>
+/// <param name="Number">From 1 on.</param>
+/// <param name="Bytes">Without its line end; null when the line is longer than allowed.</param>
+internal readonly record struct TextLine(int Number, byte[]? Bytes);
+
+/// <summary>Reads a file line by line without holding more than one; a byte order mark, carriage returns and blank lines are no content.</summary>
+internal static class JsonLines
+{
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
+    public static async IAsyncEnumerable<TextLine> ReadAsync(Stream stream, int maxLineBytes, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16));
+        int number = 0;
+        bool isTooLong = false, isEnd = false;
+        while (!isEnd)
+        {
+            var read = await pipe.ReadAsync(cancellation);
+            var buffer = read.Buffer;
+            isEnd = read.IsCompleted;
+            while (NextLine(ref buffer, isEnd) is { } line)
+            {
+                number++;
+                if (isTooLong || line.Length > maxLineBytes)
+                    yield return new TextLine(number, null);
+                else if (Trimmed(line, isFirst: number == 1) is { Length: > 0 } bytes)
+                    yield return new TextLine(number, bytes);
+                isTooLong = false;
+            }
+            if (buffer.Length > maxLineBytes)
+            {
+                isTooLong = true;   // drop what has come of it and wait for its end
+                buffer = buffer.Slice(buffer.End);
+            }
+            pipe.AdvanceTo(buffer.Start, buffer.End);
+        }
+        if (isTooLong)
+            yield return new TextLine(number + 1, null);    // the end of the file was the end of the line
+    }
+
+    private static ReadOnlySequence<byte>? NextLine(ref ReadOnlySequence<byte> buffer, bool isEnd)
+    {
+        if (buffer.PositionOf((byte)'\n') is { } end)
+        {
+            var line = buffer.Slice(0, end);
+            buffer = buffer.Slice(buffer.GetPosition(1, end));
+            return line;
+        }
+        if (!isEnd || buffer.IsEmpty)
+            return null;
+        var last = buffer;
+        buffer = buffer.Slice(buffer.End);
+        return last;
+    }
+
+    private static byte[] Trimmed(ReadOnlySequence<byte> line, bool isFirst)
+    {
+        byte[] bytes = line.ToArray();
+        var content = bytes.AsSpan();
+        if (isFirst && content.StartsWith(ByteOrderMark))
+            content = content[ByteOrderMark.Length..];
+        content = content.Trim(" \t\r"u8);
+        return content.Length == bytes.Length ? bytes : content.ToArray();
+    }
+}

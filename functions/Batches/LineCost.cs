@@ -1,0 +1,44 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>An estimate of what a line costs, made without a tokenizer: enough to group lines of like length and to cut shards of like duration.</summary>
+/// <param name="CanvasTokens">Tokens of its canvas.</param>
+/// <param name="TokenForwards">Canvas tokens times forward passes.</param>
+internal readonly partial record struct LineCost(int CanvasTokens, long TokenForwards)
+{
+    private const int BytesPerToken = 4, DefaultNewTokens = 16, MaxTokens = 1 << 20;
+
+    public static LineCost Of(JsonElement body)
+    {
+        int textTokens = TextBytes(body) / BytesPerToken;
+        int newTokens = Math.Clamp(Number(body, "max_tokens") ?? Number(body, "max_completion_tokens") ?? GapTokens(body), 1, MaxTokens);
+        int canvas = textTokens + newTokens;
+        int steps = Math.Clamp(Number(body, "steps") ?? newTokens, 1, MaxTokens);
+        return new LineCost(canvas, (long)canvas * steps);
+    }
+
+    private static int GapTokens(JsonElement body)
+    {
+        if (!body.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
+            return DefaultNewTokens;
+        return GapPattern().Matches(text.GetString()!).Sum(gap => int.TryParse(gap.Groups["length"].ValueSpan, out int length) ? Math.Min(length, MaxTokens) : DefaultNewTokens);
+    }
+
+    private static int? Number(JsonElement body, string name) =>
+        body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number : null;
+
+    /// <summary>Bytes of all strings of the body, those of nested messages included.</summary>
+    private static int TextBytes(JsonElement json) => json.ValueKind switch
+    {
+        JsonValueKind.String => Encoding.UTF8.GetByteCount(json.GetString()!),
+        JsonValueKind.Array => json.EnumerateArray().Sum(TextBytes),
+        JsonValueKind.Object => json.EnumerateObject().Sum(property => TextBytes(property.Value)),
+        _ => 0,
+    };
+
+    [GeneratedRegex(@"\[MASK(:(?<length>[0-9]{1,7}))?\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex GapPattern();
+}

@@ -1,0 +1,109 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>
+/// Reads a batch's input, checks every line and cuts it into shards. May run twice, even at once: each attempt writes its shards under an id of its own, the
+/// first to publish a plan wins, and everybody believes that plan alone.
+/// </summary>
+public sealed partial class PlanBatch(
+    FileStore files, BatchStore batches, ModelCatalog models, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<PlanBatch> logger)
+{
+    public const int MaxLines = 50_000;
+    public const int MaxLineBytes = 10 << 20;
+
+    public async Task RunAsync(PlanMessage message, CancellationToken cancellation)
+    {
+        var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
+        if (batch is not { Status: BatchStatus.Validating or BatchStatus.InProgress })
+            return;
+
+        var blobs = new BatchBlobs(storage, batch);
+        var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
+        if (plan is null)
+            return;
+
+        var running = await batches.UpdateAsync(batch, current =>
+        {
+            if (current.Status != BatchStatus.Validating)
+                return false;
+            (current.Status, current.InProgressAt, current.Model, current.TotalLines) = (BatchStatus.InProgress, time.GetUtcNow(), plan.Model, plan.NumLines);
+            return true;
+        }, cancellation);
+        if (running is not { Status: BatchStatus.InProgress })
+            return;
+        LogPlanned(logger, batch.Id, plan.NumLines, plan.Shards.Count);
+        for (int shard = 0; shard < Math.Min(BatchTimes.ReleaseWindow, plan.Shards.Count); shard++)
+            await queues.SendShardAsync(plan.Profile, new ShardMessage(batch.Tenant, batch.RowKey, plan.Attempt, shard), cancellation);
+    }
+
+    /// <summary>What happens when planning has failed too often: the batch ends, with a reason.</summary>
+    public async Task GiveUpAsync(PlanMessage message, CancellationToken cancellation)
+    {
+        var faults = new BatchFaults();
+        faults.Add("planning_failed", "The server failed to read the input again and again; try again later");
+        if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { Status: BatchStatus.Validating } batch)
+            await FailAsync(batch, faults, cancellation);
+    }
+
+    /// <returns>Null when the input has faults, and the batch has failed.</returns>
+    private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
+    {
+        var validator = new InputValidator(batch.Endpoint, id => models.FindAsync(batch.Tenant, id, cancellation));
+        string attempt = Guid.NewGuid().ToString("N");
+        var shards = new ShardWriter(blobs, attempt);
+        if (await files.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } input)
+            validator.Faults.Add("file_not_found", "The input file was deleted before it was read");
+        else
+            await ReadAsync(input, validator, shards, cancellation);
+
+        if (!validator.Faults.Any && validator.Model is { } model)
+        {
+            await shards.CloseWindowAsync(model, cancellation);
+            return await blobs.PublishPlanAsync(new BatchPlan(attempt, model.Id, model.Profile, shards.NumLines, shards.Shards), cancellation);
+        }
+        await FailAsync(batch, validator.Faults, cancellation);
+        return null;
+    }
+
+    private async Task ReadAsync(FileRecord input, InputValidator validator, ShardWriter shards, CancellationToken cancellation)
+    {
+        await using var content = await files.OpenReadAsync(input, cancellation);
+        int count = 0;
+        await foreach (var line in JsonLines.ReadAsync(content, MaxLineBytes, cancellation))
+        {
+            if (++count > MaxLines)
+            {
+                validator.Faults.Add("too_many_tasks", $"The file has more than {MaxLines} requests", line.Number);
+                return;
+            }
+            var accepted = await validator.CheckAsync(line);
+            if (accepted is not null && !validator.Faults.Any)
+                await shards.AddAsync(accepted, validator.Model!, cancellation);
+        }
+        if (count == 0)
+            validator.Faults.Add("empty_file", "The file has no requests");
+    }
+
+    private async Task FailAsync(BatchRecord batch, BatchFaults faults, CancellationToken cancellation)
+    {
+        LogRefused(logger, batch.Id);
+        await batches.UpdateAsync(batch, current =>
+        {
+            if (current.Status != BatchStatus.Validating)
+                return false;
+            (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
+            return true;
+        }, cancellation);
+    }
+
+    [LoggerMessage(EventId = 201, Level = LogLevel.Information, Message = "{Batch} is planned: {Lines} lines in {Shards} shards")]
+    private static partial void LogPlanned(ILogger logger, string batch, int lines, int shards);
+
+    [LoggerMessage(EventId = 202, Level = LogLevel.Information, Message = "{Batch} failed: its input has faults")]
+    private static partial void LogRefused(ILogger logger, string batch);
+}

@@ -1,0 +1,48 @@
+using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Hosting.Local;
+
+/// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
+internal sealed partial class Triggers(
+    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+{
+    private static readonly QueueConsumerOptions s_options = new() { Concurrency = 4 };
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
+        ConsumeAsync<PlanMessage>(StorageNames.PlanQueue, plan.RunAsync, stoppingToken),
+        ConsumeAsync<PlanMessage>(StorageNames.PoisonQueue(StorageNames.PlanQueue), plan.GiveUpAsync, stoppingToken),
+        ConsumeAsync<FinishMessage>(StorageNames.FinishQueue, finish.RunAsync, stoppingToken),
+        ConsumeAsync<FinishMessage>(StorageNames.PoisonQueue(StorageNames.FinishQueue), finish.GiveUpAsync, stoppingToken),
+        RepeatAsync(SweepActive.Interval, sweep.RunAsync, stoppingToken));
+
+    private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>
+        new QueueConsumer<T>(storage, queue, s_options, handler, time, logger).RunAsync(shutdown);
+
+    private async Task RepeatAsync(TimeSpan interval, Func<CancellationToken, Task> handler, CancellationToken shutdown)
+    {
+        using var timer = new PeriodicTimer(interval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(shutdown))
+            {
+                try
+                {
+                    await handler(shutdown);
+                }
+                catch (Exception failure) when (failure is not OperationCanceledException)
+                {
+                    LogTimerFailed(logger, failure);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
+        {
+            // The host stops.
+        }
+    }
+
+    [LoggerMessage(EventId = 231, Level = LogLevel.Error, Message = "A timer failed; it fires again")]
+    private static partial void LogTimerFailed(ILogger logger, Exception failure);
+}
