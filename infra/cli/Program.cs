@@ -1,0 +1,21 @@
+using System.CommandLine;
+using LLaDA.Batch.Cli;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Training;
+
+var root = new RootCommand("Trains the models of LLaDA.Batch.")
+{
+    CorpusCommand.Create(),
+    TokenizerCommand.Create(),
+    PretrainCommand.Create(),
+};
+try
+{
+    return await root.Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
+}
+catch (Exception exception) when (exception is CheckpointException or LibTorchMissingException or TrainingDivergedException or InvalidDataException or ArgumentException or IOException)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}

@@ -1,0 +1,26 @@
+using System.CommandLine;
+using LLaDA.Diffusion.Text;
+
+namespace LLaDA.Batch.Cli;
+
+/// <summary>Learns a byte-level BPE vocabulary from documents.</summary>
+internal static class TokenizerCommand
+{
+    public static Command Create()
+    {
+        var text = new Option<FileInfo>("--text") { Description = "Documents, JSON Lines of {\"text\"}", Required = true };
+        var size = new Option<int>("--size") { Description = "Tokens of the vocabulary, special ones included", DefaultValueFactory = _ => 8192 };
+        var output = new Option<DirectoryInfo>("--out") { Description = "Folder for tokenizer.json", Required = true };
+        var command = new Command("tokenizer", "Trains a tokenizer") { text, size, output };
+        command.SetAction(parse =>
+        {
+            var trainer = new BpeTrainer();
+            foreach (string document in Documents.Read(parse.GetRequiredValue(text).FullName))
+                trainer.Add(document);
+            var merges = trainer.Train(parse.GetValue(size));
+            BpeTrainer.Save(merges, parse.GetRequiredValue(output).FullName);
+            Console.WriteLine($"{256 + merges.Count + SpecialTokens.All.Count} tokens");
+        });
+        return command;
+    }
+}

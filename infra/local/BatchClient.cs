@@ -1,0 +1,87 @@
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace LLaDA.Batch.Local;
+
+/// <summary>What a batch says of itself.</summary>
+internal sealed record BatchState(string Id, string Status, string InputFileId, string? OutputFileId, int Completed, int Failed, long OutputTokens, string? Errors)
+{
+    public bool IsTerminal => Status is "completed" or "failed" or "expired" or "cancelled";
+}
+
+/// <summary>Plain HTTP against the public REST API.</summary>
+internal sealed class BatchClient(HttpClient http) : IDisposable
+{
+    private const string Endpoint = "/v1/infill";
+    private static readonly TimeSpan s_pollInterval = TimeSpan.FromMilliseconds(100);
+
+    public async Task<string> FirstModelAsync(CancellationToken cancellation) =>
+        (await GetAsync("/v1/models", cancellation))["data"]![0]!["id"]!.GetValue<string>();
+
+    /// <returns>The id of the uploaded file.</returns>
+    public async Task<string> UploadAsync(IReadOnlyList<Sample> samples, string model, CancellationToken cancellation)
+    {
+        var lines = samples.Select(sample => JsonSerializer.Serialize(
+            new { custom_id = sample.Name, method = "POST", url = Endpoint, body = new { model, text = sample.Text } }));
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("batch"), "purpose" },
+            { new ByteArrayContent(Encoding.UTF8.GetBytes(string.Join('\n', lines))), "file", "samples.jsonl" },
+        };
+        return (await PostAsync("/v1/files", form, cancellation))["id"]!.GetValue<string>();
+    }
+
+    /// <returns>The id of the batch.</returns>
+    public async Task<string> CreateAsync(string fileId, CancellationToken cancellation)
+    {
+        using var body = JsonContent.Create(new { input_file_id = fileId, endpoint = Endpoint, completion_window = "24h" });
+        return (await PostAsync("/v1/batches", body, cancellation))["id"]!.GetValue<string>();
+    }
+
+    public async Task<BatchState> WaitAsync(string id, Func<BatchState, bool> isReached, Action<BatchState> onProgress, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var json = await GetAsync($"/v1/batches/{id}", cancellation);
+            var counts = json["request_counts"]!;
+            var state = new BatchState(
+                id, json["status"]!.GetValue<string>(), json["input_file_id"]!.GetValue<string>(), json["output_file_id"]?.GetValue<string>(),
+                counts["completed"]!.GetValue<int>(), counts["failed"]!.GetValue<int>(), json["usage"]!["output_tokens"]!.GetValue<long>(), json["errors"]?.ToJsonString());
+            onProgress(state);
+            if (isReached(state))
+                return state;
+            await Task.Delay(s_pollInterval, cancellation);
+        }
+    }
+
+    /// <returns>The fills of each document, by its name.</returns>
+    public async Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> DownloadAsync(string fileId, CancellationToken cancellation)
+    {
+        string content = await http.GetStringAsync($"/v1/files/{fileId}/content", cancellation);
+        Dictionary<string, IReadOnlyList<string>> fills = [];
+        foreach (string line in content.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var json = JsonNode.Parse(line)!;
+            fills[json["custom_id"]!.GetValue<string>()] = [.. json["response"]!["body"]!["spans"]!.AsArray().Select(span => span!["text"]!.GetValue<string>())];
+        }
+        return fills;
+    }
+
+    public void Dispose() => http.Dispose();
+
+    private async Task<JsonNode> GetAsync(string path, CancellationToken cancellation) => await ReadAsync(await http.GetAsync(path, cancellation), cancellation);
+
+    private async Task<JsonNode> PostAsync(string path, HttpContent content, CancellationToken cancellation) =>
+        await ReadAsync(await http.PostAsync(path, content, cancellation), cancellation);
+
+    private static async Task<JsonNode> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        using (response)
+        {
+            string text = await response.Content.ReadAsStringAsync(cancellation);
+            return response.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new StackException($"The API answered {(int)response.StatusCode}: {text}");
+        }
+    }
+}

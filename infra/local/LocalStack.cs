@@ -1,0 +1,122 @@
+using System.Net.Http.Headers;
+using System.Reflection;
+using System.Text.Json;
+using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Local;
+
+/// <summary>Where the stack runs and keeps its data.</summary>
+/// <param name="DataFolder">Blobs, queues, tables, logs and the API key; a stack started on it again finds everything.</param>
+/// <param name="Port">Of the REST API; 0 takes a free one.</param>
+/// <param name="ModelsFolder">Null takes the bundled models.</param>
+public sealed record LocalStackOptions(string DataFolder, int Port = 0, string? ModelsFolder = null);
+
+/// <summary>Azurite, the functions in their Local host and a CPU worker, each a process of its own.</summary>
+public sealed class LocalStack : IAsyncDisposable
+{
+    private const string Tenant = "local";
+    private const long NeededBytes = 200L << 20;
+
+    private readonly List<Part> _parts = [];
+    private readonly FileLock _dataLock;
+    private AzuriteServer? _azurite;
+
+    private LocalStack(FileLock dataLock) => _dataLock = dataLock;
+
+    /// <summary>Of the REST API, such as <c>http://127.0.0.1:8080</c>.</summary>
+    public string Address { get; private set; } = "";
+
+    public string ApiKey { get; private set; } = "";
+
+    /// <summary>Reaches the stack's storage account.</summary>
+    public string ConnectionString { get; private set; } = "";
+
+    public string DataFolder { get; private set; } = "";
+
+    /// <summary>Starts everything and waits until requests can be answered.</summary>
+    /// <param name="say">Told of what takes time, and of parts that die and are started again.</param>
+    /// <exception cref="StackException">It cannot start; one sentence says why.</exception>
+    public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
+    {
+        string data = Directory.CreateDirectory(Path.GetFullPath(options.DataFolder)).FullName;
+        Folders.RequireFreeSpace(data, NeededBytes);
+        FreePort.Require(options.Port);
+        var dataLock = FileLock.TryAcquire(Path.Combine(data, ".lock")) ?? throw new StackException($"Another stack is running on {data}: stop it, or choose another folder with --data");
+        var stack = new LocalStack(dataLock) { DataFolder = data };
+        try
+        {
+            await stack.StartPartsAsync(options, say, cancellation);
+            return stack;
+        }
+        catch
+        {
+            await stack.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A client that carries the stack's API key.</summary>
+    public HttpClient CreateClient() => new()
+    {
+        BaseAddress = new Uri(Address),
+        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", ApiKey) },
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var part in Enumerable.Reverse(_parts))
+            await part.DisposeAsync();
+        if (_azurite is not null)
+            await _azurite.DisposeAsync();
+        _dataLock.Dispose();
+    }
+
+    private async Task StartPartsAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
+    {
+        string logs = Directory.CreateDirectory(Path.Combine(DataFolder, "logs")).FullName;
+        _azurite = await AzuriteServer.StartAsync(Path.Combine(DataFolder, "storage"), [AzuriteServer.DefaultAccount], logs, say, cancellation);
+        ConnectionString = _azurite.ConnectionString();
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = ConnectionString });
+        await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
+        ApiKey = await KeyAsync(storage, cancellation);
+
+        Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
+        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address }, logs, say);
+        var worker = Start("worker", Metadata("Worker"), new() { ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")) }, logs, say);
+        using var client = CreateClient();
+        await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
+        await worker.WaitAsync(async () =>
+        {
+            using var models = JsonDocument.Parse(await client.GetStringAsync("/v1/models", cancellation));
+            return models.RootElement.GetProperty("data").GetArrayLength() > 0;
+        }, cancellation);
+    }
+
+    private Part Start(string name, string assembly, Dictionary<string, string> environment, string logs, Action<string> say)
+    {
+        if (!File.Exists(assembly))
+            throw new StackException($"{assembly} has not been built: run 'dotnet build'");
+        environment["Storage__ConnectionString"] = ConnectionString;
+        var part = new Part(name, "dotnet", [assembly], environment, logs, say);
+        _parts.Add(part);
+        return part;
+    }
+
+    /// <summary>The data folder keeps its key, so that a restarted stack knows its clients.</summary>
+    private async Task<string> KeyAsync(StorageAccount storage, CancellationToken cancellation)
+    {
+        var keys = new ApiKeys(storage, TimeProvider.System);
+        string path = Path.Combine(DataFolder, "api-key");
+        if (File.Exists(path) && (await File.ReadAllTextAsync(path, cancellation)).Trim() is var kept && await keys.FindAsync(kept, cancellation) is not null)
+            return kept;
+        string key = await keys.CreateAsync(Tenant, "local stack", cancellation);
+        await using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        await using var writer = new StreamWriter(file);
+        await writer.WriteLineAsync(key);
+        return key;
+    }
+
+    private static string Metadata(string key) =>
+        typeof(LocalStack).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key).Value!;
+}
