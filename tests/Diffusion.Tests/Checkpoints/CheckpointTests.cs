@@ -1,0 +1,131 @@
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Tests.Checkpoints;
+
+public sealed class CheckpointTests
+{
+    private const string Weights = "model.safetensors", Index = "model.safetensors.index.json";
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    public void Saved_network_loads_to_the_same_logits_and_saves_to_the_same_bytes(bool tiesWeights, bool hasBias)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random(TinyModel.Config with { TiesWeights = tiesWeights, HasQkvBias = hasBias });
+
+        Checkpoint.Save(model, folder.File("one"));
+        using var loaded = Checkpoint.Load(folder.File("one"));
+        Checkpoint.Save(loaded, folder.File("two"));
+
+        Assert.Equal(model.Config, loaded.Config);
+        TensorAssert.Equal(Logits(model), Logits(loaded));
+        foreach (string file in new[] { Weights, Checkpoint.ConfigFile })
+            Assert.Equal(File.ReadAllBytes(folder.File($"one/{file}")), File.ReadAllBytes(folder.File($"two/{file}")));
+    }
+
+    [Fact]
+    public void Shards_load_to_the_same_logits_and_hold_what_their_index_says()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random();
+
+        Checkpoint.Save(model, folder.Path, maxShardBytes: 12_000);
+        using var loaded = Checkpoint.Load(folder.Path);
+
+        string[] shards = [.. Directory.GetFiles(folder.Path, "*.safetensors").Order()];
+        Assert.True(shards.Length > 2);
+        Assert.Equal(folder.File($"model-00001-of-{shards.Length:D5}.safetensors"), shards[0]);
+        Assert.All(shards, shard => Assert.InRange(new FileInfo(shard).Length, 1, 12_000 + 2_000));
+        TensorAssert.Equal(Logits(model), Logits(loaded));
+    }
+
+    [Fact]
+    public void Saving_in_another_layout_leaves_nothing_that_contradicts_it()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var first = TinyModel.Random(seed: 1);
+        using var second = TinyModel.Random(seed: 2);
+        using var third = TinyModel.Random(seed: 3);
+
+        Checkpoint.Save(first, folder.Path);
+        Checkpoint.Save(second, folder.Path, maxShardBytes: 12_000);
+        using (var loaded = Checkpoint.Load(folder.Path))
+            TensorAssert.Equal(Logits(second), Logits(loaded));
+        Assert.False(File.Exists(folder.File(Weights)));
+
+        Checkpoint.Save(third, folder.Path);
+        using (var loaded = Checkpoint.Load(folder.Path))
+            TensorAssert.Equal(Logits(third), Logits(loaded));
+        Assert.False(File.Exists(folder.File(Index)));
+    }
+
+    [Fact]
+    public void Llama_names_load_to_the_same_logits()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random();
+        LLaDAConfigJson.Write(model.Config, folder.File(Checkpoint.ConfigFile));
+        SafetensorsWriter.Write(folder.File(Weights), [.. model.named_parameters().Select(entry => (TensorNames.Llama(entry.name), (Tensor)entry.parameter))]);
+
+        using var loaded = Checkpoint.Load(folder.Path);
+
+        TensorAssert.Equal(Logits(model), Logits(loaded));
+    }
+
+    [Fact]
+    public void Bfloat16_files_hold_the_rounded_weights_in_half_the_bytes()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random();
+
+        Checkpoint.Save(model, folder.File("full"));
+        Checkpoint.Save(model, folder.File("half"), ScalarType.BFloat16);
+        using var loaded = Checkpoint.Load(folder.File("half"));
+
+        foreach (var (name, parameter) in loaded.named_parameters())
+            TensorAssert.Equal(model.Parameter(name).to(ScalarType.BFloat16), parameter);
+        long saved = new FileInfo(folder.File($"full/{Weights}")).Length - new FileInfo(folder.File($"half/{Weights}")).Length;
+        Assert.InRange(saved, (2 * model.Config.NumParameters) - 100, (2 * model.Config.NumParameters) + 100);
+        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(folder.File($"half/{Checkpoint.ConfigFile}")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_take_the_type_that_the_caller_asks_for()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random();
+        Checkpoint.Save(model, folder.Path);
+
+        using var loaded = Checkpoint.Load(folder.Path, weightType: ScalarType.BFloat16, computeType: ScalarType.BFloat16);
+
+        Assert.All(loaded.parameters(), parameter => Assert.Equal(ScalarType.BFloat16, parameter.dtype));
+        Assert.InRange(TensorAssert.LargestDifference(Logits(model), Logits(loaded)), 1e-5, 0.2);
+    }
+
+    [Fact]
+    public void Loaded_network_is_ready_to_predict()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random();
+        Checkpoint.Save(model, folder.Path);
+
+        using var loaded = Checkpoint.Load(folder.Path);
+
+        Assert.False(loaded.training);
+    }
+
+    private static Tensor Logits(MaskPredictor model)
+    {
+        using var noGradient = no_grad();
+        return model.call(TinyModel.Canvas(1, 2, TinyModel.Mask, 30, TinyModel.Mask));
+    }
+}

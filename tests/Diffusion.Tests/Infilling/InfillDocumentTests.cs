@@ -1,0 +1,133 @@
+using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Sampling;
+using LLaDA.Diffusion.Tests.Text;
+using LLaDA.Diffusion.Text;
+
+namespace LLaDA.Diffusion.Tests.Infilling;
+
+public sealed class InfillDocumentTests
+{
+    private const int Mask = 9999, DefaultGapLength = 4;
+
+    private static readonly LLaDATokenizer s_tokenizer = TinyTokenizer.Instance;
+
+    [Fact]
+    public void Short_document_is_one_canvas_between_its_ends()
+    {
+        var document = Document("the [MASK:2] reader[MASK:1].");
+
+        var row = document.Next();
+
+        int[] expected =
+        [
+            s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("the"), Mask, Mask, .. s_tokenizer.Encode(" reader"), Mask, .. s_tokenizer.Encode("."), s_tokenizer.EndOfTextId,
+        ];
+        Assert.Equal(expected, row.Canvas);
+        Assert.Equal(expected.Index().Where(entry => entry.Item == Mask).Select(entry => entry.Index), row.Targets);
+        Assert.Equal(expected.Length, document.NumTokens);
+        Assert.Equal(3, document.NumMasked);
+    }
+
+    [Fact]
+    public void Gap_of_unknown_length_takes_the_default() => Assert.Equal(DefaultGapLength, Document("a [MASK] b").NumMasked);
+
+    [Fact]
+    public void Fills_come_back_in_the_text_and_as_spans()
+    {
+        var document = Document("the [MASK:2] reader, the[MASK:1].");
+
+        Fill(document, (position, _) => position == 0 ? " word" : position == 1 ? "s" : "\n", confidence: position => position == 0 ? 0.9 : position == 1 ? 0.4 : 0.7);
+
+        Assert.True(document.IsDone);
+        var (text, spans) = document.ToFilled();
+        Assert.Equal("the words reader, the\n.", text);
+        Assert.Equal([(0, " words"), (1, "\n")], spans.Select(span => (span.Index, span.Text)));
+        Assert.Equal([2, 1], spans.Select(span => span.Tokens.Count));
+        Assert.Equal(Math.Sqrt(0.9 * 0.4), spans[0].Confidence, 1e-12);
+        Assert.Equal(0.7, spans[1].Confidence, 1e-12);
+    }
+
+    [Fact]
+    public void Span_is_what_stands_in_the_text()
+    {
+        var document = Document("a [MASK:1].");
+
+        Fill(document, (_, _) => "b", _ => 1);
+
+        var (text, spans) = document.ToFilled();
+        Assert.Equal("a b.", text);
+        Assert.Equal(" b", spans.Single().Text);
+    }
+
+    [Fact]
+    public void Fill_that_is_no_whole_character_is_repaired()
+    {
+        var document = Document("x[MASK:3]y");
+        ReadOnlySpan<byte> euro = "€"u8;     // the first ids are the bytes
+        var row = document.Next();
+
+        int[] tokens = [.. row.Canvas];
+        (tokens[row.Targets![0]], tokens[row.Targets[1]], tokens[row.Targets[2]]) = (euro[0], euro[1], 'a');
+        document.Accept(new SampledRow(tokens, [.. tokens.Select(_ => 0.5)], 1));
+
+        Assert.Equal("xay", document.ToFilled().Text);
+    }
+
+    [Fact]
+    public void Impossible_fill_has_no_confidence_and_no_error()
+    {
+        var document = Document("x[MASK:1]y");
+
+        Fill(document, (_, _) => "a", _ => 0);
+
+        Assert.Equal(0, document.ToFilled().Spans.Single().Confidence);
+    }
+
+    [Theory]
+    [InlineData("no gap at all", "no_gap")]
+    [InlineData("a literal \\[MASK:3]", "no_gap")]
+    [InlineData("a [MASK:1] and [MASK:0]", "empty_gap")]
+    [InlineData("a [MASK:63]", "context_length_exceeded")]
+    [InlineData("a [MASK:99999999999999]", "context_length_exceeded")]
+    public void Text_that_cannot_be_filled_is_refused_with_a_code(string text, string code)
+    {
+        var exception = Assert.Throws<InfillException>(() => Document(text, context: 64));
+
+        Assert.Equal(code, exception.Code);
+    }
+
+    [Fact]
+    public void Longest_gap_fits_the_context_exactly()
+    {
+        var document = Document("[MASK:62]", context: 64);
+
+        Assert.Equal(64, document.Next().Canvas.Count);
+        Assert.Equal(62, document.Next().Targets!.Count);
+    }
+
+    [Fact]
+    public void Gap_named_in_an_error_is_the_one_that_is_wrong()
+    {
+        var exception = Assert.Throws<InfillException>(() => Document("[MASK:1] [MASK:1] [MASK:0]"));
+
+        Assert.Contains("Gap 2", exception.Message, StringComparison.Ordinal);
+    }
+
+    internal static InfillDocument Document(string text, int context = 64, SamplingOptions? options = null) =>
+        new(GapText.Parse(text), s_tokenizer, Mask, context, DefaultGapLength, options ?? new());
+
+    /// <summary>Plays the model: every target gets the token of a text.</summary>
+    /// <param name="token">By the target's number in its window, and its position there; one token each.</param>
+    internal static void Fill(InfillDocument document, Func<int, int, string> token, Func<int, double> confidence)
+    {
+        var row = document.Next();
+        int[] tokens = [.. row.Canvas];
+        double[] confidences = [.. tokens.Select(_ => 1.0)];
+        foreach (var (number, position) in row.Targets!.Index())
+        {
+            tokens[position] = s_tokenizer.Encode(token(number, position)).Single();
+            confidences[position] = confidence(number);
+        }
+        document.Accept(new SampledRow(tokens, confidences, 1));
+    }
+}

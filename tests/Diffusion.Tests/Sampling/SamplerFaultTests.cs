@@ -1,0 +1,85 @@
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Tests.Sampling;
+
+public sealed class SamplerFaultTests : IDisposable
+{
+    private readonly MaskPredictor _model = TinyModel.Random();
+    private readonly Sampler _sampler;
+
+    public SamplerFaultTests() => _sampler = new Sampler(_model);
+
+    public void Dispose()
+    {
+        _sampler.Dispose();
+        _model.Dispose();
+    }
+
+    [Fact]
+    public void Wrong_options_name_the_row_and_the_parameter() =>
+        AssertRefused("Row 1: temperature is -1", null, SamplingRows.Generation(2), SamplingRows.Generation(2, new() { Temperature = -1 }));
+
+    [Fact]
+    public void Row_longer_than_the_shape_is_refused() =>
+        AssertRefused("Row 0 with 4 tokens does not fit", new CanvasShape(1, 3), SamplingRows.Generation(4));
+
+    [Fact]
+    public void More_rows_than_the_shape_has_are_refused() =>
+        AssertRefused("does not fit", new CanvasShape(1, 8), SamplingRows.Generation(4), SamplingRows.Generation(4));
+
+    [Fact]
+    public void Empty_canvas_is_refused() => AssertRefused("Row 0 with 0 tokens", null, new SamplingRow([], new()));
+
+    [Fact]
+    public void Canvas_longer_than_the_context_is_refused() =>
+        AssertRefused("longer than the model's 64", null, SamplingRows.Generation(65));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    [InlineData(3)]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    public void Targets_that_are_no_masked_positions_in_order_are_refused(params int[] targets) =>
+        AssertRefused("targets must be masked positions", null, new SamplingRow([1, TinyModel.Mask, TinyModel.Mask], new(), targets));
+
+    [Fact]
+    public void Cancellation_is_seen_between_steps()
+    {
+        using var scope = NewDisposeScope();
+        using var cancellation = new CancellationTokenSource();
+        using var recording = new Recording(_model, onForward: count =>
+        {
+            if (count == 3)
+                cancellation.Cancel();
+        });
+
+        Assert.Throws<OperationCanceledException>(() => _sampler.Sample([SamplingRows.Generation(10)], cancellation: cancellation.Token));
+
+        Assert.Equal(3, recording.NumForwards);
+    }
+
+    [Fact]
+    public void Failed_step_leaves_no_tensor_behind()
+    {
+        _sampler.Sample([SamplingRows.Generation(10)]);     // from here on tables and sets are in memory
+        using var recording = new Recording(_model, onForward: count =>
+        {
+            if (count == 3)
+                throw new InvalidOperationException("out of order");
+        });
+        long before = LiveTensors.Count;
+
+        Assert.Throws<InvalidOperationException>(() => _sampler.Sample([SamplingRows.Generation(10)]));
+
+        Assert.Equal(before, LiveTensors.Count);
+    }
+
+    private void AssertRefused(string fault, CanvasShape? shape, params SamplingRow[] rows)
+    {
+        var exception = Assert.Throws<ArgumentException>(() => _sampler.Sample(rows, shape));
+        Assert.Contains(fault, exception.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,128 @@
+using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Tests.Training;
+
+public sealed class TrainerTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Tiny_network_learns_a_text_by_heart(ScalarType computeType)
+    {
+        using var model = TinyModel.Random(computeType: computeType);
+        var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 5, 30, 120), StratifiesTimes = true, RandomLengthRatio = 0, CheckpointInterval = 1000 };
+
+        var log = TrainingRun.Run(model, _folder.Path, options);
+
+        Assert.InRange(log[0].Loss, 2, 8);
+        Assert.InRange(log[^1].ValidationLoss!.Value, 0, 0.6);
+        Assert.All(model.parameters(), parameter => Assert.Equal(ScalarType.Float32, parameter.dtype));
+    }
+
+    [Fact]
+    public void One_batch_is_overfitted()
+    {
+        using var model = TinyModel.Random();
+        using var optimizer = DecayGroups.Optimizer(model, TrainingRun.Options with { WeightDecay = 0 });
+        int[][] x0 = [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, 12).Select(position => ((row * 7) + (position * position)) % TinyModel.NumTextTokens).ToArray())];
+        var batch = ForwardProcess.Noise(x0, TinyModel.Mask, new CounterRandom(6), 0, isStratified: true);
+
+        double loss = double.NaN;
+        for (int step = 0; step < 150; step++)
+        {
+            using var scope = NewDisposeScope();
+            optimizer.zero_grad();
+            var tensor = DiffusionLoss.Pretraining(model, batch);
+            tensor.backward();
+            optimizer.step();
+            loss = tensor.item<float>();
+        }
+
+        Assert.InRange(loss, 0, 0.05);
+    }
+
+    [Fact]
+    public void Log_tells_every_step_with_its_rate_and_validates_when_asked()
+    {
+        using var model = TinyModel.Random();
+        var options = TrainingRun.Options with { ValidationInterval = 4 };
+
+        var log = TrainingRun.Run(model, _folder.Path, options);
+
+        Assert.Equal(Enumerable.Range(1, 10), log.Select(metrics => metrics.Step));
+        Assert.Equal(Enumerable.Range(0, 10).Select(options.LearningRate.At), log.Select(metrics => metrics.LearningRate));
+        Assert.Equal([4, 8, 10], log.Where(metrics => metrics.ValidationLoss is not null).Select(metrics => metrics.Step));
+        Assert.All(log, metrics => Assert.True(metrics is { Loss: > 0, GradNorm: > 0, TokensPerSecond: > 0 }));
+        Assert.False(model.training);
+    }
+
+    [Fact]
+    public void Validation_sees_the_same_noise_each_time_and_leaves_training_alone()
+    {
+        using var scope = NewDisposeScope();
+        using var often = TinyModel.Random();
+        using var never = TinyModel.Random();
+
+        var validated = TrainingRun.Run(often, _folder.File("often"), TrainingRun.Options with { ValidationInterval = 1 });
+        var plain = TrainingRun.Run(never, _folder.File("never"));
+
+        Assert.Equal(plain.Select(metrics => metrics.Loss), validated.Select(metrics => metrics.Loss));
+        var trainer = new Trainer(often, TrainingRun.Text, TrainingRun.Text, TrainingRun.Options, _folder.Path);
+        Assert.Equal(trainer.Validate(), trainer.Validate());
+        Assert.Equal(validated[^1].ValidationLoss, trainer.Validate());
+    }
+
+    [Fact]
+    public void Share_of_batches_is_cut_to_a_random_length()
+    {
+        int[] Lengths(double ratio)
+        {
+            using var model = TinyModel.Random();
+            using var recording = new Recording(model);
+            List<int> forwardsAfterStep = [];
+            var options = TrainingRun.Options with { RandomLengthRatio = ratio, LearningRate = new LearningRateSchedule(1e-3, 1e-4, 0, 0, 40), CheckpointInterval = 1000 };
+            TrainingRun.Run(model, _folder.File($"{ratio}"), options, _ => forwardsAfterStep.Add(recording.NumForwards));
+            return [.. recording.Batches.Take(40).Select(batch => batch[0].Length)];
+        }
+
+        Assert.All(Lengths(0), length => Assert.Equal(TrainingRun.SequenceLength, length));
+        int[] cut = Lengths(1);
+        Assert.All(cut, length => Assert.InRange(length, 1, TrainingRun.SequenceLength));
+        Assert.True(cut.Distinct().Count() > 8);
+        Assert.InRange(Lengths(0.5).Count(length => length < TrainingRun.SequenceLength), 8, 32);
+    }
+
+    [Fact]
+    public void Cancellation_is_seen_between_steps()
+    {
+        using var model = TinyModel.Random();
+        using var cancellation = new CancellationTokenSource();
+        int last = 0;
+
+        Assert.Throws<OperationCanceledException>(() => TrainingRun.Run(model, _folder.Path, onStep: metrics =>
+        {
+            last = metrics.Step;
+            if (metrics.Step == 4)
+                cancellation.Cancel();
+        }, cancellation: cancellation.Token));
+
+        Assert.Equal(4, last);
+    }
+
+    [Fact]
+    public void Wrong_options_are_all_told_before_a_step_is_made()
+    {
+        using var model = TinyModel.Random();
+        var options = TrainingRun.Options with { BatchSize = 0, RandomLengthRatio = 2, MaxGradNorm = 0, LearningRate = new LearningRateSchedule(1, 2, 9, 9, 10) };
+
+        var exception = Assert.Throws<ArgumentException>(() => TrainingRun.Run(model, _folder.Path, options));
+
+        foreach (string fault in new[] { "batch size", "random length ratio is 2", "maximal gradient norm", "learning rates must satisfy", "must fit into the 10 steps" })
+            Assert.Contains(fault, exception.Message, StringComparison.Ordinal);
+    }
+}

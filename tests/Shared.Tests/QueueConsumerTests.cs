@@ -1,0 +1,187 @@
+using System.Collections.Concurrent;
+using Azure.Storage.Queues;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LLaDA.Batch.Shared.Tests;
+
+public sealed class QueueConsumerTests(StorageFixture fixture)
+{
+    private const string QueueName = "work";
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
+
+    private readonly QueueConsumerOptions _options = new()
+    {
+        VisibilityTimeout = TimeSpan.FromSeconds(2),
+        RetryDelay = TimeSpan.Zero,
+        MaxDequeueCount = 3,
+        MaxPollingInterval = TimeSpan.FromMilliseconds(100),
+    };
+
+    [Fact]
+    public async Task A_handled_message_is_gone()
+    {
+        var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
+        var handled = new TaskCompletionSource<PlanMessage>();
+
+        await RunUntilAsync(storage, _options, (message, _) =>
+        {
+            handled.SetResult(message);
+            return Task.CompletedTask;
+        }, handled.Task);
+
+        Assert.Equal(new PlanMessage("t", "b"), await handled.Task);
+        Assert.Equal(0, await CountAsync(queue));
+    }
+
+    [Theory]
+    [InlineData("""{"tenant":"t","batch":"b"}""")]
+    [InlineData("not json")]
+    public async Task A_message_that_keeps_failing_goes_to_the_poison_queue(string text)
+    {
+        var (storage, queue) = await NewQueueAsync(text);
+        var poison = storage.Queue(StorageNames.PoisonQueue(QueueName));
+        int attempts = 0;
+
+        await RunUntilAsync(storage, _options, (_, _) =>
+        {
+            Interlocked.Increment(ref attempts);
+            throw new InvalidOperationException("broken");
+        }, UntilAsync(async () => await poison.ExistsAsync() && await CountAsync(poison) == 1));
+
+        Assert.Equal(text, (await poison.PeekMessageAsync()).Value.Body.ToString());
+        Assert.Equal(0, await CountAsync(queue));
+        Assert.Equal(text == "not json" ? 0 : _options.MaxDequeueCount, attempts);
+    }
+
+    [Fact]
+    public async Task A_message_in_work_is_seen_by_nobody_else_however_long_it_takes()
+    {
+        var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
+        var handled = new TaskCompletionSource();
+        int starts = 0;
+
+        await RunUntilAsync(storage, _options with { Concurrency = 2 }, async (_, cancellation) =>
+        {
+            Interlocked.Increment(ref starts);
+            await Task.Delay(_options.VisibilityTimeout * 2, cancellation);
+            handled.SetResult();
+        }, handled.Task);
+
+        Assert.Equal(1, starts);
+        Assert.Equal(0, await CountAsync(queue));
+    }
+
+    [Fact]
+    public async Task Losing_the_message_stops_the_handler()
+    {
+        var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
+        var stopped = new TaskCompletionSource();
+
+        await RunUntilAsync(storage, _options, async (_, cancellation) =>
+        {
+            await queue.ClearMessagesAsync(CancellationToken.None);
+            try
+            {
+                await Task.Delay(Timeout.Infinite, cancellation);
+            }
+            finally
+            {
+                stopped.SetResult();
+            }
+        }, stopped.Task);
+
+        Assert.True(stopped.Task.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public async Task A_shutdown_hands_the_message_back_at_once()
+    {
+        var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
+        var started = new TaskCompletionSource();
+
+        await RunUntilAsync(storage, _options with { VisibilityTimeout = TimeSpan.FromMinutes(10) }, async (_, cancellation) =>
+        {
+            started.SetResult();
+            await Task.Delay(Timeout.Infinite, cancellation);
+        }, started.Task);
+
+        Assert.NotNull((await queue.ReceiveMessageAsync()).Value);
+    }
+
+    [Fact]
+    public async Task A_message_that_is_put_off_comes_back_and_does_not_count_as_broken()
+    {
+        var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
+        var handled = new TaskCompletionSource();
+        int attempts = 0;
+
+        await RunUntilAsync(storage, _options with { MaxDequeueCount = int.MaxValue }, (_, _) =>
+        {
+            if (++attempts < 5)
+                throw new TryAgainException(TimeSpan.Zero, "not yet");
+            handled.SetResult();
+            return Task.CompletedTask;
+        }, handled.Task);
+
+        Assert.Equal(5, attempts);
+        Assert.Equal(0, await CountAsync(queue));
+    }
+
+    [Fact]
+    public async Task All_messages_are_handled_by_as_many_at_a_time_as_allowed()
+    {
+        var (storage, queue) = await NewQueueAsync([.. Enumerable.Range(0, 20).Select(index => $$"""{"tenant":"t","batch":"{{index}}"}""")]);
+        var handled = new ConcurrentBag<string>();
+        int running = 0, most = 0;
+
+        await RunUntilAsync(storage, _options with { Concurrency = 3 }, async (message, _) =>
+        {
+            int now = Interlocked.Increment(ref running);
+            InterlockedMax(ref most, now);
+            await Task.Yield();
+            handled.Add(message.Batch);
+            Interlocked.Decrement(ref running);
+        }, UntilAsync(() => Task.FromResult(handled.Count >= 20)));
+
+        Assert.Equal(Enumerable.Range(0, 20).Select(index => $"{index}").Order(), handled.Order());
+        Assert.InRange(most, 1, 3);
+        Assert.Equal(0, await CountAsync(queue));
+    }
+
+    private static async Task RunUntilAsync(StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler, Task end)
+    {
+        using var shutdown = new CancellationTokenSource();
+        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, TimeProvider.System, NullLogger.Instance).RunAsync(shutdown.Token);
+        await end.WaitAsync(s_limit);
+        await shutdown.CancelAsync();
+        await running.WaitAsync(s_limit);
+    }
+
+    private async Task<(StorageAccount Storage, QueueClient Queue)> NewQueueAsync(params string[] messages)
+    {
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() });
+        var queue = storage.Queue(QueueName);
+        await queue.CreateAsync();
+        foreach (string message in messages)
+            await queue.SendMessageAsync(message);
+        return (storage, queue);
+    }
+
+    private static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (!await holds())
+            await timer.WaitForNextTickAsync();
+    }
+
+    private static async Task<int> CountAsync(QueueClient queue) => (await queue.GetPropertiesAsync()).Value.ApproximateMessagesCount;
+
+    private static void InterlockedMax(ref int target, int value)
+    {
+        for (int seen = target; seen < value; seen = target)
+            Interlocked.CompareExchange(ref target, value, seen);
+    }
+}

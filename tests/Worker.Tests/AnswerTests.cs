@@ -1,0 +1,117 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Requests;
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Batch.Worker.Tests;
+
+/// <summary>What becomes of a sampled canvas; the sampling itself is scripted here.</summary>
+public sealed class AnswerTests(TinyModel model)
+{
+    [Fact]
+    public void An_infilled_text_keeps_everything_outside_its_gaps()
+    {
+        var (answer, usage) = Run(BatchEndpoint.Infill, new { model = "tiny", text = "The [MASK:2], \\[MASK] \n and[MASK:1]." }, " fox");
+
+        Assert.Equal("The fox fox, \\[MASK] \n and fox.", answer["text"]!.GetValue<string>());
+        Assert.Equal([" fox fox", " fox"], answer["spans"]!.AsArray().Select(span => span!["text"]!.GetValue<string>()));
+        Assert.Equal([2, 1], answer["spans"]!.AsArray().Select(span => span!["tokens"]!.GetValue<int>()));
+        Assert.Equal([0, 1], answer["spans"]!.AsArray().Select(span => span!["index"]!.GetValue<int>()));
+        Assert.Equal([0.25, 0.25], answer["spans"]!.AsArray().Select(span => span!["confidence"]!.GetValue<double>()));
+        Assert.Equal(3, usage.CompletionTokens);
+        Assert.Equal("infill", answer["object"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void A_gap_of_unknown_length_has_the_documented_one()
+    {
+        var (answer, _) = Run(BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] b" }, " dog");
+
+        Assert.Equal(InfillJob.DefaultGapLength, answer["spans"]![0]!["tokens"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void A_completion_ends_at_the_end_of_the_text()
+    {
+        var (answer, usage) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the", max_tokens = 5 }, " lazy", " dog", null, " fox", " fox");
+
+        Assert.Equal((" lazy dog", "stop"), Choice(answer, "text"));
+        Assert.Equal(2, usage.CompletionTokens);
+        Assert.Equal("text_completion", answer["object"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void A_completion_without_an_end_says_that_it_was_cut()
+    {
+        var (answer, _) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the", max_tokens = 3 }, " lazy");
+
+        Assert.Equal((" lazy lazy lazy", "length"), Choice(answer, "text"));
+    }
+
+    [Fact]
+    public void A_stop_text_ends_a_completion_and_is_no_part_of_it()
+    {
+        var (answer, _) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the", max_tokens = 3, stop = new[] { "zebra", " dog" } }, " lazy", " dog", " fox");
+
+        Assert.Equal((" lazy", "stop"), Choice(answer, "text"));
+    }
+
+    [Fact]
+    public void A_completion_with_a_suffix_fills_the_middle()
+    {
+        var job = Create(BatchEndpoint.Completions, new { model = "tiny", prompt = "the quick", suffix = " jumps", max_tokens = 2 });
+        var row = job.Next();
+
+        Assert.Equal(model.Loaded.Tokenizer.EndOfTextId, row.Canvas[^1]);
+        Assert.Equal(model.Loaded.Tokenizer.Encode(" jumps"), row.Canvas.SkipLast(1).TakeLast(model.Loaded.Tokenizer.Encode(" jumps").Count));
+        Assert.True(row.Options.Forbidden!.Contains(model.Loaded.Tokenizer.EndOfTextId));
+
+        job.Accept(Sampled(row, [" brown", " fox"]));
+        Assert.Equal((" brown fox", "stop"), Choice(ToJson(job.Answer().Body), "text"));
+    }
+
+    [Fact]
+    public void A_chat_answer_is_the_assistants_trimmed_message()
+    {
+        var (answer, _) = Run(BatchEndpoint.ChatCompletions, new { model = "tiny", messages = new[] { new { role = "user", content = "hi" } }, max_completion_tokens = 3 }, " lazy", " dog", null);
+
+        var choice = answer["choices"]![0]!;
+        Assert.Equal(("assistant", "lazy dog", "stop"), (choice["message"]!["role"]!.GetValue<string>(), choice["message"]!["content"]!.GetValue<string>(), choice["finish_reason"]!.GetValue<string>()));
+        Assert.Equal("chat.completion", answer["object"]!.GetValue<string>());
+    }
+
+    /// <summary>Fills each mask with the next of the words, the last one again and again; null stands for the end of the text.</summary>
+    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words)
+    {
+        var job = Create(endpoint, body);
+        while (!job.IsDone)
+            job.Accept(Sampled(job.Next(), words));
+        var (answer, usage) = job.Answer();
+        return (ToJson(answer), usage);
+    }
+
+    private ILineJob Create(string endpoint, object body) =>
+        LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
+
+    private SampledRow Sampled(SamplingRow row, string?[] words)
+    {
+        int[] tokens = [.. row.Canvas];
+        double[] confidence = [.. tokens.Select(_ => 1.0)];
+        int next = 0;
+        for (int position = 0; position < tokens.Length; position++)
+        {
+            if (tokens[position] != model.Loaded.MaskTokenId)
+                continue;
+            string? word = words[Math.Min(next++, words.Length - 1)];
+            tokens[position] = word is null ? model.Loaded.Tokenizer.EndOfTextId : Assert.Single(model.Loaded.Tokenizer.Encode(word));
+            confidence[position] = 0.25;
+        }
+        return new SampledRow(tokens, confidence, NumForwards: 1);
+    }
+
+    private static JsonNode ToJson(object body) => JsonSerializer.SerializeToNode(body, WireJson.Options)!;
+
+    private static (string Text, string FinishReason) Choice(JsonNode answer, string field) =>
+        (answer["choices"]![0]![field]!.GetValue<string>(), answer["choices"]![0]!["finish_reason"]!.GetValue<string>());
+}

@@ -1,0 +1,138 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Requests;
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Batch.Worker.Tests;
+
+public sealed class LineJobsTests(TinyModel model)
+{
+    private const ulong Seed = 7;
+
+    private static readonly Dictionary<string, string> s_bodies = new()
+    {
+        [BatchEndpoint.Infill] = """{"model":"tiny","text":"the [MASK:3] fox"}""",
+        [BatchEndpoint.Completions] = """{"model":"tiny","prompt":"the lazy"}""",
+        [BatchEndpoint.ChatCompletions] = """{"model":"tiny","messages":[{"role":"user","content":"hi"}]}""",
+    };
+
+    public static TheoryData<string, string, string> Faults => new()
+    {
+        { "\"steps\": 0", "invalid_value", "steps" },
+        { "\"steps\": 5000", "invalid_value", "steps" },
+        { "\"steps\": \"ten\"", "invalid_value", "steps" },
+        { "\"steps\": 2.5", "invalid_value", "steps" },
+        { "\"block_length\": 0", "invalid_value", "block_length" },
+        { "\"temperature\": -0.1", "invalid_value", "temperature" },
+        { "\"temperature\": 1e9", "invalid_value", "temperature" },
+        { "\"top_p\": 0", "invalid_value", "top_p" },
+        { "\"top_p\": 1.5", "invalid_value", "top_p" },
+        { "\"cfg_scale\": -1", "invalid_value", "cfg_scale" },
+        { "\"remasking\": \"high_confidence\"", "invalid_value", "remasking" },
+        { "\"logits_eos_inf\": 1", "invalid_value", "logits_eos_inf" },
+        { "\"seed\": \"x\"", "invalid_value", "seed" },
+        { "\"n\": 2", "unsupported_parameter", "n" },
+        { "\"tools\": [{}]", "unsupported_parameter", "tools" },
+        { "\"logprobs\": true", "unsupported_parameter", "logprobs" },
+        { "\"response_format\": {\"type\":\"json_object\"}", "unsupported_parameter", "response_format" },
+        { "\"presence_penalty\": 0.5", "unsupported_parameter", "presence_penalty" },
+        { "\"logit_bias\": {\"1\": 5}", "unsupported_parameter", "logit_bias" },
+        { "\"stream\": true", "unsupported_parameter", "stream" },
+        { "\"temprature\": 0.5", "unknown_parameter", "temprature" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void A_parameter_that_cannot_be_obeyed_fails_the_line_by_name(string parameter, string code, string name)
+    {
+        foreach (var (endpoint, body) in s_bodies)
+        {
+            var exception = Assert.Throws<LineException>(() => Create(endpoint, With(body, parameter)));
+
+            Assert.Equal((code, name), (exception.Error.Code, exception.Error.Param));
+            Assert.Contains(name, exception.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("\"n\": 1, \"user\": \"me\", \"metadata\": {\"a\":\"b\"}, \"tools\": [], \"response_format\": {\"type\":\"text\"}")]
+    [InlineData("\"presence_penalty\": 0, \"frequency_penalty\": 0, \"logit_bias\": {}, \"stream\": false, \"logprobs\": null")]
+    [InlineData("\"temperature\": null, \"steps\": null")]
+    public void Parameters_that_ask_for_nothing_are_passed_over(string parameters)
+    {
+        foreach (var (endpoint, body) in s_bodies)
+            Assert.False(Create(endpoint, With(body, parameters)).IsDone);
+    }
+
+    [Theory]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny"}""", "missing_required_parameter")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":5}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"no gap"}""", "no_gap")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"\\[MASK:3] is literal"}""", "no_gap")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK:0]"}""", "empty_gap")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK:63]"}""", "context_length_exceeded")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK:99999999999999999999]"}""", "context_length_exceeded")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny"}""", "missing_required_parameter")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny","prompt":["a"]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a","max_tokens":0}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a","max_tokens":64}""", "context_length_exceeded")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a","stop":["","b"]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[]}""", "missing_required_parameter")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"robot","content":"x"}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user"}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "invalid_value")]
+    public void A_body_that_cannot_be_run_fails_the_line(string endpoint, string body, string code) =>
+        Assert.Equal(code, Assert.Throws<LineException>(() => Create(endpoint, body)).Error.Code);
+
+    [Fact]
+    public void A_prompt_longer_than_the_context_is_told_with_its_length()
+    {
+        string body = JsonSerializer.Serialize(new { model = "tiny", prompt = string.Concat(Enumerable.Repeat("zebra ", 100)) });
+
+        var exception = Assert.Throws<LineException>(() => Create(BatchEndpoint.Completions, body));
+
+        Assert.Equal("context_length_exceeded", exception.Error.Code);
+        Assert.Contains($"{TinyModel.ContextLength}", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Diffusion_parameters_reach_the_sampler_from_every_endpoint()
+    {
+        foreach (var (endpoint, body) in s_bodies)
+        {
+            string parameters = "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\",\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
+
+            var options = Create(endpoint, With(body, parameters)).Next().Options;
+
+            Assert.Equal((5, 2, 0.7, 0.9, 1.5), (options.Steps, options.BlockLength, options.Temperature, options.TopP, options.CfgScale));
+            Assert.Equal((Remasking.Random, true, true), (options.Remasking, options.ForbidsEos, options.DefersEos));
+            Assert.Equal(unchecked((ulong)-3L), options.Seed);
+        }
+    }
+
+    [Fact]
+    public void A_line_without_a_seed_has_the_one_it_was_given()
+    {
+        foreach (var (endpoint, body) in s_bodies)
+            Assert.Equal(Seed, Create(endpoint, body).Next().Options.Seed);
+    }
+
+    [Fact]
+    public void Chat_has_one_beginning_and_ends_where_the_assistant_is_to_speak()
+    {
+        const string body = """{"model":"tiny","max_tokens":4,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}""";
+
+        var canvas = Create(BatchEndpoint.ChatCompletions, body).Next().Canvas;
+
+        var tokenizer = model.Loaded.Tokenizer;
+        Assert.Single(canvas, token => token == tokenizer.BeginningOfTextId);
+        Assert.Equal(3, canvas.Count(token => token == tokenizer.EndOfTurnId));
+        Assert.Equal(Enumerable.Repeat(model.Loaded.MaskTokenId, 4), canvas.TakeLast(4));
+    }
+
+    private ILineJob Create(string endpoint, string body) =>
+        LineJobs.Create(endpoint, JsonSerializer.Deserialize<JsonElement>(body), model.Loaded, Seed, DateTimeOffset.UnixEpoch);
+
+    private static string With(string body, string parameters) => body[..^1] + "," + parameters + "}";
+}

@@ -1,0 +1,61 @@
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Text;
+using TorchSharp;
+
+[assembly: AssemblyFixture(typeof(LLaDA.Batch.Worker.Tests.TinyModel))]
+
+namespace LLaDA.Batch.Worker.Tests;
+
+/// <summary>A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.</summary>
+public sealed class TinyModel : IDisposable
+{
+    public const string Id = "tiny";
+    public const int ContextLength = 64;
+
+    private readonly LoadedModel _loaded;
+
+    public TinyModel()
+    {
+        Folder = Directory.CreateTempSubdirectory("llada-models-").FullName;
+        string model = Path.Combine(Folder, Id);
+        var bpe = new BpeTrainer();
+        bpe.Add("the quick brown fox jumps over the lazy dog and the lazy dog sleeps over the brown fox");
+        BpeTrainer.Save(bpe.Train(320), model);
+        var tokenizer = new LLaDATokenizer(model);
+
+        using var predictor = new MaskPredictor(
+            new LLaDAConfig
+            {
+                ModelWidth = 32,
+                NumLayers = 2,
+                NumHeads = 2,
+                NumKeyValueHeads = 2,
+                FeedForwardWidth = 64,
+                VocabularySize = tokenizer.NumTokens,
+                EmbeddingSize = tokenizer.NumTokens,
+                MaxSequenceLength = ContextLength,
+                MaskTokenId = tokenizer.MaskId!.Value,
+                EosTokenId = tokenizer.EndOfTextId,
+                PadTokenId = tokenizer.EndOfTextId,
+                EotTokenId = tokenizer.EndOfTurnId,
+            },
+            torch.CPU);
+        predictor.Initialize(seed: 1);
+        Checkpoint.Save(predictor, model);
+        _loaded = LoadedModel.Load(Id, model, new WorkerOptions { ModelsPath = Folder });
+    }
+
+    /// <summary>The folder of models.</summary>
+    public string Folder { get; }
+
+    /// <summary>For tests that run nothing on its tensors.</summary>
+    internal LoadedModel Loaded => _loaded;
+
+    public void Dispose()
+    {
+        _loaded.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+}
