@@ -1,11 +1,12 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests;
 
-/// <summary>Keeps what a network was asked: the tokens of every forward pass, until it is disposed.</summary>
+/// <summary>Keeps what passes through a network until it is disposed, and the canvases of the rows that it watches.</summary>
 internal sealed class Recording : IDisposable
 {
     private readonly Action _remove;
@@ -15,27 +16,30 @@ internal sealed class Recording : IDisposable
         var embedding = (Embedding)model.named_children().Single(child => child.name == "wte").module;
         _remove = embedding.register_forward_pre_hook((_, tokens) =>
         {
-            Batches.Add([.. tokens.data<long>().Chunk((int)tokens.shape[1])]);
-            onForward?.Invoke(Batches.Count);
+            Passes.Add([.. tokens.data<long>()]);
+            onForward?.Invoke(Passes.Count);
             return tokens;
         }).remove;
     }
 
-    /// <summary>By forward pass and row.</summary>
-    public List<long[][]> Batches { get; } = [];
+    /// <summary>The packed tokens of every forward pass.</summary>
+    public List<long[]> Passes { get; } = [];
 
-    public int NumForwards => Batches.Count;
+    public int NumForwards => Passes.Count;
 
-    /// <summary>The canvases of a row, from the first forward pass to what the sampler returned.</summary>
-    public long[][] Canvases(int[] sampled, int row = 0) => [.. Batches.Select(batch => batch[row]), [.. sampled.Select(token => (long)token)]];
+    /// <summary>By watched row, the canvas before the first step and after each.</summary>
+    public List<List<int[]>> Canvases { get; } = [];
 
-    /// <summary>The positions that each step committed.</summary>
-    public int[][] Commits(int[] sampled, int row = 0)
+    public SamplingRow Watch(SamplingRow row)
     {
-        var canvases = Canvases(sampled, row);
-        return [.. canvases.Zip(canvases.Skip(1), (before, after) =>
-            Enumerable.Range(0, sampled.Length).Where(position => before[position] != after[position]).ToArray())];
+        List<int[]> canvases = [[.. row.Canvas]];
+        Canvases.Add(canvases);
+        return row with { OnStep = progress => canvases.Add([.. progress.Canvas]) };
     }
+
+    /// <summary>The positions of a watched row that each step committed.</summary>
+    public int[][] Commits(int row = 0) =>
+        [.. Canvases[row].Zip(Canvases[row].Skip(1), (before, after) => Enumerable.Range(0, before.Length).Where(position => before[position] != after[position]).ToArray())];
 
     public void Dispose() => _remove();
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Model;
 
 // Dimensions, in this folder and everywhere else: B batch, L sequence length, V vocabulary, D model width, H query heads, K key and value
-// heads, E head width, F feed-forward width, P prompt length, G gen length, S denoising steps, M Monte Carlo samples, N selected positions.
+// heads, E head width, F feed-forward width, T tokens of a packed pass, P prompt length, G gen length, S denoising steps, M Monte Carlo samples, N selected positions.
 
 /// <summary>
 /// The network of a masked diffusion model: a Transformer without causal mask that predicts every masked token of x_t at once, p(x_0 | x_t).
@@ -78,13 +78,24 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public Tensor Hidden(Tensor tokens, Tensor? isToken = null)
     {
         using var scope = NewDisposeScope();
-        if (tokens.shape[1] > Config.MaxSequenceLength)
-            throw new ArgumentException($"A canvas of {tokens.shape[1]} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
+        var (batch, length) = ((int)tokens.shape[0], (int)tokens.shape[1]);
+        if (length > Config.MaxSequenceLength)
+            throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
 
-        var keyMask = isToken?.unsqueeze(1).unsqueeze(1);   // [B, 1, 1, L]
-        var x = _tokenEmbedding.call(tokens);               // [B, L, D]
-        foreach (var block in _blocks)
-            x = block.Forward(x, _rotary, keyMask);
+        var positions = arange(length, ScalarType.Int64, Device).repeat(batch);
+        var segment = new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) };
+        return Hidden(new PackedTokens(tokens.flatten(), positions, [segment])).view(batch, length, Config.ModelWidth).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The final hidden states of rows packed end to end.</summary>
+    /// <returns>[T, D].</returns>
+    public Tensor Hidden(PackedTokens packed)
+    {
+        using var scope = NewDisposeScope();
+        var rotation = _rotary.At(packed.Positions);
+        var x = _tokenEmbedding.call(packed.Tokens);               // [T, D]
+        for (int layer = 0; layer < _blocks.Count; layer++)
+            x = _blocks[layer].Forward(x, rotation, packed.Segments, layer);
         return _finalNorm.call(x).MoveToOuterDisposeScope();
     }
 

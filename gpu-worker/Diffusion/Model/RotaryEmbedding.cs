@@ -5,38 +5,25 @@ namespace LLaDA.Diffusion.Model;
 /// <summary>
 /// Rotary position embedding (Su et al. 2021) in the rotate-half form: the pair (x_i, x_{i+E/2}) turns by position * theta^(-2i/E).
 /// </summary>
-/// <remarks>Rotation is computed in float32 whatever the type of the activations. Not a module: the tables are no part of a checkpoint.</remarks>
+/// <remarks>Not a module: the tables are no part of a checkpoint.</remarks>
 public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta, Device device) : IDisposable
 {
     private Tensor? _cosine;
     private Tensor? _sine;
 
-    /// <param name="x">[B, L, H, E].</param>
-    /// <param name="positions">[B, L], or null for 0, 1, ... L - 1 in every row.</param>
-    /// <returns>[B, L, H, E], in the type of x.</returns>
-    public Tensor Rotate(Tensor x, Tensor? positions = null)
+    /// <summary>The rotation of tokens at certain positions, to be shared by all layers of a pass.</summary>
+    /// <param name="positions">[T], int64.</param>
+    public Rotation At(Tensor positions)
     {
-        using var scope = NewDisposeScope();
-        var (cosine, sine) = Tables(x.shape[1], positions);
-        var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);
-        var (first, second) = (halves[0], halves[1]);
-        return cat([(first * cosine) - (second * sine), (second * cosine) + (first * sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
+        if (_cosine is null || _sine is null)
+            BuildTables();
+        return new Rotation(_cosine!.index_select(0, positions).unsqueeze(1), _sine!.index_select(0, positions).unsqueeze(1));
     }
 
     public void Dispose()
     {
         _cosine?.Dispose();
         _sine?.Dispose();
-    }
-
-    /// <returns>Both [L, 1, E/2], or [B, L, 1, E/2] where rows have positions of their own.</returns>
-    private (Tensor Cosine, Tensor Sine) Tables(long length, Tensor? positions)
-    {
-        if (_cosine is null || _sine is null)
-            BuildTables();
-        return positions is null
-            ? (_cosine!.narrow(0, 0, length).unsqueeze(1), _sine!.narrow(0, 0, length).unsqueeze(1))
-            : (_cosine![positions].unsqueeze(2), _sine![positions].unsqueeze(2));
     }
 
     private void BuildTables()
@@ -48,5 +35,22 @@ public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta
         var angles = arange(maxPosition, ScalarType.Float32, device).unsqueeze(1) * frequencies.unsqueeze(0); // [maxPosition, E/2]
         _cosine = angles.cos().DetachFromDisposeScope();
         _sine = angles.sin().DetachFromDisposeScope();
+    }
+}
+
+/// <summary>The angles by which tokens turn.</summary>
+/// <param name="Cosine">[T, 1, E/2], float32.</param>
+/// <param name="Sine">[T, 1, E/2], float32.</param>
+public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
+{
+    /// <remarks>Computed in float32 whatever the type of the activations.</remarks>
+    /// <param name="x">[T, H, E].</param>
+    /// <returns>[T, H, E], in the type of x.</returns>
+    public Tensor Apply(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);
+        var (first, second) = (halves[0], halves[1]);
+        return cat([(first * Cosine) - (second * Sine), (second * Cosine) + (first * Sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
     }
 }

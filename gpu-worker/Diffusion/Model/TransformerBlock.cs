@@ -57,37 +57,51 @@ public sealed class TransformerBlock : nn.Module
         RegisterComponents();
     }
 
-    /// <param name="x">[B, L, D].</param>
-    /// <param name="rotary">Turns queries and keys by their positions.</param>
-    /// <param name="keyMask">[B, 1, 1, L], true where a position may be seen; null when all may.</param>
-    /// <returns>[B, L, D].</returns>
-    public Tensor Forward(Tensor x, RotaryEmbedding rotary, Tensor? keyMask)
+    /// <param name="x">[T, D].</param>
+    /// <param name="rotation">Turns queries and keys by their positions.</param>
+    /// <param name="segments">What attends to what.</param>
+    /// <param name="layer">Place of this block in the network.</param>
+    /// <returns>[T, D].</returns>
+    public Tensor Forward(Tensor x, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
     {
         using var scope = NewDisposeScope();
-        var attended = x + Attend(_attentionNorm.call(x).to(_computeType), rotary, keyMask);
+        var attended = x + Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer);
         var h = _feedForwardNorm.call(attended).to(_computeType);
-        var gated = nn.functional.silu(_gateProjection.call(h)) * _upProjection.call(h);    // [B, L, F]
+        var gated = nn.functional.silu(_gateProjection.call(h)) * _upProjection.call(h);    // [T, F]
         return (attended + _downProjection.call(gated)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Attend(Tensor a, RotaryEmbedding rotary, Tensor? keyMask)
+    private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
     {
-        long batch = a.shape[0], length = a.shape[1];
-        Tensor Heads(Projection projection, long heads) => projection.call(a).view(batch, length, heads, _config.HeadWidth);
+        Tensor Heads(Projection projection, long heads) => projection.call(a).view(a.shape[0], heads, _config.HeadWidth);
+        var queries = rotation.Apply(Heads(_queryProjection, _config.NumHeads));            // [T, H, E]
+        var keys = rotation.Apply(Heads(_keyProjection, _config.NumKeyValueHeads));         // [T, K, E]
+        var values = Heads(_valueProjection, _config.NumKeyValueHeads);                     // [T, K, E]
 
-        var queries = rotary.Rotate(Heads(_queryProjection, _config.NumHeads)).transpose(1, 2);                      // [B, H, L, E]
-        var keys = ForEachQueryHead(rotary.Rotate(Heads(_keyProjection, _config.NumKeyValueHeads))).transpose(1, 2); // [B, H, L, E]
-        var values = ForEachQueryHead(Heads(_valueProjection, _config.NumKeyValueHeads)).transpose(1, 2);            // [B, H, L, E]
-        var attended = nn.functional.scaled_dot_product_attention(queries, keys, values, keyMask);
-        return _attentionOutput.call(attended.transpose(1, 2).reshape(batch, length, _config.ModelWidth));
+        List<Tensor> attended = [.. segments.Select(segment => Attend(segment, queries, keys, values, layer))];
+        long numAttended = segments[^1].Start + ((long)segments[^1].NumRows * segments[^1].Length);
+        if (numAttended < a.shape[0])
+            attended.Add(zeros(a.shape[0] - numAttended, _config.ModelWidth, a.dtype, a.device));
+        return _attentionOutput.call(attended.Count == 1 ? attended[0] : cat(attended));
     }
 
-    /// <summary>Grouped-query attention: repeats each key or value head for the query heads that share it.</summary>
-    /// <param name="x">[B, L, K, E].</param>
-    /// <returns>[B, L, H, E].</returns>
-    private Tensor ForEachQueryHead(Tensor x)
+    /// <returns>[rows * Length, D].</returns>
+    private Tensor Attend(Segment segment, Tensor queries, Tensor keys, Tensor values, int layer)
     {
-        int group = _config.NumHeads / _config.NumKeyValueHeads;
-        return group == 1 ? x : x.repeat_interleave(group, dim: 2);
+        int numTokens = segment.NumRows * segment.Length;
+        int numHeads = _config.NumKeyValueHeads, group = _config.NumHeads / numHeads;
+        Tensor Own(Tensor packed) => packed.narrow(0, segment.Start, numTokens);
+
+        var (segmentKeys, segmentValues) = (Own(keys), Own(values));
+        if (segment.Cache is { } cache)
+            (segmentKeys, segmentValues) = cache.Update(layer, segment.CachePositions, segmentKeys, segmentValues);
+        Tensor Rows(Tensor heads) => heads.view(segment.NumRows, -1, numHeads, _config.HeadWidth).transpose(1, 2);   // [rows, K, L, E]
+
+        // Grouped-query attention: the query heads that share a key are further queries to it. Without a mask over queries their order is free.
+        var grouped = Own(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth)
+            .permute(0, 2, 3, 1, 4).reshape(segment.NumRows, numHeads, group * segment.Length, _config.HeadWidth);
+        var attended = nn.functional.scaled_dot_product_attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment.KeyMask);
+        return attended.view(segment.NumRows, numHeads, group, segment.Length, _config.HeadWidth)
+            .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.ModelWidth);
     }
 }

@@ -1,42 +1,58 @@
+using LLaDA.Diffusion.Model;
+
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>A row on its way: its canvas, its current block and how many tokens the coming steps commit.</summary>
-internal sealed class DenoisingRow
+/// <summary>A row on its way: its canvas, its current block, what passes through the network in the coming step and what the step commits.</summary>
+internal sealed class DenoisingRow : IDisposable
 {
     private const uint RemaskPurpose = 1, TokenPurpose = 2;
 
+    private readonly SamplingRow _row;
+    private readonly LLaDAConfig _config;
     private readonly CounterRandom _random;
     private readonly double[] _confidence;
+    private readonly int[] _targets;
     private readonly int[][] _blocks;
     private readonly int[] _stepsOfBlock;
 
     private int _block = -1;
+    private int _stepOfBlock;
+    private int[] _cachedPass = [];
     private List<int> _masked = [];
     private Queue<int> _quotas = new();
     private uint _step;
     private int _numForwards;
+    private long _numTokenForwards;
 
-    public DenoisingRow(SamplingRow row, int maskTokenId)
+    /// <exception cref="ArgumentException">An option is out of range, the canvas does not fit the model, or a target is no mask.</exception>
+    public DenoisingRow(SamplingRow row, LLaDAConfig config)
     {
-        Options = row.Options;
+        if (row.Options.Validate().FirstOrDefault() is { Sentence: { } sentence })
+            throw new ArgumentException(sentence, nameof(row));
+        if (row.Canvas.Count == 0 || row.Canvas.Count > config.MaxSequenceLength)
+            throw new ArgumentException($"A canvas of {row.Canvas.Count} tokens does not fit; the model takes 1 to {config.MaxSequenceLength}", nameof(row));
+
+        (_row, _config) = (row, config);
         Canvas = [.. row.Canvas];
-        IsGiven = [.. row.Canvas.Select(token => token != maskTokenId)];
+        IsGiven = [.. row.Canvas.Select(token => token != config.MaskTokenId)];
         _random = new CounterRandom(row.Options.Seed);
         _confidence = [.. Canvas.Select(_ => 1.0)];
 
-        int[] targets = [.. row.Targets ?? [.. Enumerable.Range(0, Canvas.Length).Where(position => !IsGiven[position])]];
-        for (int index = 0; index < targets.Length; index++)
+        _targets = [.. row.Targets ?? [.. Enumerable.Range(0, Canvas.Length).Where(position => !IsGiven[position])]];
+        for (int index = 0; index < _targets.Length; index++)
         {
-            bool isAscending = index == 0 || targets[index] > targets[index - 1];
-            if (!isAscending || targets[index] < 0 || targets[index] >= Canvas.Length || IsGiven[targets[index]])
-                throw new ArgumentException($"Target {index} of the row is position {targets[index]}: targets must be masked positions, ascending", nameof(row));
+            bool isAscending = index == 0 || _targets[index] > _targets[index - 1];
+            if (!isAscending || _targets[index] < 0 || _targets[index] >= Canvas.Length || IsGiven[_targets[index]])
+                throw new ArgumentException($"Target {index} of the row is position {_targets[index]}: targets must be masked positions, ascending", nameof(row));
         }
-        _blocks = [.. targets.Chunk(row.Options.BlockLength ?? Math.Max(1, targets.Length))];
-        _stepsOfBlock = targets.Length == 0 ? [] : TransferSchedule.ShareSteps([.. _blocks.Select(block => block.Length)], row.Options.Steps ?? targets.Length);
+        _blocks = [.. _targets.Chunk(row.Options.BlockLength ?? Math.Max(1, _targets.Length))];
+        _stepsOfBlock = _targets.Length == 0 ? [] : TransferSchedule.ShareSteps([.. _blocks.Select(block => block.Length)], row.Options.Steps ?? _targets.Length);
         EnterBlock();
     }
 
-    public SamplingOptions Options { get; }
+    public SamplingOptions Options => _row.Options;
+
+    public bool IsGuided => Options.CfgScale > 0;
 
     public int[] Canvas { get; }
 
@@ -48,48 +64,87 @@ internal sealed class DenoisingRow
     /// <summary>Masked positions of the current block, ascending: the only ones for which this step needs predictions.</summary>
     public IReadOnlyList<int> Candidates => _masked;
 
+    /// <summary>Positions that pass through the network in this step, ascending; null for the whole canvas.</summary>
+    public int[]? Pass => Options.Cache == CachePolicy.None || _stepOfBlock % (Options.CacheRefresh ?? int.MaxValue) == 0 ? null : _cachedPass;
+
+    /// <summary>Keys and values of the canvas, and of the one with all given tokens masked; null where nothing is kept.</summary>
+    public (KeyValueCache? Conditional, KeyValueCache? Unconditional) Caches { get; set; }
+
     /// <summary>The uniform number that draws the token of a position in this step.</summary>
     public double TokenDraw(int position) => _random.Uniform(_step, (ulong)position, TokenPurpose);
 
     /// <summary>Commits the predictions that this step keeps.</summary>
-    /// <param name="tokens">By candidate.</param>
-    /// <param name="probabilities">Of the tokens, by candidate.</param>
-    /// <param name="confidence">What remasking by low confidence compares; differs from the probability where some tokens are deferred.</param>
-    public void Commit(ReadOnlySpan<long> tokens, ReadOnlySpan<double> probabilities, ReadOnlySpan<double> confidence)
+    /// <param name="predictions">By candidate.</param>
+    public void Commit(IReadOnlyList<Prediction> predictions)
     {
-        double[] order = new double[_masked.Count];
-        for (int candidate = 0; candidate < order.Length; candidate++)
+        int numPassed = Pass?.Length ?? Canvas.Length;
+        if (Options.Remasking == Remasking.Random)
+            predictions = [.. predictions.Select(prediction => prediction with { Confidence = _random.Uniform(_step, (ulong)prediction.Position, RemaskPurpose) })];
+        foreach (var prediction in Acceptance.Choose(predictions, Options, _quotas.Count > 0 ? _quotas.Dequeue() : 1))
         {
-            order[candidate] = Options.Remasking switch
-            {
-                Remasking.LowConfidence => confidence[candidate],
-                Remasking.Random => _random.Uniform(_step, (ulong)_masked[candidate], RemaskPurpose),
-                _ => throw new ArgumentOutOfRangeException(nameof(tokens), Options.Remasking, "is no way of remasking"),
-            };
+            Canvas[prediction.Position] = prediction.Token;
+            _confidence[prediction.Position] = prediction.Probability;
         }
-
-        // A stable sort: of equally confident candidates the lower position wins.
-        foreach (int candidate in Enumerable.Range(0, order.Length).OrderByDescending(candidate => order[candidate]).Take(_quotas.Dequeue()))
-        {
-            Canvas[_masked[candidate]] = (int)tokens[candidate];
-            _confidence[_masked[candidate]] = probabilities[candidate];
-            _masked[candidate] = -1;
-        }
-        _masked.RemoveAll(position => position < 0);
-        _numForwards += Options.CfgScale > 0 ? 2 : 1;
+        _masked.RemoveAll(position => Canvas[position] != _config.MaskTokenId);
+        int halves = IsGuided ? 2 : 1;
+        _numForwards += halves;
+        _numTokenForwards += halves * numPassed;
         _step++;
-        if (_masked.Count == 0)
+        _stepOfBlock++;
+        if (Options.StopsAtEos && SettledEnd() is { } end)
+            Stop(end);
+        else if (_masked.Count == 0)
             EnterBlock();
+        _row.OnStep?.Invoke(new DenoisingProgress((int)_step, Canvas, _targets.Count(position => Canvas[position] == _config.MaskTokenId)));
     }
 
-    public SampledRow ToSampled() => new(Canvas, _confidence, _numForwards);
+    public SampledRow ToSampled() => new(Canvas, _confidence, _numForwards, _numTokenForwards);
+
+    public void Dispose()
+    {
+        Caches.Conditional?.Dispose();
+        Caches.Unconditional?.Dispose();
+        Caches = default;
+    }
 
     private void EnterBlock()
     {
         _block++;
+        _stepOfBlock = 0;
         if (IsDone)
             return;
         _masked = [.. _blocks[_block]];
         _quotas = new Queue<int>(TransferSchedule.Split(_masked.Count, Math.Min(_masked.Count, _stepsOfBlock[_block])));
+        _cachedPass = Options.Cache switch
+        {
+            CachePolicy.Prefix => [.. Enumerable.Range(_masked[0], Canvas.Length - _masked[0])],
+            CachePolicy.Dual => [.. _masked.SelectMany(Vicinity).Distinct().Order()],
+            _ => [],
+        };
+    }
+
+    private IEnumerable<int> Vicinity(int position)
+    {
+        int start = Math.Max(0, position - Options.CacheVicinity);
+        return Enumerable.Range(start, Math.Min(Canvas.Length, position + Options.CacheVicinity + 1) - start);
+    }
+
+    /// <summary>The index of the first target that holds an end, if no target before it is masked.</summary>
+    private int? SettledEnd()
+    {
+        for (int index = 0; index < _targets.Length && Canvas[_targets[index]] != _config.MaskTokenId; index++)
+        {
+            if (Canvas[_targets[index]] == _config.EosTokenId || Canvas[_targets[index]] == _config.EotTokenId)
+                return index;
+        }
+        return null;
+    }
+
+    private void Stop(int end)
+    {
+        foreach (int position in _targets[(end + 1)..])
+            (Canvas[position], _confidence[position]) = (_config.EosTokenId, 1);
+        _masked = [];
+        _block = _blocks.Length;
     }
 }

@@ -13,10 +13,13 @@ public enum Remasking
 /// <summary>The reverse process of one row. Every row of a batch has its own.</summary>
 public sealed record SamplingOptions
 {
-    public const int MaxSteps = 4096;
+    public const int MaxSteps = 4096, MaxCacheVicinity = 256;
     public const double MaxTemperature = 10, MaxCfgScale = 100;
 
-    /// <summary>Denoising steps of the canvas, 1 to <see cref="MaxSteps"/>, shared out among the blocks by their masks; null commits one token a step.</summary>
+    /// <summary>
+    /// Denoising steps of the canvas, 1 to <see cref="MaxSteps"/>, shared out among the blocks by their masks; null commits one token a step. Where confidence
+    /// lets a step commit more, this is the most that it takes.
+    /// </summary>
     /// <remarks>Every block takes at least one step, and no step goes without a commit: a canvas may take more or fewer forward passes than asked.</remarks>
     public int? Steps { get; init; }
 
@@ -36,6 +39,37 @@ public sealed record SamplingOptions
     public double CfgScale { get; init; }
 
     public Remasking Remasking { get; init; }
+
+    /// <summary>Commits every prediction at least this probable, and never fewer than the schedule's share (Fast-dLLM). At least 0; above 1 nothing qualifies.</summary>
+    public double? Threshold { get; init; }
+
+    /// <summary>
+    /// Commits the r most probable predictions as long as the r-th has at least 1 - factor / (r + 1): the more at once, the surer each must be (Fast-dLLM). Above 0.
+    /// </summary>
+    public double? Factor { get; init; }
+
+    /// <summary>
+    /// Commits the predictions of least entropy as long as the sum of their entropies without the largest stays within this bound, in nats: it bounds what is
+    /// lost by treating them as independent (EB-Sampler). At least 0.
+    /// </summary>
+    public double? EntropyBound { get; init; }
+
+    /// <summary>Beside <see cref="Threshold"/>: also commits the best prediction of each run of masks, if it is at least this probable (dInfer's hierarchical decoding).</summary>
+    public double? RunThreshold { get; init; }
+
+    public CachePolicy Cache { get; init; }
+
+    /// <summary>Denoising steps of a block after which the whole canvas passes again, at least 1; null for once a block. 1 equals no cache.</summary>
+    public int? CacheRefresh { get; init; }
+
+    /// <summary>With the dual cache: tokens on both sides of a block's masks that pass along with it, 0 to <see cref="MaxCacheVicinity"/>.</summary>
+    public int CacheVicinity { get; init; }
+
+    /// <summary>
+    /// Ends the row as soon as an end of text or turn is committed and nothing before it is masked: what follows is filled with the end of text without further
+    /// passes. Changes nothing before that end.
+    /// </summary>
+    public bool StopsAtEos { get; init; }
 
     /// <summary>The end of text is never predicted (<c>logits_eos_inf</c> of the reference).</summary>
     public bool ForbidsEos { get; init; }
@@ -62,5 +96,23 @@ public sealed record SamplingOptions
             yield return ("top_p", $"top_p is {TopP}; it must lie in (0, 1]");
         if (CfgScale is not (>= 0 and <= MaxCfgScale))
             yield return ("cfg_scale", $"cfg_scale is {CfgScale}; it must lie in [0, {MaxCfgScale}]");
+        if (Threshold is { } threshold && !(threshold >= 0))
+            yield return ("threshold", $"threshold is {threshold}; it must be at least 0");
+        if (Factor is { } factor && !(factor > 0))
+            yield return ("factor", $"factor is {factor}; it must be above 0");
+        if (EntropyBound is { } bound && !(bound >= 0))
+            yield return ("entropy_bound", $"entropy_bound is {bound}; it must be at least 0");
+        if (RunThreshold is { } runThreshold && !(runThreshold >= 0))
+            yield return ("run_threshold", $"run_threshold is {runThreshold}; it must be at least 0");
+        if (RunThreshold is not null && Threshold is null)
+            yield return ("run_threshold", "run_threshold goes with threshold");
+        if (Remasking == Remasking.Random && (Threshold ?? Factor ?? EntropyBound) is not null)
+            yield return ("remasking", "a random choice commits the schedule's share alone: threshold, factor and entropy_bound go with low_confidence");
+        if (new[] { Threshold, Factor, EntropyBound }.Count(rule => rule is not null) > 1)
+            yield return ("threshold", "only one of threshold, factor and entropy_bound can decide how much a step commits");
+        if (CacheRefresh is < 1)
+            yield return ("cache_refresh", $"cache_refresh is {CacheRefresh}; it must be at least 1");
+        if (CacheVicinity is < 0 or > MaxCacheVicinity)
+            yield return ("cache_vicinity", $"cache_vicinity is {CacheVicinity}; it must lie in [0, {MaxCacheVicinity}]");
     }
 }

@@ -68,7 +68,7 @@ public sealed class InfillDocumentTests
 
         int[] tokens = [.. row.Canvas];
         (tokens[row.Targets![0]], tokens[row.Targets[1]], tokens[row.Targets[2]]) = (euro[0], euro[1], 'a');
-        document.Accept(new SampledRow(tokens, [.. tokens.Select(_ => 0.5)], 1));
+        document.Accept(new SampledRow(tokens, [.. tokens.Select(_ => 0.5)], 1, 0));
 
         Assert.Equal("xay", document.ToFilled().Text);
     }
@@ -128,6 +128,6 @@ public sealed class InfillDocumentTests
             tokens[position] = s_tokenizer.Encode(token(number, position)).Single();
             confidences[position] = confidence(number);
         }
-        document.Accept(new SampledRow(tokens, confidences, 1));
+        document.Accept(new SampledRow(tokens, confidences, 1, 0));
     }
 }

@@ -4,11 +4,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Sampling;
 
-/// <summary>The promise of batching: a row's result depends on its own request and on the shape of the batch alone, bit for bit.</summary>
+/// <summary>The promise of batching: a row's result depends on its own request alone, bit for bit.</summary>
 public sealed class SamplerBatchTests
 {
-    private static readonly CanvasShape s_shape = new(8, 40);
-
     public static TheoryData<ScalarType, ScalarType> Types => new()
     {
         { ScalarType.Float32, ScalarType.Float32 },
@@ -26,12 +24,12 @@ public sealed class SamplerBatchTests
         using var forbidden = new TokenSet(Enumerable.Range(0, 20));
         var rows = Rows(forbidden);
 
-        var alone = rows.Select(row => sampler.Sample([row], s_shape)[0]).ToList();
+        var alone = rows.Select(row => sampler.Sample([row])[0]).ToList();
 
         for (int rotation = 0; rotation < rows.Length; rotation++)
         {
             int[] order = [.. Enumerable.Range(0, rows.Length).Select(place => (place + rotation) % rows.Length)];
-            var together = sampler.Sample([.. order.Select(index => rows[index])], s_shape);
+            var together = sampler.Sample([.. order.Select(index => rows[index])]);
             foreach (var (place, index) in order.Index())
                 AssertSameBits(alone[index], together[place], $"row {index} at place {place}");
         }
@@ -45,43 +43,13 @@ public sealed class SamplerBatchTests
 
         SamplingRows.Any.Array[2, 8].Sample(rows =>
         {
-            var together = sampler.Sample(rows, s_shape);
+            var together = sampler.Sample(rows);
             int last = rows.Length - 1;
-            AssertSameBits(sampler.Sample([rows[last]], s_shape)[0], together[last], "the last row");
+            AssertSameBits(sampler.Sample([rows[last]])[0], together[last], "the last row");
         }, iter: 20, threads: 1);
     }
 
-    [Fact]
-    public void Row_alone_in_its_own_shape_gives_the_same_tokens()
-    {
-        using var model = TinyModel.Random();
-        using var sampler = new Sampler(model);
-        var rows = Rows(forbidden: null);
-
-        var together = sampler.Sample(rows, s_shape);
-
-        foreach (var (row, expected) in rows.Zip(together))
-        {
-            var alone = sampler.Sample([row])[0];
-            Assert.Equal(expected.Tokens, alone.Tokens);
-            foreach (var (one, other) in expected.Confidence.Zip(alone.Confidence))
-                Assert.Equal(one, other, 1e-4);
-        }
-    }
-
-    [Fact]
-    public void Shape_pads_every_forward_pass_to_the_same_size()
-    {
-        using var model = TinyModel.Random();
-        using var sampler = new Sampler(model);
-        using var recording = new Recording(model);
-
-        sampler.Sample(Rows(forbidden: null)[..3], s_shape);
-
-        Assert.All(recording.Batches, batch => Assert.Equal((8, 40), (batch.Length, batch[0].Length)));
-    }
-
-    /// <summary>Eight rows that agree in nothing: texts, lengths, masks, steps, blocks, temperatures, guidance, seeds.</summary>
+    /// <summary>Ten rows that agree in nothing: texts, lengths, masks, steps, blocks, temperatures, guidance, caches, seeds.</summary>
     private static SamplingRow[] Rows(TokenSet? forbidden) =>
     [
         SamplingRows.Generation(9, new(), 1, 2, 3),
@@ -91,6 +59,8 @@ public sealed class SamplerBatchTests
         SamplingRows.Generation(20, new() { Temperature = 1, TopP = 0.7, Seed = 13, DefersEos = true }, 14),
         SamplingRows.Generation(7, new() { Temperature = 0.5, CfgScale = 0.5, Remasking = Remasking.Random, Seed = 14, ForbidsEos = true }, 8, 8, 8, 8, 8),
         new([TinyModel.Mask, 4, TinyModel.Mask, TinyModel.Mask, 17, TinyModel.Mask], new() { Forbidden = forbidden, Steps = 2 }, [0, 2, 5]),
+        SamplingRows.Generation(24, new() { BlockLength = 8, Cache = CachePolicy.Prefix, CfgScale = 1 }, 1, 2, 3, 4, 5),
+        SamplingRows.Generation(30, new() { BlockLength = 6, Cache = CachePolicy.Dual, CacheVicinity = 2, Threshold = 0.05, Temperature = 0.4, Seed = 16 }, 9),
         SamplingRows.Generation(30, new() { Steps = 30, BlockLength = 1, Temperature = 0.3, Seed = 15 }),
     ];
 

@@ -66,9 +66,9 @@ public sealed class SamplerEndTests
 
         // In 20 masks and two steps, the first step keeps all text that it draws and ten tokens in all.
         using var recording = new Recording(model);
-        sampler.Sample([row with { Options = row.Options with { Steps = 2 } }]);
+        sampler.Sample([recording.Watch(row with { Options = row.Options with { Steps = 2 } })]);
 
-        long[] afterFirst = recording.Batches[1][0];
+        int[] afterFirst = recording.Canvases[0][1];
         var expected = Enumerable.Range(0, 20).OrderBy(position => IsEnd(drawn[position])).Take(10).Order();
         Assert.Equal(expected, Enumerable.Range(0, 20).Where(position => afterFirst[position] != TinyModel.Mask));
     }
@@ -90,8 +90,8 @@ public sealed class SamplerEndTests
     private static int[] TokensInOrder(MaskPredictor model, Sampler sampler, SamplingOptions options)
     {
         using var recording = new Recording(model);
-        var sampled = sampler.Sample([SamplingRows.Generation(20, options)])[0];
-        return [.. recording.Commits(sampled.Tokens).Select(commit => sampled.Tokens[commit.Single()])];
+        var sampled = sampler.Sample([recording.Watch(SamplingRows.Generation(20, options))])[0];
+        return [.. recording.Commits().Select(commit => sampled.Tokens[commit.Single()])];
     }
 
     /// <summary>Predicts the ends and some tokens of text, from 0 on, with these probabilities everywhere.</summary>

@@ -18,23 +18,15 @@ public sealed class SamplerFaultTests : IDisposable
     }
 
     [Fact]
-    public void Wrong_options_name_the_row_and_the_parameter() =>
-        AssertRefused("Row 1: temperature is -1", null, SamplingRows.Generation(2), SamplingRows.Generation(2, new() { Temperature = -1 }));
+    public void Wrong_options_name_the_parameter() =>
+        AssertRefused("temperature is -1", SamplingRows.Generation(2), SamplingRows.Generation(2, new() { Temperature = -1 }));
 
     [Fact]
-    public void Row_longer_than_the_shape_is_refused() =>
-        AssertRefused("Row 0 with 4 tokens does not fit", new CanvasShape(1, 3), SamplingRows.Generation(4));
-
-    [Fact]
-    public void More_rows_than_the_shape_has_are_refused() =>
-        AssertRefused("does not fit", new CanvasShape(1, 8), SamplingRows.Generation(4), SamplingRows.Generation(4));
-
-    [Fact]
-    public void Empty_canvas_is_refused() => AssertRefused("Row 0 with 0 tokens", null, new SamplingRow([], new()));
+    public void Empty_canvas_is_refused() => AssertRefused("A canvas of 0 tokens", new SamplingRow([], new()));
 
     [Fact]
     public void Canvas_longer_than_the_context_is_refused() =>
-        AssertRefused("longer than the model's 64", null, SamplingRows.Generation(65));
+        AssertRefused("A canvas of 65 tokens does not fit; the model takes 1 to 64", SamplingRows.Generation(65));
 
     [Theory]
     [InlineData(0)]
@@ -43,7 +35,7 @@ public sealed class SamplerFaultTests : IDisposable
     [InlineData(1, 1)]
     [InlineData(2, 1)]
     public void Targets_that_are_no_masked_positions_in_order_are_refused(params int[] targets) =>
-        AssertRefused("targets must be masked positions", null, new SamplingRow([1, TinyModel.Mask, TinyModel.Mask], new(), targets));
+        AssertRefused("targets must be masked positions", new SamplingRow([1, TinyModel.Mask, TinyModel.Mask], new(), targets));
 
     [Fact]
     public void Cancellation_is_seen_between_steps()
@@ -77,9 +69,9 @@ public sealed class SamplerFaultTests : IDisposable
         Assert.Equal(before, LiveTensors.Count);
     }
 
-    private void AssertRefused(string fault, CanvasShape? shape, params SamplingRow[] rows)
+    private void AssertRefused(string fault, params SamplingRow[] rows)
     {
-        var exception = Assert.Throws<ArgumentException>(() => _sampler.Sample(rows, shape));
+        var exception = Assert.Throws<ArgumentException>(() => _sampler.Sample(rows));
         Assert.Contains(fault, exception.Message, StringComparison.Ordinal);
     }
 }

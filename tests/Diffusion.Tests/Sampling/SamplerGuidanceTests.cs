@@ -42,12 +42,12 @@ public sealed class SamplerGuidanceTests
 
         const long mask = TinyModel.Mask;
         Assert.Equal(
-            [[8, 9, mask, mask], [mask, mask, mask, mask], [8, 9, sampled.Tokens[2], mask], [mask, mask, sampled.Tokens[2], mask]],
-            recording.Batches.Select(batch => batch[0]));
+            [[8, 9, mask, mask, mask, mask, mask, mask], [8, 9, sampled.Tokens[2], mask, mask, mask, sampled.Tokens[2], mask]],
+            recording.Passes.Select(tokens => tokens[..8]));
     }
 
     [Fact]
-    public void Zero_scale_costs_no_second_forward_pass_and_its_neighbours_guidance_none_either()
+    public void Zero_scale_costs_no_second_half_and_its_neighbours_guidance_none_either()
     {
         using var model = TinyModel.Random();
         using var sampler = new Sampler(model);
@@ -55,11 +55,12 @@ public sealed class SamplerGuidanceTests
         var plain = SamplingRows.Generation(6, new() { Steps = 3 }, 8, 9);
 
         var alone = sampler.Sample([plain])[0];
-        Assert.Equal((3, 3), (alone.NumForwards, recording.NumForwards));
+        Assert.Equal((3, 3, 3 * 8), (alone.NumForwards, recording.NumForwards, alone.NumTokenForwards));
 
         var together = sampler.Sample([plain, plain with { Options = new() { Steps = 2, CfgScale = 1 } }]);
         Assert.Equal([3, 4], together.Select(row => row.NumForwards));
-        Assert.Equal(3 + 3 + 2, recording.NumForwards);
+        Assert.Equal([3 * 8, 4 * 8], together.Select(row => row.NumTokenForwards));
+        Assert.Equal(3 + 3, recording.NumForwards);
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class SamplerInfillTests
         Assert.Equal([M, 3, M, 4, 5], new[] { 0, 1, 3, 4, 6 }.Select(position => sampled.Tokens[position]));
         Assert.DoesNotContain(M, new[] { sampled.Tokens[2], sampled.Tokens[5] });
         Assert.Equal(2, sampled.NumForwards);
-        Assert.All(recording.Batches, batch => Assert.Equal([M, M], new[] { batch[0][0], batch[0][3] }));
+        Assert.All(recording.Passes, tokens => Assert.Equal([M, M], new[] { tokens[0], tokens[3] }));
         Assert.All(new[] { 0, 1, 3, 4, 6 }, position => Assert.Equal(1, sampled.Confidence[position]));
     }
 
@@ -59,8 +59,8 @@ public sealed class SamplerInfillTests
         using var sampler = new Sampler(model);
         using var recording = new Recording(model);
 
-        var sampled = sampler.Sample([new SamplingRow([M, 3, M, M, 4, M, 5], new() { BlockLength = 2, Steps = 2 })])[0];
+        sampler.Sample([recording.Watch(new SamplingRow([M, 3, M, M, 4, M, 5], new() { BlockLength = 2, Steps = 2 }))]);
 
-        Assert.Equal([[0, 2], [3, 5]], recording.Commits(sampled.Tokens));
+        Assert.Equal([[0, 2], [3, 5]], recording.Commits());
     }
 }

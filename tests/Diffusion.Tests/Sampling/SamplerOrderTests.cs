@@ -52,10 +52,10 @@ public sealed class SamplerOrderTests
         using var sampler = new Sampler(model);
         using var recording = new Recording(model);
 
-        var sampled = sampler.Sample([SamplingRows.Generation(12, new() { Steps = steps }, 7, 7, 30)])[0];
+        var sampled = sampler.Sample([recording.Watch(SamplingRows.Generation(12, new() { Steps = steps }, 7, 7, 30))])[0];
 
         Assert.Equal(12, sampled.NumForwards);
-        Assert.All(recording.Commits(sampled.Tokens), commit => Assert.Single(commit));
+        Assert.All(recording.Commits(), commit => Assert.Single(commit));
     }
 
     [Fact]
@@ -67,14 +67,14 @@ public sealed class SamplerOrderTests
         using var recording = new Recording(model);
         var row = SamplingRows.Generation(12, new() { Steps = 4 }, 7, 7, 30);
 
-        var sampled = sampler.Sample([row])[0];
+        sampler.Sample([recording.Watch(row)]);
         recording.Dispose();
 
-        int[][] commits = recording.Commits(sampled.Tokens);
+        int[][] commits = recording.Commits();
         Assert.Equal(4, commits.Length);
         foreach (var (step, committed) in commits.Index())
         {
-            long[] canvas = recording.Batches[step][0];
+            long[] canvas = [.. recording.Canvases[0][step].Select(token => (long)token)];
             var predicted = Greedy(model, canvas);
             int[] masked = [.. Enumerable.Range(0, canvas.Length).Where(position => canvas[position] == TinyModel.Mask)];
             Assert.Equal(masked.OrderByDescending(position => predicted[position].Probability).Take(3).Order(), committed);
@@ -88,9 +88,9 @@ public sealed class SamplerOrderTests
         using var sampler = new Sampler(model);
         using var recording = new Recording(model);
 
-        var sampled = sampler.Sample([SamplingRows.Generation(8, new() { Steps = 4 }, 0)])[0];
+        sampler.Sample([recording.Watch(SamplingRows.Generation(8, new() { Steps = 4 }, 0))]);
 
-        Assert.Equal([[1, 2], [3, 4], [5, 6], [7, 8]], recording.Commits(sampled.Tokens));
+        Assert.Equal([[1, 2], [3, 4], [5, 6], [7, 8]], recording.Commits());
     }
 
     [Fact]
@@ -102,12 +102,12 @@ public sealed class SamplerOrderTests
         const int rows = 400, masks = 5;
         using var recording = new Recording(model);
 
-        var sampled = sampler.Sample([.. Enumerable.Range(0, rows).Select(seed =>
-            SamplingRows.Generation(masks, new() { Remasking = Remasking.Random, Seed = (ulong)seed }))]);
+        sampler.Sample([.. Enumerable.Range(0, rows).Select(seed =>
+            recording.Watch(SamplingRows.Generation(masks, new() { Remasking = Remasking.Random, Seed = (ulong)seed })))]);
 
         int[] counts = new int[masks];
         for (int row = 0; row < rows; row++)
-            counts[recording.Commits(sampled[row].Tokens, row)[0].Single()]++;
+            counts[recording.Commits(row)[0].Single()]++;
         // 99.9 % quantile of chi square with 4 degrees of freedom.
         Assert.InRange(counts.Sum(count => Math.Pow(count - (rows / masks), 2) / (rows / masks)), 0, 18.5);
     }

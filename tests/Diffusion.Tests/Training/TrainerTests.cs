@@ -87,7 +87,7 @@ public sealed class TrainerTests : IDisposable
             List<int> forwardsAfterStep = [];
             var options = TrainingRun.Options with { RandomLengthRatio = ratio, LearningRate = new LearningRateSchedule(1e-3, 1e-4, 0, 0, 40), CheckpointInterval = 1000 };
             TrainingRun.Run(model, _folder.File($"{ratio}"), options, _ => forwardsAfterStep.Add(recording.NumForwards));
-            return [.. recording.Batches.Take(40).Select(batch => batch[0].Length)];
+            return [.. recording.Passes.Take(40).Select(tokens => tokens.Length / TrainingRun.Options.BatchSize)];
         }
 
         Assert.All(Lengths(0), length => Assert.Equal(TrainingRun.SequenceLength, length));

@@ -1,0 +1,133 @@
+using LLaDA.Diffusion.Model;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Sampling;
+
+/// <summary>Takes rows one denoising step on, together: one forward pass, the head where predictions are needed, and one synchronisation with the device.</summary>
+/// <param name="model">Predicts; used on the calling thread only.</param>
+/// <param name="numTokens">Ids from here on stand for nothing and are never predicted.</param>
+internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
+{
+    private const int HeadRows = 16;
+
+    private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
+    private readonly TokenSet _deferred = new(model.Config.EotTokenId is { } eot ? [model.Config.EosTokenId, eot] : [model.Config.EosTokenId]);
+    private readonly TokenSet _mask = new(model.Config.MaskTokenId < numTokens ? [model.Config.MaskTokenId] : []);
+
+    /// <param name="rows">None of them done.</param>
+    /// <param name="onFailure">Called for a row whose commit fails; the others go on.</param>
+    public void Step(IReadOnlyList<DenoisingRow> rows, Action<DenoisingRow, Exception> onFailure)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        Candidate[] candidates = [.. rows.SelectMany(row => row.Candidates.Select(position => new Candidate(row, position)))];
+        var logits = GuidedLogits(rows, candidates);                                                             // [N, V']
+        FillRows(logits, candidates, candidate => candidate.Row.Options.ForbidsEos ? _endOfText : null);
+        var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [N, V']
+        var entropies = Entropies(logProbabilities, candidates);
+
+        double[] draws = [.. candidates.Select(candidate => candidate.Row.Options.Temperature > 0 ? candidate.Row.TokenDraw(candidate.Position) : 0)];
+        var permitted = Permit(logProbabilities, candidates);
+        var tokens = TokenChoice.Choose(permitted, [.. candidates.Select(candidate => candidate.Row.Options)], draws);
+        var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
+        var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
+
+        // The step's one synchronisation with the device: from here on each row decides for itself on the host.
+        long[] chosen = [.. tokens.cpu().data<long>()];
+        float[] values = [.. cat([probabilities, confidence, entropies]).cpu().data<float>()];
+        Prediction[] predictions = [.. candidates.Select((candidate, index) => new Prediction(
+            candidate.Position, (int)chosen[index], Math.Exp(values[index]), Math.Exp(values[candidates.Length + index]),
+            entropies.shape[0] == 0 ? 0 : values[(2 * candidates.Length) + index]))];
+        CommitEach(rows, predictions, onFailure);
+    }
+
+    public void Dispose()
+    {
+        _endOfText.Dispose();
+        _deferred.Dispose();
+        _mask.Dispose();
+    }
+
+    private static void CommitEach(IReadOnlyList<DenoisingRow> rows, Prediction[] predictions, Action<DenoisingRow, Exception> onFailure)
+    {
+        int start = 0;
+        foreach (var row in rows)
+        {
+            int count = row.Candidates.Count;
+            try
+            {
+                row.Commit(new ArraySegment<Prediction>(predictions, start, count));
+            }
+            catch (Exception exception)
+            {
+                onFailure(row, exception);
+            }
+            start += count;
+        }
+    }
+
+    /// <summary>Predictions for the candidates; guided rows pass a second time with all given tokens masked.</summary>
+    private Tensor GuidedLogits(IReadOnlyList<DenoisingRow> rows, Candidate[] candidates)
+    {
+        var pass = new StepPass(model);
+        List<long> places = [.. rows.SelectMany(row => pass.Add(row, isUnconditional: false))];
+        places.AddRange(rows.Where(row => row.IsGuided).SelectMany(row => pass.Add(row, isUnconditional: true)));
+        int numPlaces = places.Count;
+        while (places.Count % HeadRows != 0)
+            places.Add(0);
+        var logits = model.Logits(pass.Hidden().index_select(0, tensor([.. places], device: model.Device)));
+        var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
+        if (numPlaces == candidates.Length)
+            return conditional;
+
+        long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
+        var indices = tensor(guided, device: model.Device);
+        var scales = tensor([.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))], device: model.Device).unsqueeze(1);
+        var unconditional = logits.narrow(0, candidates.Length, guided.Length);
+        return conditional.index_copy(0, indices, unconditional + (scales * (conditional.index_select(0, indices) - unconditional)));
+    }
+
+    /// <returns>[N], float32, in nats; empty where no row asks for them.</returns>
+    private static Tensor Entropies(Tensor logProbabilities, Candidate[] candidates) =>
+        Array.Exists(candidates, candidate => candidate.Row.Options.EntropyBound is not null)
+            ? -(logProbabilities.exp() * logProbabilities.clamp_min(-1e4)).sum(-1)
+            : empty(0, device: logProbabilities.device);
+
+    /// <summary>
+    /// What to choose from, written over <paramref name="logProbabilities"/>: only what is never chosen changes. It keeps its share of the probability: a confidence is the
+    /// model's own.
+    /// </summary>
+    /// <returns>[N, V], a view.</returns>
+    private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
+    {
+        var permitted = logProbabilities.narrow(1, 0, numTokens);
+        permitted.index_fill_(1, _mask.On(model.Device), float.NegativeInfinity);
+        FillRows(permitted, candidates, candidate => candidate.Row.Options.Forbidden);
+        return permitted;
+    }
+
+    /// <summary>Candidates stand row by row, so those that share a set of tokens form runs.</summary>
+    private static void FillRows(Tensor logits, Candidate[] candidates, Func<Candidate, TokenSet?> tokensOf)
+    {
+        for (int start = 0, end; start < candidates.Length; start = end)
+        {
+            var tokens = tokensOf(candidates[start]);
+            for (end = start + 1; end < candidates.Length && tokensOf(candidates[end]) == tokens;)
+                end++;
+            if (tokens is { IsEmpty: false })
+                logits.narrow(0, start, end - start).index_fill_(1, tokens.On(logits.device), float.NegativeInfinity);
+        }
+    }
+
+    /// <summary>Where a row defers its ends: the confidence among all other tokens, and 0 for an end itself, so that it is committed last.</summary>
+    private Tensor WithDeferredEnds(Tensor logits, Tensor tokens, Tensor probabilities, Candidate[] candidates)
+    {
+        if (!Array.Exists(candidates, candidate => candidate.Row.Options.DefersEos))
+            return probabilities;
+        var withoutEnds = logits.clone();
+        FillRows(withoutEnds, candidates, candidate => candidate.Row.Options.DefersEos ? _deferred : null);
+        return TokenChoice.LogProbability(withoutEnds, tokens);
+    }
+
+    private readonly record struct Candidate(DenoisingRow Row, int Position);
+}

@@ -1,0 +1,155 @@
+using LLaDA.Diffusion.Model;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Sampling;
+
+/// <summary>
+/// Continuous batching: rows enter and leave a running batch at any denoising step, each with its own request, and one that fails or is cancelled leaves alone.
+/// A row's result is the one that <see cref="Sampler"/> gives.
+/// </summary>
+/// <remarks>Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.</remarks>
+/// <param name="numTokens">As for <see cref="Sampler"/>.</param>
+/// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone. </param>
+public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable
+{
+    private readonly Denoiser _denoiser = new(model, Math.Min(numTokens ?? model.Config.VocabularySize, model.Config.VocabularySize));
+    private readonly Queue<Request> _waiting = new();
+    private readonly Lock _lock = new();
+    private List<Request> _active = [];
+    private bool _isDisposed;
+
+    /// <summary>Rows in the running batch, after the last step.</summary>
+    public int NumActive => Volatile.Read(ref _active).Count;
+
+    /// <summary>Whether a step would find a row.</summary>
+    public bool HasWork
+    {
+        get
+        {
+            lock (_lock)
+                return _waiting.Count > 0 || NumActive > 0;
+        }
+    }
+
+    /// <summary>Rows are admitted in the order in which they were submitted.</summary>
+    /// <param name="cancellation">Ends the row's task at once; its place is free at the next step.</param>
+    /// <returns>Fails with <see cref="ArgumentException"/> where the row is out of range or does not fit the model.</returns>
+    public Task<SampledRow> SubmitAsync(SamplingRow row, CancellationToken cancellation = default)
+    {
+        var request = new Request(row, cancellation);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            _waiting.Enqueue(request);
+        }
+        return request.Result;
+    }
+
+    /// <summary>Admits what fits and takes all rows one denoising step on.</summary>
+    public void Step()
+    {
+        using var scope = NewDisposeScope();
+        Volatile.Write(ref _active, Admit());
+        var stepping = _active.Where(request => request.Row is { IsDone: false }).ToDictionary(request => request.Row!);
+        try
+        {
+            if (stepping.Count > 0)
+                _denoiser.Step([.. stepping.Keys], (row, exception) => stepping[row].Fail(exception));
+        }
+        catch (Exception exception)
+        {
+            foreach (var request in _active)
+                request.Fail(exception);
+        }
+        foreach (var request in _active.Where(request => request.Row is { IsDone: true }))
+            request.Complete();
+        Volatile.Write(ref _active, Remaining());
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+            foreach (var request in _active.Concat(_waiting))
+                request.Fail(new ObjectDisposedException(nameof(SamplingEngine)));
+            _waiting.Clear();
+        }
+        _active = Remaining();
+        _denoiser.Dispose();
+    }
+
+    private List<Request> Admit()
+    {
+        List<Request> active = Remaining();
+        long passing = active.Sum(request => request.NumTokens);
+        lock (_lock)
+        {
+            while (_waiting.TryPeek(out var next) && (next.IsEnded || active.Count == 0 || passing + next.NumTokens <= maxTokens))
+            {
+                _waiting.Dequeue();
+                if (!next.IsEnded && next.TryStart(model.Config))
+                {
+                    active.Add(next);
+                    passing += next.NumTokens;
+                }
+            }
+        }
+        return active;
+    }
+
+    /// <summary>Those that are not at their end; the others give their memory back.</summary>
+    private List<Request> Remaining()
+    {
+        foreach (var request in _active.Where(request => request.IsEnded))
+            request.Row?.Dispose();
+        return [.. _active.Where(request => !request.IsEnded)];
+    }
+
+    private sealed class Request
+    {
+        private readonly SamplingRow _row;
+        private readonly TaskCompletionSource<SampledRow> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly CancellationTokenRegistration _registration;
+
+        public Request(SamplingRow row, CancellationToken cancellation)
+        {
+            _row = row;
+            _registration = cancellation.UnsafeRegister((_, token) => _result.TrySetCanceled(token), null);
+        }
+
+        public DenoisingRow? Row { get; private set; }
+
+        public Task<SampledRow> Result => _result.Task;
+
+        public bool IsEnded => _result.Task.IsCompleted;
+
+        public int NumTokens => _row.Canvas.Count * (_row.Options.CfgScale > 0 ? 2 : 1);
+
+        public bool TryStart(LLaDAConfig config)
+        {
+            try
+            {
+                Row = new DenoisingRow(_row, config);
+                return true;
+            }
+            catch (ArgumentException exception)
+            {
+                Fail(exception);
+                return false;
+            }
+        }
+
+        public void Complete()
+        {
+            if (_result.TrySetResult(Row!.ToSampled()))
+                _registration.Dispose();
+        }
+
+        public void Fail(Exception exception)
+        {
+            _registration.Dispose();
+            _result.TrySetException(exception);
+        }
+    }
+}
