@@ -9,15 +9,25 @@ namespace LLaDA.Batch.Functions.Batches;
 /// <param name="TokenForwards">Canvas tokens times forward passes.</param>
 internal readonly partial record struct LineCost(int CanvasTokens, long TokenForwards)
 {
-    private const int BytesPerToken = 4, DefaultNewTokens = 16, MaxTokens = 1 << 20;
+    private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultSamples = 128, MaxTokens = 1 << 20;
 
     public static LineCost Of(JsonElement body)
     {
         int textTokens = TextBytes(body) / BytesPerToken;
+        if (body.TryGetProperty("completions", out var completions) && completions.ValueKind == JsonValueKind.Array)
+            return Score(textTokens, TextBytes(completions) / BytesPerToken, completions.GetArrayLength(), Math.Clamp(Number(body, "num_samples") ?? DefaultSamples, 1, MaxTokens));
         int newTokens = Math.Clamp(Number(body, "max_tokens") ?? Number(body, "max_completion_tokens") ?? GapTokens(body), 1, MaxTokens);
         int canvas = textTokens + newTokens;
         int steps = Math.Clamp(Number(body, "steps") ?? newTokens, 1, MaxTokens);
         return new LineCost(canvas, (long)canvas * steps);
+    }
+
+    /// <summary>Each completion passes behind the prompt once a sample.</summary>
+    private static LineCost Score(int textTokens, int completionTokens, int numCompletions, int numSamples)
+    {
+        int promptTokens = textTokens - completionTokens;
+        long tokens = ((long)promptTokens * numCompletions) + completionTokens;
+        return new LineCost(promptTokens + (completionTokens / Math.Max(1, numCompletions)), tokens * numSamples);
     }
 
     private static int GapTokens(JsonElement body)

@@ -13,8 +13,8 @@ public sealed record WorkerOptions
     /// <summary>The hardware profile whose queue this worker serves.</summary>
     public string Profile { get; init; } = StorageNames.DefaultProfile;
 
-    /// <summary>Rows of a forward pass, at least 1.</summary>
-    public int BatchSize { get; init; } = 8;
+    /// <summary>Tokens of all rows that share a forward pass, at least 1; null plans them by the model and the memory.</summary>
+    public int? BatchTokens { get; init; }
 
     /// <summary>Shards in hand at the same time: while one is on the tensor thread, the other is read or written.</summary>
     public int ShardsInHand { get; init; } = 2;
@@ -26,7 +26,7 @@ public sealed record WorkerOptions
     {
         if (!Directory.Exists(ModelsPath))
             yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
-        if (BatchSize < 1 || ShardsInHand < 1)
-            yield return $"{Section}:{nameof(BatchSize)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (BatchTokens < 1 || ShardsInHand < 1)
+            yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
     }
 }

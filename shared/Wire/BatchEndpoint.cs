@@ -7,5 +7,7 @@ public static class BatchEndpoint
     public const string Completions = "/v1/completions";
     public const string ChatCompletions = "/v1/chat/completions";
 
-    public static IReadOnlyList<string> All { get; } = [Infill, Completions, ChatCompletions];
+    public const string Score = "/v1/score";
+
+    public static IReadOnlyList<string> All { get; } = [Infill, Completions, ChatCompletions, Score];
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Requests;
+using LLaDA.Diffusion.Evaluation;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -60,15 +61,15 @@ public sealed class AnswerTests(TinyModel model)
     [Fact]
     public void A_completion_with_a_suffix_fills_the_middle()
     {
-        var job = Create(BatchEndpoint.Completions, new { model = "tiny", prompt = "the quick", suffix = " jumps", max_tokens = 2 });
-        var row = job.Next();
+        SamplingRow? sampled = null;
+        var (answer, _) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the quick", suffix = " jumps", max_tokens = 2 }, asked => sampled = asked, " brown", " fox");
 
+        var row = sampled!;
         Assert.Equal(model.Loaded.Tokenizer.EndOfTextId, row.Canvas[^1]);
         Assert.Equal(model.Loaded.Tokenizer.Encode(" jumps"), row.Canvas.SkipLast(1).TakeLast(model.Loaded.Tokenizer.Encode(" jumps").Count));
         Assert.True(row.Options.Forbidden!.Contains(model.Loaded.Tokenizer.EndOfTextId));
 
-        job.Accept(Sampled(row, [" brown", " fox"]));
-        Assert.Equal((" brown fox", "stop"), Choice(ToJson(job.Answer().Body), "text"));
+        Assert.Equal((" brown fox", "stop"), Choice(answer, "text"));
     }
 
     [Fact]
@@ -81,18 +82,44 @@ public sealed class AnswerTests(TinyModel model)
         Assert.Equal("chat.completion", answer["object"]!.GetValue<string>());
     }
 
-    /// <summary>Fills each mask with the next of the words, the last one again and again; null stands for the end of the text.</summary>
-    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words)
+    [Fact]
+    public async Task A_score_names_the_likeliest_completion()
     {
-        var job = Create(endpoint, body);
-        while (!job.IsDone)
-            job.Accept(Sampled(job.Next(), words));
-        var (answer, usage) = job.Answer();
-        return (ToJson(answer), usage);
+        var job = LineJobs.Create(BatchEndpoint.Score, JsonSerializer.SerializeToElement(new { model = "tiny", prompt = "the quick ", completions = new[] { "fox", "lazy dog", "dog" }, num_samples = 7, cfg_scale = 0.5 }), model.Loaded, seed: 9, DateTimeOffset.UnixEpoch);
+        List<LikelihoodOptions> asked = [];
+        var calls = new ModelCalls(_ => throw new InvalidOperationException(), (prompt, completion, options) =>
+        {
+            asked.Add(options);
+            Assert.Equal([model.Loaded.Tokenizer.BeginningOfTextId, .. model.Loaded.Tokenizer.Encode("the quick")], prompt);
+            return Task.FromResult(completion.SequenceEqual(model.Loaded.Tokenizer.Encode(" lazy dog")) ? -1.5 : -2);
+        });
+
+        var (body, usage) = await job.RunAsync(calls);
+
+        var answer = ToJson(body);
+        Assert.Equal(1, answer["best"]!.GetValue<int>());
+        Assert.Equal([-2, -1.5, -2], answer["scores"]!.AsArray().Select(score => score!["log_likelihood"]!.GetValue<double>()));
+        Assert.Equal([3, 8, 3], answer["scores"]!.AsArray().Select(score => score!["bytes"]!.GetValue<int>()));
+        Assert.All(asked, options => Assert.Equal((7, 0.5, 9UL), (options.NumSamples, options.CfgScale, options.Seed)));
+        Assert.Equal(0, usage.CompletionTokens);
     }
 
-    private ILineJob Create(string endpoint, object body) =>
-        LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
+    /// <summary>Fills each mask with the next of the words, the last one again and again; null stands for the end of the text.</summary>
+    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words) => Run(endpoint, body, _ => { }, words);
+
+    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Action<SamplingRow> asked, params string?[] words)
+    {
+        var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
+        var running = job.RunAsync(new ModelCalls(
+            row =>
+            {
+                asked(row);
+                return Task.FromResult(Sampled(row, words));
+            },
+            (_, _, _) => throw new InvalidOperationException()));
+        var (answer, usage) = running.GetAwaiter().GetResult();
+        return (ToJson(answer), usage);
+    }
 
     private SampledRow Sampled(SamplingRow row, string?[] words)
     {
@@ -107,7 +134,7 @@ public sealed class AnswerTests(TinyModel model)
             tokens[position] = word is null ? model.Loaded.Tokenizer.EndOfTextId : Assert.Single(model.Loaded.Tokenizer.Encode(word));
             confidence[position] = 0.25;
         }
-        return new SampledRow(tokens, confidence, NumForwards: 1);
+        return new SampledRow(tokens, confidence, NumForwards: 1, tokens.Length);
     }
 
     private static JsonNode ToJson(object body) => JsonSerializer.SerializeToNode(body, WireJson.Options)!;

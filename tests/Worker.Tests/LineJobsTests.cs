@@ -62,7 +62,7 @@ public sealed class LineJobsTests(TinyModel model)
     public void Parameters_that_ask_for_nothing_are_passed_over(string parameters)
     {
         foreach (var (endpoint, body) in s_bodies)
-            Assert.False(Create(endpoint, With(body, parameters)).IsDone);
+            Assert.NotNull(Create(endpoint, With(body, parameters)));
     }
 
     [Theory]
@@ -82,6 +82,15 @@ public sealed class LineJobsTests(TinyModel model)
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"robot","content":"x"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a"}""", "missing_required_parameter")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","completions":["a"]}""", "missing_required_parameter")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a","completions":[]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a","completions":["b",5]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a","completions":[""]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a","completions":["b"],"num_samples":0}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a","completions":["b"],"steps":5}""", "unknown_parameter")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a","threshold":0.9,"factor":1}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a","cache":"triple"}""", "invalid_value")]
     public void A_body_that_cannot_be_run_fails_the_line(string endpoint, string body, string code) =>
         Assert.Equal(code, Assert.Throws<LineException>(() => Create(endpoint, body)).Error.Code);
 
@@ -103,7 +112,7 @@ public sealed class LineJobsTests(TinyModel model)
         {
             string parameters = "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\",\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
 
-            var options = Create(endpoint, With(body, parameters)).Next().Options;
+            var options = FirstRow(Create(endpoint, With(body, parameters))).Options;
 
             Assert.Equal((5, 2, 0.7, 0.9, 1.5), (options.Steps, options.BlockLength, options.Temperature, options.TopP, options.CfgScale));
             Assert.Equal((Remasking.Random, true, true), (options.Remasking, options.ForbidsEos, options.DefersEos));
@@ -112,10 +121,34 @@ public sealed class LineJobsTests(TinyModel model)
     }
 
     [Fact]
+    public void Caches_and_parallel_decoding_reach_the_sampler_from_every_endpoint()
+    {
+        foreach (var (endpoint, body) in s_bodies)
+        {
+            var options = FirstRow(Create(endpoint, With(body, "\"cache\":\"dual\",\"cache_refresh\":4,\"cache_vicinity\":3,\"threshold\":0.9,\"run_threshold\":0.5"))).Options;
+
+            Assert.Equal((CachePolicy.Dual, 4, 3, 0.9, 0.5), (options.Cache, options.CacheRefresh, options.CacheVicinity, options.Threshold, options.RunThreshold));
+            Assert.Equal(0.5, FirstRow(Create(endpoint, With(body, "\"factor\":0.5"))).Options.Factor);
+            Assert.Equal(0.1, FirstRow(Create(endpoint, With(body, "\"entropy_bound\":0.1"))).Options.EntropyBound);
+        }
+    }
+
+    [Fact]
+    public void Only_what_may_end_stops_at_its_end()
+    {
+        bool Stops(string endpoint, string body) => FirstRow(Create(endpoint, body)).Options.StopsAtEos;
+
+        Assert.True(Stops(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a"}"""));
+        Assert.False(Stops(BatchEndpoint.Completions, """{"model":"tiny","prompt":"a","suffix":"b"}"""));
+        Assert.False(Stops(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK:2]"}"""));
+        Assert.True(Stops(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":"a"}]}"""));
+    }
+
+    [Fact]
     public void A_line_without_a_seed_has_the_one_it_was_given()
     {
         foreach (var (endpoint, body) in s_bodies)
-            Assert.Equal(Seed, Create(endpoint, body).Next().Options.Seed);
+            Assert.Equal(Seed, FirstRow(Create(endpoint, body)).Options.Seed);
     }
 
     [Fact]
@@ -123,12 +156,26 @@ public sealed class LineJobsTests(TinyModel model)
     {
         const string body = """{"model":"tiny","max_tokens":4,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}""";
 
-        var canvas = Create(BatchEndpoint.ChatCompletions, body).Next().Canvas;
+        var canvas = FirstRow(Create(BatchEndpoint.ChatCompletions, body)).Canvas;
 
         var tokenizer = model.Loaded.Tokenizer;
         Assert.Single(canvas, token => token == tokenizer.BeginningOfTextId);
         Assert.Equal(3, canvas.Count(token => token == tokenizer.EndOfTurnId));
         Assert.Equal(Enumerable.Repeat(model.Loaded.MaskTokenId, 4), canvas.TakeLast(4));
+    }
+
+    /// <summary>The first canvas that a job asks for.</summary>
+    private static SamplingRow FirstRow(ILineJob job)
+    {
+        SamplingRow? first = null;
+        _ = job.RunAsync(new ModelCalls(
+            row =>
+            {
+                first ??= row;
+                return new TaskCompletionSource<SampledRow>().Task;
+            },
+            (_, _, _) => throw new InvalidOperationException()));
+        return first!;
     }
 
     private ILineJob Create(string endpoint, string body) =>

@@ -174,9 +174,9 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         await blobs.PublishPlanAsync(
             new BatchPlan(Attempt, TinyModel.Id, StorageNames.DefaultProfile, line, [.. shards.Select(shard => new PlannedShard(0, shard.Length))]), CancellationToken.None);
 
-        var options = new WorkerOptions { ModelsPath = model.Folder, BatchSize = 4 };
+        var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
         var runner = new RunShard(
-            batches, storage, new WorkQueues(storage), new ModelHost(options, _tensors), _tensors, options, TimeProvider.System, NullLogger<RunShard>.Instance);
+            batches, storage, new WorkQueues(storage), new ModelHost(options, _tensors), TimeProvider.System, NullLogger<RunShard>.Instance);
         return (runner, storage, batch);
     }
 

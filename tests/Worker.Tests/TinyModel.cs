@@ -14,6 +14,7 @@ public sealed class TinyModel : IDisposable
     public const string Id = "tiny";
     public const int ContextLength = 64;
 
+    private readonly TensorThread _tensors = new();
     private readonly LoadedModel _loaded;
 
     public TinyModel()
@@ -44,7 +45,7 @@ public sealed class TinyModel : IDisposable
             torch.CPU);
         predictor.Initialize(seed: 1);
         Checkpoint.Save(predictor, model);
-        _loaded = LoadedModel.Load(Id, model, new WorkerOptions { ModelsPath = Folder });
+        _loaded = LoadedModel.Load(Id, model, new WorkerOptions { ModelsPath = Folder }, _tensors);
     }
 
     /// <summary>The folder of models.</summary>
@@ -56,6 +57,7 @@ public sealed class TinyModel : IDisposable
     public void Dispose()
     {
         _loaded.Dispose();
+        _tensors.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
 }

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Evaluation;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
@@ -13,20 +15,27 @@ public sealed class LoadedModel : IDisposable
     private const int WarmupPasses = 2, MeasuredPasses = 4;
     private const int MeasuredRows = 8, MeasuredLength = 128;
 
-    private readonly MaskPredictor _predictor;
+    /// <summary>Share of the memory of a machine that passes may take; the rest is for weights, files and the system.</summary>
+    private const int MemoryShare = 4;
 
-    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer)
+    private readonly MaskPredictor _predictor;
+    private readonly TensorThread _tensors;
+    private readonly SamplingEngine _engine;
+    private readonly SamplingLoop _loop;
+    private readonly LikelihoodEstimator _likelihood;
+
+    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, int batchTokens)
     {
-        (Id, _predictor, Tokenizer) = (id, predictor, tokenizer);
-        Sampler = new Sampler(predictor, tokenizer.NumTokens);
+        (Id, _predictor, Tokenizer, _tensors) = (id, predictor, tokenizer, tensors);
+        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens);
+        _loop = new SamplingLoop(_engine, tensors);
+        _likelihood = new LikelihoodEstimator(predictor, batchTokens);
         NonText = new TokenSet(tokenizer.NonTextIds.Where(token => token < predictor.Config.VocabularySize));
     }
 
     public string Id { get; }
 
     public LLaDATokenizer Tokenizer { get; }
-
-    public Sampler Sampler { get; }
 
     /// <summary>What a gap in a text is never filled with.</summary>
     public TokenSet NonText { get; }
@@ -40,12 +49,28 @@ public sealed class LoadedModel : IDisposable
     public bool IsEnd(int token) => token == _predictor.Config.EosTokenId || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
 
     /// <summary>Call it on the tensor thread.</summary>
-    public static LoadedModel Load(string id, string folder, WorkerOptions options)
+    public static LoadedModel Load(string id, string folder, WorkerOptions options, TensorThread tensors)
     {
         var type = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var tokenizer = new LLaDATokenizer(folder);
-        return new LoadedModel(id, Checkpoint.Load(folder, CPU, type, type), tokenizer);
+        var predictor = Checkpoint.Load(folder, CPU, type, type);
+        int batchTokens = options.BatchTokens
+            ?? BatchPlanner.MaxTokens(predictor.Config, type, predictor.Device, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MemoryShare);
+        return new LoadedModel(id, predictor, tokenizer, tensors, batchTokens);
     }
+
+    /// <summary>What lines may ask of this model, from any thread.</summary>
+    /// <param name="cancellation">Ends all calls made through it.</param>
+    internal ModelCalls Calls(CancellationToken cancellation) => new(
+        row => _loop.SampleAsync(row, cancellation),
+        async (prompt, answer, options) =>
+        {
+            using var passes = _likelihood.Passes(prompt, answer, options).GetEnumerator();
+            double sum = 0;
+            while (await _tensors.RunAsync(passes.MoveNext, cancellation))
+                sum += passes.Current;
+            return sum;
+        });
 
     /// <summary>Tokens that pass through the model in a second. Call it on the tensor thread.</summary>
     public double MeasureTokensPerSecond()
@@ -64,7 +89,7 @@ public sealed class LoadedModel : IDisposable
     public void Dispose()
     {
         NonText.Dispose();
-        Sampler.Dispose();
+        _engine.Dispose();
         _predictor.Dispose();
     }
 }

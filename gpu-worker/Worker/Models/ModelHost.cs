@@ -70,7 +70,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors) : IDi
             _loaded?.Dispose();
             _loaded = null;
         }
-        return LoadedModel.Load(id, Path.Combine(options.ModelsPath, id), options);
+        return LoadedModel.Load(id, Path.Combine(options.ModelsPath, id), options, tensors);
     }
 }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Worker.Requests;
@@ -14,12 +13,10 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
 
     private static readonly HashSet<string> s_roles = ["system", "developer", "user", "assistant"];
 
-    public bool IsDone => generation.IsDone;
-
     public static ChatJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
         var messages = ReadMessages(body);
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed);
+        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed) with { StopsAtEos = true };
         var stops = GenerationParameters.ReadStops(body);
         int? maxTokens = body.Integer("max_completion_tokens");
         maxTokens = body.Integer("max_tokens") ?? maxTokens;
@@ -32,13 +29,9 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         return new ChatJob(new Generation(model, prompt, newTokens, [], stops, options), model.Id, now);
     }
 
-    public SamplingRow Next() => generation.Next();
-
-    public void Accept(SampledRow sampled) => generation.Accept(sampled);
-
-    public (object Body, LineUsage Usage) Answer()
+    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
     {
-        var (text, finishReason, usage) = generation.Result();
+        var (text, finishReason, usage) = generation.Result(await model.SampleAsync(generation.Row));
         var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text.Trim()), finishReason, null);
         return (new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
     }

@@ -1,6 +1,5 @@
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -10,8 +9,6 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
     /// <summary>OpenAI's default.</summary>
     private const int DefaultMaxTokens = 16;
 
-    public bool IsDone => generation.IsDone;
-
     public static CompletionJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
         var tokenizer = model.Tokenizer;
@@ -19,7 +16,7 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         string? suffix = body.OptionalText("suffix");
         bool hasSuffix = !string.IsNullOrEmpty(suffix);
         // Between two texts nothing may end; behind one, the end of the text is what stops the answer.
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null);
+        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null) with { StopsAtEos = !hasSuffix };
         var stops = GenerationParameters.ReadStops(body);
         int? maxTokens = body.Integer("max_tokens");
         body.RequireNothingElse();
@@ -30,13 +27,9 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
 
-    public SamplingRow Next() => generation.Next();
-
-    public void Accept(SampledRow sampled) => generation.Accept(sampled);
-
-    public (object Body, LineUsage Usage) Answer()
+    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
     {
-        var (text, finishReason, usage) = generation.Result();
+        var (text, finishReason, usage) = generation.Result(await model.SampleAsync(generation.Row));
         return (new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [new CompletionChoice(text, 0, finishReason, null)], usage), usage);
     }
 }

@@ -10,18 +10,13 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <param name="stops">Texts at which the new text ends; they are not part of it.</param>
 internal sealed class Generation(LoadedModel model, IReadOnlyList<int> prompt, int numNewTokens, IReadOnlyList<int> suffix, IReadOnlyList<string> stops, SamplingOptions options)
 {
-    private SampledRow? _sampled;
-
-    public bool IsDone => _sampled is not null;
-
-    public SamplingRow Next() => new([.. prompt, .. Enumerable.Repeat(model.MaskTokenId, numNewTokens), .. suffix], options);
-
-    public void Accept(SampledRow sampled) => _sampled = sampled;
+    /// <summary>The canvas to sample.</summary>
+    public SamplingRow Row => new([.. prompt, .. Enumerable.Repeat(model.MaskTokenId, numNewTokens), .. suffix], options);
 
     /// <summary>The new text up to its end, why it ended, and the tokens used.</summary>
-    public (string Text, string FinishReason, LineUsage Usage) Result()
+    public (string Text, string FinishReason, LineUsage Usage) Result(SampledRow sampled)
     {
-        int[] tokens = _sampled!.Tokens[prompt.Count..(prompt.Count + numNewTokens)];
+        int[] tokens = sampled.Tokens[prompt.Count..(prompt.Count + numNewTokens)];
         int end = Array.FindIndex(tokens, model.IsEnd);
         bool isEnded = end >= 0 || suffix.Count > 0;
         if (end >= 0)

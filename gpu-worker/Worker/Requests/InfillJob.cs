@@ -1,7 +1,6 @@
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
-using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -10,8 +9,6 @@ internal sealed class InfillJob(InfillDocument document, string modelId, DateTim
 {
     /// <summary>Tokens of a gap <c>[MASK]</c> that does not say how many.</summary>
     public const int DefaultGapLength = 4;
-
-    public bool IsDone => document.IsDone;
 
     public static InfillJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
@@ -22,12 +19,10 @@ internal sealed class InfillJob(InfillDocument document, string modelId, DateTim
         return new InfillJob(document, model.Id, now);
     }
 
-    public SamplingRow Next() => document.Next();
-
-    public void Accept(SampledRow sampled) => document.Accept(sampled);
-
-    public (object Body, LineUsage Usage) Answer()
+    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
     {
+        while (!document.IsDone)
+            document.Accept(await model.SampleAsync(document.Next()));
         var (text, spans) = document.ToFilled();
         var usage = new LineUsage(document.NumTokens - document.NumMasked, document.NumMasked);
         var answered = spans.Select(span => new InfillSpan(span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4)));

@@ -1,23 +1,23 @@
 using System.Text.Json;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Evaluation;
 using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
-/// <summary>A line on its way through the model: it asks for canvases to be sampled until it is done, and then has an answer.</summary>
+/// <summary>What a line may ask of the model; many calls may be under way at once.</summary>
+/// <param name="SampleAsync">Denoises a canvas.</param>
+/// <param name="LogLikelihoodAsync">Estimates log p(answer | prompt) of tokens, in nats.</param>
+internal sealed record ModelCalls(
+    Func<SamplingRow, Task<SampledRow>> SampleAsync, Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> LogLikelihoodAsync);
+
+/// <summary>A line that can be run: what it asks for was read and found in order.</summary>
 internal interface ILineJob
 {
-    bool IsDone { get; }
-
-    /// <summary>The next canvas; hand what becomes of it to <see cref="Accept"/>.</summary>
-    SamplingRow Next();
-
-    void Accept(SampledRow sampled);
-
-    /// <summary>The endpoint's answer, when the job is done.</summary>
-    (object Body, LineUsage Usage) Answer();
+    /// <returns>The endpoint's answer.</returns>
+    Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model);
 }
 
 /// <summary>Turns the lines of a batch into jobs.</summary>
@@ -35,6 +35,7 @@ internal static class LineJobs
                 BatchEndpoint.Infill => InfillJob.Read(request, model, seed, now),
                 BatchEndpoint.Completions => CompletionJob.Read(request, model, seed, now),
                 BatchEndpoint.ChatCompletions => ChatJob.Read(request, model, seed, now),
+                BatchEndpoint.Score => ScoreJob.Read(request, model, seed, now),
                 _ => throw new LineException("unsupported_endpoint", $"This worker does not serve {endpoint}"),
             };
         }

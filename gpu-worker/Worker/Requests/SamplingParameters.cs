@@ -18,7 +18,14 @@ internal static class SamplingParameters
             Temperature = body.Number("temperature") ?? 0,
             TopP = body.Number("top_p") ?? 1,
             CfgScale = body.Number("cfg_scale") ?? 0,
-            Remasking = ReadRemasking(body),
+            Remasking = ReadName<Remasking>(body, "remasking"),
+            Threshold = body.Number("threshold"),
+            Factor = body.Number("factor"),
+            EntropyBound = body.Number("entropy_bound"),
+            RunThreshold = body.Number("run_threshold"),
+            Cache = ReadName<CachePolicy>(body, "cache"),
+            CacheRefresh = body.Integer("cache_refresh"),
+            CacheVicinity = body.Integer("cache_vicinity") ?? 0,
             ForbidsEos = body.Flag("logits_eos_inf") ?? false,
             DefersEos = body.Flag("confidence_eos_eot_inf") ?? false,
             Forbidden = forbidden,
@@ -29,16 +36,18 @@ internal static class SamplingParameters
         return options;
     }
 
-    private static Remasking ReadRemasking(RequestBody body)
+    /// <summary>A name in the wire's spelling, snake_case; the first one where the line gives none.</summary>
+    private static T ReadName<T>(RequestBody body, string parameter)
+        where T : struct, Enum
     {
-        if (body.OptionalText("remasking") is not { } name)
-            return Remasking.LowConfidence;
-        foreach (var remasking in Enum.GetValues<Remasking>())
+        if (body.OptionalText(parameter) is not { } name)
+            return default;
+        foreach (var value in Enum.GetValues<T>())
         {
-            if (JsonNamingPolicy.SnakeCaseLower.ConvertName(remasking.ToString()) == name)
-                return remasking;
+            if (JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()) == name)
+                return value;
         }
-        string known = string.Join(", ", Enum.GetNames<Remasking>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
-        throw RequestBody.Invalid("remasking", $"must be one of {known}, not '{name}'");
+        string known = string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
+        throw RequestBody.Invalid(parameter, $"must be one of {known}, not '{name}'");
     }
 }

@@ -15,7 +15,7 @@ namespace LLaDA.Batch.Worker.Shards;
 /// is written with If-None-Match, so a late worker drops its result.
 /// </summary>
 public sealed partial class RunShard(
-    BatchStore batches, StorageAccount storage, WorkQueues queues, ModelHost models, TensorThread tensors, WorkerOptions options, TimeProvider time, ILogger<RunShard> logger)
+    BatchStore batches, StorageAccount storage, WorkQueues queues, ModelHost models, TimeProvider time, ILogger<RunShard> logger)
 {
     /// <summary>Attempts that may end without an excuse (a crash, an unexpected failure) before the shard's lines are given up.</summary>
     private const int MaxAttempts = 3;
@@ -23,7 +23,7 @@ public sealed partial class RunShard(
     private static readonly TimeSpan s_leaseDuration = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_leaseRetryDelay = TimeSpan.FromSeconds(15);
 
-    private readonly ShardGeneration _generation = new(tensors, options, time);
+    private readonly ShardGeneration _generation = new(time);
 
     /// <param name="stop">The worker shuts down, or the message is somebody else's.</param>
     public async Task RunAsync(ShardMessage message, CancellationToken stop)
