@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Evaluation;
@@ -76,7 +77,7 @@ public sealed class LikelihoodEstimator(MaskPredictor model, int maxTokens)
         if (cfgScale > 0)
         {
             var unconditional = Logits([.. tokens.Select((token, index) => index % length < prompt.Count ? model.Config.MaskTokenId : token)]);
-            logits = unconditional + ((cfgScale + 1) * (logits - unconditional));
+            logits = unconditional.Plus(tensor((float)(cfgScale + 1), device: model.Device) * (logits - unconditional));
         }
         var truth = tensor([.. masked.Select(entry => (long)answer[entry.Token])], device: model.Device);
         float[] crossEntropies = [.. nn.functional.cross_entropy(logits, truth, reduction: nn.Reduction.None).cpu().data<float>()];

@@ -1,3 +1,5 @@
+using LLaDA.Diffusion.Native;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
@@ -17,9 +19,9 @@ public static class Initialization
         foreach (var (name, parameter) in model.named_parameters())
         {
             if (name.EndsWith("norm.weight", StringComparison.Ordinal) || name == "ln_f.weight")
-                parameter.fill_(1);
+                parameter.fill_(LastingScalars.One);
             else if (name.EndsWith(".bias", StringComparison.Ordinal))
-                parameter.fill_(0);
+                parameter.fill_(LastingScalars.Zero);
             else
                 parameter.copy_(TruncatedNormal(parameter.shape, StandardDeviation(name, parameter.shape[1]), random));
         }
@@ -36,9 +38,10 @@ public static class Initialization
     /// <summary>By the inverse of the normal distribution function, so that one uniform draw gives one weight.</summary>
     private static Tensor TruncatedNormal(long[] shape, double standardDeviation, Generator random)
     {
-        const double withinThreeSigma = 0.9986501019683699;     // Phi(3)
-        var uniform = rand(shape, ScalarType.Float64, generator: random);
-        var quantile = (uniform * ((2 * withinThreeSigma) - 1)) + (1 - withinThreeSigma);
-        return ((quantile * 2) - 1).erfinv() * (Math.Sqrt(2) * standardDeviation);
+        const double withinThreeSigma = 0.9973002039367398;     // 2 Phi(3) - 1
+        using var twice = (2 * withinThreeSigma).ToScalar();
+        using var once = withinThreeSigma.ToScalar();
+        using var scale = (Math.Sqrt(2) * standardDeviation).ToScalar();
+        return rand(shape, ScalarType.Float64, generator: random).mul(twice).sub(once).erfinv().mul(scale);
     }
 }

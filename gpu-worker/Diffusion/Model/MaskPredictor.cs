@@ -82,7 +82,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         if (length > Config.MaxSequenceLength)
             throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
 
-        var positions = arange(length, ScalarType.Int64, Device).repeat(batch);
+        var positions = tensor([.. Enumerable.Range(0, length).Select(position => (long)position)], device: Device).repeat(batch);
         var segment = new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) };
         return Hidden(new PackedTokens(tokens.flatten(), positions, [segment])).view(batch, length, Config.ModelWidth).MoveToOuterDisposeScope();
     }

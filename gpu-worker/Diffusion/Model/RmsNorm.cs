@@ -1,3 +1,5 @@
+using LLaDA.Diffusion.Native;
+using TorchSharp;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -10,12 +12,12 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "weight")]
     private readonly Parameter _weight;
 
-    private readonly double _epsilon;
+    private readonly Scalar _epsilon;
 
     internal RmsNorm(long width, double epsilon, ScalarType type, Device device)
         : base(nameof(RmsNorm))
     {
-        _epsilon = epsilon;
+        _epsilon = epsilon.ToScalar();
         _weight = new Parameter(ones(width, type, device));
         RegisterComponents();
     }
@@ -26,7 +28,7 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var x = input.to(ScalarType.Float32);
-        var normed = x * rsqrt(x.square().mean([-1], keepdim: true) + _epsilon);
+        var normed = x * rsqrt(x.square().mean([-1], keepdim: true).add(_epsilon, LastingScalars.One));
         return (normed.to(input.dtype) * _weight.to(input.dtype)).MoveToOuterDisposeScope();
     }
 }

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
@@ -30,9 +31,10 @@ public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var exponents = arange(0, headWidth, 2, ScalarType.Float32, device) / headWidth;
-        var frequencies = 1.0 / pow(tensor((float)theta, device: device), exponents);                          // [E/2]
-        var angles = arange(maxPosition, ScalarType.Float32, device).unsqueeze(1) * frequencies.unsqueeze(0); // [maxPosition, E/2]
+        var exponents = tensor([.. Enumerable.Range(0, headWidth / 2).Select(pair => (float)(2 * pair) / headWidth)], device: device);
+        var frequencies = pow(tensor((float)theta, device: device), exponents).reciprocal();                    // [E/2]
+        var positions = tensor([.. Enumerable.Range(0, maxPosition).Select(position => (float)position)], device: device);
+        var angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);                                         // [maxPosition, E/2]
         _cosine = angles.cos().DetachFromDisposeScope();
         _sine = angles.sin().DetachFromDisposeScope();
     }
@@ -51,6 +53,6 @@ public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
         using var scope = NewDisposeScope();
         var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);
         var (first, second) = (halves[0], halves[1]);
-        return cat([(first * Cosine) - (second * Sine), (second * Cosine) + (first * Sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
+        return cat([(first * Cosine) - (second * Sine), (second * Cosine).Plus(first * Sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
     }
 }

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Native;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
@@ -65,10 +66,10 @@ public sealed class TransformerBlock : nn.Module
     public Tensor Forward(Tensor x, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
     {
         using var scope = NewDisposeScope();
-        var attended = x + Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer);
+        var attended = x.Plus(Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer));
         var h = _feedForwardNorm.call(attended).to(_computeType);
         var gated = nn.functional.silu(_gateProjection.call(h)) * _upProjection.call(h);    // [T, F]
-        return (attended + _downProjection.call(gated)).MoveToOuterDisposeScope();
+        return attended.Plus(_downProjection.call(gated)).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments, int layer)

@@ -1,4 +1,6 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Native;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -9,6 +11,8 @@ namespace LLaDA.Diffusion.Sampling;
 internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 {
     private const int HeadRows = 16;
+
+    private static readonly Scalar s_nearNegativeInfinity = (-1e4).ToScalar();
 
     private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
     private readonly TokenSet _deferred = new(model.Config.EotTokenId is { } eot ? [model.Config.EosTokenId, eot] : [model.Config.EosTokenId]);
@@ -84,13 +88,13 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         var indices = tensor(guided, device: model.Device);
         var scales = tensor([.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))], device: model.Device).unsqueeze(1);
         var unconditional = logits.narrow(0, candidates.Length, guided.Length);
-        return conditional.index_copy(0, indices, unconditional + (scales * (conditional.index_select(0, indices) - unconditional)));
+        return conditional.index_copy(0, indices, unconditional.Plus(scales * (conditional.index_select(0, indices) - unconditional)));
     }
 
     /// <returns>[N], float32, in nats; empty where no row asks for them.</returns>
     private static Tensor Entropies(Tensor logProbabilities, Candidate[] candidates) =>
         Array.Exists(candidates, candidate => candidate.Row.Options.EntropyBound is not null)
-            ? -(logProbabilities.exp() * logProbabilities.clamp_min(-1e4)).sum(-1)
+            ? -(logProbabilities.exp() * logProbabilities.clamp_min(s_nearNegativeInfinity)).sum(-1)
             : empty(0, device: logProbabilities.device);
 
     /// <summary>
@@ -101,7 +105,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
     private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
     {
         var permitted = logProbabilities.narrow(1, 0, numTokens);
-        permitted.index_fill_(1, _mask.On(model.Device), float.NegativeInfinity);
+        permitted.index_fill_(1, _mask.On(model.Device), LastingScalars.NegativeInfinity);
         FillRows(permitted, candidates, candidate => candidate.Row.Options.Forbidden);
         return permitted;
     }
@@ -115,7 +119,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
             for (end = start + 1; end < candidates.Length && tokensOf(candidates[end]) == tokens;)
                 end++;
             if (tokens is { IsEmpty: false })
-                logits.narrow(0, start, end - start).index_fill_(1, tokens.On(logits.device), float.NegativeInfinity);
+                logits.narrow(0, start, end - start).index_fill_(1, tokens.On(logits.device), LastingScalars.NegativeInfinity);
         }
     }
 

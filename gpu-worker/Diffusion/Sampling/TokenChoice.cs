@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -66,6 +67,9 @@ internal static class TokenChoice
     }
 
     /// <returns>[n]: the first index whose cumulative mass reaches the threshold. A token of probability 0 is never it.</returns>
-    private static Tensor FirstNotBelow(Tensor cumulative, Tensor threshold) =>
-        (cumulative < threshold).to(ScalarType.Int64).sum(-1).clamp_max(cumulative.shape[1] - 1);
+    private static Tensor FirstNotBelow(Tensor cumulative, Tensor threshold)
+    {
+        using var last = (cumulative.shape[1] - 1).ToScalar();
+        return (cumulative < threshold).to(ScalarType.Int64).sum(-1).clamp_max(last);
+    }
 }
