@@ -9,7 +9,10 @@ namespace LLaDA.Batch.Functions.Batches;
 /// <param name="TokenForwards">Canvas tokens times forward passes.</param>
 internal readonly partial record struct LineCost(int CanvasTokens, long TokenForwards)
 {
-    private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultSamples = 128, MaxTokens = 1 << 20;
+    /// <summary>Forward passes that the search for the length of an open gap takes: eight lengths, one token a step, with four known tokens each.</summary>
+    private const int SearchForwards = 68;
+
+    private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
 
     public static LineCost Of(JsonElement body)
     {
@@ -19,7 +22,7 @@ internal readonly partial record struct LineCost(int CanvasTokens, long TokenFor
         int newTokens = Math.Clamp(Number(body, "max_tokens") ?? Number(body, "max_completion_tokens") ?? GapTokens(body), 1, MaxTokens);
         int canvas = textTokens + newTokens;
         int steps = Math.Clamp(Number(body, "steps") ?? newTokens, 1, MaxTokens);
-        return new LineCost(canvas, (long)canvas * steps);
+        return new LineCost(canvas, (long)canvas * (steps + (SearchForwards * NumOpenGaps(body))));
     }
 
     /// <summary>Each completion passes behind the prompt once a sample.</summary>
@@ -30,11 +33,14 @@ internal readonly partial record struct LineCost(int CanvasTokens, long TokenFor
         return new LineCost(promptTokens + (completionTokens / Math.Max(1, numCompletions)), tokens * numSamples);
     }
 
+    private static int NumOpenGaps(JsonElement body) =>
+        body.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? GapPattern().Matches(text.GetString()!).Count(gap => !gap.Groups["length"].Success) : 0;
+
     private static int GapTokens(JsonElement body)
     {
         if (!body.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
             return DefaultNewTokens;
-        return GapPattern().Matches(text.GetString()!).Sum(gap => int.TryParse(gap.Groups["length"].ValueSpan, out int length) ? Math.Min(length, MaxTokens) : DefaultNewTokens);
+        return GapPattern().Matches(text.GetString()!).Sum(gap => int.TryParse(gap.Groups["length"].ValueSpan, out int length) ? Math.Min(length, MaxTokens) : DefaultGapTokens);
     }
 
     private static int? Number(JsonElement body, string name) =>

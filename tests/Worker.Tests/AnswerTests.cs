@@ -24,12 +24,30 @@ public sealed class AnswerTests(TinyModel model)
         Assert.Equal("infill", answer["object"]!.GetValue<string>());
     }
 
-    [Fact]
-    public void A_gap_of_unknown_length_has_the_documented_one()
+    [Theory]
+    [InlineData(3, null, 3)]
+    [InlineData(12, null, 8)]
+    [InlineData(12, 20, 13)]
+    [InlineData(5, 1, 1)]
+    public void A_gap_of_unknown_length_takes_the_likeliest_up_to_the_bound(int wanted, int? bound, int expected)
     {
-        var (answer, _) = Run(BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] b" }, " dog");
+        // The text behind the gap is the likelier, the closer a trial's length is to the wanted one.
+        var (answer, _) = Run(
+            BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the lazy dog", max_gap_length = bound },
+            row => row.Known is null ? 0.25 : Math.Exp(-Math.Abs(row.Targets!.Count - row.Known.Count - wanted) / (double)row.Targets.Count), " dog");
 
-        Assert.Equal(InfillJob.DefaultGapLength, answer["spans"]![0]!["tokens"]!.GetValue<int>());
+        Assert.Equal(expected, answer["spans"]![0]!["tokens"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void Gaps_of_unknown_length_are_searched_each_with_the_others_masked()
+    {
+        List<SamplingRow> asked = [];
+        var (answer, _) = Run(BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the [MASK] dog [MASK:2]", max_gap_length = 4 }, asked.Add, " fox");
+
+        Assert.Equal((2 * 4) + 1, asked.Count);
+        Assert.All(asked[..8], row => Assert.Equal(2 + 2, row.Canvas.Count(token => token == model.Loaded.MaskTokenId) - row.Targets!.Count));
+        Assert.Equal([1, 1, 2], answer["spans"]!.AsArray().Select(span => span!["tokens"]!.GetValue<int>()));
     }
 
     [Fact]
@@ -62,7 +80,13 @@ public sealed class AnswerTests(TinyModel model)
     public void A_completion_with_a_suffix_fills_the_middle()
     {
         SamplingRow? sampled = null;
-        var (answer, _) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the quick", suffix = " jumps", max_tokens = 2 }, asked => sampled = asked, " brown", " fox");
+        var (answer, usage) = Run(
+            BatchEndpoint.Completions, new { model = "tiny", prompt = "the quick", suffix = " jumps", max_tokens = 2 },
+            row =>
+            {
+                sampled = row;
+                return row.Known is null || row.Targets!.Count - row.Known.Count == 2 ? 0.9 : 0.1;
+            }, " brown", " fox");
 
         var row = sampled!;
         Assert.Equal(model.Loaded.Tokenizer.EndOfTextId, row.Canvas[^1]);
@@ -70,6 +94,7 @@ public sealed class AnswerTests(TinyModel model)
         Assert.True(row.Options.Forbidden!.Contains(model.Loaded.Tokenizer.EndOfTextId));
 
         Assert.Equal((" brown fox", "stop"), Choice(answer, "text"));
+        Assert.Equal(2, usage.CompletionTokens);
     }
 
     [Fact]
@@ -107,34 +132,34 @@ public sealed class AnswerTests(TinyModel model)
     /// <summary>Fills each mask with the next of the words, the last one again and again; null stands for the end of the text.</summary>
     private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words) => Run(endpoint, body, _ => { }, words);
 
-    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Action<SamplingRow> asked, params string?[] words)
+    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Action<SamplingRow> asked, params string?[] words) => Run(
+        endpoint, body,
+        row =>
+        {
+            asked(row);
+            return 0.25;
+        }, words);
+
+    /// <param name="confidence">Of every token of a canvas.</param>
+    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Func<SamplingRow, double> confidence, params string?[] words)
     {
         var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
-        var running = job.RunAsync(new ModelCalls(
-            row =>
-            {
-                asked(row);
-                return Task.FromResult(Sampled(row, words));
-            },
-            (_, _, _) => throw new InvalidOperationException()));
+        var running = job.RunAsync(new ModelCalls(row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _) => throw new InvalidOperationException()));
         var (answer, usage) = running.GetAwaiter().GetResult();
         return (ToJson(answer), usage);
     }
 
-    private SampledRow Sampled(SamplingRow row, string?[] words)
+    private SampledRow Sampled(SamplingRow row, double confidence, string?[] words)
     {
         int[] tokens = [.. row.Canvas];
-        double[] confidence = [.. tokens.Select(_ => 1.0)];
-        int next = 0;
-        for (int position = 0; position < tokens.Length; position++)
+        double[] confidences = [.. tokens.Select(_ => 1.0)];
+        foreach (var (number, position) in (row.Targets ?? [.. Enumerable.Range(0, tokens.Length).Where(position => tokens[position] == model.Loaded.MaskTokenId)]).Index())
         {
-            if (tokens[position] != model.Loaded.MaskTokenId)
-                continue;
-            string? word = words[Math.Min(next++, words.Length - 1)];
+            string? word = words[Math.Min(number, words.Length - 1)];
             tokens[position] = word is null ? model.Loaded.Tokenizer.EndOfTextId : Assert.Single(model.Loaded.Tokenizer.Encode(word));
-            confidence[position] = 0.25;
+            confidences[position] = confidence;
         }
-        return new SampledRow(tokens, confidence, NumForwards: 1, tokens.Length);
+        return new SampledRow(tokens, confidences, NumForwards: 1, tokens.Length);
     }
 
     private static JsonNode ToJson(object body) => JsonSerializer.SerializeToNode(body, WireJson.Options)!;

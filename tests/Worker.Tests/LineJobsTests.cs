@@ -82,6 +82,8 @@ public sealed class LineJobsTests(TinyModel model)
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"robot","content":"x"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK]","max_gap_length":0}""", "invalid_value")]
+    [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK]","max_gap_length":63}""", "invalid_value")]
     [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a"}""", "missing_required_parameter")]
     [InlineData(BatchEndpoint.Score, """{"model":"tiny","completions":["a"]}""", "missing_required_parameter")]
     [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a","completions":[]}""", "invalid_value")]

@@ -18,6 +18,7 @@ public sealed class InfillDocument
     private readonly LLaDATokenizer _tokenizer;
     private readonly SamplingOptions _options;
     private readonly int _context;
+    private readonly int _maskTokenId;
     private readonly int[] _canvas;
     private readonly double[] _confidence;
     private readonly (int Start, int End)[] _gaps;
@@ -28,23 +29,24 @@ public sealed class InfillDocument
     /// <param name="text">Must have a gap.</param>
     /// <param name="maskTokenId">The model's [MASK].</param>
     /// <param name="context">The model's longest canvas, in tokens.</param>
-    /// <param name="defaultGapLength">For gaps of unknown length.</param>
+    /// <param name="openLengths">By gap of unknown length, in their order, the number of tokens to fill it with.</param>
     /// <param name="options">Of the whole document; its steps are shared out among the windows.</param>
     /// <exception cref="InfillException">No gap, an empty one, or one that does not fit into the context.</exception>
-    public InfillDocument(GapText text, LLaDATokenizer tokenizer, int maskTokenId, int context, int defaultGapLength, SamplingOptions options)
+    public InfillDocument(GapText text, LLaDATokenizer tokenizer, int maskTokenId, int context, IReadOnlyList<int> openLengths, SamplingOptions options)
     {
         if (text.Gaps.Count == 0)
             throw new InfillException("no_gap", "The text has no gap: write [MASK:n] for n tokens or [MASK]");
 
-        (_text, _tokenizer, _options, _context) = (text, tokenizer, options, context);
+        (_text, _tokenizer, _options, _context, _maskTokenId) = (text, tokenizer, options, context, maskTokenId);
         _gaps = new (int, int)[text.Gaps.Count];
+        var lengths = new Queue<int>(openLengths);
         List<int> canvas = [tokenizer.BeginningOfTextId];
         foreach (var (index, piece) in text.Pieces.Index())
         {
             canvas.AddRange(tokenizer.Encode(piece));
             if (index == _gaps.Length)
                 break;
-            int length = text.Gaps[index].Length ?? defaultGapLength;
+            int length = text.Gaps[index].Length ?? lengths.Dequeue();
             if (length < 1)
                 throw new InfillException("empty_gap", $"Gap {index} has length 0; a gap has at least one token");
             if (length > context - 2)
@@ -68,6 +70,10 @@ public sealed class InfillDocument
 
     /// <summary>Tokens in gaps.</summary>
     public int NumMasked => NumMasks(0, _gaps.Length);
+
+    /// <summary>A canvas that tries a length for a gap, with the other gaps of the document masked as they are.</summary>
+    public SamplingRow Trial(int gap, int length) =>
+        LengthSearch.Trial(_canvas.AsSpan(0, _gaps[gap].Start), length, _canvas.AsSpan(_gaps[gap].End), _maskTokenId, _context, _options.Forbidden);
 
     /// <summary>The next window to sample; hand its result to <see cref="Accept"/>.</summary>
     public SamplingRow Next()

@@ -33,6 +33,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         double[] draws = [.. candidates.Select(candidate => candidate.Row.Options.Temperature > 0 ? candidate.Row.TokenDraw(candidate.Position) : 0)];
         var permitted = Permit(logProbabilities, candidates);
         var tokens = TokenChoice.Choose(permitted, [.. candidates.Select(candidate => candidate.Row.Options)], draws);
+        OverwriteKnown(tokens, candidates);
         var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
         var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
 
@@ -108,6 +109,14 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         permitted.index_fill_(1, _mask.On(model.Device), LastingScalars.NegativeInfinity);
         FillRows(permitted, candidates, candidate => candidate.Row.Options.Forbidden);
         return permitted;
+    }
+
+    private void OverwriteKnown(Tensor tokens, Candidate[] candidates)
+    {
+        (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.Row.KnownToken(entry.Item.Position) is not null)
+            .Select(entry => ((long)entry.Index, (long)entry.Item.Row.KnownToken(entry.Item.Position)!.Value))];
+        if (known.Length > 0)
+            tokens.index_copy_(0, tensor([.. known.Select(entry => entry.Index)], device: model.Device), tensor([.. known.Select(entry => entry.Token)], device: model.Device));
     }
 
     /// <summary>Candidates stand row by row, so those that share a set of tokens form runs.</summary>

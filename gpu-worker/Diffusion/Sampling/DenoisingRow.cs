@@ -70,6 +70,9 @@ internal sealed class DenoisingRow : IDisposable
     /// <summary>Keys and values of the canvas, and of the one with all given tokens masked; null where nothing is kept.</summary>
     public (KeyValueCache? Conditional, KeyValueCache? Unconditional) Caches { get; set; }
 
+    /// <summary>The token of a target that is known though masked.</summary>
+    public int? KnownToken(int position) => _row.Known is { } known && known.TryGetValue(position, out int token) ? token : null;
+
     /// <summary>The uniform number that draws the token of a position in this step.</summary>
     public double TokenDraw(int position) => _random.Uniform(_step, (ulong)position, TokenPurpose);
 
@@ -80,12 +83,16 @@ internal sealed class DenoisingRow : IDisposable
         int numPassed = Pass?.Length ?? Canvas.Length;
         if (Options.Remasking == Remasking.Random)
             predictions = [.. predictions.Select(prediction => prediction with { Confidence = _random.Uniform(_step, (ulong)prediction.Position, RemaskPurpose) })];
-        foreach (var prediction in Acceptance.Choose(predictions, Options, _quotas.Count > 0 ? _quotas.Dequeue() : 1))
+        int quota = _quotas.Count > 0 ? _quotas.Dequeue() : 1;
+        int[] takenBack = Options.Remasking == Remasking.Revision ? TakenBack(quota) : [];
+        foreach (var prediction in Acceptance.Choose(predictions, Options, quota + takenBack.Length))
         {
             Canvas[prediction.Position] = prediction.Token;
             _confidence[prediction.Position] = prediction.Probability;
         }
-        _masked.RemoveAll(position => Canvas[position] != _config.MaskTokenId);
+        foreach (int position in takenBack)
+            (Canvas[position], _confidence[position]) = (_config.MaskTokenId, 1);
+        _masked = [.. _blocks[_block].Where(position => Canvas[position] == _config.MaskTokenId)];
         int halves = IsGuided ? 2 : 1;
         _numForwards += halves;
         _numTokenForwards += halves * numPassed;
@@ -105,6 +112,16 @@ internal sealed class DenoisingRow : IDisposable
         Caches.Conditional?.Dispose();
         Caches.Unconditional?.Dispose();
         Caches = default;
+    }
+
+    /// <summary>
+    /// The least confident of the block's earlier tokens. Each is made up for by another commit of the same step, so the schedule is kept, and the last step takes none back.
+    /// </summary>
+    private int[] TakenBack(int quota)
+    {
+        int[] earlier = [.. _blocks[_block].Where(position => Canvas[position] != _config.MaskTokenId)];
+        int count = Math.Min((int)(Options.RevisionStrength * earlier.Length), _masked.Count - quota);
+        return [.. earlier.OrderBy(position => _confidence[position]).Take(count)];
     }
 
     private void EnterBlock()

@@ -8,6 +8,12 @@ public enum Remasking
 
     /// <summary>Keeps a random choice (LLaDA, Algorithm 4).</summary>
     Random,
+
+    /// <summary>
+    /// Keeps those with the highest probability, and takes back earlier tokens of the block that were committed with the least: they are predicted again from what
+    /// has been committed since (after ReMDM and RCR).
+    /// </summary>
+    Revision,
 }
 
 /// <summary>The reverse process of one row. Every row of a batch has its own.</summary>
@@ -39,6 +45,12 @@ public sealed record SamplingOptions
     public double CfgScale { get; init; }
 
     public Remasking Remasking { get; init; }
+
+    /// <summary>
+    /// With <see cref="Remasking.Revision"/>: the share of a block's earlier tokens, in [0, 1], that each step takes back, the least confident ones first. 0 equals
+    /// <see cref="Remasking.LowConfidence"/>.
+    /// </summary>
+    public double RevisionStrength { get; init; } = 0.5;
 
     /// <summary>Commits every prediction at least this probable, and never fewer than the schedule's share (Fast-dLLM). At least 0; above 1 nothing qualifies.</summary>
     public double? Threshold { get; init; }
@@ -96,6 +108,8 @@ public sealed record SamplingOptions
             yield return ("top_p", $"top_p is {TopP}; it must lie in (0, 1]");
         if (CfgScale is not (>= 0 and <= MaxCfgScale))
             yield return ("cfg_scale", $"cfg_scale is {CfgScale}; it must lie in [0, {MaxCfgScale}]");
+        if (RevisionStrength is not (>= 0 and <= 1))
+            yield return ("revision_strength", $"revision_strength is {RevisionStrength}; it must lie in [0, 1]");
         if (Threshold is { } threshold && !(threshold >= 0))
             yield return ("threshold", $"threshold is {threshold}; it must be at least 0");
         if (Factor is { } factor && !(factor > 0))

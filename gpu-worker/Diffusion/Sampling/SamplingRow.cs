@@ -6,6 +6,12 @@ namespace LLaDA.Diffusion.Sampling;
 /// <param name="Targets">The masked positions to fill, ascending; null for all of them. Other masks stay, as text that is not known yet.</param>
 public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Options, IReadOnlyList<int>? Targets = null)
 {
+    /// <summary>
+    /// By target: tokens that are known though masked. They are committed like any other, with the model's probability of them as their confidence, so that the confidences of a
+    /// row multiply to the probability of its text in the order in which it was committed.
+    /// </summary>
+    public IReadOnlyDictionary<int, int>? Known { get; init; }
+
     /// <summary>Called after each denoising step, on the sampler's thread, with a canvas that is valid during the call. What it throws fails this row alone.</summary>
     public Action<DenoisingProgress>? OnStep { get; init; }
 }

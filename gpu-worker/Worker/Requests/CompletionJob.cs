@@ -29,7 +29,10 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
 
     public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
     {
-        var (text, finishReason, usage) = generation.Result(await model.SampleAsync(generation.Row));
+        // Between two texts the model says how much is missing; max_tokens is the most.
+        int length = generation.Suffix.Count == 0 ? generation.NumNewTokens : await model.SearchLengthAsync(generation.NumNewTokens, generation.Trial);
+        var sized = generation with { NumNewTokens = length };
+        var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
         return (new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [new CompletionChoice(text, 0, finishReason, null)], usage), usage);
     }
 }

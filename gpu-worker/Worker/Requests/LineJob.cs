@@ -11,7 +11,21 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <param name="SampleAsync">Denoises a canvas.</param>
 /// <param name="LogLikelihoodAsync">Estimates log p(answer | prompt) of tokens, in nats.</param>
 internal sealed record ModelCalls(
-    Func<SamplingRow, Task<SampledRow>> SampleAsync, Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> LogLikelihoodAsync);
+    Func<SamplingRow, Task<SampledRow>> SampleAsync, Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> LogLikelihoodAsync)
+{
+    /// <summary>Finds how many tokens a gap wants; see <see cref="LengthSearch"/>.</summary>
+    /// <param name="bound">The most.</param>
+    /// <param name="trial">A canvas that tries a length.</param>
+    public async Task<int> SearchLengthAsync(int bound, Func<int, SamplingRow> trial)
+    {
+        int[] lengths = [.. LengthSearch.Candidates(bound)];
+        if (lengths.Length == 1)
+            return lengths[0];
+        SamplingRow[] trials = [.. lengths.Select(trial)];
+        var sampled = await Task.WhenAll(trials.Select(SampleAsync));
+        return LengthSearch.Best(lengths.Zip(trials, sampled));
+    }
+}
 
 /// <summary>A line that can be run: what it asks for was read and found in order.</summary>
 internal interface ILineJob

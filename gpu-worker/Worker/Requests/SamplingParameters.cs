@@ -19,6 +19,7 @@ internal static class SamplingParameters
             TopP = body.Number("top_p") ?? 1,
             CfgScale = body.Number("cfg_scale") ?? 0,
             Remasking = ReadName<Remasking>(body, "remasking"),
+            RevisionStrength = body.Number("revision_strength") ?? new SamplingOptions().RevisionStrength,
             Threshold = body.Number("threshold"),
             Factor = body.Number("factor"),
             EntropyBound = body.Number("entropy_bound"),

@@ -7,7 +7,7 @@ namespace LLaDA.Diffusion.Tests.Infilling;
 
 public sealed class InfillDocumentTests
 {
-    private const int Mask = 9999, DefaultGapLength = 4;
+    private const int Mask = 9999;
 
     private static readonly LLaDATokenizer s_tokenizer = TinyTokenizer.Instance;
 
@@ -29,7 +29,28 @@ public sealed class InfillDocumentTests
     }
 
     [Fact]
-    public void Gap_of_unknown_length_takes_the_default() => Assert.Equal(DefaultGapLength, Document("a [MASK] b").NumMasked);
+    public void Gaps_of_unknown_length_take_theirs_in_order()
+    {
+        var document = Document("a [MASK] b [MASK:3] c [MASK] d", openLengths: [2, 5]);
+
+        Assert.Equal(2 + 3 + 5, document.NumMasked);
+        Fill(document, (_, _) => "x", _ => 1);
+        Assert.Equal([2, 3, 5], document.ToFilled().Spans.Select(span => span.Tokens.Count));
+    }
+
+    [Fact]
+    public void Trial_of_a_length_leaves_the_other_gaps_masked_and_the_text_in_place()
+    {
+        var document = Document("a [MASK] b c d e f [MASK:2] g", openLengths: [2]);
+
+        var trial = document.Trial(gap: 0, length: 3);
+
+        int[] behind = [.. s_tokenizer.Encode(" b c d e f"), Mask, Mask, .. s_tokenizer.Encode(" g"), s_tokenizer.EndOfTextId];
+        int[] before = [s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("a")];
+        Assert.Equal([.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.KnownBehind), .. behind[LengthSearch.KnownBehind..]], trial.Canvas);
+        Assert.Equal(Enumerable.Range(before.Length, 3 + LengthSearch.KnownBehind), trial.Targets);
+        Assert.Equal(behind[..LengthSearch.KnownBehind], trial.Known!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
+    }
 
     [Fact]
     public void Fills_come_back_in_the_text_and_as_spans()
@@ -113,8 +134,8 @@ public sealed class InfillDocumentTests
         Assert.Contains("Gap 2", exception.Message, StringComparison.Ordinal);
     }
 
-    internal static InfillDocument Document(string text, int context = 64, SamplingOptions? options = null) =>
-        new(GapText.Parse(text), s_tokenizer, Mask, context, DefaultGapLength, options ?? new());
+    internal static InfillDocument Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null) =>
+        new(GapText.Parse(text), s_tokenizer, Mask, context, openLengths ?? [], options ?? new());
 
     /// <summary>Plays the model: every target gets the token of a text.</summary>
     /// <param name="token">By the target's number in its window, and its position there; one token each.</param>

@@ -27,7 +27,7 @@ public sealed class InfillSamplingTests
         using var nonText = new TokenSet(tokenizer.NonTextIds);
         string[] between = ["Größe ", " \\[MASK] 🙂 ", $"\n\n{TinyTokenizer.Corpus}", "."];
         var options = new SamplingOptions { Temperature = temperature, Seed = 8, Forbidden = nonText };
-        var document = new InfillDocument(GapText.Parse($"{between[0]}[MASK:3]{between[1]}[MASK]{between[2]}[MASK:9]{between[3]}"), tokenizer, tokenizer.MaskId.Value, 48, 2, options);
+        var document = new InfillDocument(GapText.Parse($"{between[0]}[MASK:3]{between[1]}[MASK]{between[2]}[MASK:9]{between[3]}"), tokenizer, tokenizer.MaskId.Value, 48, [2], options);
 
         int windows = 0;
         while (!document.IsDone)

@@ -1,0 +1,72 @@
+using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Diffusion.Tests.Infilling;
+
+public sealed class LengthSearchTests
+{
+    private const int M = TinyModel.Mask;
+
+    [Theory]
+    [InlineData(1, new[] { 1 })]
+    [InlineData(3, new[] { 1, 2, 3 })]
+    [InlineData(10, new[] { 1, 2, 3, 4, 5, 6, 7, 8, 10 })]
+    [InlineData(32, new[] { 1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 17, 22, 28, 32 })]
+    public void Candidates_are_dense_at_first_and_end_at_the_bound(int bound, int[] expected) => Assert.Equal(expected, LengthSearch.Candidates(bound));
+
+    [Fact]
+    public void Canvas_of_a_trial_keeps_what_is_near_the_gap()
+    {
+        int[] before = [.. Enumerable.Range(0, 30)], behind = [.. Enumerable.Range(1, 30)];
+
+        var trial = LengthSearch.Trial(before, 4, behind, M, context: 20, forbidden: null);
+
+        Assert.Equal([.. Enumerable.Range(22, 8), M, M, M, M, M, M, M, M, .. Enumerable.Range(5, 4)], trial.Canvas);
+        Assert.Equal(Enumerable.Range(8, 8), trial.Targets);
+        Assert.Equal([1, 2, 3, 4], Enumerable.Range(12, 4).Select(position => trial.Known![position]));
+    }
+
+    [Theory]
+    [InlineData(3, 30, 3, 13)]
+    [InlineData(30, 3, 13, 3)]
+    [InlineData(2, 1, 2, 1)]
+    public void Short_side_leaves_its_room_to_the_other(int numBefore, int numBehind, int expectedBefore, int expectedBehind)
+    {
+        var trial = LengthSearch.Trial(new int[numBefore], 4, new int[numBehind], M, context: 20, forbidden: null);
+
+        Assert.Equal(expectedBefore + 4 + expectedBehind, trial.Canvas.Count);
+        Assert.Equal(expectedBefore, trial.Targets![0]);
+    }
+
+    [Fact]
+    public void Masks_of_the_next_gap_are_not_known()
+    {
+        var trial = LengthSearch.Trial([1, 2], 2, [3, 4, M, 5], M, context: 64, forbidden: null);
+
+        Assert.Equal([2, 3, 4, 5], trial.Targets);
+        Assert.Equal([4, 5], trial.Known!.Keys.Order());
+    }
+
+    [Fact]
+    public void Known_tokens_are_committed_with_the_models_probability_of_them()
+    {
+        using var model = TinyModel.Predicting(0, Math.Log(2), Math.Log(5));
+        using var sampler = new Sampler(model);
+        var row = new SamplingRow([7, M, M, M], new()) { Known = new Dictionary<int, int> { [2] = 0, [3] = 1 } };
+
+        var sampled = sampler.Sample([row])[0];
+
+        Assert.Equal([7, 2, 0, 1], sampled.Tokens);
+        foreach (var (expected, actual) in new[] { 1, 5 / 8.0, 1 / 8.0, 2 / 8.0 }.Zip(sampled.Confidence))
+            Assert.Equal(expected, actual, 1e-5);
+    }
+
+    [Fact]
+    public void Likeliest_trial_wins_and_the_shorter_one_among_equals()
+    {
+        (int, SamplingRow, SampledRow) Trial(int length, params double[] confidence) =>
+            (length, new SamplingRow(new int[confidence.Length], new(), [.. Enumerable.Range(1, confidence.Length - 1)]), new SampledRow([], confidence, 0, 0));
+
+        Assert.Equal(2, LengthSearch.Best([Trial(1, 0.99, 0.1), Trial(2, 0.01, 0.5, 0.5), Trial(3, 1, 0.5, 0.5, 1)]));
+    }
+}
