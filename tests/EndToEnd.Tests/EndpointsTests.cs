@@ -61,6 +61,24 @@ public sealed class EndpointsTests(StackFixture fixture)
     }
 
     [Fact]
+    public async Task Scores_say_which_completion_is_likelier()
+    {
+        using var client = fixture.Stack.CreateClient();
+        string model = await Batches.ModelAsync(client);
+        JsonObject Body(string prompt, params string[] completions) => new() { ["model"] = model, ["prompt"] = prompt, ["completions"] = new JsonArray([.. completions.Select(text => JsonValue.Create(text))]), ["num_samples"] = 16 };
+
+        var batch = await Batches.RunAsync(
+            client, "/v1/score",
+            Batches.Line("likely", "/v1/score", Body("In the beginning God created the heaven and the", " penguin.", " earth.")),
+            Batches.Line("empty", "/v1/score", Body("In the beginning")));
+
+        var scores = Assert.Single(await Batches.LinesAsync(client, batch, "output_file_id"))["response"]!["body"]!;
+        Assert.Equal(1, scores["best"]!.GetValue<int>());
+        Assert.All(scores["scores"]!.AsArray(), score => Assert.InRange(score!["log_likelihood"]!.GetValue<double>(), -100, 0));
+        Assert.Equal("invalid_value", Assert.Single(await Batches.LinesAsync(client, batch, "error_file_id"))["response"]!["body"]!["error"]!["code"]!.GetValue<string>());
+    }
+
+    [Fact]
     public async Task The_same_request_gets_the_same_text_alone_and_among_others()
     {
         using var client = fixture.Stack.CreateClient();
