@@ -36,4 +36,9 @@ sampler.SetAction(parse =>
     SamplerBenchmark.Run(lookupModel, parse.GetValue(prompts), parse.GetValue(timed), parse.GetValue(json));
     return 0;
 });
-return await new RootCommand("Measures LLaDA.Batch") { train, sampler }.Parse(args).InvokeAsync();
+
+var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
+var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { count };
+rows.SetAction(parse => RowsBenchmark.RunAsync(baseModel, parse.GetValue(count)));
+
+return await new RootCommand("Measures LLaDA.Batch") { train, sampler, rows }.Parse(args).InvokeAsync();

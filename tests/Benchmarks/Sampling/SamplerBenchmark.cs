@@ -16,9 +16,10 @@ namespace LLaDA.Batch.Benchmarks.Sampling;
 /// <param name="TokenForwards">Tokens that passed through the network for a prompt.</param>
 /// <param name="ShareOfPeak">Of the measured matrix-product peak, counting the products of blocks and head.</param>
 /// <param name="ExactMatch">Share of the judged prompts whose answer is the definition, word for word.</param>
+/// <param name="Agreement">Share of them with the very answer that full recomputation, one token a step, gives.</param>
 /// <param name="Distinct">Different bigrams among the bigrams of the answers.</param>
 internal sealed record Measured(
-    int Prompt, string Setting, int Batch, double Tokens, double Gain, double Forwards, double TokensPerForward, double TokenForwards, double ShareOfPeak, double ExactMatch, double Distinct);
+    int Prompt, string Setting, int Batch, double Tokens, double Gain, double Forwards, double TokensPerForward, double TokenForwards, double ShareOfPeak, double ExactMatch, double Agreement, double Distinct);
 
 /// <summary>The official loop against each setting of the sampler, on the same weights and prompts, in one run.</summary>
 internal static class SamplerBenchmark
@@ -49,8 +50,8 @@ internal static class SamplerBenchmark
         var task = new LookupTask(tokenizer, Repository.Glosses);
         double peak = MatrixPeak.FlopsPerSecond();
         Console.WriteLine($"matrix products in float32 peak at {peak / 1e9:F0} GFLOP/s; gen {GenLength}, block {BlockLength}, temperature 0, float32; {numPrompts} prompts judged, {numTimed} timed");
-        Console.WriteLine("| prompt | setting | batch | tokens/s | gain | forwards | tokens/forward | token-forwards | of peak | exact match | distinct bigrams |");
-        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+        Console.WriteLine("| prompt | setting | batch | tokens/s | gain | forwards | tokens/forward | token-forwards | of peak | exact match | agreement | distinct bigrams |");
+        Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 
         List<Measured> table = [];
         foreach (int promptLength in new[] { 64, 384 })
@@ -59,9 +60,10 @@ internal static class SamplerBenchmark
             Example[] examples = [.. Enumerable.Range(0, numPrompts).Select(_ => task.Draw(random, promptLength))];
             Example[] timed = examples[..Math.Min(numTimed, numPrompts)];
             double official = Official(table, model, timed, promptLength, peak);
+            int[][] reference = Answers(sampler, model, examples, s_plain);
             foreach (var (name, options) in s_settings)
             {
-                var judged = Judge(sampler, model, examples, options);
+                var judged = Judge(Answers(sampler, model, examples, options), examples, reference);
                 foreach (int batch in new[] { 1, 4, 8 })
                     Add(table, Time(sampler, model, timed, options, batch, promptLength, name, peak, official, judged));
             }
@@ -81,21 +83,25 @@ internal static class SamplerBenchmark
         double flops = tokenForwards * timed.Length * (BlockFlops(model) + HeadFlops(model));
         Add(table, new Measured(
             promptLength, "official loop", 1, tokensPerSecond, 1, GenLength, answers.Average(answer => answer.Length) / GenLength, tokenForwards, flops / seconds / peak,
-            timed.Zip(answers).Average(entry => entry.First.Answer.SequenceEqual(entry.Second) ? 1.0 : 0), Distinct(answers)));
+            timed.Zip(answers).Average(entry => entry.First.Answer.SequenceEqual(entry.Second) ? 1.0 : 0), 1, Distinct(answers)));
         return tokensPerSecond;
     }
 
-    private static (double ExactMatch, double Distinct) Judge(Sampler sampler, MaskPredictor model, Example[] examples, SamplingOptions options)
+    private static Quality Judge(int[][] answers, Example[] examples, int[][] reference) => new(
+        examples.Zip(answers).Average(entry => entry.First.Answer.SequenceEqual(entry.Second) ? 1.0 : 0),
+        reference.Zip(answers).Average(entry => entry.First.SequenceEqual(entry.Second) ? 1.0 : 0), Distinct(answers));
+
+    private static int[][] Answers(Sampler sampler, MaskPredictor model, Example[] examples, SamplingOptions options)
     {
         // Stopping at the end changes nothing before it, so answers are judged with it on: the tests hold that law.
         List<int[]> answers = [];
         foreach (var chunk in examples.Chunk(8))
             answers.AddRange(sampler.Sample([.. chunk.Select(example => Row(model, example, options with { StopsAtEos = true }))]).Zip(chunk, (sampled, example) => Answer(model, sampled.Tokens[example.Prompt.Length..])));
-        return (examples.Zip(answers).Average(entry => entry.First.Answer.SequenceEqual(entry.Second) ? 1.0 : 0), Distinct(answers));
+        return [.. answers];
     }
 
     private static Measured Time(
-        Sampler sampler, MaskPredictor model, Example[] timed, SamplingOptions options, int batch, int promptLength, string name, double peak, double official, (double ExactMatch, double Distinct) judged)
+        Sampler sampler, MaskPredictor model, Example[] timed, SamplingOptions options, int batch, int promptLength, string name, double peak, double official, Quality judged)
     {
         sampler.Sample([.. timed.Take(batch).Select(example => Row(model, example, options with { Steps = 4 }))]);
         List<SampledRow> sampled = [];
@@ -110,7 +116,7 @@ internal static class SamplerBenchmark
         double flops = (sampled.Sum(row => (double)row.NumTokenForwards) * BlockFlops(model)) + (headRows * HeadFlops(model));
         return new Measured(
             promptLength, name, batch, tokensPerSecond, tokensPerSecond / official, sampled.Average(row => row.NumForwards), (double)numTokens / sampled.Sum(row => row.NumForwards),
-            sampled.Average(row => row.NumTokenForwards), flops / seconds / peak, judged.ExactMatch, judged.Distinct);
+            sampled.Average(row => row.NumTokenForwards), flops / seconds / peak, judged.ExactMatch, judged.Agreement, judged.Distinct);
     }
 
     private static SamplingRow Row(MaskPredictor model, Example example, SamplingOptions options) =>
@@ -139,10 +145,12 @@ internal static class SamplerBenchmark
 
     private static double HeadFlops(MaskPredictor model) => 2.0 * model.Config.ModelWidth * model.Config.EmbeddingSize;
 
+    private sealed record Quality(double ExactMatch, double Agreement, double Distinct);
+
     private static void Add(List<Measured> table, Measured row)
     {
         table.Add(row);
         Console.WriteLine(FormattableString.Invariant(
-            $"| {row.Prompt} | {row.Setting} | {row.Batch} | {row.Tokens:F1} | {row.Gain:F1} | {row.Forwards:F1} | {row.TokensPerForward:F2} | {row.TokenForwards:F0} | {row.ShareOfPeak:P0} | {row.ExactMatch:P1} | {row.Distinct:P0} |"));
+            $"| {row.Prompt} | {row.Setting} | {row.Batch} | {row.Tokens:F1} | {row.Gain:F1} | {row.Forwards:F1} | {row.TokensPerForward:F2} | {row.TokenForwards:F0} | {row.ShareOfPeak:P0} | {row.ExactMatch:P1} | {row.Agreement:P1} | {row.Distinct:P0} |"));
     }
 }

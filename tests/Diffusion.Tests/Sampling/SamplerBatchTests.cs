@@ -5,8 +5,15 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Tests.Sampling;
 
 /// <summary>The promise of batching: a row's result depends on its own request alone, bit for bit.</summary>
-public sealed class SamplerBatchTests
+public sealed class SamplerBatchTests : IDisposable
 {
+    private readonly int _numThreads = get_num_threads();
+
+    /// <summary>The promise holds for any number of threads, so it is tested with several, which split matrix products among them.</summary>
+    public SamplerBatchTests() => set_num_threads(Environment.ProcessorCount);
+
+    public void Dispose() => set_num_threads(_numThreads);
+
     public static TheoryData<ScalarType, ScalarType> Types => new()
     {
         { ScalarType.Float32, ScalarType.Float32 },
