@@ -18,6 +18,10 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         }
         catch (ApiException exception)
         {
+            if (exception.RetryAfter is { } wait)
+                context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString();
+            if (exception.ShouldRetry is { } shouldRetry)
+                context.Response.Headers["x-should-retry"] = shouldRetry ? "true" : "false";
             await WriteAsync(context, exception.Status, exception.Error);
         }
         catch (BadHttpRequestException exception)

@@ -18,6 +18,7 @@ public static class RestApi
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
             BatchesApi.Map(v1);
+            BatchPartsApi.Map(v1);
             ModelsApi.Map(v1);
         });
         app.Run(context => throw ApiException.NotFound($"endpoint: {context.Request.Method} {context.Request.Path}"));

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Queues;
@@ -10,7 +11,8 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Closes a batch: answers what no worker answered, joins the parts in input order into an output and an error file, and sets the terminal state. May be killed and
 /// restarted at any point: parts are written once, and the files' keys are settled before they are written.
 /// </summary>
-public sealed partial class FinishBatch(FileStore files, BatchStore batches, StorageAccount storage, TimeProvider time, ILogger<FinishBatch> logger)
+public sealed partial class FinishBatch(
+    FileStore files, BatchStore batches, StorageAccount storage, CloseBatch close, RetentionOptions retention, TimeProvider time, ILogger<FinishBatch> logger)
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
@@ -42,11 +44,12 @@ public sealed partial class FinishBatch(FileStore files, BatchStore batches, Sto
         faults.Add("finishing_failed", "The server failed to put the results together again and again; they are kept");
         if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { IsTerminal: false } batch)
         {
-            await batches.UpdateAsync(batch, current =>
+            var failed = await batches.UpdateAsync(batch, current =>
             {
                 (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
                 return true;
             }, cancellation);
+            await close.RunAsync(failed ?? batch, cancellation);
         }
     }
 
@@ -104,15 +107,20 @@ public sealed partial class FinishBatch(FileStore files, BatchStore batches, Sto
             (current.OutputFileId, current.ErrorFileId) = (output, errors);
             return true;
         }, cancellation);
-        if (ended is not null)
-            LogFinished(logger, ended.Id, ended.Status);
+        if (ended is null)
+            return;
+        LogFinished(logger, ended.Id, ended.Status);
+        await close.RunAsync(ended, cancellation);
     }
 
     /// <returns>Null where there is nothing to see: clients take an empty file for a result.</returns>
     private async Task<string?> ToFileAsync(BatchRecord batch, string key, string kind, int numLines, CancellationToken cancellation)
     {
         if (numLines > 0)
-            return (await files.AddAsync(batch.Tenant, key, $"{batch.Id}_{kind}.jsonl", FilePurpose.BatchOutput, cancellation)).Id;
+        {
+            var kept = batch.OutputSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : retention.KeepsFilesFor(FilePurpose.BatchOutput);
+            return (await files.AddAsync(batch.Tenant, key, $"{batch.Id}_{kind}.jsonl", FilePurpose.BatchOutput, time.GetUtcNow() + kept, cancellation)).Id;
+        }
         await files.DeleteBytesAsync(batch.Tenant, key, cancellation);
         return null;
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Wire;
 
@@ -32,10 +33,12 @@ internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRec
             using var document = JsonDocument.Parse(line.Bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
             json = document.RootElement.Clone();
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             return Fault("invalid_json_line", "The line is not valid JSON");
         }
+        if (!JsonBody.IsText(json))
+            return Fault("invalid_json_line", "The line has a string that is no text: an escape names half of a character");
         if (json.ValueKind != JsonValueKind.Object)
             return Fault("invalid_json_line", "The line is not a JSON object");
 

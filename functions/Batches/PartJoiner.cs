@@ -9,15 +9,17 @@ internal static class PartJoiner
 {
     public static async Task JoinAsync(FileStore files, BatchRecord batch, BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
     {
-        await using var output = await files.OpenWriteAsync(batch.Tenant, batch.OutputFileKey!, cancellation);
-        await using var errors = await files.OpenWriteAsync(batch.Tenant, batch.ErrorFileKey!, cancellation);
+        await using var output = files.Write(batch.Tenant, batch.OutputFileKey!, cancellation);
+        await using var errors = files.Write(batch.Tenant, batch.ErrorFileKey!, cancellation);
         foreach (var window in plan.Shards.Index().GroupBy(shard => shard.Item.Window))
         {
             List<PartLine> lines = [];
             foreach (var (shard, _) in window)
                 lines.AddRange(await blobs.ReadPartAsync(shard, cancellation));
             foreach (var line in lines.OrderBy(line => line.Line))
-                await (line.IsError ? errors : output).WriteAsync(Encoding.UTF8.GetBytes(line.Json + "\n"), cancellation);
+                await (line.IsError ? errors : output).Content.WriteAsync(Encoding.UTF8.GetBytes(line.Json + "\n"), cancellation);
         }
+        await output.CompleteAsync();
+        await errors.CompleteAsync();
     }
 }

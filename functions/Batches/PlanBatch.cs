@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
@@ -11,11 +12,9 @@ namespace LLaDA.Batch.Functions.Batches;
 /// first to publish a plan wins, and everybody believes that plan alone.
 /// </summary>
 public sealed partial class PlanBatch(
-    FileStore files, BatchStore batches, ModelCatalog models, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<PlanBatch> logger)
+    FileStore files, BatchStore batches, ModelCatalog models, ShardRelease release, StorageAccount storage, CloseBatch close, ServiceLimits limits, TimeProvider time,
+    ILogger<PlanBatch> logger)
 {
-    public const int MaxLines = 50_000;
-    public const int MaxLineBytes = 10 << 20;
-
     public async Task RunAsync(PlanMessage message, CancellationToken cancellation)
     {
         var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
@@ -37,8 +36,8 @@ public sealed partial class PlanBatch(
         if (running is not { Status: BatchStatus.InProgress })
             return;
         LogPlanned(logger, batch.Id, plan.NumLines, plan.Shards.Count);
-        for (int shard = 0; shard < Math.Min(BatchTimes.ReleaseWindow, plan.Shards.Count); shard++)
-            await queues.SendShardAsync(plan.Profile, new ShardMessage(batch.Tenant, batch.RowKey, plan.Attempt, shard), cancellation);
+        await batches.SetPlannedAsync(batch, plan, cancellation);
+        await release.FillAsync(batch.Tenant, cancellation);
     }
 
     /// <summary>What happens when planning has failed too often: the batch ends, with a reason.</summary>
@@ -74,11 +73,11 @@ public sealed partial class PlanBatch(
     {
         await using var content = await files.OpenReadAsync(input, cancellation);
         int count = 0;
-        await foreach (var line in JsonLines.ReadAsync(content, MaxLineBytes, cancellation))
+        await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
         {
-            if (++count > MaxLines)
+            if (++count > limits.MaxLines)
             {
-                validator.Faults.Add("too_many_tasks", $"The file has more than {MaxLines} requests", line.Number);
+                validator.Faults.Add("too_many_tasks", $"The file has more than {limits.MaxLines} requests", line.Number);
                 return;
             }
             var accepted = await validator.CheckAsync(line);
@@ -92,13 +91,15 @@ public sealed partial class PlanBatch(
     private async Task FailAsync(BatchRecord batch, BatchFaults faults, CancellationToken cancellation)
     {
         LogRefused(logger, batch.Id);
-        await batches.UpdateAsync(batch, current =>
+        var failed = await batches.UpdateAsync(batch, current =>
         {
             if (current.Status != BatchStatus.Validating)
                 return false;
             (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
             return true;
         }, cancellation);
+        if (failed is { IsTerminal: true })
+            await close.RunAsync(failed, cancellation);
     }
 
     [LoggerMessage(EventId = 201, Level = LogLevel.Information, Message = "{Batch} is planned: {Lines} lines in {Shards} shards")]

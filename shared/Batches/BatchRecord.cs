@@ -68,6 +68,16 @@ public sealed class BatchRecord : Record
 
     public string? ErrorFileId { get; set; }
 
+    /// <summary>How long output and error file are kept; null as long as files are kept anyway.</summary>
+    public int? OutputSeconds { get; set; }
+
+    /// <summary>When plan, shards and parts were deleted.</summary>
+    public DateTimeOffset? WorkDeletedAt { get; set; }
+
+    /// <summary>When it became terminal.</summary>
+    [IgnoreDataMember]
+    public DateTimeOffset? EndedAt => CompletedAt ?? FailedAt ?? ExpiredAt ?? CancelledAt;
+
     public DateTimeOffset CreatedAt { get; set; }
 
     public DateTimeOffset ExpiresAt { get; set; }
@@ -85,15 +95,4 @@ public sealed class BatchRecord : Record
     public DateTimeOffset? CancellingAt { get; set; }
 
     public DateTimeOffset? CancelledAt { get; set; }
-}
-
-/// <summary>A job that is not terminal: written before the job, deleted once it is.</summary>
-public sealed class ActiveRecord : Record
-{
-    /// <summary>All rows share one partition: a sweep reads them in one query.</summary>
-    public const string Partition = "batch";
-
-    public string Tenant { get; set; } = "";
-
-    public static string Key(string tenant, string batchKey) => $"{tenant}|{batchKey}";
 }

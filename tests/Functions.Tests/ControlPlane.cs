@@ -39,12 +39,13 @@ public sealed class ControlPlane : IAsyncDisposable
 
     public BatchStore Batches => Get<BatchStore>();
 
-    public static async Task<ControlPlane> StartAsync(StorageFixture fixture)
+    public static async Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings)
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var builder = WebApplication.CreateBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = FileUpload.MaxRequestBytes);
+        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = new ServiceLimits().MaxRequestBytes);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = fixture.NewConnectionString(), ["Logging:LogLevel:Default"] = "None" });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Services.AddFunctions(builder.Configuration);
         builder.Services.AddSingleton<TimeProvider>(time);
         var app = builder.Build();
