@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LLaDA.Batch.Shared.Wire;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace LLaDA.Batch.Functions.Api;
 
@@ -14,7 +15,10 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         context.Response.Headers["x-request-id"] = requestId;
         try
         {
-            await next(context);
+            using (logger.BeginScope("{RequestId}", requestId))
+                await next(context);
+            if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null })
+                await WriteAsync(context, context.Response.StatusCode, new ApiError(ReasonPhrases.GetReasonPhrase(context.Response.StatusCode), "invalid_request_error", Param: null, Code: null));
         }
         catch (ApiException exception)
         {

@@ -39,7 +39,9 @@ public sealed class ControlPlane : IAsyncDisposable
 
     public BatchStore Batches => Get<BatchStore>();
 
-    public static async Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings)
+    public static Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings) => StartAsync(fixture, _ => { }, settings);
+
+    public static async Task<ControlPlane> StartAsync(StorageFixture fixture, Action<IServiceCollection> change, params (string Key, string Value)[] settings)
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var builder = WebApplication.CreateBuilder();
@@ -48,6 +50,7 @@ public sealed class ControlPlane : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Services.AddFunctions(builder.Configuration);
         builder.Services.AddSingleton<TimeProvider>(time);
+        change(builder.Services);
         var app = builder.Build();
         var api = RestApi.Build(app.Services);
         app.Run(context => api(context));
