@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Queues;
@@ -27,30 +28,44 @@ internal static class BatchesApi
     public static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
         await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
 
-    private static async Task<IResult> CreateAsync(HttpContext context, FileStore files, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
+    private static async Task<IResult> CreateAsync(
+        HttpContext context, FileStore files, BlobFolders folders, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var asked = await NewBatch.ReadAsync(context.Request, cancellation);
-        var input = await files.FindAsync(context.Tenant(), asked.InputFileId, cancellation)
-            ?? throw ApiException.InvalidRequest($"No such file: {asked.InputFileId}", "input_file_id", "file_not_found");
-        if (input.Purpose != FilePurpose.Batch)
-            throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
-        await quota.RequireRoomAsync(context.Tenant(), input.Bytes, cancellation);
+        var expiresAt = time.GetUtcNow() + asked.Window;
+        var documents = await DocumentRequest.ReadAsync(asked.Body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
+        var input = documents is null ? await FindInputAsync(asked.Body, context, files) : null;
+        long inputBytes = input?.Bytes ?? 0;
+        await quota.RequireRoomAsync(context.Tenant(), inputBytes, cancellation);
 
         var batch = new BatchRecord
         {
             PartitionKey = context.Tenant(),
             Status = BatchStatus.Validating,
             Endpoint = asked.Endpoint,
-            InputFileId = input.Id,
+            InputFileId = input?.Id,
+            InputFolder = documents?.Input.ToJson(),
+            OutputFolder = documents?.Output.ToJson(),
+            DocumentBody = documents?.Body,
             CompletionWindow = asked.CompletionWindow,
             Metadata = asked.Metadata,
             OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
-            ExpiresAt = time.GetUtcNow() + asked.Window,
+            ExpiresAt = expiresAt,
         };
-        await batches.AddAsync(batch, input.Bytes, cancellation);
+        await batches.AddAsync(batch, inputBytes, cancellation);
         await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
         return Json(BatchObject.From(batch, PartCounts.None));
+    }
+
+    private static async Task<FileRecord> FindInputAsync(JsonElement body, HttpContext context, FileStore files)
+    {
+        string id = JsonBody.Text(body, "input_file_id");
+        var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
+            ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
+        return input.Purpose == FilePurpose.Batch
+            ? input
+            : throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)

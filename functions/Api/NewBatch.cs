@@ -5,7 +5,8 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Api;
 
 /// <summary>The body of <c>POST /v1/batches</c>, checked.</summary>
-internal sealed partial record NewBatch(string InputFileId, string Endpoint, string CompletionWindow, TimeSpan Window, string? Metadata, TimeSpan? OutputExpiresAfter)
+/// <param name="Body">The body itself, for what it says of documents.</param>
+internal sealed partial record NewBatch(JsonElement Body, string Endpoint, string CompletionWindow, TimeSpan Window, string? Metadata, TimeSpan? OutputExpiresAfter)
 {
     private const int MaxMetadataPairs = 16, MaxMetadataKey = 64, MaxMetadataValue = 512;
     private static readonly TimeSpan s_longestWindow = TimeSpan.FromDays(14);
@@ -18,7 +19,7 @@ internal sealed partial record NewBatch(string InputFileId, string Endpoint, str
         if (!BatchEndpoint.All.Contains(endpoint))
             throw ApiException.InvalidRequest($"endpoint must be one of {string.Join(", ", BatchEndpoint.All)}, not '{endpoint}'", "endpoint");
         string window = JsonBody.Text(body, "completion_window");
-        return new NewBatch(JsonBody.Text(body, "input_file_id"), endpoint, window, Duration(window), ReadMetadata(body), ExpiresAfter.Read(body, "output_expires_after"));
+        return new NewBatch(body, endpoint, window, Duration(window), ReadMetadata(body), ExpiresAfter.Read(body, "output_expires_after"));
     }
 
     private static TimeSpan Duration(string window)

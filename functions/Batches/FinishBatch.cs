@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
@@ -11,8 +12,8 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Closes a batch: answers what no worker answered, joins the parts in input order into an output and an error file, and sets the terminal state. May be killed and
 /// restarted at any point: parts are written once, and the files' keys are settled before they are written.
 /// </summary>
-public sealed partial class FinishBatch(
-    FileStore files, BatchStore batches, StorageAccount storage, CloseBatch close, RetentionOptions retention, TimeProvider time, ILogger<FinishBatch> logger)
+internal sealed partial class FinishBatch(
+    FileStore files, BatchStore batches, StorageAccount storage, CloseBatch close, DocumentBatches documents, RetentionOptions retention, TimeProvider time, ILogger<FinishBatch> logger)
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
@@ -33,7 +34,7 @@ public sealed partial class FinishBatch(
         if (batch is null or { IsTerminal: true })
             return;
         if (plan is not null)
-            await PartJoiner.JoinAsync(files, batch, blobs, plan, cancellation);
+            await JoinAsync(batch, blobs, plan, cancellation);
         await EndAsync(batch, blobs, ending, cancellation);
     }
 
@@ -80,6 +81,12 @@ public sealed partial class FinishBatch(
             var answers = lines.Select(line => OutputLines.NotRun(line, ending.Reason));
             await blobs.WritePartAsync(shard, answers, new PartCounts(0, lines.Count, 0, 0), cancellation);
         }
+    }
+
+    private Task JoinAsync(BatchRecord batch, BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
+    {
+        var windows = PartJoiner.ReadAsync(blobs, plan, cancellation);
+        return batch.OutputFolder is null ? PartJoiner.JoinAsync(files, batch, windows, cancellation) : documents.WriteAsync(batch, files, windows, cancellation);
     }
 
     /// <summary>Settles the files' keys, and that a batch which completes can no longer be cancelled.</summary>

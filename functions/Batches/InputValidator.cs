@@ -10,14 +10,12 @@ namespace LLaDA.Batch.Functions.Batches;
 /// and fails that line alone.
 /// </summary>
 /// <param name="findModel">Null when the tenant has no model of that name.</param>
-internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRecord?>> findModel)
+internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRecord?>> findModel, BatchFaults faults)
 {
     private const int MaxCustomIdLength = 512;
 
     private readonly HashSet<string> _customIds = [];
     private readonly Dictionary<string, ModelRecord?> _models = [];
-
-    public BatchFaults Faults { get; } = new();
 
     /// <summary>The model that all lines name; null before the first one that names a model there is.</summary>
     public ModelRecord? Model { get; private set; }
@@ -64,7 +62,7 @@ internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRec
 
         ShardLine? Fault(string code, string message, string? param = null)
         {
-            Faults.Add(code, message, line.Number, param);
+            faults.Add(code, message, line.Number, param);
             return null;
         }
     }

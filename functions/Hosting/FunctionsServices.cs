@@ -1,7 +1,9 @@
 using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
@@ -18,6 +20,7 @@ public static class FunctionsServices
     {
         services.AddRouting();
         services.AddSingleton(Read<ServiceLimits>(configuration, ServiceLimits.Section, limits => limits.Validate()));
+        services.AddSingleton(Read<SecretOptions>(configuration, SecretOptions.Section, secrets => secrets.Validate()));
         services.AddSingleton(Read<RetentionOptions>(configuration, RetentionOptions.Section, retention => retention.Validate()));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy);
         services.AddSingleton(TimeProvider.System);
@@ -26,6 +29,7 @@ public static class FunctionsServices
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();
         services.AddSingleton<DeleteExpired>();
+        services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
     }
 

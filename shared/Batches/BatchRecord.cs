@@ -34,7 +34,17 @@ public sealed class BatchRecord : Record
 
     public string Endpoint { get; set; } = "";
 
-    public string InputFileId { get; set; } = "";
+    /// <summary>Null for a batch over a folder of documents.</summary>
+    public string? InputFileId { get; set; }
+
+    /// <summary>Where the documents lie, as the control plane keeps it.</summary>
+    public string? InputFolder { get; set; }
+
+    /// <summary>Where the filled ones go.</summary>
+    public string? OutputFolder { get; set; }
+
+    /// <summary>What all documents ask for besides their text: a JSON object.</summary>
+    public string? DocumentBody { get; set; }
 
     public string CompletionWindow { get; set; } = "";
 

@@ -17,7 +17,7 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         SortableKey.Parse(id, FileRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
     /// <summary>Begins to write the bytes of a key. They can be seen by nobody before <see cref="AddAsync"/>.</summary>
-    public FileWriter Write(string tenant, string key, CancellationToken cancellation) => new(Blob(tenant, key), cancellation);
+    public FileWriter Write(string tenant, string key, CancellationToken cancellation) => new(Blob(tenant, key), overwrite: false, cancellation);
 
     /// <summary>Makes the bytes of a key a file that can be seen. Doing it twice is doing it once.</summary>
     /// <param name="expiresAt">When it may be deleted; null keeps it.</param>

@@ -6,8 +6,8 @@ using Azure.Storage.Blobs.Specialized;
 namespace LLaDA.Batch.Shared.Files;
 
 /// <summary>
-/// Writes a blob as a stream of unknown length: it is there, whole, after <see cref="CompleteAsync"/>, and before that not at all. A blob that is there already
-/// stays as it is, so that two writers of the same content cannot disturb each other or a reader.
+/// Writes a blob as a stream of unknown length: it is there, whole, after <see cref="CompleteAsync"/>, and before that not at all, so that two writers of the same
+/// content cannot disturb each other or a reader.
 /// </summary>
 public sealed class FileWriter : IAsyncDisposable
 {
@@ -16,10 +16,11 @@ public sealed class FileWriter : IAsyncDisposable
     private readonly Pipe _pipe = new();
     private readonly Task _uploading;
 
-    internal FileWriter(BlockBlobClient blob, CancellationToken cancellation)
+    /// <param name="overwrite">Whether a blob that is there already is replaced; otherwise it stays as it is.</param>
+    public FileWriter(BlockBlobClient blob, bool overwrite, CancellationToken cancellation)
     {
         Content = _pipe.Writer.AsStream(leaveOpen: true);
-        _uploading = UploadAsync(blob, cancellation);
+        _uploading = UploadAsync(blob, overwrite, cancellation);
     }
 
     public Stream Content { get; }
@@ -38,18 +39,18 @@ public sealed class FileWriter : IAsyncDisposable
         await _uploading.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private async Task UploadAsync(BlockBlobClient blob, CancellationToken cancellation)
+    private async Task UploadAsync(BlockBlobClient blob, bool overwrite, CancellationToken cancellation)
     {
         var options = new BlobUploadOptions
         {
-            Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
+            Conditions = overwrite ? null : new BlobRequestConditions { IfNoneMatch = ETag.All },
             TransferOptions = new() { InitialTransferSize = BlockBytes, MaximumTransferSize = BlockBytes, MaximumConcurrency = 1 },
         };
         try
         {
             await blob.UploadAsync(_pipe.Reader.AsStream(), options, cancellation);
         }
-        catch (RequestFailedException failure) when (failure.Status is 409 or 412)
+        catch (RequestFailedException failure) when (!overwrite && failure.Status is (409 or 412))
         {
             // It is there already.
         }

@@ -46,7 +46,7 @@ public sealed class ControlPlane : IAsyncDisposable
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var builder = WebApplication.CreateBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = new ServiceLimits().MaxRequestBytes);
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = fixture.NewConnectionString(), ["Logging:LogLevel:Default"] = "None" });
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = fixture.NewConnectionString(), ["Logging:LogLevel:Default"] = "None", ["Secrets:Key"] = Convert.ToBase64String(new byte[32]) });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Services.AddFunctions(builder.Configuration);
         builder.Services.AddSingleton<TimeProvider>(time);
