@@ -9,14 +9,28 @@ public sealed class ApiException(int status, ApiError error) : Exception(error.M
 
     public ApiError Error { get; } = error;
 
+    /// <summary>Sent as <c>Retry-After</c>: OpenAI's .NET client retries at once where it is not told to wait.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Sent as <c>x-should-retry</c>: OpenAI's other clients retry a conflict unless they are told not to.</summary>
+    public bool? ShouldRetry { get; init; }
+
     public static ApiException InvalidRequest(string message, string? param = null, string? code = null) =>
         new(StatusCodes.Status400BadRequest, new ApiError(message, "invalid_request_error", param, code));
+
+    /// <summary>Something is at odds with the state of an object; asking again changes nothing.</summary>
+    public static ApiException Conflict(string message, string code) =>
+        new(StatusCodes.Status409Conflict, new ApiError(message, "invalid_request_error", Param: null, code)) { ShouldRetry = false };
+
+    /// <param name="wait">How long a client had better wait.</param>
+    public static ApiException TooMany(string message, string code, TimeSpan wait) =>
+        new(StatusCodes.Status429TooManyRequests, new ApiError(message, "rate_limit_error", Param: null, code)) { RetryAfter = wait };
 
     public static ApiException NotFound(string what) =>
         new(StatusCodes.Status404NotFound, new ApiError($"No such {what}", "invalid_request_error", Param: null, "not_found"));
 
-    public static ApiException TooLarge(string message) =>
-        new(StatusCodes.Status413PayloadTooLarge, new ApiError(message, "invalid_request_error", "file", "file_too_large"));
+    public static ApiException TooLarge(string message, string? param = "file") =>
+        new(StatusCodes.Status413PayloadTooLarge, new ApiError(message, "invalid_request_error", param, "too_large"));
 
     /// <summary>The same words whether the key is missing, malformed, unknown or revoked.</summary>
     public static ApiException Unauthorized() => new(

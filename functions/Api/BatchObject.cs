@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Api;
@@ -16,7 +18,14 @@ public sealed record BatchObject
 
     public JsonNode? Errors { get; init; }
 
-    public required string InputFileId { get; init; }
+    public string? InputFileId { get; init; }
+
+    /// <summary>Where the documents lie, for a batch over a folder; a URL comes back without its signature.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public object? InputBlobs { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public object? OutputBlobs { get; init; }
 
     public required string CompletionWindow { get; init; }
 
@@ -58,6 +67,8 @@ public sealed record BatchObject
         Model = batch.Model,
         Errors = batch.Errors is null ? null : new JsonObject { ["object"] = "list", ["data"] = JsonNode.Parse(batch.Errors) },
         InputFileId = batch.InputFileId,
+        InputBlobs = Folder(batch.InputFolder),
+        OutputBlobs = Folder(batch.OutputFolder),
         CompletionWindow = batch.CompletionWindow,
         Status = batch.Status,
         OutputFileId = batch.OutputFileId,
@@ -75,6 +86,8 @@ public sealed record BatchObject
         Usage = new BatchUsage(counts.PromptTokens, counts.CompletionTokens),
         Metadata = batch.Metadata is null ? null : JsonNode.Parse(batch.Metadata),
     };
+
+    private static object? Folder(string? json) => json is null ? null : BlobFolder.FromJson(json).ToObject();
 }
 
 /// <summary>Progress of a batch, in lines.</summary>
@@ -92,12 +105,12 @@ public sealed record BatchUsage(long InputTokens, long OutputTokens)
 
 public sealed record CachedTokens(long Tokens = 0)
 {
-    [System.Text.Json.Serialization.JsonPropertyName("cached_tokens")]
+    [JsonPropertyName("cached_tokens")]
     public long Tokens { get; init; } = Tokens;
 }
 
 public sealed record ReasoningTokens(long Tokens = 0)
 {
-    [System.Text.Json.Serialization.JsonPropertyName("reasoning_tokens")]
+    [JsonPropertyName("reasoning_tokens")]
     public long Tokens { get; init; } = Tokens;
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Queues;
@@ -19,31 +21,51 @@ internal static class BatchesApi
         v1.MapPost("/batches", CreateAsync);
         v1.MapGet("/batches", ListAsync);
         v1.MapGet("/batches/{id}", GetAsync);
+        v1.MapDelete("/batches/{id}", DeleteAsync);
         v1.MapPost("/batches/{id}/cancel", CancelAsync);
     }
 
-    private static async Task<IResult> CreateAsync(HttpContext context, FileStore files, BatchStore batches, WorkQueues queues, TimeProvider time)
+    public static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
+        await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
+
+    private static async Task<IResult> CreateAsync(
+        HttpContext context, FileStore files, BlobFolders folders, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var asked = await NewBatch.ReadAsync(context.Request, cancellation);
-        var input = await files.FindAsync(context.Tenant(), asked.InputFileId, cancellation)
-            ?? throw ApiException.InvalidRequest($"No such file: {asked.InputFileId}", "input_file_id", "file_not_found");
-        if (input.Purpose != FilePurpose.Batch)
-            throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
+        var expiresAt = time.GetUtcNow() + asked.Window;
+        var documents = await DocumentRequest.ReadAsync(asked.Body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
+        var input = documents is null ? await FindInputAsync(asked.Body, context, files) : null;
+        long inputBytes = input?.Bytes ?? 0;
+        await quota.RequireRoomAsync(context.Tenant(), inputBytes, cancellation);
 
         var batch = new BatchRecord
         {
             PartitionKey = context.Tenant(),
             Status = BatchStatus.Validating,
             Endpoint = asked.Endpoint,
-            InputFileId = input.Id,
+            InputFileId = input?.Id,
+            InputFolder = documents?.Input.ToJson(),
+            OutputFolder = documents?.Output.ToJson(),
+            DocumentBody = documents?.Body,
             CompletionWindow = asked.CompletionWindow,
             Metadata = asked.Metadata,
-            ExpiresAt = time.GetUtcNow() + asked.Window,
+            OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
+            ExpiresAt = expiresAt,
         };
-        await batches.AddAsync(batch, cancellation);
+        await batches.AddAsync(batch, inputBytes, cancellation);
         await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
         return Json(BatchObject.From(batch, PartCounts.None));
+    }
+
+    private static async Task<FileRecord> FindInputAsync(JsonElement body, HttpContext context, FileStore files)
+    {
+        string id = JsonBody.Text(body, "input_file_id");
+        var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
+            ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
+        return input.Purpose == FilePurpose.Batch
+            ? input
+            : throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)
@@ -62,31 +84,39 @@ internal static class BatchesApi
         return Json(await ToObjectAsync(batch, storage, context.RequestAborted));
     }
 
+    /// <summary>Deletes an ended batch with all that is left of its work; its input and its results are files of their own.</summary>
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    {
+        var batch = await FindAsync(id, context, batches);
+        if (!batch.IsTerminal)
+            throw ApiException.Conflict($"The batch is {WireName(batch.Status)}; cancel it and wait for its end before you delete it", "not_ended");
+        await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, context.RequestAborted);
+        await new BatchBlobs(storage, batch).DeleteAsync(context.RequestAborted);
+        return Json(new DeletedObject(batch.Id, "batch"));
+    }
+
     /// <summary>Asks for the end; finished lines are kept. Shards in work get a moment to write what they have.</summary>
     private static async Task<IResult> CancelAsync(string id, HttpContext context, BatchStore batches, WorkQueues queues, StorageAccount storage, TimeProvider time)
     {
         var batch = await FindAsync(id, context, batches);
+        bool isNew = false;
         var updated = await batches.UpdateAsync(batch, current =>
         {
-            if (current.Status is not (BatchStatus.Validating or BatchStatus.InProgress))
+            isNew = current.Status is BatchStatus.Validating or BatchStatus.InProgress;
+            if (!isNew)
                 return false;
             current.Status = BatchStatus.Cancelling;
             current.CancellingAt = time.GetUtcNow();
             return true;
         }, context.RequestAborted);
         if (updated is not { Status: BatchStatus.Cancelling })
-        {
-            context.Response.Headers["x-should-retry"] = "false";
-            throw new ApiException(StatusCodes.Status409Conflict, new ApiError($"The batch is {WireName(updated?.Status)} and cannot be cancelled", "invalid_request_error", Param: null, "not_cancellable"));
-        }
-        await queues.SendFinishAsync(batch.Tenant, batch.RowKey, BatchTimes.CancelGrace, context.RequestAborted);
+            throw ApiException.Conflict($"The batch is {WireName(updated?.Status)} and cannot be cancelled", "not_cancellable");
+        if (isNew)
+            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, BatchTimes.CancelGrace, context.RequestAborted);
         return Json(await ToObjectAsync(updated, storage, context.RequestAborted));
     }
 
-    private static string WireName(BatchStatus? status) => System.Text.Json.JsonNamingPolicy.SnakeCaseLower.ConvertName(status?.ToString() ?? "gone");
-
-    private static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
-        await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
+    private static string WireName(BatchStatus? status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status?.ToString() ?? "gone");
 
     private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LLaDA.Batch.Shared.Wire;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace LLaDA.Batch.Functions.Api;
 
@@ -14,10 +15,17 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         context.Response.Headers["x-request-id"] = requestId;
         try
         {
-            await next(context);
+            using (logger.BeginScope("{RequestId}", requestId))
+                await next(context);
+            if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null })
+                await WriteAsync(context, context.Response.StatusCode, new ApiError(ReasonPhrases.GetReasonPhrase(context.Response.StatusCode), "invalid_request_error", Param: null, Code: null));
         }
         catch (ApiException exception)
         {
+            if (exception.RetryAfter is { } wait)
+                context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString();
+            if (exception.ShouldRetry is { } shouldRetry)
+                context.Response.Headers["x-should-retry"] = shouldRetry ? "true" : "false";
             await WriteAsync(context, exception.Status, exception.Error);
         }
         catch (BadHttpRequestException exception)

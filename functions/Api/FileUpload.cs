@@ -1,3 +1,5 @@
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
@@ -8,22 +10,17 @@ namespace LLaDA.Batch.Functions.Api;
 /// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file becomes visible when all
 /// of it has arrived; what was cut short or refused leaves nothing behind.
 /// </summary>
-internal sealed class FileUpload(FileStore files)
+internal sealed class FileUpload(FileStore files, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
 {
-    /// <summary>The largest file, as OpenAI's batches have it.</summary>
-    public const long MaxFileBytes = 200L << 20;
-
-    /// <summary>The multipart frame around the file.</summary>
-    public const long MaxRequestBytes = MaxFileBytes + (1 << 20);
-
-    private const int MaxPurposeBytes = 100;
+    private const int MaxFieldBytes = 100;
     private const int BufferBytes = 128 << 10;
 
     public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
     {
         var reader = new MultipartReader(Boundary(request), request.Body);
         string key = files.NewKey();
-        string? filename = null, purpose = null;
+        string? filename = null, purpose = null, anchor = null, seconds = null;
+        FileWriter? writer = null;
         try
         {
             while (await NextSectionAsync(reader, cancellation) is { } section)
@@ -31,25 +28,35 @@ internal sealed class FileUpload(FileStore files)
                 var disposition = section.GetContentDispositionHeader();
                 switch (disposition?.Name.Value?.Trim('"'))
                 {
-                    case "file" when filename is null:
+                    case "file" when writer is null:
                         filename = Filename(disposition);
-                        await ReceiveFileAsync(section.Body, tenant, key, cancellation);
+                        writer = files.Write(tenant, key, cancellation);
+                        await CopyAsync(section.Body, writer.Content, cancellation);
                         break;
                     case "purpose":
-                        purpose = await ReadPurposeAsync(section.Body, cancellation);
+                        purpose = await ReadFieldAsync(section.Body, cancellation);
+                        break;
+                    case "expires_after[anchor]":
+                        anchor = await ReadFieldAsync(section.Body, cancellation);
+                        break;
+                    case "expires_after[seconds]":
+                        seconds = await ReadFieldAsync(section.Body, cancellation);
                         break;
                     default:
                         break;
                 }
             }
-            if (filename is null)
+            if (writer is null)
                 throw ApiException.InvalidRequest("The form has no part named 'file' with a file name", "file", "missing_required_parameter");
-            return await files.AddAsync(tenant, key, filename, Allowed(purpose), cancellation);
+            string allowed = Allowed(purpose);
+            var kept = ExpiresAfter.Read(anchor, seconds) ?? retention.KeepsFilesFor(allowed);
+            await writer.CompleteAsync();
+            return await files.AddAsync(tenant, key, filename!, allowed, time.GetUtcNow() + kept, cancellation);
         }
-        catch when (filename is not null)
+        finally
         {
-            await files.DeleteBytesAsync(tenant, key, CancellationToken.None);
-            throw;
+            if (writer is not null)
+                await writer.DisposeAsync();
         }
     }
 
@@ -72,17 +79,16 @@ internal sealed class FileUpload(FileStore files)
         }
     }
 
-    private async Task ReceiveFileAsync(Stream body, string tenant, string key, CancellationToken cancellation)
+    private async Task CopyAsync(Stream body, Stream file, CancellationToken cancellation)
     {
-        await using var blob = await files.OpenWriteAsync(tenant, key, cancellation);
         byte[] buffer = new byte[BufferBytes];
         long received = 0;
         while (await ReadAsync(body, buffer, cancellation) is var count and > 0)
         {
             received += count;
-            if (received > MaxFileBytes)
-                throw ApiException.TooLarge($"A file may have at most {MaxFileBytes} bytes");
-            await blob.WriteAsync(buffer.AsMemory(0, count), cancellation);
+            if (received > limits.MaxFileBytes)
+                throw ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
+            await file.WriteAsync(buffer.AsMemory(0, count), cancellation);
         }
     }
 
@@ -98,9 +104,9 @@ internal sealed class FileUpload(FileStore files)
         }
     }
 
-    private static async Task<string> ReadPurposeAsync(Stream body, CancellationToken cancellation)
+    private static async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
     {
-        byte[] bytes = new byte[MaxPurposeBytes];
+        byte[] bytes = new byte[MaxFieldBytes];
         int count = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
         return System.Text.Encoding.UTF8.GetString(bytes, 0, count).Trim();
     }

@@ -5,13 +5,14 @@ using Microsoft.Net.Http.Headers;
 namespace LLaDA.Batch.Functions.Api;
 
 /// <summary>A file on the wire. <c>status</c> is deprecated and required.</summary>
-public sealed record FileObject(string Id, long Bytes, long CreatedAt, string Filename, string Purpose)
+public sealed record FileObject(string Id, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose)
 {
     public string Object => "file";
 
     public string Status => "processed";
 
-    public static FileObject From(FileRecord file) => new(file.Id, file.Bytes, file.CreatedAt.ToUnixTimeSeconds(), file.Filename, file.Purpose);
+    public static FileObject From(FileRecord file) =>
+        new(file.Id, file.Bytes, file.CreatedAt.ToUnixTimeSeconds(), file.ExpiresAt?.ToUnixTimeSeconds(), file.Filename, file.Purpose);
 }
 
 /// <summary>An object that is gone.</summary>

@@ -5,7 +5,8 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Api;
 
 /// <summary>The body of <c>POST /v1/batches</c>, checked.</summary>
-internal sealed partial record NewBatch(string InputFileId, string Endpoint, string CompletionWindow, TimeSpan Window, string? Metadata)
+/// <param name="Body">The body itself, for what it says of documents.</param>
+internal sealed partial record NewBatch(JsonElement Body, string Endpoint, string CompletionWindow, TimeSpan Window, string? Metadata, TimeSpan? OutputExpiresAfter)
 {
     private const int MaxMetadataPairs = 16, MaxMetadataKey = 64, MaxMetadataValue = 512;
     private static readonly TimeSpan s_longestWindow = TimeSpan.FromDays(14);
@@ -13,30 +14,13 @@ internal sealed partial record NewBatch(string InputFileId, string Endpoint, str
     /// <exception cref="ApiException">400, naming the parameter.</exception>
     public static async Task<NewBatch> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
-        JsonElement body;
-        try
-        {
-            using var json = await JsonDocument.ParseAsync(request.Body, cancellationToken: cancellation);
-            body = json.RootElement.Clone();
-        }
-        catch (JsonException exception)
-        {
-            throw ApiException.InvalidRequest($"The body is not JSON: {exception.Message}");
-        }
-        if (body.ValueKind != JsonValueKind.Object)
-            throw ApiException.InvalidRequest("The body must be a JSON object");
-
-        string endpoint = Text(body, "endpoint");
+        var body = await JsonBody.ReadAsync(request, cancellation);
+        string endpoint = JsonBody.Text(body, "endpoint");
         if (!BatchEndpoint.All.Contains(endpoint))
             throw ApiException.InvalidRequest($"endpoint must be one of {string.Join(", ", BatchEndpoint.All)}, not '{endpoint}'", "endpoint");
-        string window = Text(body, "completion_window");
-        return new NewBatch(Text(body, "input_file_id"), endpoint, window, Duration(window), ReadMetadata(body));
+        string window = JsonBody.Text(body, "completion_window");
+        return new NewBatch(body, endpoint, window, Duration(window), ReadMetadata(body), ExpiresAfter.Read(body, "output_expires_after"));
     }
-
-    private static string Text(JsonElement body, string name) =>
-        body.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text
-            ? text
-            : throw ApiException.InvalidRequest($"{name} is required and must be a string", name, "missing_required_parameter");
 
     private static TimeSpan Duration(string window)
     {

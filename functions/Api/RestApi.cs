@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Api;
 
@@ -11,6 +12,7 @@ public static class RestApi
         app.UseMiddleware<ErrorEnvelope>();
         app.Use(WithoutAlias);
         app.Use(Authenticated);
+        app.Use(Uncompressed);
         app.UseRouting();
         app.UseEndpoints(endpoints =>
         {
@@ -18,6 +20,7 @@ public static class RestApi
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
             BatchesApi.Map(v1);
+            BatchPartsApi.Map(v1);
             ModelsApi.Map(v1);
         });
         app.Run(context => throw ApiException.NotFound($"endpoint: {context.Request.Method} {context.Request.Path}"));
@@ -45,6 +48,12 @@ public static class RestApi
         }
         await next(context);
     }
+
+    /// <summary>Nothing is unpacked here, so nothing can be unpacked to more than the limits.</summary>
+    private static Task Uncompressed(HttpContext context, RequestDelegate next) =>
+        context.Request.Headers.ContentEncoding.Any(encoding => !string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase))
+            ? throw new ApiException(StatusCodes.Status415UnsupportedMediaType, new ApiError("Send the body uncompressed", "invalid_request_error", "content-encoding", "unsupported_encoding"))
+            : next(context);
 
     private static string? KeyOf(HttpRequest request)
     {

@@ -1,3 +1,5 @@
+using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Queues;
@@ -10,7 +12,8 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Closes a batch: answers what no worker answered, joins the parts in input order into an output and an error file, and sets the terminal state. May be killed and
 /// restarted at any point: parts are written once, and the files' keys are settled before they are written.
 /// </summary>
-public sealed partial class FinishBatch(FileStore files, BatchStore batches, StorageAccount storage, TimeProvider time, ILogger<FinishBatch> logger)
+internal sealed partial class FinishBatch(
+    FileStore files, BatchStore batches, StorageAccount storage, CloseBatch close, DocumentBatches documents, RetentionOptions retention, TimeProvider time, ILogger<FinishBatch> logger)
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
@@ -31,7 +34,7 @@ public sealed partial class FinishBatch(FileStore files, BatchStore batches, Sto
         if (batch is null or { IsTerminal: true })
             return;
         if (plan is not null)
-            await PartJoiner.JoinAsync(files, batch, blobs, plan, cancellation);
+            await JoinAsync(batch, blobs, plan, cancellation);
         await EndAsync(batch, blobs, ending, cancellation);
     }
 
@@ -42,11 +45,12 @@ public sealed partial class FinishBatch(FileStore files, BatchStore batches, Sto
         faults.Add("finishing_failed", "The server failed to put the results together again and again; they are kept");
         if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { IsTerminal: false } batch)
         {
-            await batches.UpdateAsync(batch, current =>
+            var failed = await batches.UpdateAsync(batch, current =>
             {
                 (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
                 return true;
             }, cancellation);
+            await close.RunAsync(failed ?? batch, cancellation);
         }
     }
 
@@ -79,6 +83,12 @@ public sealed partial class FinishBatch(FileStore files, BatchStore batches, Sto
         }
     }
 
+    private Task JoinAsync(BatchRecord batch, BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
+    {
+        var windows = PartJoiner.ReadAsync(blobs, plan, cancellation);
+        return batch.OutputFolder is null ? PartJoiner.JoinAsync(files, batch, windows, cancellation) : documents.WriteAsync(batch, files, windows, cancellation);
+    }
+
     /// <summary>Settles the files' keys, and that a batch which completes can no longer be cancelled.</summary>
     private Task<BatchRecord?> SettleAsync(BatchRecord batch, BatchEnding ending, CancellationToken cancellation) => batches.UpdateAsync(batch, current =>
     {
@@ -104,15 +114,20 @@ public sealed partial class FinishBatch(FileStore files, BatchStore batches, Sto
             (current.OutputFileId, current.ErrorFileId) = (output, errors);
             return true;
         }, cancellation);
-        if (ended is not null)
-            LogFinished(logger, ended.Id, ended.Status);
+        if (ended is null)
+            return;
+        LogFinished(logger, ended.Id, ended.Status);
+        await close.RunAsync(ended, cancellation);
     }
 
     /// <returns>Null where there is nothing to see: clients take an empty file for a result.</returns>
     private async Task<string?> ToFileAsync(BatchRecord batch, string key, string kind, int numLines, CancellationToken cancellation)
     {
         if (numLines > 0)
-            return (await files.AddAsync(batch.Tenant, key, $"{batch.Id}_{kind}.jsonl", FilePurpose.BatchOutput, cancellation)).Id;
+        {
+            var kept = batch.OutputSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : retention.KeepsFilesFor(FilePurpose.BatchOutput);
+            return (await files.AddAsync(batch.Tenant, key, $"{batch.Id}_{kind}.jsonl", FilePurpose.BatchOutput, time.GetUtcNow() + kept, cancellation)).Id;
+        }
         await files.DeleteBytesAsync(batch.Tenant, key, cancellation);
         return null;
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Wire;
 
@@ -9,14 +10,12 @@ namespace LLaDA.Batch.Functions.Batches;
 /// and fails that line alone.
 /// </summary>
 /// <param name="findModel">Null when the tenant has no model of that name.</param>
-internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRecord?>> findModel)
+internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRecord?>> findModel, BatchFaults faults)
 {
     private const int MaxCustomIdLength = 512;
 
     private readonly HashSet<string> _customIds = [];
     private readonly Dictionary<string, ModelRecord?> _models = [];
-
-    public BatchFaults Faults { get; } = new();
 
     /// <summary>The model that all lines name; null before the first one that names a model there is.</summary>
     public ModelRecord? Model { get; private set; }
@@ -32,10 +31,12 @@ internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRec
             using var document = JsonDocument.Parse(line.Bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
             json = document.RootElement.Clone();
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             return Fault("invalid_json_line", "The line is not valid JSON");
         }
+        if (!JsonBody.IsText(json))
+            return Fault("invalid_json_line", "The line has a string that is no text: an escape names half of a character");
         if (json.ValueKind != JsonValueKind.Object)
             return Fault("invalid_json_line", "The line is not a JSON object");
 
@@ -61,7 +62,7 @@ internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRec
 
         ShardLine? Fault(string code, string message, string? param = null)
         {
-            Faults.Add(code, message, line.Number, param);
+            faults.Add(code, message, line.Number, param);
             return null;
         }
     }

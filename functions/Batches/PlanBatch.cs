@@ -1,8 +1,12 @@
+using System.Text.Json;
+using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches;
 
@@ -10,12 +14,10 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Reads a batch's input, checks every line and cuts it into shards. May run twice, even at once: each attempt writes its shards under an id of its own, the
 /// first to publish a plan wins, and everybody believes that plan alone.
 /// </summary>
-public sealed partial class PlanBatch(
-    FileStore files, BatchStore batches, ModelCatalog models, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<PlanBatch> logger)
+internal sealed partial class PlanBatch(
+    FileStore files, BatchStore batches, ModelCatalog models, ShardRelease release, StorageAccount storage, CloseBatch close, DocumentBatches documents, ServiceLimits limits,
+    TimeProvider time, ILogger<PlanBatch> logger)
 {
-    public const int MaxLines = 50_000;
-    public const int MaxLineBytes = 10 << 20;
-
     public async Task RunAsync(PlanMessage message, CancellationToken cancellation)
     {
         var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
@@ -26,6 +28,7 @@ public sealed partial class PlanBatch(
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
+        await AnswerRefusedAsync(blobs, plan, cancellation);
 
         var running = await batches.UpdateAsync(batch, current =>
         {
@@ -37,8 +40,8 @@ public sealed partial class PlanBatch(
         if (running is not { Status: BatchStatus.InProgress })
             return;
         LogPlanned(logger, batch.Id, plan.NumLines, plan.Shards.Count);
-        for (int shard = 0; shard < Math.Min(BatchTimes.ReleaseWindow, plan.Shards.Count); shard++)
-            await queues.SendShardAsync(plan.Profile, new ShardMessage(batch.Tenant, batch.RowKey, plan.Attempt, shard), cancellation);
+        await batches.SetPlannedAsync(batch, plan, cancellation);
+        await release.FillAsync(batch.Tenant, cancellation);
     }
 
     /// <summary>What happens when planning has failed too often: the batch ends, with a reason.</summary>
@@ -53,52 +56,69 @@ public sealed partial class PlanBatch(
     /// <returns>Null when the input has faults, and the batch has failed.</returns>
     private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
     {
-        var validator = new InputValidator(batch.Endpoint, id => models.FindAsync(batch.Tenant, id, cancellation));
         string attempt = Guid.NewGuid().ToString("N");
         var shards = new ShardWriter(blobs, attempt);
-        if (await files.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } input)
-            validator.Faults.Add("file_not_found", "The input file was deleted before it was read");
-        else
-            await ReadAsync(input, validator, shards, cancellation);
-
-        if (!validator.Faults.Any && validator.Model is { } model)
+        var faults = new BatchFaults();
+        var model = batch.InputFolder is null ? await ReadLinesAsync(batch, shards, faults, cancellation) : await documents.ReadAsync(batch, shards, faults, cancellation);
+        if (model is not null)
         {
             await shards.CloseWindowAsync(model, cancellation);
             return await blobs.PublishPlanAsync(new BatchPlan(attempt, model.Id, model.Profile, shards.NumLines, shards.Shards), cancellation);
         }
-        await FailAsync(batch, validator.Faults, cancellation);
+        await FailAsync(batch, faults, cancellation);
         return null;
     }
 
-    private async Task ReadAsync(FileRecord input, InputValidator validator, ShardWriter shards, CancellationToken cancellation)
+    /// <returns>The model of all lines; null where there is a fault.</returns>
+    private async Task<ModelRecord?> ReadLinesAsync(BatchRecord batch, ShardWriter shards, BatchFaults faults, CancellationToken cancellation)
     {
+        if (await files.FindAsync(batch.Tenant, batch.InputFileId!, cancellation) is not { } input)
+        {
+            faults.Add("file_not_found", "The input file was deleted before it was read");
+            return null;
+        }
+        var validator = new InputValidator(batch.Endpoint, id => models.FindAsync(batch.Tenant, id, cancellation), faults);
         await using var content = await files.OpenReadAsync(input, cancellation);
         int count = 0;
-        await foreach (var line in JsonLines.ReadAsync(content, MaxLineBytes, cancellation))
+        await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
         {
-            if (++count > MaxLines)
+            if (++count > limits.MaxLines)
             {
-                validator.Faults.Add("too_many_tasks", $"The file has more than {MaxLines} requests", line.Number);
-                return;
+                faults.Add("too_many_tasks", $"The file has more than {limits.MaxLines} requests", line.Number);
+                break;
             }
             var accepted = await validator.CheckAsync(line);
-            if (accepted is not null && !validator.Faults.Any)
+            if (accepted is not null && !faults.Any)
                 await shards.AddAsync(accepted, validator.Model!, cancellation);
         }
         if (count == 0)
-            validator.Faults.Add("empty_file", "The file has no requests");
+            faults.Add("empty_file", "The file has no requests");
+        return faults.Any ? null : validator.Model;
+    }
+
+    /// <summary>Lines that could not become requests get their part here, before the batch is in progress.</summary>
+    private static async Task AnswerRefusedAsync(BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
+    {
+        foreach (var (shard, planned) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
+        {
+            var lines = await blobs.ReadShardAsync(plan.Attempt, shard, cancellation);
+            var answers = lines.Select(line => OutputLines.NotRun(line, line.Body.Deserialize<LineError>(WireJson.Options)!));
+            await blobs.WritePartAsync(shard, answers, new PartCounts(0, planned.NumLines, 0, 0), cancellation);
+        }
     }
 
     private async Task FailAsync(BatchRecord batch, BatchFaults faults, CancellationToken cancellation)
     {
         LogRefused(logger, batch.Id);
-        await batches.UpdateAsync(batch, current =>
+        var failed = await batches.UpdateAsync(batch, current =>
         {
             if (current.Status != BatchStatus.Validating)
                 return false;
             (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
             return true;
         }, cancellation);
+        if (failed is { IsTerminal: true })
+            await close.RunAsync(failed, cancellation);
     }
 
     [LoggerMessage(EventId = 201, Level = LogLevel.Information, Message = "{Batch} is planned: {Lines} lines in {Shards} shards")]

@@ -16,6 +16,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
 
     private readonly List<(byte[] Json, LineCost Cost)> _window = [];
+    private readonly List<byte[]> _refused = [];
     private readonly List<PlannedShard> _shards = [];
     private long _windowBytes;
     private int _windows;
@@ -32,6 +33,10 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         if (_window.Count == WindowLines || _windowBytes >= WindowBytes)
             await CloseWindowAsync(model, cancellation);
     }
+
+    /// <summary>Takes a line that cannot become a request; its body becomes the reason.</summary>
+    public void Refuse(ShardLine line, LineError error) =>
+        _refused.Add(JsonSerializer.SerializeToUtf8Bytes(line with { Body = JsonSerializer.SerializeToElement(error, WireJson.Options) }, WireJson.Options));
 
     /// <summary>Writes what is left; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
@@ -54,12 +59,15 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         }
         if (shard.Count > 0)
             await WriteAsync(shard, cancellation);
+        foreach (byte[][] refused in _refused.Chunk(MaxShardLines))
+            await WriteAsync(refused, cancellation, isRefused: true);
+        _refused.Clear();
         _window.Clear();
         _windowBytes = 0;
         _windows++;
     }
 
-    private async Task WriteAsync(List<byte[]> lines, CancellationToken cancellation)
+    private async Task WriteAsync(IReadOnlyCollection<byte[]> lines, CancellationToken cancellation, bool isRefused = false)
     {
         using var content = new MemoryStream();
         foreach (byte[] line in lines)
@@ -68,6 +76,6 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
             content.WriteByte((byte)'\n');
         }
         await blobs.WriteShardAsync(attempt, _shards.Count, new BinaryData(content.GetBuffer().AsMemory(0, (int)content.Length)), cancellation);
-        _shards.Add(new PlannedShard(_windows, lines.Count));
+        _shards.Add(new PlannedShard(_windows, lines.Count, isRefused));
     }
 }

@@ -5,10 +5,11 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// Looks after every batch that is not terminal and sends again what may have been lost: a state is written before its message, so a process that dies in
-/// between leaves a state that this timer finds. Sending twice is harmless.
+/// Looks after every batch that has something left to do and sends again what may have been lost: a state is written before its message, so a process that dies
+/// in between leaves a state that this timer finds. Sending twice is harmless.
 /// </summary>
-public sealed partial class SweepActive(BatchStore batches, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<SweepActive> logger)
+public sealed partial class SweepActive(
+    BatchStore batches, ShardRelease release, CloseBatch close, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<SweepActive> logger)
 {
     /// <summary>How often the timer fires.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
@@ -18,51 +19,73 @@ public sealed partial class SweepActive(BatchStore batches, WorkQueues queues, S
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await foreach (var batch in batches.ListActiveAsync(cancellation))
+        HashSet<string> waiting = [];
+        await foreach (var (active, batch) in batches.ListActiveAsync(cancellation))
         {
-            var now = time.GetUtcNow();
-            bool isQuiet = now - (batch.Timestamp ?? now) > s_patience;
-            switch (batch.Status)
-            {
-                case BatchStatus.Validating when isQuiet:
-                    LogResent(logger, batch.Id, StorageNames.PlanQueue);
-                    await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
-                    break;
-                case BatchStatus.Validating or BatchStatus.InProgress when now >= batch.ExpiresAt + BatchTimes.CancelGrace:
-                case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isQuiet:
-                case BatchStatus.Finalizing when isQuiet:
-                    LogResent(logger, batch.Id, StorageNames.FinishQueue);
-                    await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
-                    break;
-                case BatchStatus.InProgress when isQuiet:
-                    await ResendShardsAsync(batch, cancellation);
-                    break;
-                default:
-                    break;
-            }
+            await LookAfterAsync(active, batch, cancellation);
+            if (active.NumReleased < active.NumShards)
+                waiting.Add(active.Tenant);
+        }
+        foreach (string tenant in waiting)
+            await release.FillAsync(tenant, cancellation);
+    }
+
+    private async Task LookAfterAsync(ActiveRecord active, BatchRecord batch, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        bool isQuiet = now - (batch.Timestamp ?? now) > s_patience;
+        switch (batch.Status)
+        {
+            case BatchStatus.Completed or BatchStatus.Failed or BatchStatus.Expired or BatchStatus.Cancelled:
+                await close.RunAsync(batch, cancellation);
+                break;
+            case BatchStatus.Validating or BatchStatus.InProgress when now >= batch.ExpiresAt + BatchTimes.CancelGrace:
+            case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isQuiet:
+            case BatchStatus.Finalizing when isQuiet:
+                await FinishAsync(batch, cancellation);
+                break;
+            case BatchStatus.Validating when isQuiet:
+            case BatchStatus.InProgress when isQuiet && active.Attempt is null:
+                LogResent(logger, batch.Id, StorageNames.PlanQueue);
+                await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+                break;
+            case BatchStatus.InProgress when now - (active.ReleasedAt ?? now) > s_patience:
+                await ReleaseAgainAsync(active, batch, cancellation);
+                break;
+            default:
+                break;
         }
     }
 
-    private async Task ResendShardsAsync(BatchRecord batch, CancellationToken cancellation)
+    private async Task ReleaseAgainAsync(ActiveRecord active, BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
-        if (await blobs.FindPlanAsync(cancellation) is not { } plan)
-            return;
         var parts = await blobs.ListPartsAsync(cancellation);
-        int[] missing = [.. Enumerable.Range(0, plan.Shards.Count).Where(shard => !parts.ContainsKey(shard)).Take(BatchTimes.ReleaseWindow)];
-        if (missing.Length == 0)
+        if (parts.Count == active.NumShards)
         {
-            LogResent(logger, batch.Id, StorageNames.FinishQueue);
-            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
+            await FinishAsync(batch, cancellation);
             return;
         }
 
-        // Messages in work count as well: a queue that is not drained may still hold these shards.
-        if (await queues.CountShardsAsync(plan.Profile, cancellation) > 0)
+        int[] missing = [.. Enumerable.Range(0, active.NumReleased).Where(shard => !parts.ContainsKey(shard))];
+        if (missing.Length == 0 || !await queues.HasDrainedAsync(active.Profile!, active.ReleasedAt!.Value, cancellation))
             return;
-        LogResent(logger, batch.Id, StorageNames.GenerateQueue(plan.Profile));
+        List<int> lost = [];
         foreach (int shard in missing)
-            await queues.SendShardAsync(plan.Profile, new ShardMessage(batch.Tenant, batch.RowKey, plan.Attempt, shard), cancellation);
+        {
+            if (!await blobs.IsLeasedAsync(active.Attempt!, shard, cancellation))
+                lost.Add(shard);
+        }
+        if (lost.Count == 0)
+            return;
+        LogResent(logger, batch.Id, StorageNames.GenerateQueue(active.Profile!));
+        await release.ReleaseAgainAsync(active, lost, cancellation);
+    }
+
+    private Task FinishAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        LogResent(logger, batch.Id, StorageNames.FinishQueue);
+        return queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
     }
 
     [LoggerMessage(EventId = 221, Level = LogLevel.Warning, Message = "{Batch} has not moved for a while; sent to queue {Queue} again")]

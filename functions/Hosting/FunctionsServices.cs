@@ -1,6 +1,9 @@
 using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
@@ -15,17 +18,26 @@ public static class FunctionsServices
 {
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
     {
-        var storage = configuration.GetSection(StorageOptions.Section).Get<StorageOptions>() ?? new StorageOptions();
-        if (storage.Validate().ToList() is { Count: > 0 } errors)
-            throw new InvalidOperationException(string.Join("; ", errors));
-
         services.AddRouting();
+        services.AddSingleton(Read<ServiceLimits>(configuration, ServiceLimits.Section, limits => limits.Validate()));
+        services.AddSingleton(Read<SecretOptions>(configuration, SecretOptions.Section, secrets => secrets.Validate()));
+        services.AddSingleton(Read<RetentionOptions>(configuration, RetentionOptions.Section, retention => retention.Validate()));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy);
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(new StorageAccount(storage));
+        services.AddSingleton(new StorageAccount(Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate())));
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
-        services.AddSingleton<FileUpload>();
-        services.AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<SweepActive>();
+        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
+        services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();
+        services.AddSingleton<DeleteExpired>();
+        services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
+    }
+
+    /// <exception cref="InvalidOperationException">All that is wrong with the section.</exception>
+    private static T Read<T>(IConfiguration configuration, string section, Func<T, IEnumerable<string>> validate)
+        where T : new()
+    {
+        var options = configuration.GetSection(section).Get<T>() ?? new T();
+        return validate(options).ToList() is { Count: > 0 } errors ? throw new InvalidOperationException(string.Join("; ", errors)) : options;
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Reflection;
+using System.Security.Cryptography;
 using System.Text.Json;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
@@ -82,7 +83,7 @@ public sealed class LocalStack : IAsyncDisposable
         ApiKey = await KeyAsync(storage, cancellation);
 
         Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
-        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address }, logs, say);
+        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation) }, logs, say);
         var worker = Start("worker", Metadata("Worker"), new() { ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")) }, logs, say);
         using var client = CreateClient();
         await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
@@ -110,11 +111,22 @@ public sealed class LocalStack : IAsyncDisposable
         string path = Path.Combine(DataFolder, "api-key");
         if (File.Exists(path) && (await File.ReadAllTextAsync(path, cancellation)).Trim() is var kept && await keys.FindAsync(kept, cancellation) is not null)
             return kept;
-        string key = await keys.CreateAsync(Tenant, "local stack", cancellation);
+        return await KeepAsync(path, await keys.CreateAsync(Tenant, "local stack", cancellation));
+    }
+
+    /// <summary>What seals the secrets of clients in the data folder.</summary>
+    private async Task<string> SecretKeyAsync(CancellationToken cancellation)
+    {
+        string path = Path.Combine(DataFolder, "secret-key");
+        return File.Exists(path) ? (await File.ReadAllTextAsync(path, cancellation)).Trim() : await KeepAsync(path, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+    }
+
+    private static async Task<string> KeepAsync(string path, string secret)
+    {
         await using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
         await using var writer = new StreamWriter(file);
-        await writer.WriteLineAsync(key);
-        return key;
+        await writer.WriteLineAsync(secret);
+        return secret;
     }
 
     private static string Metadata(string key) =>

@@ -59,22 +59,25 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
     /// <summary>The exclusive right to work on a shard.</summary>
     public BlobLeaseClient LeaseOf(string attempt, int shard) => Shard(attempt, shard).GetBlobLeaseClient();
 
-    /// <summary>How often work on a shard has begun without an excuse for its end; guarded by the shard's lease.</summary>
-    public async Task<int> ReadAttemptsAsync(int shard, CancellationToken cancellation)
+    public async Task<bool> IsLeasedAsync(string attempt, int shard, CancellationToken cancellation) =>
+        (await Shard(attempt, shard).GetPropertiesAsync(cancellationToken: cancellation)).Value.LeaseState == LeaseState.Leased;
+
+    /// <summary>What is known of work on a shard that ended without an excuse; guarded by the shard's lease.</summary>
+    public async Task<ShardAttempts?> FindAttemptsAsync(int shard, CancellationToken cancellation)
     {
         try
         {
             var content = await _container.GetBlobClient(AttemptsName(shard)).DownloadContentAsync(cancellation);
-            return content.Value.Content.ToObjectFromJson<int>();
+            return content.Value.Content.ToObjectFromJson<ShardAttempts>(WireJson.Options);
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
-            return 0;
+            return null;
         }
     }
 
-    public Task WriteAttemptsAsync(int shard, int attempts, CancellationToken cancellation) =>
-        _container.GetBlobClient(AttemptsName(shard)).UploadAsync(BinaryData.FromObjectAsJson(attempts), overwrite: true, cancellation);
+    public Task WriteAttemptsAsync(int shard, ShardAttempts attempts, CancellationToken cancellation) =>
+        _container.GetBlobClient(AttemptsName(shard)).UploadAsync(BinaryData.FromObjectAsJson(attempts, WireJson.Options), overwrite: true, cancellation);
 
     public async Task<bool> HasPartAsync(int shard, CancellationToken cancellation) => await _container.GetBlobClient(PartName(shard)).ExistsAsync(cancellation);
 
@@ -114,6 +117,21 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
             parts[shard] = Counts(blob.Metadata);
         }
         return parts;
+    }
+
+    public async Task<int> CountPartsAsync(CancellationToken cancellation)
+    {
+        int count = 0;
+        await foreach (var _ in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix + "parts/" }, cancellation))
+            count++;
+        return count;
+    }
+
+    /// <summary>Deletes everything; call it when nobody can be working on the batch any more.</summary>
+    public async Task DeleteAsync(CancellationToken cancellation)
+    {
+        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation))
+            await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: cancellation);
     }
 
     private BlockBlobClient Shard(string attempt, int shard) => _container.GetBlockBlobClient($"{_prefix}shards/{attempt}/{shard:D6}.jsonl");

@@ -7,7 +7,8 @@ namespace LLaDA.Batch.Shared.Batches;
 public sealed record BatchPlan(string Attempt, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
 
 /// <param name="Window">Which run of consecutive lines its lines come from: the finish puts one window at a time in order.</param>
-public sealed record PlannedShard(int Window, int NumLines);
+/// <param name="IsRefused">Its lines could not become requests: the plan itself writes their part, and no worker sees them.</param>
+public sealed record PlannedShard(int Window, int NumLines, bool IsRefused = false);
 
 /// <summary>What a part says about itself: progress and usage are sums over these.</summary>
 public sealed record PartCounts(int Completed, int Failed, long PromptTokens, long CompletionTokens)

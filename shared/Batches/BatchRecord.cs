@@ -34,7 +34,17 @@ public sealed class BatchRecord : Record
 
     public string Endpoint { get; set; } = "";
 
-    public string InputFileId { get; set; } = "";
+    /// <summary>Null for a batch over a folder of documents.</summary>
+    public string? InputFileId { get; set; }
+
+    /// <summary>Where the documents lie, as the control plane keeps it.</summary>
+    public string? InputFolder { get; set; }
+
+    /// <summary>Where the filled ones go.</summary>
+    public string? OutputFolder { get; set; }
+
+    /// <summary>What all documents ask for besides their text: a JSON object.</summary>
+    public string? DocumentBody { get; set; }
 
     public string CompletionWindow { get; set; } = "";
 
@@ -68,6 +78,16 @@ public sealed class BatchRecord : Record
 
     public string? ErrorFileId { get; set; }
 
+    /// <summary>How long output and error file are kept; null as long as files are kept anyway.</summary>
+    public int? OutputSeconds { get; set; }
+
+    /// <summary>When plan, shards and parts were deleted.</summary>
+    public DateTimeOffset? WorkDeletedAt { get; set; }
+
+    /// <summary>When it became terminal.</summary>
+    [IgnoreDataMember]
+    public DateTimeOffset? EndedAt => CompletedAt ?? FailedAt ?? ExpiredAt ?? CancelledAt;
+
     public DateTimeOffset CreatedAt { get; set; }
 
     public DateTimeOffset ExpiresAt { get; set; }
@@ -85,15 +105,4 @@ public sealed class BatchRecord : Record
     public DateTimeOffset? CancellingAt { get; set; }
 
     public DateTimeOffset? CancelledAt { get; set; }
-}
-
-/// <summary>A job that is not terminal: written before the job, deleted once it is.</summary>
-public sealed class ActiveRecord : Record
-{
-    /// <summary>All rows share one partition: a sweep reads them in one query.</summary>
-    public const string Partition = "batch";
-
-    public string Tenant { get; set; } = "";
-
-    public static string Key(string tenant, string batchKey) => $"{tenant}|{batchKey}";
 }

@@ -1,21 +1,25 @@
+using System.Runtime.CompilerServices;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Batches;
 
-/// <summary>The records of batches and the list of those that are not terminal.</summary>
+/// <summary>The records of batches and the list of those with something left to do.</summary>
 public sealed class BatchStore(StorageAccount storage, TimeProvider time)
 {
-    private readonly Records<ActiveRecord> _active = new(storage.Table(StorageNames.ActiveTable));
+    /// <summary>A row without a batch is one that is being created, or whose creation failed.</summary>
+    private static readonly TimeSpan s_creationTime = TimeSpan.FromMinutes(5);
 
     public Records<BatchRecord> Records { get; } = new(storage.Table(StorageNames.BatchesTable));
 
+    public Records<ActiveRecord> Active { get; } = new(storage.Table(StorageNames.ActiveTable));
+
     /// <summary>Writes a new batch, and before it the row by which a sweep finds it if everything after this fails.</summary>
-    public async Task AddAsync(BatchRecord batch, CancellationToken cancellation)
+    public async Task AddAsync(BatchRecord batch, long inputBytes, CancellationToken cancellation)
     {
         batch.RowKey = SortableKey.Create(time);
         batch.CreatedAt = time.GetUtcNow();
-        await _active.PutAsync(
-            new ActiveRecord { PartitionKey = ActiveRecord.Partition, RowKey = ActiveRecord.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant }, cancellation);
+        await Active.PutAsync(
+            new ActiveRecord { PartitionKey = ActiveRecord.Partition, RowKey = ActiveRecord.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant, InputBytes = inputBytes }, cancellation);
         await Records.AddAsync(batch, cancellation);
     }
 
@@ -23,26 +27,41 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
         SortableKey.Parse(id, BatchRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
     /// <summary>Changes a batch that is not terminal; a terminal one stays as it is.</summary>
-    public async Task<BatchRecord?> UpdateAsync(BatchRecord batch, Func<BatchRecord, bool> change, CancellationToken cancellation)
-    {
-        var updated = await Records.UpdateAsync(batch.Tenant, batch.RowKey, current => !current.IsTerminal && change(current), cancellation);
-        if (updated is null or { IsTerminal: true })
-            await _active.DeleteAsync(ActiveRecord.Partition, ActiveRecord.Key(batch.Tenant, batch.RowKey), cancellation);
-        return updated;
-    }
+    public Task<BatchRecord?> UpdateAsync(BatchRecord batch, Func<BatchRecord, bool> change, CancellationToken cancellation) =>
+        Records.UpdateAsync(batch.Tenant, batch.RowKey, current => !current.IsTerminal && change(current), cancellation);
 
-    /// <summary>Every batch that is not terminal, of all tenants.</summary>
-    public async IAsyncEnumerable<BatchRecord> ListActiveAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>Notes which shards there are to release. Doing it twice is doing it once.</summary>
+    public Task SetPlannedAsync(BatchRecord batch, BatchPlan plan, CancellationToken cancellation) => UpdateActiveAsync(batch.Tenant, batch.RowKey, active =>
     {
-        await foreach (var active in _active.ListAsync(ActiveRecord.Partition, after: null, cancellation))
+        if (active.Attempt == plan.Attempt)
+            return false;
+        (active.Profile, active.Attempt, active.NumShards) = (plan.Profile, plan.Attempt, plan.Shards.Count);
+        return true;
+    }, cancellation);
+
+    /// <returns>Null once the batch has nothing left to do.</returns>
+    public Task<ActiveRecord?> FindActiveAsync(string tenant, string batchKey, CancellationToken cancellation) =>
+        Active.FindAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), cancellation);
+
+    public Task<ActiveRecord?> UpdateActiveAsync(string tenant, string batchKey, Func<ActiveRecord, bool> change, CancellationToken cancellation) =>
+        Active.UpdateAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), change, cancellation);
+
+    public Task DeleteActiveAsync(string tenant, string batchKey, CancellationToken cancellation) =>
+        Active.DeleteAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), cancellation);
+
+    /// <summary>A tenant's batches with something left to do.</summary>
+    public IAsyncEnumerable<ActiveRecord> ListActiveAsync(string tenant, CancellationToken cancellation) =>
+        Active.ListPrefixAsync(ActiveRecord.Partition, ActiveRecord.Prefix(tenant), cancellation);
+
+    /// <summary>Every batch with something left to do, of all tenants.</summary>
+    public async IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> ListActiveAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var active in Active.ListAsync(ActiveRecord.Partition, after: null, cancellation))
         {
-            string key = active.RowKey[(active.RowKey.IndexOf('|', StringComparison.Ordinal) + 1)..];
-            var batch = await Records.FindAsync(active.Tenant, key, cancellation);
-            bool isStale = batch is null ? active.Timestamp < time.GetUtcNow() - TimeSpan.FromMinutes(5) : batch.IsTerminal;
-            if (isStale)
-                await _active.DeleteAsync(active.PartitionKey, active.RowKey, cancellation);
-            else if (batch is not null)
-                yield return batch;
+            if (await Records.FindAsync(active.Tenant, active.BatchKey, cancellation) is { } batch)
+                yield return (active, batch);
+            else if (active.Timestamp < time.GetUtcNow() - s_creationTime)
+                await Active.DeleteAsync(active.PartitionKey, active.RowKey, cancellation);
         }
     }
 }

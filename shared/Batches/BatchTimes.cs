@@ -8,7 +8,4 @@ public static class BatchTimes
 
     /// <summary>How often a worker looks whether the batch of its shard is still wanted.</summary>
     public static readonly TimeSpan CancelCheckInterval = TimeSpan.FromSeconds(3);
-
-    /// <summary>Shards of a batch that are on a queue at the same time: the next one is released when one is done, so that batches take turns.</summary>
-    public const int ReleaseWindow = 32;
 }

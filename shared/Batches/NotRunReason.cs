@@ -7,5 +7,6 @@ public sealed record NotRunReason(string Code, string Message)
 
     public static NotRunReason Expired { get; } = new("batch_expired", "The batch's completion window ended before this line was run");
 
-    public static NotRunReason Failed { get; } = new("server_error", "The server failed again and again while it ran this line and its neighbours");
+    /// <summary>A line that ends its worker even when it is run alone.</summary>
+    public static NotRunReason Failed { get; } = new("server_error", "The server failed again and again while it ran this line alone");
 }

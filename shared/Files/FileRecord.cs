@@ -32,4 +32,7 @@ public sealed class FileRecord : Record
     public long Bytes { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>When it is deleted; null when it is kept.</summary>
+    public DateTimeOffset? ExpiresAt { get; set; }
 }

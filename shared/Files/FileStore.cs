@@ -7,8 +7,6 @@ namespace LLaDA.Batch.Shared.Files;
 /// <summary>Files and their bytes. The record is written last: a file that can be listed is whole.</summary>
 public sealed class FileStore(StorageAccount storage, TimeProvider time)
 {
-    private const int WriteBufferBytes = 4 << 20;
-
     private readonly BlobContainerClient _container = storage.Container(StorageNames.FilesContainer);
 
     public Records<FileRecord> Records { get; } = new(storage.Table(StorageNames.FilesTable));
@@ -18,12 +16,12 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public async Task<FileRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
         SortableKey.Parse(id, FileRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
-    /// <summary>A stream to the file's bytes. They are kept when it is closed; call <see cref="DeleteBytesAsync"/> if they should not be.</summary>
-    public Task<Stream> OpenWriteAsync(string tenant, string key, CancellationToken cancellation) =>
-        Blob(tenant, key).OpenWriteAsync(overwrite: true, new() { BufferSize = WriteBufferBytes }, cancellation);
+    /// <summary>Begins to write the bytes of a key. They can be seen by nobody before <see cref="AddAsync"/>.</summary>
+    public FileWriter Write(string tenant, string key, CancellationToken cancellation) => new(Blob(tenant, key), overwrite: false, cancellation);
 
     /// <summary>Makes the bytes of a key a file that can be seen. Doing it twice is doing it once.</summary>
-    public async Task<FileRecord> AddAsync(string tenant, string key, string filename, string purpose, CancellationToken cancellation)
+    /// <param name="expiresAt">When it may be deleted; null keeps it.</param>
+    public async Task<FileRecord> AddAsync(string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt, CancellationToken cancellation)
     {
         var properties = await Blob(tenant, key).GetPropertiesAsync(cancellationToken: cancellation);
         var record = new FileRecord
@@ -34,6 +32,7 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
             Purpose = purpose,
             Bytes = properties.Value.ContentLength,
             CreatedAt = time.GetUtcNow(),
+            ExpiresAt = expiresAt,
         };
         await Records.PutAsync(record, cancellation);
         return record;

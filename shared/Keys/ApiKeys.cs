@@ -5,45 +5,66 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Keys;
 
-/// <summary>A key's owner; the key itself is kept nowhere.</summary>
-public sealed class ApiKeyRecord : Record
-{
-    public const string Partition = "keys";
-
-    public string Name { get; set; } = "";
-
-    public string Tenant { get; set; } = "";
-
-    public DateTimeOffset CreatedAt { get; set; }
-
-    public DateTimeOffset? RevokedAt { get; set; }
-}
-
-/// <summary>API keys, stored as SHA-256 hashes. Keys are 256 random bits, so no salt or slow hash is needed.</summary>
+/// <summary>
+/// API keys: <c>llada-ID-SECRET</c>. A tenant may have many, each with a name. Secrets are 256 random bits, so a plain SHA-256 is kept of them and no salt or
+/// slow hash is needed.
+/// </summary>
 public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
 {
-    private const string Prefix = "llada-";
+    private const int IdDigits = 12, SecretDigits = 64, MaxNameLength = 100;
 
     private readonly Records<ApiKeyRecord> _records = new(storage.Table(StorageNames.KeysTable));
 
     /// <summary>Makes a new key. It is returned here and cannot be read again.</summary>
     /// <param name="tenant">1 to 40 lower-case letters, digits and hyphens: it becomes part of keys and blob names.</param>
+    /// <param name="name">1 to 100 characters, for people.</param>
+    /// <exception cref="ArgumentException">The tenant or the name is none.</exception>
     public async Task<string> CreateAsync(string tenant, string name, CancellationToken cancellation)
     {
         if (!TenantPattern().IsMatch(tenant))
             throw new ArgumentException($"'{tenant}' is no tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
-        string key = Prefix + RandomNumberGenerator.GetHexString(64, lowercase: true);
+        if (name.Length is 0 or > MaxNameLength)
+            throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
+        string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true), secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
         await _records.AddAsync(
-            new ApiKeyRecord { PartitionKey = ApiKeyRecord.Partition, RowKey = Hash(key), Name = name, Tenant = tenant, CreatedAt = time.GetUtcNow() }, cancellation);
-        return key;
+            new ApiKeyRecord { PartitionKey = ApiKeyRecord.Partition, RowKey = id, Name = name, Tenant = tenant, SecretHash = Convert.ToHexStringLower(Hash(secret)), CreatedAt = time.GetUtcNow() },
+            cancellation);
+        return $"llada-{id}-{secret}";
     }
 
-    /// <summary>Whose key this is; null when it is nobody's. The time taken says nothing about keys that exist: they are looked up by their hash.</summary>
-    public async Task<ApiKeyRecord?> FindAsync(string key, CancellationToken cancellation) =>
-        await _records.FindAsync(ApiKeyRecord.Partition, Hash(key), cancellation) is { RevokedAt: null } record ? record : null;
+    /// <summary>Whose key this is; null when it is nobody's or was revoked.</summary>
+    public async Task<ApiKeyRecord?> FindAsync(string key, CancellationToken cancellation)
+    {
+        if (KeyPattern().Match(key) is not { Success: true } match)
+            return null;
+        var record = await _records.FindAsync(ApiKeyRecord.Partition, match.Groups["id"].Value, cancellation);
+        byte[] expected = record is null ? new byte[SHA256.HashSizeInBytes] : Convert.FromHexString(record.SecretHash);
+        bool isRight = CryptographicOperations.FixedTimeEquals(expected, Hash(match.Groups["secret"].Value));
+        return isRight && record is { RevokedAt: null } ? record : null;
+    }
+
+    /// <summary>All keys, revoked ones included.</summary>
+    public IAsyncEnumerable<ApiKeyRecord> ListAsync(CancellationToken cancellation) => _records.ListAsync(ApiKeyRecord.Partition, after: null, cancellation);
+
+    /// <summary>Makes a key worthless from the next request on.</summary>
+    /// <returns>False when there is no such key.</returns>
+    public async Task<bool> RevokeAsync(string id, CancellationToken cancellation)
+    {
+        var revoked = await _records.UpdateAsync(ApiKeyRecord.Partition, id, record =>
+        {
+            if (record.RevokedAt is not null)
+                return false;
+            record.RevokedAt = time.GetUtcNow();
+            return true;
+        }, cancellation);
+        return revoked is not null;
+    }
+
+    private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
 
     [GeneratedRegex("^[a-z0-9-]{1,40}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TenantPattern();
 
-    private static string Hash(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    [GeneratedRegex("^llada-(?<id>[0-9a-f]{12})-(?<secret>[0-9a-f]{64})$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex KeyPattern();
 }

@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Shared.Queues;
 /// <summary>Sends messages. They live for ever: a job is not lost because nobody looked for a week.</summary>
 public sealed class WorkQueues(StorageAccount storage)
 {
-    private static readonly TimeSpan s_forEver = TimeSpan.FromSeconds(-1);
+    private static readonly TimeSpan s_forEver = TimeSpan.FromSeconds(-1), s_clockSkew = TimeSpan.FromSeconds(30);
 
     public Task SendPlanAsync(string tenant, string batchKey, CancellationToken cancellation) =>
         SendAsync(StorageNames.PlanQueue, new PlanMessage(tenant, batchKey), TimeSpan.Zero, cancellation);
@@ -22,8 +22,15 @@ public sealed class WorkQueues(StorageAccount storage)
         SendAsync(StorageNames.GenerateQueue(profile), shard, TimeSpan.Zero, cancellation);
 
     /// <summary>Messages of a queue, those in work included; an upper estimate.</summary>
-    public async Task<int> CountShardsAsync(string profile, CancellationToken cancellation) =>
-        (await storage.Queue(StorageNames.GenerateQueue(profile)).GetPropertiesAsync(cancellation)).Value.ApproximateMessagesCount;
+    public async Task<int> CountAsync(string queue, CancellationToken cancellation) =>
+        (await storage.Queue(queue).GetPropertiesAsync(cancellation)).Value.ApproximateMessagesCount;
+
+    /// <summary>Whether every shard that was sent before a time has been taken off its queue at least once since: the first one that waits is younger.</summary>
+    public async Task<bool> HasDrainedAsync(string profile, DateTimeOffset sent, CancellationToken cancellation)
+    {
+        var first = (await storage.Queue(StorageNames.GenerateQueue(profile)).PeekMessageAsync(cancellation)).Value;
+        return first is null || first.InsertedOn > sent + s_clockSkew;
+    }
 
     private async Task SendAsync<T>(string queueName, T message, TimeSpan delay, CancellationToken cancellation)
     {

@@ -68,6 +68,18 @@ public sealed class Records<T>(TableClient table)
             yield return record;
     }
 
+    /// <summary>Rows of a partition whose keys start with a prefix, in the order of their keys.</summary>
+    public async IAsyncEnumerable<T> ListPrefixAsync(string partition, string prefix, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string end = prefix[..^1] + (char)(prefix[^1] + 1);
+        string filter = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey ge {prefix} and RowKey lt {end}");
+        await foreach (var record in table.QueryAsync<T>(filter, cancellationToken: cancellation))
+            yield return record;
+    }
+
+    /// <summary>Rows of all partitions that match a filter in the table service's language; reads the whole table, so it is for timers.</summary>
+    public IAsyncEnumerable<T> ScanAsync(string filter, CancellationToken cancellation) => table.QueryAsync<T>(filter, cancellationToken: cancellation);
+
     /// <summary>A page of a listing.</summary>
     /// <param name="after">The key behind which the page starts; the record need not exist any more.</param>
     /// <param name="isAscending">Oldest first; reads the keys of the whole partition, since tables are only read forwards.</param>

@@ -12,9 +12,11 @@ public sealed class StorageAccount
     private readonly BlobServiceClient _blobs;
     private readonly QueueServiceClient _queues;
     private readonly TableServiceClient _tables;
+    private readonly TokenCredential? _credential;
 
     public StorageAccount(StorageOptions options)
     {
+        EndpointSuffix = options.EndpointSuffix;
         // Text as it is: an encoding that only one side sets would send every message to the poison queue without a word.
         var queueOptions = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None };
         if (!string.IsNullOrEmpty(options.ConnectionString))
@@ -25,7 +27,7 @@ public sealed class StorageAccount
             return;
         }
 
-        TokenCredential credential = string.IsNullOrEmpty(options.ClientId)
+        var credential = _credential = string.IsNullOrEmpty(options.ClientId)
             ? new DefaultAzureCredential()
             : new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(options.ClientId));
         Uri Endpoint(string service) => new($"https://{options.AccountName}.{service}.{options.EndpointSuffix}");
@@ -34,7 +36,28 @@ public sealed class StorageAccount
         _tables = new TableServiceClient(Endpoint("table"), credential);
     }
 
+    public string EndpointSuffix { get; }
+
     public BlobContainerClient Container(string name) => _blobs.GetBlobContainerClient(name);
+
+    /// <summary>A container of another account that the service's identity may use.</summary>
+    /// <param name="accountUrl">Its blob endpoint; null is this account.</param>
+    public BlobContainerClient Container(Uri? accountUrl, string name) =>
+        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, _credential ?? throw new InvalidOperationException("There is no identity to reach another account with")).GetBlobContainerClient(name);
+
+    /// <summary>Whether a URL leads to blob storage over https, or to this account.</summary>
+    public bool IsBlobHost(Uri url) =>
+        url.Authority == _blobs.Uri.Authority
+        || (url is { Scheme: "https", IsDefaultPort: true } && url.Host.EndsWith($".blob.{EndpointSuffix}", StringComparison.Ordinal)
+            && url.Host[..^$".blob.{EndpointSuffix}".Length].All(char.IsAsciiLetterOrDigit));
+
+    /// <summary>Whether a container holds data of the service itself or of its host.</summary>
+    /// <param name="url">Any URL of its account; null is this account.</param>
+    public bool IsOwnContainer(Uri? url, string container)
+    {
+        bool isOwnAccount = url is null || (url.Authority == _blobs.Uri.Authority && new BlobUriBuilder(url).AccountName == _blobs.AccountName);
+        return isOwnAccount && (StorageNames.Containers.Contains(container) || container.StartsWith("azure-webjobs", StringComparison.Ordinal) || container.StartsWith("app-package", StringComparison.Ordinal));
+    }
 
     public QueueClient Queue(string name) => _queues.GetQueueClient(name);
 

@@ -13,6 +13,7 @@ public static class StorageNames
     public const string BatchesTable = "batches";
     public const string ModelsTable = "models";
     public const string KeysTable = "keys";
+    public const string ContainersTable = "containers";
 
     /// <summary>Jobs that are not terminal yet, so that a sweep need not read the others.</summary>
     public const string ActiveTable = "active";
@@ -25,7 +26,7 @@ public static class StorageNames
 
     public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer];
 
-    public static IReadOnlyList<string> Tables { get; } = [FilesTable, BatchesTable, ModelsTable, KeysTable, ActiveTable];
+    public static IReadOnlyList<string> Tables { get; } = [FilesTable, BatchesTable, ModelsTable, KeysTable, ContainersTable, ActiveTable];
 
     public static string GenerateQueue(string profile) => $"generate-{profile}";
 

@@ -14,8 +14,10 @@ public static class OutputLines
         Make(line, isError: true, new LineResponse(status, NewId("req_"), new ApiErrorBody(error)), error: null);
 
     /// <summary>A request that never reached its endpoint.</summary>
-    public static PartLine NotRun(ShardLine line, NotRunReason reason) =>
-        Make(line, isError: true, response: null, new LineError(reason.Code, reason.Message));
+    public static PartLine NotRun(ShardLine line, NotRunReason reason) => NotRun(line, new LineError(reason.Code, reason.Message));
+
+    /// <summary>A request that could not be made at all.</summary>
+    public static PartLine NotRun(ShardLine line, LineError error) => Make(line, isError: true, response: null, error);
 
     private static PartLine Make(ShardLine line, bool isError, LineResponse? response, LineError? error) =>
         new(line.Line, isError, JsonSerializer.Serialize(new OutputLine(NewId("batch_req_"), line.CustomId, response, error), WireJson.Options));

@@ -39,14 +39,18 @@ public sealed class ControlPlane : IAsyncDisposable
 
     public BatchStore Batches => Get<BatchStore>();
 
-    public static async Task<ControlPlane> StartAsync(StorageFixture fixture)
+    public static Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings) => StartAsync(fixture, _ => { }, settings);
+
+    public static async Task<ControlPlane> StartAsync(StorageFixture fixture, Action<IServiceCollection> change, params (string Key, string Value)[] settings)
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var builder = WebApplication.CreateBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = FileUpload.MaxRequestBytes);
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = fixture.NewConnectionString(), ["Logging:LogLevel:Default"] = "None" });
+        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = new ServiceLimits().MaxRequestBytes);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = fixture.NewConnectionString(), ["Logging:LogLevel:Default"] = "None", ["Secrets:Key"] = Convert.ToBase64String(new byte[32]) });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Services.AddFunctions(builder.Configuration);
         builder.Services.AddSingleton<TimeProvider>(time);
+        change(builder.Services);
         var app = builder.Build();
         var api = RestApi.Build(app.Services);
         app.Run(context => api(context));

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
@@ -15,6 +16,8 @@ public sealed class PlanBatchTests(StorageFixture fixture)
     {
         { "not json", "invalid_json_line", 2 },
         { "[1, 2]", "invalid_json_line", 2 },
+        { Line("x", "half a character: HALF").Replace("HALF", "\\ud800", StringComparison.Ordinal), "invalid_json_line", 2 },
+        { """{"\ud800":1,"custom_id":"x","method":"POST","url":"/v1/infill","body":{}}""", "invalid_json_line", 2 },
         { """{"custom_id":"x","custom_id":"y","method":"POST","url":"/v1/infill","body":{}}""", "invalid_json_line", 2 },
         { """{"method":"POST","url":"/v1/infill","body":{"model":"org/model:1"}}""", "invalid_custom_id", 2 },
         { Line("id-1"), "duplicate_custom_id", 2 },
@@ -119,7 +122,7 @@ public sealed class PlanBatchTests(StorageFixture fixture)
     }
 
     [Fact]
-    public async Task Planning_again_sends_the_shards_of_the_same_plan_again()
+    public async Task Planning_again_keeps_the_plan_and_sends_nothing_twice()
     {
         await using var plane = await StartAsync(fixture);
         var batch = await plane.PlannedAsync(Lines(3));
@@ -128,7 +131,7 @@ public sealed class PlanBatchTests(StorageFixture fixture)
         await plane.PlanAsync(batch);
 
         Assert.Equal(plan!.Attempt, (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Attempt);
-        Assert.Equal(2, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+        Assert.Equal(plan.Shards.Count, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
     }
 
     [Fact]
@@ -151,10 +154,10 @@ public sealed class PlanBatchTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var batch = await plane.PlannedAsync(Lines(2 * BatchTimes.ReleaseWindow, "[MASK:400] and some more"));
+        var batch = await plane.PlannedAsync(Lines(2 * ShardRelease.Window, "[MASK:400] and some more"));
 
-        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > BatchTimes.ReleaseWindow);
-        Assert.Equal(BatchTimes.ReleaseWindow, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > ShardRelease.Window);
+        Assert.Equal(ShardRelease.Window, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
     }
 
     [Fact]
@@ -174,7 +177,7 @@ public sealed class PlanBatchTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var batch = await plane.PlannedAsync(Lines(PlanBatch.MaxLines + 1));
+        var batch = await plane.PlannedAsync(Lines(new ServiceLimits().MaxLines + 1));
 
         Assert.Contains("too_many_tasks", batch.Errors, StringComparison.Ordinal);
     }

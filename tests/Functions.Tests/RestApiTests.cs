@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using LLaDA.Batch.Shared.Keys;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;
@@ -60,6 +61,40 @@ public sealed class RestApiTests(StorageFixture fixture)
 
         await AssertErrorAsync(await plane.Client.GetAsync("/v1/models/none"), HttpStatusCode.NotFound, null);
         await AssertErrorAsync(await plane.Client.GetAsync("/v1/nothing"), HttpStatusCode.NotFound, null);
+    }
+
+    [Fact]
+    public async Task A_method_that_is_not_offered_and_a_compressed_body_are_told_in_OpenAIs_envelope()
+    {
+        await using var plane = await StartAsync(fixture);
+        using var bomb = new ByteArrayContent([0x1f, 0x8b]) { Headers = { ContentEncoding = { "gzip" } } };
+
+        await AssertErrorAsync(await plane.Client.PutAsync("/v1/batches", null), HttpStatusCode.MethodNotAllowed, null);
+        await AssertErrorAsync(await plane.Client.PostAsync("/v1/batches", bomb), HttpStatusCode.UnsupportedMediaType, "content-encoding");
+    }
+
+    [Fact]
+    public async Task A_revoked_key_is_refused_at_the_next_request()
+    {
+        await using var plane = await StartAsync(fixture);
+        using var client = await plane.NewClientAsync(Tenant);
+        (await client.GetAsync("/v1/models")).EnsureSuccessStatusCode();
+        string key = client.DefaultRequestHeaders.Authorization!.Parameter!;
+
+        await plane.Get<ApiKeys>().RevokeAsync(key.Split('-')[1], CancellationToken.None);
+
+        await AssertErrorAsync(await client.GetAsync("/v1/models"), HttpStatusCode.Unauthorized, null);
+    }
+
+    [Fact]
+    public async Task Every_answer_has_a_request_id_of_its_own()
+    {
+        await using var plane = await StartAsync(fixture);
+        List<string> ids = [];
+        foreach (string path in new[] { "/v1/models", "/v1/files/none", "/healthz" })
+            ids.Add((await plane.Client.GetAsync(path)).Headers.GetValues("x-request-id").Single());
+
+        Assert.Equal(3, ids.Distinct().Count());
     }
 
     [Fact]

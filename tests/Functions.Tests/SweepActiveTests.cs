@@ -97,6 +97,48 @@ public sealed class SweepActiveTests(StorageFixture fixture)
         Assert.Empty(await plane.Storage.Table(StorageNames.ActiveTable).QueryAsync<ActiveRecord>().ToListAsync());
     }
 
+    [Fact]
+    public async Task A_batch_whose_close_was_cut_short_is_closed_again()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync("nonsense");
+        await plane.Batches.Active.PutAsync(new ActiveRecord { PartitionKey = ActiveRecord.Partition, RowKey = ActiveRecord.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant }, CancellationToken.None);
+
+        await SweepAsync(plane, TimeSpan.FromMinutes(5));
+
+        Assert.Null(await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_shard_that_somebody_works_on_is_not_sent_again()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(4, "[MASK:400] x"));
+        var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
+        await EmptyAsync(plane);
+        await plane.Blobs(batch).LeaseOf(plan.Attempt, 1).AcquireAsync(TimeSpan.FromSeconds(60));
+
+        await SweepAsync(plane, TimeSpan.FromMinutes(5));
+        await SweepAsync(plane, TimeSpan.FromSeconds(30));
+
+        Assert.Equal((0, plan.Shards.Count - 1, 0), await CountsAsync(plane));
+    }
+
+    [Fact]
+    public async Task A_place_that_was_not_passed_on_is_filled()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(2 * ShardRelease.Window, "[MASK:400] and some more"));
+        await EmptyAsync(plane);
+        for (int shard = 0; shard < 3; shard++)
+            await plane.AnswerAsync(batch, shard);
+
+        await SweepAsync(plane, TimeSpan.FromSeconds(30));
+
+        Assert.Equal((0, 3, 0), await CountsAsync(plane));
+        Assert.Equal(ShardRelease.Window + 3, (await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!.NumReleased);
+    }
+
     private static async Task SweepAsync(ControlPlane plane, TimeSpan later)
     {
         plane.Time.Advance(later);

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 
 namespace LLaDA.Batch.Shared.Tests;
@@ -10,13 +11,14 @@ public sealed class FileStoreTests(StorageFixture fixture)
     {
         var files = new FileStore(await fixture.NewAccountAsync(), TimeProvider.System);
         string key = files.NewKey();
-        await using (var stream = await files.OpenWriteAsync("tenant", key, CancellationToken.None))
+        await using (var writer = files.Write("tenant", key, CancellationToken.None))
         {
-            await stream.WriteAsync("hello"u8.ToArray());
+            await writer.Content.WriteAsync("hello"u8.ToArray());
             Assert.Null(await files.FindAsync("tenant", FileRecord.IdPrefix + key, CancellationToken.None));
+            await writer.CompleteAsync();
         }
 
-        await files.AddAsync("tenant", key, "a.jsonl", FilePurpose.Batch, CancellationToken.None);
+        await files.AddAsync("tenant", key, "a.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
 
         var file = await files.FindAsync("tenant", FileRecord.IdPrefix + key, CancellationToken.None);
         Assert.Equal(5, file!.Bytes);
@@ -24,13 +26,51 @@ public sealed class FileStoreTests(StorageFixture fixture)
         Assert.Equal("hello", await new StreamReader(content).ReadToEndAsync());
     }
 
+    [Theory]
+    [InlineData(10)]
+    [InlineData(9 << 20)]
+    public async Task Bytes_that_were_not_completed_are_not_kept(int count)
+    {
+        var storage = await fixture.NewAccountAsync();
+        var files = new FileStore(storage, TimeProvider.System);
+        await using (var writer = files.Write("tenant", files.NewKey(), CancellationToken.None))
+            await writer.Content.WriteAsync(new byte[count]);
+
+        Assert.Empty(await storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(9 << 20)]
+    public async Task Two_writers_of_a_file_leave_the_one_that_was_first(int count)
+    {
+        var storage = await fixture.NewAccountAsync();
+        var files = new FileStore(storage, TimeProvider.System);
+        string key = files.NewKey();
+        await using var late = files.Write("tenant", key, CancellationToken.None);
+        await late.Content.WriteAsync(Enumerable.Repeat((byte)2, count).ToArray());
+        await using (var first = files.Write("tenant", key, CancellationToken.None))
+        {
+            await first.Content.WriteAsync(Enumerable.Repeat((byte)1, count).ToArray());
+            await first.CompleteAsync();
+        }
+        await late.CompleteAsync();
+
+        var file = await files.AddAsync("tenant", key, "a", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
+        await using var content = await files.OpenReadAsync(file, CancellationToken.None);
+        byte[] bytes = new byte[count];
+        await content.ReadExactlyAsync(bytes);
+        Assert.All(bytes, value => Assert.Equal(1, value));
+    }
+
     [Fact]
     public async Task Another_tenants_file_does_not_exist()
     {
         var files = new FileStore(await fixture.NewAccountAsync(), TimeProvider.System);
         string key = files.NewKey();
-        await (await files.OpenWriteAsync("tenant", key, CancellationToken.None)).DisposeAsync();
-        var file = await files.AddAsync("tenant", key, "a", FilePurpose.Batch, CancellationToken.None);
+        await using var writer = files.Write("tenant", key, CancellationToken.None);
+        await writer.CompleteAsync();
+        var file = await files.AddAsync("tenant", key, "a", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
 
         Assert.Null(await files.FindAsync("other", file.Id, CancellationToken.None));
     }

@@ -78,12 +78,12 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     [Fact]
     public async Task A_finished_shard_releases_the_one_whose_turn_is_next()
     {
-        var (runner, storage, batch) = await PlannedAsync([.. Enumerable.Repeat(Lines(1), BatchTimes.ReleaseWindow + 2)]);
+        var (runner, storage, batch) = await PlannedAsync([.. Enumerable.Repeat(Lines(1), ShardRelease.Window + 2)]);
 
         await runner.RunAsync(Message(batch, 1), CancellationToken.None);
 
         var released = (await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ReceiveMessageAsync()).Value;
-        Assert.Equal(BatchTimes.ReleaseWindow + 1, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
+        Assert.Equal(ShardRelease.Window, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         var (finished, counts) = await blobs.ReadProgressAsync(0, CancellationToken.None);
         Assert.InRange(finished.Count, 1, 199);
         Assert.Equal(finished.Count, counts.Completed);
-        Assert.Equal(0, await blobs.ReadAttemptsAsync(0, CancellationToken.None));
+        Assert.Equal(0, (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
 
         var part = await blobs.ReadPartAsync(0, CancellationToken.None);
@@ -144,39 +144,70 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     }
 
     [Fact]
-    public async Task A_shard_that_ended_too_often_without_an_excuse_is_given_up()
+    public async Task A_line_that_fails_the_work_is_found_by_halving_and_fails_alone()
     {
-        var (runner, storage, batch) = await PlannedAsync([Lines(4)]);
-        await Blobs(storage, batch).WriteAttemptsAsync(0, 3, CancellationToken.None);
+        var (runner, storage, batch) = await PlannedAsync([Lines(13)], poison: [5, 11]);
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
         var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
-        Assert.All(part, line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
-        Assert.Equal(4, part.Count);
+        Assert.Equal(Enumerable.Range(1, 13), part.Select(line => line.Line).Order());
+        Assert.Equal([5, 11], part.Where(line => line.IsError).Select(line => line.Line).Order());
+        Assert.All(part.Where(line => line.IsError), line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
+        var counts = (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0];
+        Assert.Equal((11, 2), (counts.Completed, counts.Failed));
+    }
+
+    [Fact]
+    public async Task Lines_that_took_their_workers_with_them_twice_are_run_in_halves()
+    {
+        var (runner, storage, batch) = await PlannedAsync([Lines(4)]);
+        var blobs = Blobs(storage, batch);
+        await blobs.WriteAttemptsAsync(0, ShardAttempts.Of(4).Begin().Begin(), CancellationToken.None);
+
+        await runner.RunAsync(Message(batch, 0), CancellationToken.None);
+
+        Assert.Equal(4, (await blobs.ReadPartAsync(0, CancellationToken.None)).Count(line => !line.IsError));
+        Assert.Equal((2, 2), ((await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.First, (await blobs.ReadProgressAsync(0, CancellationToken.None)).Lines.Count));
+    }
+
+    [Fact]
+    public async Task A_single_line_that_took_its_workers_with_it_is_given_up()
+    {
+        var (runner, storage, batch) = await PlannedAsync([Lines(1)]);
+        await Blobs(storage, batch).WriteAttemptsAsync(0, ShardAttempts.Of(1).Begin().Begin(), CancellationToken.None);
+
+        await runner.RunAsync(Message(batch, 0), CancellationToken.None);
+
+        Assert.Contains("server_error", Assert.Single(await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Json, StringComparison.Ordinal);
     }
 
     public void Dispose() => _tensors.Dispose();
 
-    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null)
+    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null)
     {
         var storage = await fixture.NewAccountAsync();
         var batches = new BatchStore(storage, TimeProvider.System);
         var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = BatchEndpoint.Infill, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
-        await batches.AddAsync(batch, CancellationToken.None);
+        await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
         var blobs = Blobs(storage, batch);
         int line = 0;
         for (int shard = 0; shard < shards.Count; shard++)
         {
             var lines = shards[shard].Select(body => new ShardLine(++line, $"id-{line}", JsonSerializer.SerializeToElement(bad?.Contains(line) == true ? new { model = TinyModel.Id } : body)));
-            await blobs.WriteShardAsync(Attempt, shard, BinaryData.FromString(string.Concat(lines.Select(entry => JsonSerializer.Serialize(entry, WireJson.Options) + "\n"))), CancellationToken.None);
+            await blobs.WriteShardAsync(Attempt, shard, BinaryData.FromString(string.Concat(lines.Select(entry => Text(entry, poison) + "\n"))), CancellationToken.None);
         }
-        await blobs.PublishPlanAsync(
-            new BatchPlan(Attempt, TinyModel.Id, StorageNames.DefaultProfile, line, [.. shards.Select(shard => new PlannedShard(0, shard.Length))]), CancellationToken.None);
+        var plan = new BatchPlan(Attempt, TinyModel.Id, StorageNames.DefaultProfile, line, [.. shards.Select(shard => new PlannedShard(0, shard.Length))]);
+        await blobs.PublishPlanAsync(plan, CancellationToken.None);
+        await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
+        var queues = new WorkQueues(storage);
+        var release = new ShardRelease(storage, batches, queues, TimeProvider.System);
+        await release.FillAsync(batch.Tenant, CancellationToken.None);
+        await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
 
         var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
         var runner = new RunShard(
-            batches, storage, new WorkQueues(storage), new ModelHost(options, _tensors), TimeProvider.System, NullLogger<RunShard>.Instance);
+            batches, storage, queues, release, new ModelHost(options, _tensors), TimeProvider.System, NullLogger<RunShard>.Instance);
         return (runner, storage, batch);
     }
 
@@ -198,6 +229,13 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
 
     private static async Task<string[]> JsonAsync(StorageAccount storage, BatchRecord batch, int shard) =>
         [.. (await Blobs(storage, batch).ReadPartAsync(shard, CancellationToken.None)).Select(line => line.Json)];
+
+    /// <summary>A poison line has half of a character: a plan refuses it, and a worker that gets it fails.</summary>
+    private static string Text(ShardLine line, int[]? poison)
+    {
+        string text = JsonSerializer.Serialize(line, WireJson.Options);
+        return poison?.Contains(line.Line) == true ? text.Replace("fox", "\\ud800", StringComparison.Ordinal) : text;
+    }
 
     private static string Text(PartLine line) => JsonNode.Parse(line.Json)!["response"]!["body"]!["text"]!.GetValue<string>();
 

@@ -4,8 +4,8 @@ using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Storage;
 
 var builder = WebApplication.CreateBuilder(args);
-builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = FileUpload.MaxRequestBytes);
 builder.Services.AddFunctions(builder.Configuration);
+builder.WebHost.ConfigureKestrel((_, kestrel) => kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<ServiceLimits>().MaxRequestBytes);
 builder.Services.AddHostedService<Triggers>();
 
 var app = builder.Build();

@@ -4,6 +4,7 @@ using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Checkpoints;
 using Microsoft.Extensions.Logging;
@@ -15,11 +16,8 @@ namespace LLaDA.Batch.Worker.Shards;
 /// is written with If-None-Match, so a late worker drops its result.
 /// </summary>
 public sealed partial class RunShard(
-    BatchStore batches, StorageAccount storage, WorkQueues queues, ModelHost models, TimeProvider time, ILogger<RunShard> logger)
+    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardRelease release, ModelHost models, TimeProvider time, ILogger<RunShard> logger)
 {
-    /// <summary>Attempts that may end without an excuse (a crash, an unexpected failure) before the shard's lines are given up.</summary>
-    private const int MaxAttempts = 3;
-
     private static readonly TimeSpan s_leaseDuration = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_leaseRetryDelay = TimeSpan.FromSeconds(15);
 
@@ -34,12 +32,13 @@ public sealed partial class RunShard(
         if (batch is not { Status: BatchStatus.InProgress } || plan is null || plan.Attempt != message.Attempt)
             return;     // ended, or about to be: the finish answers its lines
 
-        if (!await blobs.HasPartAsync(message.Shard, stop))
-            await WorkAsync(batch, plan, blobs, message.Shard, stop);
-        await GoOnAsync(batch, plan, blobs, message, stop);
+        if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
+            await release.PassOnAsync(batch.Tenant, stop);
+        await CallForFinishAsync(batch, plan, blobs, stop);
     }
 
-    private async Task WorkAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken stop)
+    /// <returns>False when somebody else wrote the part.</returns>
+    private async Task<bool> WorkAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken stop)
     {
         await using var lease = await AcquireAsync(blobs.LeaseOf(plan.Attempt, shard), stop);
         await using var watch = new BatchWatch(batches, batch, time);
@@ -48,32 +47,60 @@ public sealed partial class RunShard(
         var lines = await blobs.ReadShardAsync(plan.Attempt, shard, stop);
         var (finished, counts) = await blobs.ReadProgressAsync(shard, stop);
         var answers = new ShardAnswers(finished, counts);
-        int attempts = await blobs.ReadAttemptsAsync(shard, stop) + 1;
-        await blobs.WriteAttemptsAsync(shard, attempts, stop);
-
-        if (attempts > MaxAttempts)
+        var attempts = await blobs.FindAttemptsAsync(shard, stop) ?? ShardAttempts.Of(lines.Count);
+        try
         {
-            answers.AddNotRun(lines, NotRunReason.Failed);
+            while (attempts.Current is not null)
+                attempts = await RunGroupAsync(batch, plan, blobs, shard, lines, attempts, answers, lease, cancellation.Token);
         }
-        else
+        catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested && !stop.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
         {
-            try
-            {
-                using var model = await models.AcquireAsync(plan.Model, cancellation.Token);
-                await _generation.RunAsync(batch, lines, model.Model, answers, cancellation.Token);
-            }
-            catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested && !stop.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
-            {
-                answers.AddNotRun(lines, watch.Reason);
-            }
-            catch (Exception failure) when (failure is OperationCanceledException or RequestFailedException or IOException or CheckpointException)
-            {
-                await ExcuseAsync(blobs, shard, attempts, answers, lease);
-                throw;
-            }
+            answers.AddNotRun(lines, watch.Reason);
         }
-        if (await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None))
+        bool isMine = await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
+        if (isMine)
             LogFinished(logger, batch.Id, shard, lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        return isMine;
+    }
+
+    /// <summary>Runs the lines whose turn it is; once they have failed too often, halves them, or gives a single one up.</summary>
+    /// <returns>What is left to run.</returns>
+    private async Task<ShardAttempts> RunGroupAsync(
+        BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, IReadOnlyList<ShardLine> lines, ShardAttempts attempts, ShardAnswers answers, RenewedLease lease,
+        CancellationToken cancellation)
+    {
+        var group = attempts.Current!;
+        ShardLine[] inTurn = [.. lines.Skip(group.First).Take(group.Count)];
+        if (group.Failures >= ShardAttempts.MaxFailures)
+        {
+            LogIsolating(logger, batch.Id, shard, group.Count, group.Reason ?? "the worker ended without a word");
+            if (group.Count > 1)
+                return attempts.Halve();
+            answers.AddNotRun(inTurn, NotRunReason.Failed);
+            return attempts.End();
+        }
+
+        var begun = attempts.Begin();
+        await blobs.WriteAttemptsAsync(shard, begun, cancellation);
+        try
+        {
+            using var model = await models.AcquireAsync(plan.Model, cancellation);
+            await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
+        }
+        catch (Exception failure) when (IsExcuse(failure))
+        {
+            await ExcuseAsync(blobs, shard, attempts, answers, lease);
+            throw;
+        }
+        catch (Exception failure)
+        {
+            // Its message may quote the line, so only its type is kept.
+            return begun.Explain(failure.GetType().Name);
+        }
+        var left = begun.End();
+        if (left.Current is not null)
+            await blobs.WriteProgressAsync(shard, answers.Lines, answers.Counts, cancellation);
+        return left;
     }
 
     private async Task<RenewedLease> AcquireAsync(BlobLeaseClient lease, CancellationToken cancellation)
@@ -89,25 +116,30 @@ public sealed partial class RunShard(
         return new RenewedLease(s_leaseDuration, token => lease.RenewAsync(cancellationToken: token), time, () => lease.ReleaseAsync());
     }
 
-    /// <summary>A shutdown or failing storage is not the shard's fault: the attempt does not count, and what was finished is kept for the next owner.</summary>
-    private static async Task ExcuseAsync(BatchBlobs blobs, int shard, int attempts, ShardAnswers answers, RenewedLease lease)
+    /// <summary>A shutdown, a lost lease and failing storage are not the lines' fault.</summary>
+    private static bool IsExcuse(Exception failure) =>
+        failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or IOException or CheckpointException;
+
+    /// <summary>The attempt does not count, and what was finished is kept for the next owner.</summary>
+    private static async Task ExcuseAsync(BatchBlobs blobs, int shard, ShardAttempts before, ShardAnswers answers, RenewedLease lease)
     {
         if (lease.Lost.IsCancellationRequested)
             return;     // the next owner keeps the books now
         await blobs.WriteProgressAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
-        await blobs.WriteAttemptsAsync(shard, attempts - 1, CancellationToken.None);
+        await blobs.WriteAttemptsAsync(shard, before, CancellationToken.None);
     }
 
-    /// <summary>Releases the shard whose turn is next. Once none is left to release, looks whether all parts have come, and then calls for the finish.</summary>
-    private async Task GoOnAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, ShardMessage message, CancellationToken cancellation)
+    /// <summary>Once no shard is left to release, looks whether all parts have come, and then calls for the finish.</summary>
+    private async Task CallForFinishAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, CancellationToken cancellation)
     {
-        int next = message.Shard + BatchTimes.ReleaseWindow;
-        if (next < plan.Shards.Count)
-            await queues.SendShardAsync(plan.Profile, message with { Shard = next }, cancellation);
-        else if ((await blobs.ListPartsAsync(cancellation)).Count == plan.Shards.Count)
+        var active = await batches.FindActiveAsync(batch.Tenant, batch.RowKey, cancellation);
+        if (active is not null && active.NumReleased >= plan.Shards.Count && await blobs.CountPartsAsync(cancellation) == plan.Shards.Count)
             await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
     }
 
     [LoggerMessage(EventId = 311, Level = LogLevel.Information, Message = "{Batch}: shard {Shard} of {Lines} lines done in {Seconds:F1} s")]
     private static partial void LogFinished(ILogger logger, string batch, int shard, int lines, double seconds);
+
+    [LoggerMessage(EventId = 312, Level = LogLevel.Warning, Message = "{Batch}: {Lines} lines of shard {Shard} failed again and are run in halves, or given up when alone: {Reason}")]
+    private static partial void LogIsolating(ILogger logger, string batch, int shard, int lines, string reason);
 }

@@ -1,0 +1,52 @@
+using System.Globalization;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Retention;
+
+/// <summary>Deletes what has been kept long enough: files, what is left of the work on ended batches, and at last their records.</summary>
+public sealed partial class DeleteExpired(FileStore files, BatchStore batches, StorageAccount storage, RetentionOptions options, TimeProvider time, ILogger<DeleteExpired> logger)
+{
+    /// <summary>How often the timer fires.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        await foreach (var file in files.Records.ScanAsync($"{nameof(FileRecord.ExpiresAt)} lt datetime'{Text(now)}'", cancellation))
+        {
+            await files.DeleteAsync(file, cancellation);
+            LogDeleted(logger, file.Id);
+        }
+
+        // No row changes after its batch has ended but by this timer, so the time of the last change is near that of the end, and a filter that storage understands.
+        await foreach (var batch in batches.Records.ScanAsync($"Timestamp lt datetime'{Text(now - options.Work)}'", cancellation))
+        {
+            if (!batch.IsTerminal || batch.EndedAt > now - options.Work)
+                continue;
+            if (batch.WorkDeletedAt is null)
+                await DeleteWorkAsync(batch, now, cancellation);
+            if (batch.EndedAt <= now - options.Batches)
+            {
+                await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, cancellation);
+                LogDeleted(logger, batch.Id);
+            }
+        }
+    }
+
+    private async Task DeleteWorkAsync(BatchRecord batch, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await new BatchBlobs(storage, batch).DeleteAsync(cancellation);
+        await batches.Records.UpdateAsync(batch.Tenant, batch.RowKey, current =>
+        {
+            current.WorkDeletedAt = now;
+            return true;
+        }, cancellation);
+    }
+
+    private static string Text(DateTimeOffset instant) => instant.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+
+    [LoggerMessage(EventId = 241, Level = LogLevel.Information, Message = "{Id} has been kept long enough and was deleted")]
+    private static partial void LogDeleted(ILogger logger, string id);
+}

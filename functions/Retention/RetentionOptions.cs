@@ -1,0 +1,28 @@
+using LLaDA.Batch.Shared.Files;
+
+namespace LLaDA.Batch.Functions.Retention;
+
+/// <summary>How long things are kept (section <c>Retention</c>).</summary>
+public sealed record RetentionOptions
+{
+    public const string Section = "Retention";
+
+    /// <summary>Inputs and results of batches, where the client names no other time. Training data is kept until it is deleted.</summary>
+    public TimeSpan BatchFiles { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>Plan, shards and parts, from the end of their batch on: what they hold is in the results by then. At least an hour, so that no worker is still at it.</summary>
+    public TimeSpan Work { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Records of batches, from their end on.</summary>
+    public TimeSpan Batches { get; init; } = TimeSpan.FromDays(90);
+
+    public TimeSpan? KeepsFilesFor(string purpose) => purpose == FilePurpose.FineTune ? null : BatchFiles;
+
+    public IEnumerable<string> Validate()
+    {
+        if (Work < TimeSpan.FromHours(1) || Batches < Work)
+            yield return $"{Section}:{nameof(Work)} must be at least an hour, and {Section}:{nameof(Batches)} at least as long";
+        if (BatchFiles < TimeSpan.FromHours(1))
+            yield return $"{Section}:{nameof(BatchFiles)} must be at least an hour";
+    }
+}

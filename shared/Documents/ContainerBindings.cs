@@ -1,0 +1,47 @@
+using System.Text.RegularExpressions;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Shared.Documents;
+
+/// <summary>A container of documents that a tenant may name.</summary>
+public sealed class ContainerRecord : Record
+{
+    /// <summary>The name under which the tenant knows it.</summary>
+    public string Name => RowKey;
+
+    public string Container { get; set; } = "";
+
+    /// <summary>The blob endpoint of its account, which the service's identity must reach; null is the service's own account.</summary>
+    public string? AccountUrl { get; set; }
+}
+
+/// <summary>Which containers an operator bound to which tenants. The service's own can never be bound.</summary>
+public sealed partial class ContainerBindings(StorageAccount storage)
+{
+    private readonly Records<ContainerRecord> _records = new(storage.Table(StorageNames.ContainersTable));
+
+    /// <exception cref="ArgumentException">There can be no such name, container or account, or it is the service's own.</exception>
+    public Task BindAsync(string tenant, string name, string container, Uri? accountUrl, CancellationToken cancellation)
+    {
+        if (!IsContainerName(name) || !IsContainerName(container))
+            throw new ArgumentException("Names of containers have 3 to 63 lower-case letters, digits and single hyphens", nameof(container));
+        if (accountUrl is { Scheme: not "https" })
+            throw new ArgumentException("The account must be reached by https", nameof(accountUrl));
+        if (storage.IsOwnContainer(accountUrl, container))
+            throw new ArgumentException($"'{container}' is the service's own", nameof(container));
+        return _records.PutAsync(new ContainerRecord { PartitionKey = tenant, RowKey = name, Container = container, AccountUrl = accountUrl?.ToString() }, cancellation);
+    }
+
+    /// <returns>Null when the tenant has no such container.</returns>
+    public async Task<ContainerRecord?> FindAsync(string tenant, string name, CancellationToken cancellation) =>
+        IsContainerName(name) ? await _records.FindAsync(tenant, name, cancellation) : null;
+
+    public IAsyncEnumerable<ContainerRecord> ListAsync(string tenant, CancellationToken cancellation) => _records.ListAsync(tenant, after: null, cancellation);
+
+    public Task UnbindAsync(string tenant, string name, CancellationToken cancellation) => _records.DeleteAsync(tenant, name, cancellation);
+
+    public static bool IsContainerName(string name) => ContainerPattern().IsMatch(name);
+
+    [GeneratedRegex("^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ContainerPattern();
+}
