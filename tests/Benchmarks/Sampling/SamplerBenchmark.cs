@@ -42,7 +42,7 @@ internal static class SamplerBenchmark
         ("no cache, stop, threshold 0.9", s_plain with { StopsAtEos = true, Threshold = 0.9 }),
     ];
 
-    public static void Run(string folder, int numPrompts, int numTimed, FileInfo? json)
+    public static void Run(string folder, int numPrompts, int numTimed, int[] promptLengths, int[] batches, FileInfo? json)
     {
         using var model = Checkpoint.Load(folder);
         var tokenizer = new LLaDATokenizer(folder);
@@ -54,7 +54,7 @@ internal static class SamplerBenchmark
         Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 
         List<Measured> table = [];
-        foreach (int promptLength in new[] { 64, 384 })
+        foreach (int promptLength in promptLengths)
         {
             var random = new Random(promptLength);
             Example[] examples = [.. Enumerable.Range(0, numPrompts).Select(_ => task.Draw(random, promptLength))];
@@ -64,7 +64,7 @@ internal static class SamplerBenchmark
             foreach (var (name, options) in s_settings)
             {
                 var judged = Judge(Answers(sampler, model, examples, options), examples, reference);
-                foreach (int batch in new[] { 1, 4, 8 })
+                foreach (int batch in batches)
                     Add(table, Time(sampler, model, timed, options, batch, promptLength, name, peak, official, judged));
             }
         }
