@@ -7,7 +7,7 @@ namespace LLaDA.Diffusion.Training;
 /// <summary>AdamW's two groups of parameters: matrices decay, norms and biases do not.</summary>
 internal static class DecayGroups
 {
-    public static AdamW Optimizer(MaskPredictor model, PretrainingOptions options)
+    public static AdamW Optimizer(MaskPredictor model, TrainingOptions options)
     {
         AdamW.ParamGroup Group(IEnumerable<(string, Parameter Parameter)> parameters, double weightDecay) => new()
         {

@@ -5,7 +5,7 @@ namespace LLaDA.Diffusion.Tests.Training;
 
 public sealed class DecayGroupsTests
 {
-    private static readonly PretrainingOptions s_options = new() { LearningRate = new(1e-3, 1e-4, 0, 0, 10), WeightDecay = 0.3 };
+    private static readonly TrainingOptions s_options = new() { LearningRate = new(1e-3, 1e-4, 0, 0, 10), WeightDecay = 0.3 };
 
     [Fact]
     public void Matrices_decay_and_norms_and_biases_do_not()

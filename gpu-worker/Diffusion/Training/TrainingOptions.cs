@@ -2,14 +2,20 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>How a pretraining run goes; the defaults are LLaDA's where they do not depend on size.</summary>
-public sealed record PretrainingOptions
+/// <summary>How a run goes; the defaults are LLaDA's where they do not depend on size.</summary>
+public sealed record TrainingOptions
 {
-    /// <summary>B, sequences of a step.</summary>
+    /// <summary>B, rows of a step.</summary>
     public int BatchSize { get; init; } = 32;
 
-    /// <summary>L, tokens of a sequence; at most the model's longest canvas.</summary>
-    public int SequenceLength { get; init; } = 256;
+    /// <summary>Rows of a forward pass; a step adds up the gradients of as many passes as its batch takes. Null for all rows at once.</summary>
+    public int? MicroBatchSize { get; init; }
+
+    /// <summary>How the cross entropies of a batch become its loss.</summary>
+    public LossReduction Reduction { get; init; }
+
+    /// <summary>Keeps the inputs of the blocks alone and computes the rest again on the way back: a third more work, the memory of one block instead of all.</summary>
+    public bool RecomputesActivations { get; init; }
 
     public required LearningRateSchedule LearningRate { get; init; }
 
@@ -23,8 +29,8 @@ public sealed record PretrainingOptions
     /// <summary>Gradients are scaled down to this norm.</summary>
     public double MaxGradNorm { get; init; } = 1;
 
-    /// <summary>Share of steps whose batch is cut to a random length of 1 to L, so that short texts are seen too; LLaDA uses 0.01.</summary>
-    public double RandomLengthRatio { get; init; } = 0.01;
+    /// <summary>Share of steps whose batch is cut to a random length of 1 to L, so that short texts are seen too; LLaDA uses 0.01 in pretraining.</summary>
+    public double RandomLengthRatio { get; init; }
 
     /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
     public bool StratifiesTimes { get; init; }
@@ -43,8 +49,8 @@ public sealed record PretrainingOptions
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
     {
-        if (BatchSize < 1 || SequenceLength < 2 || CheckpointInterval < 1 || ValidationInterval < 1)
-            yield return "batch size and intervals must be at least 1, the sequence length at least 2";
+        if (BatchSize < 1 || MicroBatchSize < 1 || CheckpointInterval < 1 || ValidationInterval < 1)
+            yield return "batch sizes and intervals must be at least 1";
         if (RandomLengthRatio is not (>= 0 and <= 1))
             yield return $"random length ratio is {RandomLengthRatio}; it must lie in [0, 1]";
         if (!(WeightDecay >= 0 && MaxGradNorm > 0))
