@@ -40,10 +40,9 @@ internal static class PretrainCommand
             var (training, held) = (Sequences(parse.GetRequiredValue(text)), Sequences(parse.GetRequiredValue(validation)));
             Console.WriteLine($"{config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");
 
-            using var model = new MaskPredictor(config, CPU, ScalarType.Float32, options.ComputeType);
+            using var model = new MaskPredictor(config, CPU, ScalarType.Float32, run.ComputeType(parse));
             model.Initialize(options.Seed);
-            string folder = run.Run(parse);
-            RunOptions.Run(new Trainer(model, training, held, options, folder), folder, cancellation);
+            RunOptions.Run(new Trainer(new FullWeights(model), training, held, options, run.Run(parse)), cancellation);
             Checkpoint.Save(model, run.Output(parse), ScalarType.BFloat16);
         }, cancellation));
         return command;

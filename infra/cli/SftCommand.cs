@@ -45,8 +45,8 @@ internal static class SftCommand
             var options = run.Training(parse, numSteps, FinalRate, DecayShare) with { Reduction = parse.GetValue(reduction) };
             Console.WriteLine($"{network.Config.NumParameters:N0} parameters, {training.NumRows:N0} examples ({training.NumSkipped} left out), {numSteps} steps");
 
-            string folder = run.Run(parse), output = run.Output(parse);
-            RunOptions.Run(new Trainer(network, training, held, options, folder), folder, cancellation);
+            string output = run.Output(parse);
+            RunOptions.Run(new Trainer(new FullWeights(network), training, held, options, run.Run(parse)), cancellation);
             Checkpoint.Save(network, output, ScalarType.BFloat16);
             foreach (string tokenizerFile in Directory.GetFiles(source, "tokenizer*.json"))
                 File.Copy(tokenizerFile, Path.Combine(output, Path.GetFileName(tokenizerFile)), overwrite: true);

@@ -61,7 +61,7 @@ public sealed class LeakTests
         };
         List<long> alive = [];
 
-        new Trainer(model, sequences, sequences, options, folder.Path).Run(_ => alive.Add(LiveTensors.Count));
+        new Trainer(new FullWeights(model), sequences, sequences, options, folder.Path).Run(_ => alive.Add(LiveTensors.Count));
 
         Assert.Equal(8, alive.Count);
         Assert.Equal(alive[1], alive[^1]);

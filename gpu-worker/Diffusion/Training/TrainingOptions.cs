@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>How a run goes; the defaults are LLaDA's where they do not depend on size.</summary>
@@ -35,10 +33,13 @@ public sealed record TrainingOptions
     /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
     public bool StratifiesTimes { get; init; }
 
-    /// <summary>Type of the matrix products; weights and optimizer are float32.</summary>
-    public ScalarType ComputeType { get; init; } = ScalarType.Float32;
+    /// <summary>Keeps a moving average of the weights, with this decay at most; null keeps none. It is what is validated, and what the run ends with.</summary>
+    public double? AverageDecay { get; init; }
 
     public long Seed { get; init; } = 1;
+
+    /// <summary>Checkpoints that are kept: the latest ones, at least 1.</summary>
+    public int NumCheckpoints { get; init; } = 2;
 
     /// <summary>Steps between checkpoints, at least 1.</summary>
     public int CheckpointInterval { get; init; } = 500;
@@ -49,12 +50,16 @@ public sealed record TrainingOptions
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
     {
-        if (BatchSize < 1 || MicroBatchSize < 1 || CheckpointInterval < 1 || ValidationInterval < 1)
-            yield return "batch sizes and intervals must be at least 1";
+        if (BatchSize < 1 || MicroBatchSize < 1 || CheckpointInterval < 1 || ValidationInterval < 1 || NumCheckpoints < 1)
+            yield return "batch sizes, intervals and the number of checkpoints must be at least 1";
         if (RandomLengthRatio is not (>= 0 and <= 1))
             yield return $"random length ratio is {RandomLengthRatio}; it must lie in [0, 1]";
         if (!(WeightDecay >= 0 && MaxGradNorm > 0))
             yield return "weight decay must be at least 0 and the maximal gradient norm above 0";
+        if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1))
+            yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
+        if (AverageDecay is not (null or (>= 0 and < 1)))
+            yield return $"the decay of the average is {AverageDecay}; it must lie in [0, 1)";
         foreach (string error in LearningRate.Validate())
             yield return error;
     }

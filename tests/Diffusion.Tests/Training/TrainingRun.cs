@@ -24,7 +24,7 @@ internal static class TrainingRun
         MaskPredictor model, string folder, TrainingOptions? options = null, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
     {
         List<TrainingMetrics> log = [];
-        new Trainer(model, Text, Text, options ?? Options, folder).Run(metrics =>
+        new Trainer(new FullWeights(model), Text, Text, options ?? Options, folder).Run(metrics =>
         {
             log.Add(metrics);
             onStep?.Invoke(metrics);
