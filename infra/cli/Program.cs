@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LLaDA.Batch.Cli;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training;
 
@@ -9,12 +10,13 @@ var root = new RootCommand("Trains the models of LLaDA.Batch.")
     CorpusCommand.Create(),
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
+    SftCommand.Create(),
 };
 try
 {
     return await root.Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
 }
-catch (Exception exception) when (exception is CheckpointException or LibTorchMissingException or TrainingDivergedException or InvalidDataException or ArgumentException or IOException)
+catch (Exception exception) when (exception is CheckpointException or TrainingDataException or LibTorchMissingException or TrainingDivergedException or InvalidDataException or ArgumentException or IOException)
 {
     Console.Error.WriteLine(exception.Message);
     return 1;

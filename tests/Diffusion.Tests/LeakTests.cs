@@ -1,6 +1,7 @@
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Tests.Sampling;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 
@@ -51,17 +52,16 @@ public sealed class LeakTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random();
         var sequences = new TokenSequences([.. Enumerable.Range(0, 400).Select(index => index % TinyModel.NumTextTokens)], 16, seed: 1);
-        var options = new PretrainingOptions
+        var options = new TrainingOptions
         {
             BatchSize = 2,
-            SequenceLength = 16,
             LearningRate = new LearningRateSchedule(1e-3, 1e-4, 1, 1, 8),
             CheckpointInterval = 2,
             ValidationInterval = 3,
         };
         List<long> alive = [];
 
-        new Trainer(model, sequences, sequences, options, folder.Path).Run(_ => alive.Add(LiveTensors.Count));
+        new Trainer(new FullWeights(model), sequences, sequences, options, folder.Path).Run(_ => alive.Add(LiveTensors.Count));
 
         Assert.Equal(8, alive.Count);
         Assert.Equal(alive[1], alive[^1]);

@@ -78,13 +78,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public Tensor Hidden(Tensor tokens, Tensor? isToken = null)
     {
         using var scope = NewDisposeScope();
-        var (batch, length) = ((int)tokens.shape[0], (int)tokens.shape[1]);
-        if (length > Config.MaxSequenceLength)
-            throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
-
-        var positions = tensor([.. Enumerable.Range(0, length).Select(position => (long)position)], device: Device).repeat(batch);
-        var segment = new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) };
-        return Hidden(new PackedTokens(tokens.flatten(), positions, [segment])).view(batch, length, Config.ModelWidth).MoveToOuterDisposeScope();
+        return Hidden(Pack(tokens, isToken)).view(tokens.shape[0], tokens.shape[1], Config.ModelWidth).MoveToOuterDisposeScope();
     }
 
     /// <summary>The final hidden states of rows packed end to end.</summary>
@@ -92,12 +86,34 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public Tensor Hidden(PackedTokens packed)
     {
         using var scope = NewDisposeScope();
-        var rotation = _rotary.At(packed.Positions);
-        var x = _tokenEmbedding.call(packed.Tokens);               // [T, D]
-        for (int layer = 0; layer < _blocks.Count; layer++)
-            x = _blocks[layer].Forward(x, rotation, packed.Segments, layer);
-        return _finalNorm.call(x).MoveToOuterDisposeScope();
+        var rotation = Rotate(packed);
+        var x = Embed(packed);
+        for (int layer = 0; layer < Config.NumLayers; layer++)
+            x = Block(layer, x, rotation, packed);
+        return Normalize(x).MoveToOuterDisposeScope();
     }
+
+    /// <param name="tokens">[B, L].</param>
+    /// <param name="isToken">[B, L], or null.</param>
+    internal PackedTokens Pack(Tensor tokens, Tensor? isToken)
+    {
+        var (batch, length) = ((int)tokens.shape[0], (int)tokens.shape[1]);
+        if (length > Config.MaxSequenceLength)
+            throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
+
+        var positions = tensor([.. Enumerable.Range(0, length).Select(position => (long)position)], device: Device).repeat(batch);
+        return new PackedTokens(tokens.flatten(), positions, [new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) }]);
+    }
+
+    // The steps of a forward pass, which training also takes one by one.
+
+    internal Rotation Rotate(PackedTokens packed) => _rotary.At(packed.Positions);
+
+    internal Tensor Embed(PackedTokens packed) => _tokenEmbedding.call(packed.Tokens);      // [T, D]
+
+    internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) => _blocks[layer].Forward(x, rotation, packed.Segments, layer);
+
+    internal Tensor Normalize(Tensor x) => _finalNorm.call(x);
 
     /// <summary>The head alone: a vocabulary of 126,464 makes it dear, so call it on the rows that need it.</summary>
     /// <param name="hidden">[..., D].</param>

@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
@@ -6,29 +7,89 @@ namespace LLaDA.Diffusion.Training;
 /// <summary>
 /// The Monte Carlo estimate of the likelihood bound (LLaDA, Equation 3): cross entropy of the masked tokens, each weighted by 1 / p_mask.
 /// </summary>
+/// <remarks>The head and the cross entropy run on masked positions alone; the host drew the masks, so choosing them costs no synchronisation.</remarks>
 public static class DiffusionLoss
 {
+    /// <summary>Logits that exist at a time in <see cref="Backward"/>: with their probabilities and gradients about 16 bytes each.</summary>
+    private const int DefaultMaxLogits = 1 << 24;
+
     /// <summary>Pretraining: summed over masked tokens, divided by all B * L tokens.</summary>
     /// <returns>A scalar, float32; its expectation bounds -log p(x_0) / L from above, in nats.</returns>
-    public static Tensor Pretraining(MaskPredictor model, NoisedBatch batch) =>
-        WeightedCrossEntropy(model, batch, token => 1 / (token.Probability * batch.BatchSize * batch.Length));
+    public static Tensor Pretraining(MaskPredictor model, NoisedBatch batch) => SupervisedFineTuning(model, batch, new int[batch.BatchSize]);
 
-    /// <summary>SFT: each row's sum is divided by its answer length, padding EOS included, and the rows are averaged.</summary>
+    /// <summary>SFT: by default each row's sum is divided by its answer length, padding EOS included, and the rows are averaged.</summary>
     /// <param name="batch">With the prompts restored.</param>
     /// <param name="promptLengths">[B].</param>
-    public static Tensor SupervisedFineTuning(MaskPredictor model, NoisedBatch batch, int[] promptLengths) =>
-        WeightedCrossEntropy(model, batch, token => 1 / (token.Probability * (batch.Length - promptLengths[token.Row]) * batch.BatchSize));
-
-    /// <remarks>The head and the cross entropy run on masked positions alone; the host drew the masks, so choosing them costs no synchronisation.</remarks>
-    private static Tensor WeightedCrossEntropy(MaskPredictor model, NoisedBatch batch, Func<MaskedToken, double> weight)
+    /// <returns>A scalar, float32.</returns>
+    public static Tensor SupervisedFineTuning(MaskPredictor model, NoisedBatch batch, int[] promptLengths, LossReduction reduction = LossReduction.Answer)
     {
         using var scope = NewDisposeScope();
-        var hidden = model.Hidden(batch.ToTensor(model.Device)).flatten(0, 1);                               // [B * L, D]
-        var indices = tensor([.. batch.Masked.Select(token => (long)token.Index)], device: model.Device);    // [N]
-        var targets = tensor([.. batch.Masked.Select(token => (long)token.Token)], device: model.Device);    // [N]
-        var weights = tensor([.. batch.Masked.Select(token => (float)weight(token))], device: model.Device); // [N]
-        var logits = model.Logits(hidden.index_select(0, indices));                                          // [N, V]
-        var crossEntropy = nn.functional.cross_entropy(logits, targets, reduction: nn.Reduction.None);       // [N]
-        return (crossEntropy * weights).sum().MoveToOuterDisposeScope();
+        float[] weights = LossWeights.Of(promptLengths, batch, reduction);
+        var hidden = model.Hidden(batch.ToTensor(model.Device), batch.IsToken(model.Device)).flatten(0, 1);     // [B * L, D]
+        return CrossEntropy(model, Masked(hidden, batch), [.. batch.Masked], weights).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Adds the gradients of the loss to those of the weights, with little memory: the logits of a vocabulary of 126,464 exist for a few masked tokens at a time.</summary>
+    /// <param name="batch">The global batch, or some of its rows.</param>
+    /// <param name="weights">By masked token, counted over the global batch.</param>
+    /// <param name="recomputes">Activation checkpointing: a third more work for the memory of one block instead of all.</param>
+    /// <param name="maxLogits">Logits that exist at a time.</param>
+    /// <returns>The loss, a scalar on the model's device.</returns>
+    internal static Tensor Backward(MaskPredictor model, NoisedBatch batch, float[] weights, bool recomputes = false, int maxLogits = DefaultMaxLogits)
+    {
+        using var scope = NewDisposeScope();
+        var total = zeros(1, device: model.Device);
+        if (batch.Masked.Count == 0)
+            return total.MoveToOuterDisposeScope();
+
+        var pass = new HiddenPass(model, batch, recomputes);
+        var hidden = pass.Hidden.requires_grad_(true);
+        var masked = Masked(hidden, batch);                                                                     // [N, D]
+        List<Tensor> gradients = [];
+        foreach (var (start, tokens) in Chunks(model, batch, maxLogits))
+        {
+            using var chunkScope = NewDisposeScope();
+            var chunk = masked.narrow(0, start, tokens.Length).detach().requires_grad_(true);
+            var loss = CrossEntropy(model, chunk, tokens, weights.AsSpan(start, tokens.Length));
+            loss.backward();
+            gradients.Add(chunk.grad!.MoveToOuterDisposeScope());
+            total.add_(loss.detach(), LastingScalars.One);
+        }
+        masked.backward([cat(gradients)]);
+        pass.Backward(hidden.grad!);
+        return total.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The loss alone, with as little memory.</summary>
+    internal static double Evaluate(MaskPredictor model, NoisedBatch batch, float[] weights)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var total = zeros(1, device: model.Device);
+        var masked = Masked(model.Hidden(batch.ToTensor(model.Device), batch.IsToken(model.Device)).flatten(0, 1), batch);
+        foreach (var (start, tokens) in Chunks(model, batch))
+        {
+            using var chunkScope = NewDisposeScope();
+            total.add_(CrossEntropy(model, masked.narrow(0, start, tokens.Length), tokens, weights.AsSpan(start, tokens.Length)), LastingScalars.One);
+        }
+        return total.cpu().item<float>();
+    }
+
+    private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
+        hidden.index_select(0, tensor([.. batch.Masked.Select(token => (long)token.Index)], device: hidden.device));
+
+    private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
+    {
+        int size = Math.Max(16, maxLogits / model.Config.EmbeddingSize);
+        return batch.Masked.Chunk(size).Select((tokens, index) => (index * size, tokens));
+    }
+
+    /// <param name="hidden">[N, D].</param>
+    /// <returns>A scalar.</returns>
+    private static Tensor CrossEntropy(MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights)
+    {
+        var targets = tensor([.. tokens.Select(token => (long)token.Token)], device: model.Device);             // [N]
+        var crossEntropies = nn.functional.cross_entropy(model.Logits(hidden), targets, reduction: nn.Reduction.None);
+        return (crossEntropies * tensor(weights.ToArray(), device: model.Device)).sum();
     }
 }

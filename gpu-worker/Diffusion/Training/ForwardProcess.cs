@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Data;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
@@ -68,17 +69,43 @@ public readonly record struct MaskedToken(int Row, int Position, int Index, int 
 /// <param name="Masked">In the order of the canvas.</param>
 public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IReadOnlyList<MaskedToken> Masked)
 {
+    /// <summary>Where the tokens of each row end and padding begins that nobody attends to, [B]; null where there is none.</summary>
+    public int[]? Ends { get; init; }
+
     /// <returns>[B, L], int64.</returns>
     public Tensor ToTensor(Device device) => tensor(Tokens, [BatchSize, Length], device: device);
+
+    /// <returns>[B, L], bool: false in padding; null where there is none.</returns>
+    public Tensor? IsToken(Device device) => Ends is null || Array.TrueForAll(Ends, end => end == Length)
+        ? null
+        : tensor([.. Ends.SelectMany(end => Enumerable.Range(0, Length).Select(position => position < end))], [BatchSize, Length], device: device);
 
     /// <summary>The same with the first tokens of each row given instead of noised: what SFT does with prompts.</summary>
     /// <param name="promptLengths">[B].</param>
     /// <param name="x0">Clean tokens, [B][L].</param>
-    public NoisedBatch RestorePrompts(int[] promptLengths, int[][] x0)
+    public NoisedBatch RestorePrompts(int[] promptLengths, int[][] x0) =>
+        Restore(x0, token => token.Position < promptLengths[token.Row]);
+
+    /// <summary>The same with prompts, and padding that nobody sees, given instead of noised.</summary>
+    public NoisedBatch Restore(TrainingBatch batch) =>
+        Restore(batch.Rows, token => token.Position < batch.PromptLengths[token.Row] || token.Position >= batch.Ends[token.Row]) with { Ends = batch.Ends };
+
+    /// <summary>Some of its rows.</summary>
+    public NoisedBatch Slice(int firstRow, int numRows)
+    {
+        int first = firstRow * Length, count = numRows * Length;
+        return new NoisedBatch(Tokens[first..(first + count)], numRows, Length,
+            [.. Masked.Where(token => token.Index >= first && token.Index < first + count).Select(token => token with { Row = token.Row - firstRow, Index = token.Index - first })])
+        {
+            Ends = Ends?[firstRow..(firstRow + numRows)],
+        };
+    }
+
+    private NoisedBatch Restore(int[][] x0, Func<MaskedToken, bool> isGiven)
     {
         long[] tokens = [.. Tokens];
-        foreach (var token in Masked.Where(token => token.Position < promptLengths[token.Row]))
+        foreach (var token in Masked.Where(isGiven))
             tokens[token.Index] = x0[token.Row][token.Position];
-        return this with { Tokens = tokens, Masked = [.. Masked.Where(token => token.Position >= promptLengths[token.Row])] };
+        return this with { Tokens = tokens, Masked = [.. Masked.Where(token => !isGiven(token))] };
     }
 }

@@ -1,96 +1,118 @@
 using System.Diagnostics;
-using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>One line of a run's log.</summary>
-/// <param name="Step">Steps done.</param>
-/// <param name="Loss">The pretraining loss of the step, in nats per token.</param>
-/// <param name="GradNorm">Before clipping.</param>
-/// <param name="ValidationLoss">The bound on held-out text, in nats per token, where it was estimated after this step.</param>
-public sealed record TrainingMetrics(int Step, double Loss, double GradNorm, double LearningRate, double TokensPerSecond, double? ValidationLoss);
-
-/// <summary>Pretrains a mask predictor (LLaDA, Algorithm 1).</summary>
-/// <param name="model">With float32 weights, on the device to train on.</param>
-/// <param name="folder">Holds the checkpoint; a run that finds one goes on from it.</param>
-public sealed class Trainer(MaskPredictor model, TokenSequences training, TokenSequences validation, PretrainingOptions options, string folder)
+/// <summary>Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2). The data says which.</summary>
+/// <param name="weights">On the device to train on.</param>
+/// <param name="validation">Held out; null where there is none.</param>
+/// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint goes on from it.</param>
+public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
 {
     private const uint CropPurpose = 21, LengthPurpose = 22;
     private const int ValidationRows = 128;
 
     private readonly CounterRandom _random = new((ulong)options.Seed);
 
-    /// <summary>Trains until the learning rate schedule ends.</summary>
+    /// <summary>Trains until the learning rate schedule ends. The weights are then their moving average, where one is kept.</summary>
     /// <param name="onStep">Called after each step.</param>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is no longer finite; the last checkpoint stays.</exception>
-    public void Run(Action<TrainingMetrics> onStep, CancellationToken cancellation = default)
+    /// <exception cref="Checkpoints.CheckpointException">The last checkpoint is damaged, or another run's.</exception>
+    public void Run(Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
     {
         if (options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
-        model.train();
-        using var optimizer = DecayGroups.Optimizer(model, options);
+        weights.Model.train();
+        using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, options.WeightDecay), options.Beta1, options.Beta2);
+        using var average = options.AverageDecay is { } decay ? new WeightAverage(weights.Parameters, decay) : null;
+        var checkpoints = new TrainingCheckpoint(folder, options.NumCheckpoints);
+        var subject = new TrainingSubject(weights, optimizer, average);
+        var state = checkpoints.Load(subject, new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint));
+        using var log = new MetricsLog(folder, state.Step);
         int numSteps = options.LearningRate.NumSteps;
-        for (int step = TrainingCheckpoint.Load(folder, model, optimizer); step < numSteps; step++)
+        while (state.Step < numSteps)
         {
             cancellation.ThrowIfCancellationRequested();
             long started = Stopwatch.GetTimestamp();
-            var (loss, gradNorm, numTokens) = Step(optimizer, step);
+            var (loss, gradNorm, numTokens) = Step(optimizer, state.Step);
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            double rate = options.LearningRate.At(state.Step);
+            state = state with { Step = state.Step + 1, NumTokens = state.NumTokens + numTokens };
+            average?.Update(state.Step);
 
-            int done = step + 1;
-            bool isLast = done == numSteps;
-            double? validationLoss = isLast || done % options.ValidationInterval == 0 ? Validate() : null;
-            onStep(new TrainingMetrics(done, loss, gradNorm, options.LearningRate.At(step), numTokens / seconds, validationLoss));
-            if (isLast || done % options.CheckpointInterval == 0)
-                TrainingCheckpoint.Save(folder, model, optimizer, done);
+            bool isLast = state.Step == numSteps;
+            double? validationLoss = validation is not null && (isLast || state.Step % options.ValidationInterval == 0) ? Validate(average) : null;
+            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss);
+            log.Write(metrics);
+            onStep?.Invoke(metrics);
+            if (isLast || state.Step % options.CheckpointInterval == 0)
+            {
+                checkpoints.Save(subject, state);
+                TrainingCurves.Draw(folder);
+            }
         }
-        model.eval();
+        average?.Swap();
+        weights.Model.eval();
     }
 
     /// <summary>The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.</summary>
     /// <returns>Nats per token.</returns>
     public double Validate()
     {
-        using var noGradient = no_grad();
-        var noise = new CounterRandom(0);
-        int[][] rows = validation.Batch(step: 0, ValidationRows);
-        double sum = 0;
-        for (int first = 0; first < ValidationRows; first += options.BatchSize)
-        {
-            using var scope = NewDisposeScope();
-            int[][] x0 = rows[first..Math.Min(first + options.BatchSize, ValidationRows)];
-            var batch = ForwardProcess.Noise(x0, model.Config.MaskTokenId, noise, step: 0, isStratified: true, first, ValidationRows);
-            sum += DiffusionLoss.Pretraining(model, batch).item<float>() * x0.Length;
-        }
-        return sum / ValidationRows;
+        var (batch, tokenWeights) = Noise((validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows), new CounterRandom(0), step: 0, isStratified: true);
+        return Pieces(batch, tokenWeights).Sum(piece => DiffusionLoss.Evaluate(weights.Model, piece.Batch, piece.Weights));
     }
 
-    private (double Loss, double GradNorm, long NumTokens) Step(TorchSharp.Modules.AdamW optimizer, int step)
+    private double Validate(WeightAverage? average)
+    {
+        average?.Swap();
+        double loss = Validate();
+        average?.Swap();
+        return loss;
+    }
+
+    private (double Loss, double GradNorm, long NumTokens) Step(AdamW optimizer, int step)
     {
         using var scope = NewDisposeScope();
-        var x0 = CutSometimes(training.Batch(step, options.BatchSize), step);
-        var batch = ForwardProcess.Noise(x0, model.Config.MaskTokenId, _random, (uint)step, options.StratifiesTimes);
-        foreach (var group in optimizer.ParamGroups)
-            group.LearningRate = options.LearningRate.At(step);
+        var (batch, tokenWeights) = Noise(CutSometimes(training.Batch(step, options.BatchSize), step), _random, (uint)step, options.StratifiesTimes);
+        optimizer.ClearGradients();
+        var total = zeros(1, device: weights.Model.Device);
+        foreach (var (piece, pieceWeights) in Pieces(batch, tokenWeights))
+            total.add_(DiffusionLoss.Backward(weights.Model, piece, pieceWeights, options.RecomputesActivations), LastingScalars.One);
 
-        optimizer.zero_grad();
-        var loss = DiffusionLoss.Pretraining(model, batch);
-        loss.backward();
-        double gradNorm = nn.utils.clip_grad_norm_(model.parameters(), options.MaxGradNorm);    // synchronises with the device
-        double lossValue = loss.item<float>();
-        if (!double.IsFinite(lossValue) || !double.IsFinite(gradNorm))
-            throw new TrainingDivergedException(step, lossValue, gradNorm);
-        optimizer.step();
-        return (lossValue, gradNorm, batch.Tokens.Length);
+        double gradNorm = optimizer.GradientNorm();
+        double loss = total.cpu().item<float>();
+        if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
+            throw new TrainingDivergedException(step, loss, gradNorm);
+        optimizer.Update(options.LearningRate.At(step), Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)));
+        return (loss, gradNorm, batch.Tokens.Length);
     }
 
-    private int[][] CutSometimes(int[][] x0, int step)
+    private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified)
+    {
+        var noised = ForwardProcess.Noise(batch.Rows, weights.Model.Config.MaskTokenId, random, step, isStratified).Restore(batch);
+        return (noised, LossWeights.Of(batch.PromptLengths, noised, options.Reduction));
+    }
+
+    /// <summary>The forward passes of a batch.</summary>
+    private IEnumerable<(NoisedBatch Batch, float[] Weights)> Pieces(NoisedBatch batch, float[] tokenWeights)
+    {
+        int size = options.MicroBatchSize ?? options.BatchSize, used = 0;
+        for (int first = 0; first < batch.BatchSize; first += size)
+        {
+            var piece = batch.Slice(first, Math.Min(size, batch.BatchSize - first));
+            yield return (piece, tokenWeights[used..(used + piece.Masked.Count)]);
+            used += piece.Masked.Count;
+        }
+    }
+
+    private TrainingBatch CutSometimes(TrainingBatch batch, int step)
     {
         if (_random.Uniform((uint)step, 0, CropPurpose) >= options.RandomLengthRatio)
-            return x0;
-        int length = 1 + (int)_random.Below((ulong)options.SequenceLength, (uint)step, 0, LengthPurpose);
-        return [.. x0.Select(row => row[..length])];
+            return batch;
+        return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, LengthPurpose));
     }
 }

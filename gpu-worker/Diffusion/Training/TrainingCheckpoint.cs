@@ -1,75 +1,109 @@
 using System.Text.Json;
 using LLaDA.Diffusion.Checkpoints;
-using LLaDA.Diffusion.Model;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>What a run needs to go on: weights, the optimizer's moments, and the number of steps done. Noise and data order follow from the step.</summary>
-/// <remarks>A checkpoint is written beside the last one and takes its place by renaming, so that a run killed at any moment finds a whole one.</remarks>
-internal static class TrainingCheckpoint
+/// <summary>Where a run stands. Noise, order of the data and learning rate follow from the step.</summary>
+/// <param name="Step">Steps done.</param>
+/// <param name="NumTokens">Tokens seen.</param>
+/// <param name="BatchSize">With the step it gives the position in the data.</param>
+/// <param name="Data">The fingerprint of the data.</param>
+internal sealed record TrainingState(int Step, long NumTokens, long Seed, int BatchSize, string Data);
+
+/// <summary>What a run changes as it goes.</summary>
+/// <param name="Average">Null where none is kept.</param>
+internal sealed record TrainingSubject(ITrainedWeights Weights, AdamW Optimizer, WeightAverage? Average);
+
+/// <summary>
+/// The checkpoints of a run, each a folder of its own (<c>checkpoints/step-00000500</c>) with weights, the optimizer's moments, the average and the state. One counts only once its
+/// manifest is there, which is written last, so that a run killed at any moment finds a whole one; the latest are kept.
+/// </summary>
+internal sealed class TrainingCheckpoint(string run, int numKept)
 {
-    private const string Current = "checkpoint", Partial = "checkpoint.partial", Previous = "checkpoint.previous";
-    private const string OptimizerFile = "optimizer.safetensors", StateFile = "state.json";
+    private const string OptimizerFile = "optimizer.safetensors", AverageFile = "average.safetensors", StateFile = "state.json";
+    private const string Prefix = "step-";
 
-    private sealed record State(int Step);
+    private readonly string _folder = Path.Combine(run, "checkpoints");
 
-    public static void Save(string folder, MaskPredictor model, AdamW optimizer, int step)
+    public void Save(TrainingSubject subject, TrainingState state)
     {
-        string partial = Path.Combine(folder, Partial), current = Path.Combine(folder, Current), previous = Path.Combine(folder, Previous);
-        DeleteFolder(partial);
-        Checkpoint.Save(model, partial);
-        SafetensorsWriter.Write(Path.Combine(partial, OptimizerFile), Moments(model, optimizer));
-        File.WriteAllText(Path.Combine(partial, StateFile), JsonSerializer.Serialize(new State(step)));
+        foreach (string unfinished in Folders().Where(folder => !Manifest.IsIn(folder)))
+            Directory.Delete(unfinished, recursive: true);
 
-        DeleteFolder(previous);
-        if (Directory.Exists(current))
-            Directory.Move(current, previous);
-        Directory.Move(partial, current);
-        DeleteFolder(previous);
+        string checkpoint = Path.Combine(_folder, $"{Prefix}{state.Step:D8}");
+        if (Directory.Exists(checkpoint))
+            Remove(checkpoint);
+        Directory.CreateDirectory(checkpoint);
+        subject.Weights.Save(checkpoint);
+        SafetensorsWriter.Write(Path.Combine(checkpoint, OptimizerFile), subject.Optimizer.Moments);
+        if (subject.Average is { } average)
+            SafetensorsWriter.Write(Path.Combine(checkpoint, AverageFile), average.Tensors);
+        DurableFile.Write(Path.Combine(checkpoint, StateFile), JsonSerializer.SerializeToUtf8Bytes(state));
+        Manifest.Write(checkpoint);
+
+        foreach (string old in Folders().SkipLast(numKept))
+            Remove(old);
     }
 
-    /// <returns>The steps done; 0 where there is no checkpoint.</returns>
-    public static int Load(string folder, MaskPredictor model, AdamW optimizer)
+    /// <param name="expected">With step 0: what the run asks for.</param>
+    /// <returns>Where to go on; the state that was expected where there is no checkpoint.</returns>
+    /// <exception cref="CheckpointException">The last checkpoint is damaged, or another run's.</exception>
+    public TrainingState Load(TrainingSubject subject, TrainingState expected)
     {
-        string? found = new[] { Current, Previous }.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists);
-        if (found is null)
-            return 0;
-
-        using (var weights = new WeightFiles(found))
-        {
-            var names = weights.Match(ParameterShapes.Of(model.Config));
-            foreach (var (name, parameter) in model.named_parameters())
-                weights.CopyTo(names[name], parameter);
-        }
-        using (var file = new SafetensorsFile(Path.Combine(found, OptimizerFile)))
-        {
-            foreach (var (name, moment) in Moments(model, optimizer))
-                file.CopyTo(name, moment);
-        }
-        int step = JsonSerializer.Deserialize<State>(File.ReadAllText(Path.Combine(found, StateFile)))!.Step;
-        foreach (var state in States(optimizer))
-            state.step = step;
-        return step;
+        if (Folders().LastOrDefault(Manifest.IsIn) is not { } checkpoint)
+            return expected;
+        Manifest.Verify(checkpoint);
+        var state = ReadState(Path.Combine(checkpoint, StateFile), expected);
+        subject.Weights.Load(checkpoint);
+        Read(Path.Combine(checkpoint, OptimizerFile), subject.Optimizer.Moments);
+        subject.Optimizer.NumUpdates = state.Step;
+        if (subject.Average is { } average)
+            Read(Path.Combine(checkpoint, AverageFile), average.Tensors);
+        return state;
     }
 
-    private static List<(string Name, Tensor Tensor)> Moments(MaskPredictor model, AdamW optimizer)
+    /// <summary>From the oldest to the newest.</summary>
+    private IEnumerable<string> Folders() => Directory.Exists(_folder) ? Directory.GetDirectories(_folder, Prefix + "*").Order(StringComparer.Ordinal) : [];
+
+    /// <summary>The manifest goes first: what is half removed must not look whole.</summary>
+    private static void Remove(string checkpoint)
     {
-        List<(string, Tensor)> moments = [];
-        foreach (var ((name, _), state) in DecayGroups.InOrder(model).Zip(States(optimizer)))
-        {
-            moments.Add(($"{name}.exp_avg", state.exp_avg));
-            moments.Add(($"{name}.exp_avg_sq", state.exp_avg_sq));
-        }
-        return moments;
+        File.Delete(Path.Combine(checkpoint, Manifest.FileName));
+        Directory.Delete(checkpoint, recursive: true);
     }
 
-    private static IEnumerable<AdamW.State> States(AdamW optimizer) => optimizer.state_dict().State.Cast<AdamW.State>();
-
-    private static void DeleteFolder(string folder)
+    private static TrainingState ReadState(string path, TrainingState expected)
     {
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
+        TrainingState? state = null;
+        try
+        {
+            state = JsonSerializer.Deserialize<TrainingState>(File.ReadAllBytes(path));
+        }
+        catch (Exception exception) when (exception is JsonException or FileNotFoundException)
+        {
+            // Told below.
+        }
+        if (state is null)
+            throw new CheckpointException(path, "does not tell where the run stands");
+        return state with { Step = 0, NumTokens = 0 } == expected
+            ? state
+            : throw new CheckpointException(path, $"belongs to a run with seed {state.Seed}, batches of {state.BatchSize} and data {state.Data}; this one has seed {expected.Seed}, batches of {expected.BatchSize} and data {expected.Data}");
+    }
+
+    private static void Read(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors)
+    {
+        using var file = new SafetensorsFile(path);
+        foreach (var (name, tensor) in tensors)
+        {
+            if (!file.Tensors.TryGetValue(name, out var entry))
+                throw new CheckpointException(path, $"lacks {name}");
+            if (entry.Type != tensor.dtype || !entry.Shape.AsSpan().SequenceEqual(tensor.shape))
+                throw new CheckpointException(path, $"holds {entry}, which should be {tensor.dtype} [{string.Join(", ", tensor.shape)}]");
+        }
+        if (file.Tensors.Keys.Except(tensors.Select(entry => entry.Name)).FirstOrDefault() is { } unknown)
+            throw new CheckpointException(path, $"holds {unknown}, which the model has not");
+        foreach (var (name, tensor) in tensors)
+            file.CopyTo(name, tensor);
     }
 }

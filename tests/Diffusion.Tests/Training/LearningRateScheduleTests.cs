@@ -26,7 +26,8 @@ public sealed class LearningRateScheduleTests
          from warmup in Gen.Int[0, 40]
          from decay in Gen.Int[0, 40]
          from stable in Gen.Int[1, 40]
-         select new LearningRateSchedule(peak, final, warmup, decay, warmup + stable + decay)).Sample(schedule =>
+         from shape in Gen.Enum<RateDecay>()
+         select new LearningRateSchedule(peak, final, warmup, decay, warmup + stable + decay) { Decay = shape }).Sample(schedule =>
         {
             Assert.Empty(schedule.Validate());
             double[] rates = [.. Enumerable.Range(0, schedule.NumSteps).Select(schedule.At)];
@@ -41,7 +42,20 @@ public sealed class LearningRateScheduleTests
                 Assert.Equal(schedule.Final, rates[^1], 1e-9);
         });
 
+    [Fact]
+    public void Cosine_is_half_way_in_the_middle_and_flat_at_its_ends()
+    {
+        var schedule = LearningRateSchedule.Cosine(peak: 1, final: 0.1, warmupSteps: 10, numSteps: 110);
+
+        Assert.Equal(1, schedule.At(9), 1e-12);
+        Assert.Equal(0.55, schedule.At(59), 1e-12);
+        Assert.Equal(0.1, schedule.At(109), 1e-12);
+        Assert.InRange(1 - schedule.At(10), 0, 1e-3);
+        Assert.InRange(schedule.At(108) - 0.1, 0, 1e-3);
+    }
+
     [Theory]
+    [InlineData(1, 0, 0, 0, 0)]
     [InlineData(0, 0, 0, 0, 10)]
     [InlineData(-1, 0, 0, 0, 10)]
     [InlineData(1, 2, 0, 0, 10)]

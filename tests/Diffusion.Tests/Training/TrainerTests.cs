@@ -28,7 +28,7 @@ public sealed class TrainerTests : IDisposable
     public void One_batch_is_overfitted()
     {
         using var model = TinyModel.Random();
-        using var optimizer = DecayGroups.Optimizer(model, TrainingRun.Options with { WeightDecay = 0 });
+        using var optimizer = new AdamW(DecayingParameter.Groups(model.named_parameters(), weightDecay: 0), 0.9, 0.95);
         int[][] x0 = [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, 12).Select(position => ((row * 7) + (position * position)) % TinyModel.NumTextTokens).ToArray())];
         var batch = ForwardProcess.Noise(x0, TinyModel.Mask, new CounterRandom(6), 0, isStratified: true);
 
@@ -36,10 +36,10 @@ public sealed class TrainerTests : IDisposable
         for (int step = 0; step < 150; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.zero_grad();
+            optimizer.ClearGradients();
             var tensor = DiffusionLoss.Pretraining(model, batch);
             tensor.backward();
-            optimizer.step();
+            optimizer.Update(3e-3);
             loss = tensor.item<float>();
         }
 
@@ -61,6 +61,47 @@ public sealed class TrainerTests : IDisposable
         Assert.False(model.training);
     }
 
+    [Theory]
+    [InlineData(LossReduction.Answer)]
+    [InlineData(LossReduction.Token)]
+    public void Accumulation_of_four_times_two_equals_a_batch_of_eight(LossReduction reduction)
+    {
+        using var whole = TinyModel.Random();
+        using var split = TinyModel.Random();
+        var options = TrainingRun.Options with { BatchSize = 8, Reduction = reduction, StratifiesTimes = true, ValidationInterval = 5, RandomLengthRatio = 0.3 };
+
+        var expected = TrainingRun.Run(whole, _folder.File("whole"), options);
+        var log = TrainingRun.Run(split, _folder.File("split"), options with { MicroBatchSize = 2 });
+
+        foreach (var (one, other) in expected.Zip(log))
+        {
+            Assert.Equal(one.Loss, other.Loss, 1e-3 * one.Loss);
+            Assert.Equal(one.GradNorm, other.GradNorm, 1e-3 * one.GradNorm);
+            Assert.Equal(one.ValidationLoss ?? 0, other.ValidationLoss ?? 0, 1e-3);
+        }
+        Assert.Equal(expected[0].Loss, log[0].Loss, 1e-6 * expected[0].Loss);
+    }
+
+    [Fact]
+    public void Average_of_the_weights_is_validated_and_is_what_the_run_ends_with()
+    {
+        using var scope = NewDisposeScope();
+        using var last = TinyModel.Random();
+        using var averaged = TinyModel.Random();
+        // An average that forgets everything at once is the last weights.
+        TrainingRun.Run(last, _folder.File("last"));
+        TrainingRun.Run(averaged, _folder.File("forgetful"), TrainingRun.Options with { AverageDecay = 0 });
+        foreach (var (name, parameter) in last.named_parameters())
+            TensorAssert.Equal(parameter, averaged.Parameter(name));
+
+        using var slow = TinyModel.Random();
+        var log = TrainingRun.Run(slow, _folder.File("slow"), TrainingRun.Options with { AverageDecay = 0.999 });
+
+        Assert.True(TensorAssert.LargestDifference(last.Parameter("wte.weight"), slow.Parameter("wte.weight")) > 1e-4);
+        var trainer = new Trainer(new FullWeights(slow), TrainingRun.Text, TrainingRun.Text, TrainingRun.Options, _folder.Path);
+        Assert.Equal(log[^1].ValidationLoss, trainer.Validate());
+    }
+
     [Fact]
     public void Validation_sees_the_same_noise_each_time_and_leaves_training_alone()
     {
@@ -72,7 +113,7 @@ public sealed class TrainerTests : IDisposable
         var plain = TrainingRun.Run(never, _folder.File("never"));
 
         Assert.Equal(plain.Select(metrics => metrics.Loss), validated.Select(metrics => metrics.Loss));
-        var trainer = new Trainer(often, TrainingRun.Text, TrainingRun.Text, TrainingRun.Options, _folder.Path);
+        var trainer = new Trainer(new FullWeights(often), TrainingRun.Text, TrainingRun.Text, TrainingRun.Options, _folder.Path);
         Assert.Equal(trainer.Validate(), trainer.Validate());
         Assert.Equal(validated[^1].ValidationLoss, trainer.Validate());
     }
@@ -122,7 +163,7 @@ public sealed class TrainerTests : IDisposable
 
         var exception = Assert.Throws<ArgumentException>(() => TrainingRun.Run(model, _folder.Path, options));
 
-        foreach (string fault in new[] { "batch size", "random length ratio is 2", "maximal gradient norm", "learning rates must satisfy", "must fit into the 10 steps" })
+        foreach (string fault in new[] { "batch sizes", "random length ratio is 2", "maximal gradient norm", "learning rates must satisfy", "must fit into the 10 steps" })
             Assert.Contains(fault, exception.Message, StringComparison.Ordinal);
     }
 }

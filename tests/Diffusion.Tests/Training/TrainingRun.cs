@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Diffusion.Tests.Training;
@@ -8,10 +9,9 @@ internal static class TrainingRun
 {
     public const int SequenceLength = 16;
 
-    public static PretrainingOptions Options { get; } = new()
+    public static TrainingOptions Options { get; } = new()
     {
         BatchSize = 4,
-        SequenceLength = SequenceLength,
         LearningRate = new LearningRateSchedule(3e-3, 3e-4, 2, 3, 10),
         CheckpointInterval = 3,
         ValidationInterval = 100,
@@ -21,10 +21,10 @@ internal static class TrainingRun
     public static TokenSequences Text { get; } = new([.. Enumerable.Range(0, 500).Select(index => index % 6)], SequenceLength, seed: 1);
 
     public static List<TrainingMetrics> Run(
-        MaskPredictor model, string folder, PretrainingOptions? options = null, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
+        MaskPredictor model, string folder, TrainingOptions? options = null, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
     {
         List<TrainingMetrics> log = [];
-        new Trainer(model, Text, Text, options ?? Options, folder).Run(metrics =>
+        new Trainer(new FullWeights(model), Text, Text, options ?? Options, folder).Run(metrics =>
         {
             log.Add(metrics);
             onStep?.Invoke(metrics);

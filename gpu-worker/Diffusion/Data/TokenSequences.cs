@@ -1,19 +1,21 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using LLaDA.Diffusion.Text;
 
-namespace LLaDA.Diffusion.Training;
+namespace LLaDA.Diffusion.Data;
 
 /// <summary>
 /// Documents packed end to end, each between a beginning and an end of text, and cut into sequences of equal length. Which sequences make up a step is a pure
 /// function of the seed and the step: every epoch visits each once, in an order and at cuts of its own.
 /// </summary>
-public sealed class TokenSequences
+public sealed class TokenSequences : ITrainingData
 {
-    private const uint OrderPurpose = 11, OffsetPurpose = 12;
+    private const uint OffsetPurpose = 12;
 
     private readonly int[] _tokens;
     private readonly int _length;
     private readonly CounterRandom _random;
-    private (int Epoch, int[] Order) _shuffled = (-1, []);
+    private readonly EpochOrder _order;
 
     /// <param name="tokens">The packed documents.</param>
     /// <param name="length">L, in tokens.</param>
@@ -22,10 +24,14 @@ public sealed class TokenSequences
         if (tokens.Length < 2 * length)
             throw new ArgumentException($"{tokens.Length} tokens are too few for sequences of {length}", nameof(tokens));
         (_tokens, _length, _random) = (tokens, length, new CounterRandom((ulong)seed));
+        _order = new EpochOrder(NumRows, _random);
+        Fingerprint = $"{XxHash64.HashToUInt64(MemoryMarshal.AsBytes(tokens.AsSpan())):x16}, sequences of {length}, seed {seed}";
     }
 
     /// <summary>Sequences of an epoch; up to a sequence at the ends of the text is left out.</summary>
-    public int NumSequences => (_tokens.Length / _length) - 1;
+    public int NumRows => (_tokens.Length / _length) - 1;
+
+    public string Fingerprint { get; }
 
     public static int[] Pack(LLaDATokenizer tokenizer, IEnumerable<string> documents)
     {
@@ -39,33 +45,16 @@ public sealed class TokenSequences
         return [.. tokens];
     }
 
-    /// <returns>[B][L].</returns>
-    public int[][] Batch(int step, int batchSize)
+    public TrainingBatch Batch(int step, int batchSize)
     {
         int[][] rows = new int[batchSize][];
         for (int row = 0; row < batchSize; row++)
         {
-            long sequence = ((long)step * batchSize) + row;
-            int epoch = (int)(sequence / NumSequences);
+            var (epoch, sequence) = _order.At(((long)step * batchSize) + row);
             int offset = (int)_random.Below((ulong)_length, (uint)epoch, 0, OffsetPurpose);
-            int start = offset + (_length * Order(epoch)[sequence % NumSequences]);
+            int start = offset + (_length * sequence);
             rows[row] = _tokens[start..(start + _length)];
         }
-        return rows;
-    }
-
-    /// <summary>A permutation by Fisher and Yates.</summary>
-    private int[] Order(int epoch)
-    {
-        if (_shuffled.Epoch == epoch)
-            return _shuffled.Order;
-        int[] order = [.. Enumerable.Range(0, NumSequences)];
-        for (int last = order.Length - 1; last > 0; last--)
-        {
-            int other = (int)_random.Below((ulong)last + 1, (uint)epoch, (ulong)last, OrderPurpose);
-            (order[last], order[other]) = (order[other], order[last]);
-        }
-        _shuffled = (epoch, order);
-        return order;
+        return new TrainingBatch(rows);
     }
 }

@@ -2,14 +2,17 @@ using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Diffusion.Tests.Training;
 
-public sealed class PretrainingOptionsTests
+public sealed class TrainingOptionsTests
 {
-    private static readonly PretrainingOptions s_options = new() { LearningRate = new(1e-3, 1e-4, 1, 1, 10) };
+    private static readonly TrainingOptions s_options = new() { LearningRate = new(1e-3, 1e-4, 1, 1, 10) };
 
-    public static TheoryData<PretrainingOptions> Wrong =>
+    public static TheoryData<TrainingOptions> Wrong =>
     [
         s_options with { BatchSize = 0 },
-        s_options with { SequenceLength = 1 },
+        s_options with { MicroBatchSize = 0 },
+        s_options with { NumCheckpoints = 0 },
+        s_options with { Beta2 = 1 },
+        s_options with { AverageDecay = 1 },
         s_options with { CheckpointInterval = 0 },
         s_options with { ValidationInterval = 0 },
         s_options with { RandomLengthRatio = -0.1 },
@@ -21,7 +24,7 @@ public sealed class PretrainingOptionsTests
 
     [Theory]
     [MemberData(nameof(Wrong))]
-    public void Each_mistake_is_told(PretrainingOptions options) => Assert.Single(options.Validate());
+    public void Each_mistake_is_told(TrainingOptions options) => Assert.Single(options.Validate());
 
     [Fact]
     public void Defaults_are_right() => Assert.Empty(s_options.Validate());

@@ -1,8 +1,8 @@
 using CsCheck;
 using LLaDA.Diffusion.Tests.Text;
-using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Data;
 
-namespace LLaDA.Diffusion.Tests.Training;
+namespace LLaDA.Diffusion.Tests.Data;
 
 public sealed class TokenSequencesTests
 {
@@ -13,9 +13,9 @@ public sealed class TokenSequencesTests
             int numTokens = (length * count) + (further % length);
             var sequences = new TokenSequences([.. Enumerable.Range(0, numTokens)], length, seed);
 
-            int[][] rows = [.. Enumerable.Range(epoch * sequences.NumSequences, sequences.NumSequences).Select(step => sequences.Batch(step, 1).Single())];
+            int[][] rows = [.. Enumerable.Range(epoch * sequences.NumRows, sequences.NumRows).Select(step => sequences.Batch(step, 1).Rows.Single())];
 
-            Assert.Equal(count - 1, sequences.NumSequences);
+            Assert.Equal(count - 1, sequences.NumRows);
             Assert.All(rows, row => Assert.Equal(Enumerable.Range(row[0], length), row));
             Assert.Single(rows.Select(row => row[0] % length).Distinct());
             Assert.Equal(rows.Length, rows.Select(row => row[0]).Distinct().Count());
@@ -27,8 +27,8 @@ public sealed class TokenSequencesTests
         {
             var sequences = new TokenSequences([.. Enumerable.Range(0, 60)], 5, seed);
 
-            var batched = Enumerable.Range(0, 30).SelectMany(step => sequences.Batch(step, batchSize)).ToList();
-            var single = Enumerable.Range(0, 30 * batchSize).Select(step => sequences.Batch(step, 1).Single());
+            var batched = Enumerable.Range(0, 30).SelectMany(step => sequences.Batch(step, batchSize).Rows).ToList();
+            var single = Enumerable.Range(0, 30 * batchSize).Select(step => sequences.Batch(step, 1).Rows.Single());
 
             Assert.Equal(single, batched);
         });
@@ -39,10 +39,10 @@ public sealed class TokenSequencesTests
         int[] tokens = [.. Enumerable.Range(0, 200)];
         var (forward, backward) = (new TokenSequences(tokens, 8, seed: 3), new TokenSequences(tokens, 8, seed: 3));
 
-        var later = Enumerable.Range(0, 40).Reverse().Select(step => backward.Batch(step, 4)).Reverse().ToList();
+        var later = Enumerable.Range(0, 40).Reverse().Select(step => backward.Batch(step, 4).Rows).Reverse().ToList();
 
-        Assert.Equal(later, Enumerable.Range(0, 40).Select(step => forward.Batch(step, 4)));
-        Assert.NotEqual(forward.Batch(0, 4), new TokenSequences(tokens, 8, seed: 4).Batch(0, 4));
+        Assert.Equal(later, Enumerable.Range(0, 40).Select(step => forward.Batch(step, 4).Rows));
+        Assert.NotEqual(forward.Batch(0, 4).Rows, new TokenSequences(tokens, 8, seed: 4).Batch(0, 4).Rows);
     }
 
     [Fact]
@@ -50,7 +50,7 @@ public sealed class TokenSequencesTests
     {
         var sequences = new TokenSequences([.. Enumerable.Range(0, 1000)], 10, seed: 1);
 
-        int[][] starts = [.. Enumerable.Range(0, 3).Select(epoch => Enumerable.Range(epoch * 99, 99).Select(step => sequences.Batch(step, 1)[0][0]).ToArray())];
+        int[][] starts = [.. Enumerable.Range(0, 3).Select(epoch => Enumerable.Range(epoch * 99, 99).Select(step => sequences.Batch(step, 1).Rows[0][0]).ToArray())];
 
         Assert.Equal(3, starts.Select(epoch => string.Join(' ', epoch)).Distinct().Count());
         Assert.True(starts.Select(epoch => epoch[0] % 10).Distinct().Count() > 1);
@@ -63,7 +63,7 @@ public sealed class TokenSequencesTests
         const int epochs = 2400, permutations = 24;
         var sequences = new TokenSequences([0, 1, 2, 3, 4], length: 1, seed: 2);
 
-        var orders = Enumerable.Range(0, epochs).GroupBy(epoch => string.Concat(sequences.Batch(epoch, 4).Select(row => row.Single()))).Select(order => order.Count()).ToList();
+        var orders = Enumerable.Range(0, epochs).GroupBy(epoch => string.Concat(sequences.Batch(epoch, 4).Rows.Select(row => row.Single()))).Select(order => order.Count()).ToList();
 
         Assert.Equal(permutations, orders.Count);
         // 99.9 % quantile of chi square with 23 degrees of freedom.

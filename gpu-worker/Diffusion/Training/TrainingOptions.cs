@@ -1,0 +1,66 @@
+namespace LLaDA.Diffusion.Training;
+
+/// <summary>How a run goes; the defaults are LLaDA's where they do not depend on size.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>B, rows of a step.</summary>
+    public int BatchSize { get; init; } = 32;
+
+    /// <summary>Rows of a forward pass; a step adds up the gradients of as many passes as its batch takes. Null for all rows at once.</summary>
+    public int? MicroBatchSize { get; init; }
+
+    /// <summary>How the cross entropies of a batch become its loss.</summary>
+    public LossReduction Reduction { get; init; }
+
+    /// <summary>Keeps the inputs of the blocks alone and computes the rest again on the way back: a third more work, the memory of one block instead of all.</summary>
+    public bool RecomputesActivations { get; init; }
+
+    public required LearningRateSchedule LearningRate { get; init; }
+
+    /// <summary>AdamW's decay of matrices; norms and biases do not decay.</summary>
+    public double WeightDecay { get; init; } = 0.1;
+
+    public double Beta1 { get; init; } = 0.9;
+
+    public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Gradients are scaled down to this norm.</summary>
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Share of steps whose batch is cut to a random length of 1 to L, so that short texts are seen too; LLaDA uses 0.01 in pretraining.</summary>
+    public double RandomLengthRatio { get; init; }
+
+    /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
+    public bool StratifiesTimes { get; init; }
+
+    /// <summary>Keeps a moving average of the weights, with this decay at most; null keeps none. It is what is validated, and what the run ends with.</summary>
+    public double? AverageDecay { get; init; }
+
+    public long Seed { get; init; } = 1;
+
+    /// <summary>Checkpoints that are kept: the latest ones, at least 1.</summary>
+    public int NumCheckpoints { get; init; } = 2;
+
+    /// <summary>Steps between checkpoints, at least 1.</summary>
+    public int CheckpointInterval { get; init; } = 500;
+
+    /// <summary>Steps between estimates of the bound on held-out text, at least 1.</summary>
+    public int ValidationInterval { get; init; } = 500;
+
+    /// <summary>Every mistake, as sentences.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (BatchSize < 1 || MicroBatchSize < 1 || CheckpointInterval < 1 || ValidationInterval < 1 || NumCheckpoints < 1)
+            yield return "batch sizes, intervals and the number of checkpoints must be at least 1";
+        if (RandomLengthRatio is not (>= 0 and <= 1))
+            yield return $"random length ratio is {RandomLengthRatio}; it must lie in [0, 1]";
+        if (!(WeightDecay >= 0 && MaxGradNorm > 0))
+            yield return "weight decay must be at least 0 and the maximal gradient norm above 0";
+        if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1))
+            yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
+        if (AverageDecay is not (null or (>= 0 and < 1)))
+            yield return $"the decay of the average is {AverageDecay}; it must lie in [0, 1)";
+        foreach (string error in LearningRate.Validate())
+            yield return error;
+    }
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Text;
+using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
+
+namespace LLaDA.Batch.Cli;
+
+/// <summary>Fine-tunes a model on dialogues or prompts with answers, or goes on from the run's last checkpoint.</summary>
+internal static class SftCommand
+{
+    private const double FinalRate = 0.1, DecayShare = 0.1;
+
+    public static Command Create()
+    {
+        var model = new Option<DirectoryInfo>("--model") { Description = "Folder of the model to begin with, tokenizer included", Required = true };
+        var data = new Option<FileInfo>("--data") { Description = "JSON Lines of {\"messages\"} or of {\"prompt\", \"completion\"}", Required = true };
+        var validation = new Option<FileInfo?>("--validation") { Description = "Examples held out" };
+        var epochs = new Option<double>("--epochs") { DefaultValueFactory = _ => 3 };
+        var maxLength = new Option<int?>("--max-length") { Description = "Longest example in tokens; the model's context unless given" };
+        var longExamples = new Option<LongExamples>("--long-examples") { Description = "What to do with longer ones" };
+        var reduction = new Option<LossReduction>("--reduction") { Description = "Whether answers count alike or tokens do" };
+        var ignoresPadding = new Option<bool>("--ignore-padding") { Description = "Do not learn the end-of-text tokens that fill a batch" };
+        var run = new RunOptions(batchSize: 32, learningRate: 2.5e-5, warmupSteps: 50);
+        var command = new Command("sft", "Fine-tunes a model on instructions") { model, data, validation, epochs, maxLength, longExamples, reduction, ignoresPadding };
+        run.AddTo(command);
+        command.SetAction((parse, cancellation) => Task.Run(() =>
+        {
+            LibTorch.Load();
+            string source = parse.GetRequiredValue(model).FullName;
+            var tokenizer = new LLaDATokenizer(source);
+            using var network = Checkpoint.Load(source, CPU, ScalarType.Float32, run.ComputeType(parse));
+            FineTuningData Open(FileInfo file) => new(file.FullName, tokenizer, new FineTuningOptions
+            {
+                MaxLength = parse.GetValue(maxLength) ?? network.Config.MaxSequenceLength,
+                LongExamples = parse.GetValue(longExamples),
+                LearnsPadding = !parse.GetValue(ignoresPadding),
+                Seed = run.Seed(parse),
+            });
+            using var training = Open(parse.GetRequiredValue(data));
+            using var held = parse.GetValue(validation) is { } file ? Open(file) : null;
+            int numSteps = (int)Math.Ceiling(parse.GetValue(epochs) * training.NumRows / run.BatchSize(parse));
+            var options = run.Training(parse, numSteps, FinalRate, DecayShare) with { Reduction = parse.GetValue(reduction) };
+            Console.WriteLine($"{network.Config.NumParameters:N0} parameters, {training.NumRows:N0} examples ({training.NumSkipped} left out), {numSteps} steps");
+
+            string output = run.Output(parse);
+            RunOptions.Run(new Trainer(new FullWeights(network), training, held, options, run.Run(parse)), cancellation);
+            Checkpoint.Save(network, output, ScalarType.BFloat16);
+            foreach (string tokenizerFile in Directory.GetFiles(source, "tokenizer*.json"))
+                File.Copy(tokenizerFile, Path.Combine(output, Path.GetFileName(tokenizerFile)), overwrite: true);
+        }, cancellation));
+        return command;
+    }
+}
