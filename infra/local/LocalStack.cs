@@ -84,7 +84,7 @@ public sealed class LocalStack : IAsyncDisposable
 
         Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
         var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation) }, logs, say);
-        var worker = Start("worker", Metadata("Worker"), new() { ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")) }, logs, say);
+        var worker = Start("worker", Metadata("Worker"), WorkerEnvironment(options), logs, say);
         using var client = CreateClient();
         await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
         await worker.WaitAsync(async () =>
@@ -93,6 +93,13 @@ public sealed class LocalStack : IAsyncDisposable
             return models.RootElement.GetProperty("data").GetArrayLength() > 0;
         }, cancellation);
     }
+
+    /// <summary>Threads of OpenMP sleep while they wait: the worker shares the machine, and spinning ones would hold up every small product when a core is busy.</summary>
+    private static Dictionary<string, string> WorkerEnvironment(LocalStackOptions options) => new()
+    {
+        ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
+        ["OMP_WAIT_POLICY"] = "PASSIVE",
+    };
 
     private Part Start(string name, string assembly, Dictionary<string, string> environment, string logs, Action<string> say)
     {

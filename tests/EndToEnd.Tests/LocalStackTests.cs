@@ -168,7 +168,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             await timer.WaitForNextTickAsync(limit.Token);
     }
 
-    [GeneratedRegex("^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f-]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ReadyLine();
 
     [GeneratedRegex("«[^»]*»", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
