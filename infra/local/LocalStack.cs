@@ -83,7 +83,7 @@ public sealed class LocalStack : IAsyncDisposable
         ApiKey = await KeyAsync(storage, cancellation);
 
         Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
-        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation) }, logs, say);
+        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation), ["Webhooks__AllowLocal"] = "true" }, logs, say);
         var worker = Start("worker", Metadata("Worker"), new() { ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")) }, logs, say);
         using var client = CreateClient();
         await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);

@@ -66,7 +66,7 @@ public sealed class StorageAccount
     /// <summary>Creates what is missing; harmless when everything exists.</summary>
     public async Task EnsureCreatedAsync(IEnumerable<string> profiles, CancellationToken cancellation)
     {
-        string[] queues = [StorageNames.PlanQueue, StorageNames.FinishQueue, .. profiles.Select(StorageNames.GenerateQueue)];
+        string[] queues = [StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, .. profiles.Select(StorageNames.GenerateQueue)];
         await Task.WhenAll(
         [
             .. StorageNames.Containers.Select(name => (Task)Container(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
