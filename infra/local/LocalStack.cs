@@ -11,7 +11,8 @@ namespace LLaDA.Batch.Local;
 /// <param name="DataFolder">Blobs, queues, tables, logs and the API key; a stack started on it again finds everything.</param>
 /// <param name="Port">Of the REST API; 0 takes a free one.</param>
 /// <param name="ModelsFolder">Null takes the bundled models.</param>
-public sealed record LocalStackOptions(string DataFolder, int Port = 0, string? ModelsFolder = null);
+/// <param name="Settings">For functions and worker, as environment variables.</param>
+public sealed record LocalStackOptions(string DataFolder, int Port = 0, string? ModelsFolder = null, IReadOnlyDictionary<string, string>? Settings = null);
 
 /// <summary>Azurite, the functions in their Local host and a CPU worker, each a process of its own.</summary>
 public sealed class LocalStack : IAsyncDisposable
@@ -83,8 +84,8 @@ public sealed class LocalStack : IAsyncDisposable
         ApiKey = await KeyAsync(storage, cancellation);
 
         Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
-        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation), ["Webhooks__AllowLocal"] = "true" }, logs, say);
-        var worker = Start("worker", Metadata("Worker"), new() { ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")) }, logs, say);
+        var functions = Start("functions", Metadata("Functions"), new(options.Settings ?? new Dictionary<string, string>()) { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation), ["Webhooks__AllowLocal"] = "true" }, logs, say);
+        var worker = Start("worker", Metadata("Worker"), new(options.Settings ?? new Dictionary<string, string>()) { ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")) }, logs, say);
         using var client = CreateClient();
         await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
         await worker.WaitAsync(async () =>

@@ -8,9 +8,9 @@ namespace LLaDA.Batch.Functions.Hosting.Local;
 
 /// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
 internal sealed partial class Triggers(
-    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
-    private static readonly QueueConsumerOptions s_options = new() { Concurrency = 4 };
+    private readonly QueueConsumerOptions _options = configuration.GetSection("Triggers").Get<QueueConsumerOptions>() ?? new() { Concurrency = 4 };
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         ConsumeAsync<PlanMessage>(StorageNames.PlanQueue, plan.RunAsync, stoppingToken),
@@ -22,7 +22,7 @@ internal sealed partial class Triggers(
         RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
 
     private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>
-        new QueueConsumer<T>(storage, queue, s_options, handler, time, logger).RunAsync(shutdown);
+        new QueueConsumer<T>(storage, queue, _options, handler, time, logger).RunAsync(shutdown);
 
     private async Task RepeatAsync(TimeSpan interval, Func<CancellationToken, Task> handler, CancellationToken shutdown)
     {

@@ -4,6 +4,7 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.Configuration;
@@ -29,7 +30,7 @@ internal sealed class TrialProcess : IAsyncDisposable
         });
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
         _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
-        RunShard = new RunShard(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardRelease>(), models, time, NullLogger<RunShard>.Instance);
+        RunShard = new RunShard(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardRelease>(), models, new WorkerOptions(), time, NullLogger<RunShard>.Instance);
     }
 
     public PlanBatch Plan => Get<PlanBatch>();
