@@ -1,12 +1,14 @@
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>What is left to do when a batch has become terminal. A sweep does it again until it was done to its end, so everything in here may happen twice.</summary>
-public sealed class CloseBatch(BatchStore batches, ShardRelease release)
+public sealed class CloseBatch(BatchStore batches, ShardRelease release, DeliverWebhook webhooks)
 {
     public async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
+        await webhooks.SendAsync(batch, cancellation);
         await batches.DeleteActiveAsync(batch.Tenant, batch.RowKey, cancellation);
         await release.FillAsync(batch.Tenant, cancellation);    // its shards gave up their places
     }

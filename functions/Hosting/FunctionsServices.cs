@@ -2,6 +2,7 @@ using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
@@ -29,6 +30,8 @@ public static class FunctionsServices
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();
         services.AddSingleton<DeleteExpired>();
+        services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
+        services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhook>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
     }

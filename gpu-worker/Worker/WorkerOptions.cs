@@ -22,11 +22,16 @@ public sealed record WorkerOptions
     /// <summary>Whether matrix products run in bfloat16; weights are kept in it as well.</summary>
     public bool BFloat16 { get; init; }
 
+    /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
+
     public IEnumerable<string> Validate()
     {
         if (!Directory.Exists(ModelsPath))
             yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (LeaseDuration < TimeSpan.FromSeconds(15) || LeaseDuration > TimeSpan.FromMinutes(1))
+            yield return $"{Section}:{nameof(LeaseDuration)} must lie in [00:00:15, 00:01:00]";
     }
 }

@@ -17,7 +17,7 @@ internal sealed class WorkerService(
         await announcement.RunAsync(stoppingToken);
 
         // Attempts are counted beside the shard, with their reasons, not by the queue: a preempted message is no poison.
-        var consumer = new QueueConsumerOptions { Concurrency = options.ShardsInHand, MaxDequeueCount = int.MaxValue };
+        var consumer = new QueueConsumerOptions { Concurrency = options.ShardsInHand, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration };
         await new QueueConsumer<ShardMessage>(storage, StorageNames.GenerateQueue(options.Profile), consumer, runShard.RunAsync, time, logger).RunAsync(stoppingToken);
     }
 }

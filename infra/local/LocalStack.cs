@@ -11,7 +11,8 @@ namespace LLaDA.Batch.Local;
 /// <param name="DataFolder">Blobs, queues, tables, logs and the API key; a stack started on it again finds everything.</param>
 /// <param name="Port">Of the REST API; 0 takes a free one.</param>
 /// <param name="ModelsFolder">Null takes the bundled models.</param>
-public sealed record LocalStackOptions(string DataFolder, int Port = 0, string? ModelsFolder = null);
+/// <param name="Settings">For functions and worker, as environment variables.</param>
+public sealed record LocalStackOptions(string DataFolder, int Port = 0, string? ModelsFolder = null, IReadOnlyDictionary<string, string>? Settings = null);
 
 /// <summary>Azurite, the functions in their Local host and a CPU worker, each a process of its own.</summary>
 public sealed class LocalStack : IAsyncDisposable
@@ -83,8 +84,18 @@ public sealed class LocalStack : IAsyncDisposable
         ApiKey = await KeyAsync(storage, cancellation);
 
         Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
-        var functions = Start("functions", Metadata("Functions"), new() { ["ASPNETCORE_URLS"] = Address, ["Secrets__Key"] = await SecretKeyAsync(cancellation) }, logs, say);
-        var worker = Start("worker", Metadata("Worker"), WorkerEnvironment(options), logs, say);
+        var functions = Start("functions", Metadata("Functions"), options, new()
+        {
+            ["ASPNETCORE_URLS"] = Address,
+            ["Secrets__Key"] = await SecretKeyAsync(cancellation),
+            ["Webhooks__AllowLocal"] = "true",
+        }, logs, say);
+        // Threads of OpenMP sleep while they wait: the worker shares the machine, and spinning ones hold up every small product when a core is busy.
+        var worker = Start("worker", Metadata("Worker"), options, new()
+        {
+            ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
+            ["OMP_WAIT_POLICY"] = "PASSIVE",
+        }, logs, say);
         using var client = CreateClient();
         await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
         await worker.WaitAsync(async () =>
@@ -94,18 +105,13 @@ public sealed class LocalStack : IAsyncDisposable
         }, cancellation);
     }
 
-    /// <summary>Threads of OpenMP sleep while they wait: the worker shares the machine, and spinning ones would hold up every small product when a core is busy.</summary>
-    private static Dictionary<string, string> WorkerEnvironment(LocalStackOptions options) => new()
-    {
-        ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
-        ["OMP_WAIT_POLICY"] = "PASSIVE",
-    };
-
-    private Part Start(string name, string assembly, Dictionary<string, string> environment, string logs, Action<string> say)
+    private Part Start(string name, string assembly, LocalStackOptions options, Dictionary<string, string> environment, string logs, Action<string> say)
     {
         if (!File.Exists(assembly))
             throw new StackException($"{assembly} has not been built: run 'dotnet build'");
         environment["Storage__ConnectionString"] = ConnectionString;
+        foreach (var (setting, value) in options.Settings ?? new Dictionary<string, string>())
+            environment.TryAdd(setting, value);
         var part = new Part(name, "dotnet", [assembly], environment, logs, say);
         _parts.Add(part);
         return part;

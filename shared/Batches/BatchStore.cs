@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <summary>The records of batches and the list of those with something left to do.</summary>
 public sealed class BatchStore(StorageAccount storage, TimeProvider time)
 {
-    /// <summary>A row without a batch is one that is being created, or whose creation failed.</summary>
+    /// <summary>A row without a batch is one that is being created, or whose creation failed. It is looked for twice: nobody looks after a batch without a row.</summary>
     private static readonly TimeSpan s_creationTime = TimeSpan.FromMinutes(5);
 
     public Records<BatchRecord> Records { get; } = new(storage.Table(StorageNames.BatchesTable));
@@ -60,7 +60,7 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
         {
             if (await Records.FindAsync(active.Tenant, active.BatchKey, cancellation) is { } batch)
                 yield return (active, batch);
-            else if (active.Timestamp < time.GetUtcNow() - s_creationTime)
+            else if (active.Timestamp < time.GetUtcNow() - s_creationTime && await Records.FindAsync(active.Tenant, active.BatchKey, cancellation) is null)
                 await Active.DeleteAsync(active.PartitionKey, active.RowKey, cancellation);
         }
     }

@@ -21,6 +21,9 @@ public sealed class WorkQueues(StorageAccount storage)
     public Task SendShardAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
         SendAsync(StorageNames.GenerateQueue(profile), shard, TimeSpan.Zero, cancellation);
 
+    /// <param name="delay">The message stays unseen so long.</param>
+    public Task SendWebhookAsync(WebhookMessage webhook, TimeSpan delay, CancellationToken cancellation) => SendAsync(StorageNames.WebhookQueue, webhook, delay, cancellation);
+
     /// <summary>Messages of a queue, those in work included; an upper estimate.</summary>
     public async Task<int> CountAsync(string queue, CancellationToken cancellation) =>
         (await storage.Queue(queue).GetPropertiesAsync(cancellation)).Value.ApproximateMessagesCount;

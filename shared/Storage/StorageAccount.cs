@@ -14,16 +14,20 @@ public sealed class StorageAccount
     private readonly TableServiceClient _tables;
     private readonly TokenCredential? _credential;
 
-    public StorageAccount(StorageOptions options)
+    /// <param name="configure">Changes how clients call storage, before they are made.</param>
+    public StorageAccount(StorageOptions options, Action<ClientOptions>? configure = null)
     {
         EndpointSuffix = options.EndpointSuffix;
         // Text as it is: an encoding that only one side sets would send every message to the poison queue without a word.
         var queueOptions = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None };
+        var (blobOptions, tableOptions) = (new BlobClientOptions(), new TableClientOptions());
+        foreach (ClientOptions client in new ClientOptions[] { blobOptions, queueOptions, tableOptions })
+            configure?.Invoke(client);
         if (!string.IsNullOrEmpty(options.ConnectionString))
         {
-            _blobs = new BlobServiceClient(options.ConnectionString);
+            _blobs = new BlobServiceClient(options.ConnectionString, blobOptions);
             _queues = new QueueServiceClient(options.ConnectionString, queueOptions);
-            _tables = new TableServiceClient(options.ConnectionString);
+            _tables = new TableServiceClient(options.ConnectionString, tableOptions);
             return;
         }
 
@@ -31,9 +35,9 @@ public sealed class StorageAccount
             ? new DefaultAzureCredential()
             : new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(options.ClientId));
         Uri Endpoint(string service) => new($"https://{options.AccountName}.{service}.{options.EndpointSuffix}");
-        _blobs = new BlobServiceClient(Endpoint("blob"), credential);
+        _blobs = new BlobServiceClient(Endpoint("blob"), credential, blobOptions);
         _queues = new QueueServiceClient(Endpoint("queue"), credential, queueOptions);
-        _tables = new TableServiceClient(Endpoint("table"), credential);
+        _tables = new TableServiceClient(Endpoint("table"), credential, tableOptions);
     }
 
     public string EndpointSuffix { get; }
@@ -66,7 +70,7 @@ public sealed class StorageAccount
     /// <summary>Creates what is missing; harmless when everything exists.</summary>
     public async Task EnsureCreatedAsync(IEnumerable<string> profiles, CancellationToken cancellation)
     {
-        string[] queues = [StorageNames.PlanQueue, StorageNames.FinishQueue, .. profiles.Select(StorageNames.GenerateQueue)];
+        string[] queues = [StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, .. profiles.Select(StorageNames.GenerateQueue)];
         await Task.WhenAll(
         [
             .. StorageNames.Containers.Select(name => (Task)Container(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),

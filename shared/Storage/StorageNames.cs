@@ -13,6 +13,7 @@ public static class StorageNames
     public const string BatchesTable = "batches";
     public const string ModelsTable = "models";
     public const string KeysTable = "keys";
+    public const string WebhooksTable = "webhooks";
     public const string ContainersTable = "containers";
 
     /// <summary>Jobs that are not terminal yet, so that a sweep need not read the others.</summary>
@@ -20,13 +21,14 @@ public static class StorageNames
 
     public const string PlanQueue = "plan";
     public const string FinishQueue = "finish";
+    public const string WebhookQueue = "webhook";
 
     /// <summary>The hardware that runs a model which names no other.</summary>
     public const string DefaultProfile = "default";
 
     public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer];
 
-    public static IReadOnlyList<string> Tables { get; } = [FilesTable, BatchesTable, ModelsTable, KeysTable, ContainersTable, ActiveTable];
+    public static IReadOnlyList<string> Tables { get; } = [FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable];
 
     public static string GenerateQueue(string profile) => $"generate-{profile}";
 

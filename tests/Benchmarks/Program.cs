@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
+using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Diffusion.Native;
 
@@ -23,4 +24,8 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows }.Parse(args).InvokeAsync();
+var trials = new Option<int>("--trials") { Description = "How many; every fault at every call comes first", DefaultValueFactory = _ => 2_000 };
+var faults = new Command("faults", "A batch with a fault of storage, or a process killed, at each call to storage in turn") { model, trials };
+faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(trials), cancellation) == 0 ? 0 : 1);
+
+return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, faults }.Parse(args).InvokeAsync();

@@ -14,9 +14,7 @@ internal static class Batches
     /// <returns>The terminal batch.</returns>
     public static async Task<JsonNode> RunAsync(HttpClient client, string endpoint, params string[] lines)
     {
-        string file = await UploadAsync(client, string.Join('\n', lines));
-        using var response = await client.PostAsJsonAsync("/v1/batches", new { input_file_id = file, endpoint, completion_window = "24h" });
-        string id = (await ReadAsync(response))["id"]!.GetValue<string>();
+        string id = await CreateAsync(client, endpoint, lines);
         using var limit = new CancellationTokenSource(s_limit);
         using var timer = new PeriodicTimer(s_interval);
         while (await timer.WaitForNextTickAsync(limit.Token))
@@ -26,6 +24,14 @@ internal static class Batches
                 return batch;
         }
         throw new TimeoutException();
+    }
+
+    /// <returns>The id of the new batch.</returns>
+    public static async Task<string> CreateAsync(HttpClient client, string endpoint, params string[] lines)
+    {
+        string file = await UploadAsync(client, string.Join('\n', lines));
+        using var response = await client.PostAsJsonAsync("/v1/batches", new { input_file_id = file, endpoint, completion_window = "24h" });
+        return (await ReadAsync(response))["id"]!.GetValue<string>();
     }
 
     public static async Task<string> UploadAsync(HttpClient client, string content)

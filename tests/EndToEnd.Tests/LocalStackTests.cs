@@ -137,7 +137,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     private Task<LocalStack> StartAsync() => LocalStack.StartAsync(new LocalStackOptions(_folder), _ => { }, CancellationToken.None);
 
     /// <summary>Kills the process of a stack that runs a program, without a word of warning.</summary>
-    private static void Kill(string program, string connectionString)
+    internal static void Kill(string program, string connectionString)
     {
         foreach (string folder in Directory.GetDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit)))
         {
@@ -168,7 +168,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             await timer.WaitForNextTickAsync(limit.Token);
     }
 
-    [GeneratedRegex("^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f-]+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f]{12}-[0-9a-f]{64})$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ReadyLine();
 
     [GeneratedRegex("«[^»]*»", RegexOptions.None, matchTimeoutMilliseconds: 1000)]

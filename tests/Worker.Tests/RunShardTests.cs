@@ -207,7 +207,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
 
         var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
         var runner = new RunShard(
-            batches, storage, queues, release, new ModelHost(options, _tensors), TimeProvider.System, NullLogger<RunShard>.Instance);
+            batches, storage, queues, release, new ModelHost(options, _tensors), options, TimeProvider.System, NullLogger<RunShard>.Instance);
         return (runner, storage, batch);
     }
 

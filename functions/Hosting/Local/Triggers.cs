@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 
@@ -7,20 +8,21 @@ namespace LLaDA.Batch.Functions.Hosting.Local;
 
 /// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
 internal sealed partial class Triggers(
-    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
-    private static readonly QueueConsumerOptions s_options = new() { Concurrency = 4 };
+    private readonly QueueConsumerOptions _options = configuration.GetSection("Triggers").Get<QueueConsumerOptions>() ?? new() { Concurrency = 4 };
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         ConsumeAsync<PlanMessage>(StorageNames.PlanQueue, plan.RunAsync, stoppingToken),
         ConsumeAsync<PlanMessage>(StorageNames.PoisonQueue(StorageNames.PlanQueue), plan.GiveUpAsync, stoppingToken),
         ConsumeAsync<FinishMessage>(StorageNames.FinishQueue, finish.RunAsync, stoppingToken),
         ConsumeAsync<FinishMessage>(StorageNames.PoisonQueue(StorageNames.FinishQueue), finish.GiveUpAsync, stoppingToken),
+        ConsumeAsync<WebhookMessage>(StorageNames.WebhookQueue, webhooks.RunAsync, stoppingToken),
         RepeatAsync(SweepActive.Interval, sweep.RunAsync, stoppingToken),
         RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
 
     private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>
-        new QueueConsumer<T>(storage, queue, s_options, handler, time, logger).RunAsync(shutdown);
+        new QueueConsumer<T>(storage, queue, _options, handler, time, logger).RunAsync(shutdown);
 
     private async Task RepeatAsync(TimeSpan interval, Func<CancellationToken, Task> handler, CancellationToken shutdown)
     {

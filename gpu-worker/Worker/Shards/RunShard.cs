@@ -16,10 +16,8 @@ namespace LLaDA.Batch.Worker.Shards;
 /// is written with If-None-Match, so a late worker drops its result.
 /// </summary>
 public sealed partial class RunShard(
-    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardRelease release, ModelHost models, TimeProvider time, ILogger<RunShard> logger)
+    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardRelease release, ModelHost models, WorkerOptions options, TimeProvider time, ILogger<RunShard> logger)
 {
-    private static readonly TimeSpan s_leaseDuration = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan s_leaseRetryDelay = TimeSpan.FromSeconds(15);
 
     private readonly ShardGeneration _generation = new(time);
 
@@ -107,13 +105,13 @@ public sealed partial class RunShard(
     {
         try
         {
-            await lease.AcquireAsync(s_leaseDuration, cancellationToken: cancellation);
+            await lease.AcquireAsync(options.LeaseDuration, cancellationToken: cancellation);
         }
         catch (RequestFailedException failure) when (failure.Status == 409)
         {
-            throw new TryAgainException(s_leaseRetryDelay, "another worker has the shard");
+            throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         }
-        return new RenewedLease(s_leaseDuration, token => lease.RenewAsync(cancellationToken: token), time, () => lease.ReleaseAsync());
+        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, () => lease.ReleaseAsync());
     }
 
     /// <summary>A shutdown, a lost lease and failing storage are not the lines' fault.</summary>

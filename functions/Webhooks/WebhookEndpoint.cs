@@ -1,0 +1,52 @@
+using System.Runtime.Serialization;
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Webhooks;
+
+/// <summary>Where a tenant wants to be told of events.</summary>
+public sealed class WebhookEndpointRecord : Record
+{
+    public const string IdPrefix = "we_";
+
+    [IgnoreDataMember]
+    public string Id => IdPrefix + RowKey;
+
+    [IgnoreDataMember]
+    public string Tenant => PartitionKey;
+
+    public string Url { get; set; } = "";
+
+    /// <summary>Types of events, separated by commas.</summary>
+    public string Events { get; set; } = "";
+
+    /// <summary>What its events are signed with, sealed.</summary>
+    public string SealedSecret { get; set; } = "";
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    public bool Wants(string type) => Events.Split(',').Contains(type);
+}
+
+/// <summary>The endpoints of all tenants.</summary>
+public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, TimeProvider time)
+{
+    public Records<WebhookEndpointRecord> Records { get; } = new(storage.Table(StorageNames.WebhooksTable));
+
+    /// <returns>The endpoint, and its secret, which is told this once.</returns>
+    public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
+    {
+        string secret = WebhookSignature.NewSecret();
+        var endpoint = new WebhookEndpointRecord { PartitionKey = tenant, RowKey = SortableKey.Create(time), Url = url, Events = string.Join(',', events), CreatedAt = time.GetUtcNow() };
+        endpoint.SealedSecret = secrets.Seal(secret, Owner(endpoint));
+        await Records.AddAsync(endpoint, cancellation);
+        return (endpoint, secret);
+    }
+
+    public async Task<WebhookEndpointRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+        SortableKey.Parse(id, WebhookEndpointRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+
+    public string SecretOf(WebhookEndpointRecord endpoint) => secrets.Open(endpoint.SealedSecret, Owner(endpoint));
+
+    private static string Owner(WebhookEndpointRecord endpoint) => $"{endpoint.Tenant}/{endpoint.Id}";
+}

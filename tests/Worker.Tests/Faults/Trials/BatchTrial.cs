@@ -1,0 +1,214 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Models;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+
+/// <summary>One batch and what happens to it.</summary>
+/// <param name="AtCall">The call to storage that meets the fault, from 1 on.</param>
+/// <param name="IsRetried">Whether the storage client tries a failed call again.</param>
+/// <param name="IsTwice">Every message is delivered twice, at once, to two processes.</param>
+/// <param name="IsCancelled">It is cancelled once it is planned.</param>
+public sealed record TrialOptions(Fault Fault, int AtCall, bool IsRetried = false, bool IsTwice = false, bool IsCancelled = false);
+
+/// <summary>Something that must hold did not; the message says what and where the fault was.</summary>
+public sealed class TrialException(string message) : Exception(message);
+
+/// <summary>
+/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and then looks whether
+/// every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the trial, so nothing waits.
+/// </summary>
+/// <param name="connectionString">An empty storage account.</param>
+/// <param name="models">Has the model that is named.</param>
+public sealed class BatchTrial(string connectionString, ModelHost models, string model, TrialOptions options) : IAsyncDisposable
+{
+    private const int NumLines = 14, MaxIdleRounds = 30;
+    private static readonly TimeSpan s_idleTime = TimeSpan.FromMinutes(3);
+
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+    private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
+    private readonly List<string> _told = [];
+    private TrialProcess? _process;
+
+    /// <returns>Calls to storage that the processes made.</returns>
+    /// <exception cref="TrialException">Something that must hold did not.</exception>
+    public async Task<int> RunAsync()
+    {
+        var batch = await CreateAsync();
+        var transport = new FaultyTransport(options.Fault, options.AtCall);
+        _process = new TrialProcess(connectionString, transport, options.IsRetried, models, _time);
+        for (int idle = 0; !await IsDoneAsync(batch);)
+        {
+            if (await TakeMessagesAsync(batch))
+                continue;
+            if (++idle > MaxIdleRounds)
+                throw Failure($"the batch is still {(await FindAsync(batch)).Status}", transport);
+            _time.Advance(s_idleTime);
+            await BreakLeasesAsync(batch);
+            await TryAsync(() => _process!.Sweep.RunAsync(CancellationToken.None));
+        }
+        await CheckAsync(batch, transport);
+        return transport.Calls;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+            await _process.DisposeAsync();
+    }
+
+    private async Task<BatchRecord> CreateAsync()
+    {
+        await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
+        await new ModelCatalog(_storage).RegisterAsync(
+            new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+        var files = new FileStore(_storage, _time);
+        string key = files.NewKey();
+        await using (var writer = files.Write("tenant", key, CancellationToken.None))
+        {
+            foreach (int line in Enumerable.Range(1, NumLines))
+            {
+                var request = new JsonObject { ["custom_id"] = $"{line}", ["method"] = "POST", ["url"] = "/v1/infill", ["body"] = new JsonObject { ["model"] = model, ["text"] = "the [MASK:2] fox" } };
+                await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
+            }
+            await writer.CompleteAsync();
+        }
+        var input = await files.AddAsync("tenant", key, "input.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
+        var batch = new BatchRecord { PartitionKey = "tenant", Endpoint = "/v1/infill", InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
+        await new BatchStore(_storage, _time).AddAsync(batch, input.Bytes, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanAsync(batch.Tenant, batch.RowKey, CancellationToken.None);
+        return batch;
+    }
+
+    /// <returns>False when there were none.</returns>
+    private async Task<bool> TakeMessagesAsync(BatchRecord batch)
+    {
+        bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
+        if (any && options.IsCancelled)
+            await CancelAsync(batch);
+        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.RunShard.RunAsync);
+        any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
+        await TellAsync(batch);
+        return any;
+    }
+
+    private async Task<bool> TakeAsync<T>(string queueName, Func<TrialProcess, Func<T, CancellationToken, Task>> handler)
+    {
+        var queue = _storage.Queue(queueName);
+        List<Azure.Storage.Queues.Models.QueueMessage> failed = [];
+        bool any = false;
+        while ((await queue.ReceiveMessageAsync(TimeSpan.FromMinutes(5))).Value is { } message)
+        {
+            any = true;
+            var content = message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!;
+            Task<bool> Run() => TryAsync(() => handler(_process!)(content, CancellationToken.None));
+            bool[] outcomes = await Task.WhenAll(options.IsTwice ? new[] { Run(), Run() } : [Run()]);
+            if (outcomes.Contains(true))
+                await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
+            else
+                failed.Add(message);
+        }
+        foreach (var message in failed)
+            await queue.UpdateMessageAsync(message.MessageId, message.PopReceipt, visibilityTimeout: TimeSpan.Zero);
+        return any;
+    }
+
+    /// <summary>Runs a handler as a queue does; a process that was killed is replaced by a new one.</summary>
+    private async Task<bool> TryAsync(Func<Task> handler)
+    {
+        var process = _process!;
+        try
+        {
+            await handler();
+            return !process.IsDead;
+        }
+        catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException or NullReferenceException)
+        {
+            return failure is NullReferenceException ? throw new TrialException(failure.ToString()) : false;
+        }
+        finally
+        {
+            if (process.IsDead)
+                Interlocked.CompareExchange(ref _process, new TrialProcess(connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time), process);
+        }
+    }
+
+    private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(batch, current =>
+    {
+        if (current.Status is not (BatchStatus.Validating or BatchStatus.InProgress))
+            return false;
+        (current.Status, current.CancellingAt) = (BatchStatus.Cancelling, _time.GetUtcNow());
+        return true;
+    }, CancellationToken.None);
+
+    /// <summary>What a client that asks now is told.</summary>
+    private async Task TellAsync(BatchRecord batch)
+    {
+        var now = await FindAsync(batch);
+        string told = $"{now.Status} {now.CompletedLines} {now.FailedLines} {now.OutputFileId} {now.ErrorFileId}";
+        if (_told.LastOrDefault() != told)
+            _told.Add(told);
+    }
+
+    private async Task<bool> IsDoneAsync(BatchRecord batch) =>
+        (await FindAsync(batch)).IsTerminal && await new BatchStore(_storage, _time).FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None) is null;
+
+    private async Task CheckAsync(BatchRecord batch, FaultyTransport transport)
+    {
+        var ended = await FindAsync(batch);
+        string told = _told[^1];
+        await TryAsync(() => _process!.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TryAsync(() => _process!.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TellAsync(batch);
+        if (_told[^1] != told)
+            throw Failure($"{told} became {_told[^1]}", transport);
+        if (_told.Count(state => state.StartsWith(ended.Status.ToString(), StringComparison.Ordinal)) != 1)
+            throw Failure($"a client was told {string.Join(", then ", _told)}", transport);
+        if (ended.Status == BatchStatus.Failed && options.Fault == Fault.NotFound && ended.Errors!.Contains("not_found", StringComparison.Ordinal))
+            return;     // storage said that the input or the model is not there, and was believed
+        if (ended.Status != (options.IsCancelled ? BatchStatus.Cancelled : BatchStatus.Completed))
+            throw Failure($"the batch is {ended.Status}: {ended.Errors}", transport);
+        int[] output = await LinesAsync(ended.OutputFileId), errors = await LinesAsync(ended.ErrorFileId);
+        if (!output.Concat(errors).Order().SequenceEqual(options.IsCancelled && output.Length + errors.Length == 0 ? [] : Enumerable.Range(1, NumLines)))
+            throw Failure($"lines are missing or doubled: {string.Join(' ', output)} and {string.Join(' ', errors)}", transport);
+        if (!options.IsCancelled && errors.Length > 0)
+            throw Failure($"lines failed: {string.Join(' ', errors)}", transport);
+        if ((output.Length, errors.Length) != (ended.CompletedLines, ended.FailedLines))
+            throw Failure($"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
+        if (!output.SequenceEqual(output.Order()))
+            throw Failure("the output is not in the order of the input", transport);
+    }
+
+    private async Task<int[]> LinesAsync(string? fileId)
+    {
+        if (fileId is null)
+            return [];
+        var files = new FileStore(_storage, _time);
+        await using var content = await files.OpenReadAsync((await files.FindAsync("tenant", fileId, CancellationToken.None))!, CancellationToken.None);
+        using var reader = new StreamReader(content);
+        return [.. (await reader.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(JsonNode.Parse(line)!["custom_id"]!.GetValue<string>()))];
+    }
+
+    private async Task<BatchRecord> FindAsync(BatchRecord batch) => (await new BatchStore(_storage, _time).Records.FindAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!;
+
+    /// <summary>A lease that nobody gave back has run out by now.</summary>
+    private async Task BreakLeasesAsync(BatchRecord batch)
+    {
+        var blobs = new BatchBlobs(_storage, batch);
+        if (await blobs.FindPlanAsync(CancellationToken.None) is not { } plan)
+            return;
+        foreach (int shard in Enumerable.Range(0, plan.Shards.Count))
+        {
+            if (await blobs.IsLeasedAsync(plan.Attempt, shard, CancellationToken.None))
+                await blobs.LeaseOf(plan.Attempt, shard).BreakAsync(TimeSpan.Zero);
+        }
+    }
+
+    private TrialException Failure(string what, FaultyTransport transport) => new($"{what} after {options} hit {transport.Hit}; told: {string.Join(", ", _told)}");
+}

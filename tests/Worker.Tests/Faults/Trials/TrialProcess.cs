@@ -1,0 +1,51 @@
+using Azure.Core.Pipeline;
+using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Batch.Worker.Shards;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+
+/// <summary>The functions and a worker over one connection to storage.</summary>
+internal sealed class TrialProcess : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly FaultyTransport _transport;
+
+    public TrialProcess(string connectionString, FaultyTransport transport, bool isRetried, ModelHost models, TimeProvider time)
+    {
+        _transport = transport;
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client =>
+        {
+            client.Transport = transport;
+            client.Retry.MaxRetries = isRetried ? 1 : 0;
+            client.Retry.Delay = TimeSpan.FromMilliseconds(1);
+        });
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
+        _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
+        RunShard = new RunShard(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardRelease>(), models, new WorkerOptions(), time, NullLogger<RunShard>.Instance);
+    }
+
+    public PlanBatch Plan => Get<PlanBatch>();
+
+    public FinishBatch Finish => Get<FinishBatch>();
+
+    public SweepActive Sweep => Get<SweepActive>();
+
+    public RunShard RunShard { get; }
+
+    /// <summary>Whether it was killed.</summary>
+    public bool IsDead => _transport.IsDead;
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+
+    private T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
+}
