@@ -104,7 +104,9 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     [Fact]
     public async Task Up_prints_its_address_and_key_on_one_line_and_ends_with_an_interrupt()
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(LocalStack).Assembly.Location, "up", "--data", _folder, "--port", "0"]) { RedirectStandardOutput = true })!;
+        // Tests that run in a shell's background inherit an ignored SIGINT.
+        string[] arguments = ["--default-signal=INT", "dotnet", typeof(LocalStack).Assembly.Location, "up", "--data", _folder, "--port", "0"];
+        using var process = Process.Start(new ProcessStartInfo("env", arguments) { RedirectStandardOutput = true })!;
 
         string? line = await process.StandardOutput.ReadLineAsync().WaitAsync(s_limit);
         var match = ReadyLine().Match(line ?? "");
