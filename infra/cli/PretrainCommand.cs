@@ -25,27 +25,37 @@ internal static class PretrainCommand
         var layers = new Option<int>("--layers") { DefaultValueFactory = _ => 6 };
         var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 4 };
         var randomLength = new Option<double>("--random-length-ratio") { Description = "Share of the steps cut to a random length", DefaultValueFactory = _ => 0.01 };
+        var from = new Option<DirectoryInfo?>("--from") { Description = "Folder of a model to begin with, with the same tokenizer; its sizes are kept" };
         var maxLength = new Option<int>("--max-length") { Description = "Longest canvas of the model", DefaultValueFactory = _ => 512 };
         var run = new RunOptions(batchSize: 32, learningRate: 2e-3, warmupSteps: 100);
-        var command = new Command("pretrain", "Pretrains a model") { text, validation, tokenizer, steps, length, width, layers, heads, randomLength, maxLength };
+        var command = new Command("pretrain", "Pretrains a model") { text, validation, tokenizer, steps, length, width, layers, heads, randomLength, maxLength, from };
         run.AddTo(command);
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
             LibTorch.Load();
             var vocabulary = new LLaDATokenizer(parse.GetRequiredValue(tokenizer).FullName);
             var options = run.Training(parse, parse.GetValue(steps), FinalRate, DecayShare) with { RandomLengthRatio = parse.GetValue(randomLength) };
-            var config = Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength));
+            using var model = parse.GetValue(from) is { } source
+                ? Checkpoint.Load(source.FullName, CPU, ScalarType.Float32, run.ComputeType(parse))
+                : Create(Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength)), run.ComputeType(parse), options.Seed);
+            if (model.Config.EmbeddingSize < vocabulary.NumTokens || model.Config.MaskTokenId != vocabulary.MaskId)
+                throw new CheckpointException(parse.GetValue(from)!.FullName, "was trained with another tokenizer");
 
             TokenSequences Sequences(FileInfo file) => new(TokenSequences.Pack(vocabulary, Documents.Read(file.FullName)), parse.GetValue(length), options.Seed);
             var (training, held) = (Sequences(parse.GetRequiredValue(text)), Sequences(parse.GetRequiredValue(validation)));
-            Console.WriteLine($"{config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");
+            Console.WriteLine($"{model.Config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");
 
-            using var model = new MaskPredictor(config, CPU, ScalarType.Float32, run.ComputeType(parse));
-            model.Initialize(options.Seed);
             RunOptions.Run(new Trainer(new FullWeights(model), training, held, options, run.Run(parse)), cancellation);
             Checkpoint.Save(model, run.Output(parse), ScalarType.BFloat16);
         }, cancellation));
         return command;
+    }
+
+    private static MaskPredictor Create(LLaDAConfig config, ScalarType computeType, long seed)
+    {
+        var model = new MaskPredictor(config, CPU, ScalarType.Float32, computeType);
+        model.Initialize(seed);
+        return model;
     }
 
     private static LLaDAConfig Config(LLaDATokenizer tokenizer, int width, int layers, int heads, int maxLength) => new()
