@@ -11,9 +11,14 @@ var model = new Option<DirectoryInfo>("--model")
     DefaultValueFactory = _ => new DirectoryInfo(Path.Combine(Repository.Root, "gpu-worker", "models", "llada-tiny-base")),
 };
 
-var prompts = new Option<int>("--prompts") { Description = "Prompts to judge by exact match", DefaultValueFactory = _ => 300 };
+var prompts = new Option<int>("--prompts") { Description = "Prompts to judge by exact match", DefaultValueFactory = _ => 304 };
 var timed = new Option<int>("--timed") { Description = "Prompts to time each setting on", DefaultValueFactory = _ => 16 };
-var lengths = new Option<int[]>("--prompt-lengths") { AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [64, 384] };
+var lengths = new Option<int[]>("--prompt-lengths")
+{
+    Description = "Tokens of the prompts; 0 leaves them as they are",
+    AllowMultipleArgumentsPerToken = true,
+    DefaultValueFactory = _ => [0, 64, 384],
+};
 var batches = new Option<int[]>("--batches") { AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 4, 8] };
 var json = new Option<FileInfo?>("--json") { Description = "Also writes the table as JSON" };
 var sampler = new Command("sampler", "The official loop against every setting of ours") { model, prompts, timed, lengths, batches, json };

@@ -6,6 +6,4 @@ namespace LLaDA.Batch.Benchmarks;
 internal static class Repository
 {
     public static string Root { get; } = typeof(Repository).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
-
-    public static string Glosses => Path.Combine(Root, "gpu-worker", "models", "data", "wordnet-glosses.tsv.gz");
 }

@@ -18,11 +18,14 @@ internal static class RowsBenchmark
         SamplingRow[] rows = [.. Enumerable.Range(0, numRows).Select(_ => Draw(random, model.Config))];
 
         List<Task<SampledRow>> mixed = [];
+        List<long> residentMegabytes = [];
         foreach (var row in rows)
         {
             mixed.Add(engine.SubmitAsync(row));
             if (random.Next(2) == 0)
                 engine.Step();
+            if (mixed.Count % Math.Max(1, numRows / 10) == 0)
+                residentMegabytes.Add(Environment.WorkingSet >> 20);
         }
         while (engine.HasWork)
             engine.Step();
@@ -37,6 +40,7 @@ internal static class RowsBenchmark
                 numBitsDiffer++;
         }
         Console.WriteLine($"{numRows} rows on {TorchSharp.torch.get_num_threads()} threads, float32: {numTokensDiffer} with other tokens than alone, {numBitsDiffer} with other confidences in any bit");
+        Console.WriteLine($"resident memory after each tenth of the rows, MB: {string.Join(", ", residentMegabytes)}");
     }
 
     private static SamplingRow Draw(Random random, LLaDAConfig config)
