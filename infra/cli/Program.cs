@@ -8,6 +8,7 @@ using LLaDA.Diffusion.Training;
 var root = new RootCommand("Trains the models of LLaDA.Batch.")
 {
     CorpusCommand.Create(),
+    InstructionsCommand.Create(),
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
     SftCommand.Create(),
