@@ -32,6 +32,6 @@ catch (LibTorchMissingException exception)
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardRelease>();
 builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelHost>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
-builder.Services.AddHostedService<WorkerService>();
+builder.Services.AddHostedService<HealthEndpoint>().AddHostedService<WorkerService>();
 await builder.Build().RunAsync();
 return 0;

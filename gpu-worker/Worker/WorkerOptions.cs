@@ -25,12 +25,17 @@ public sealed record WorkerOptions
     /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Port that answers the platform's probes; null answers none.</summary>
+    public int? HealthPort { get; init; }
+
     public IEnumerable<string> Validate()
     {
         if (!Directory.Exists(ModelsPath))
             yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (HealthPort is < 1 or > 65535)
+            yield return $"{Section}:{nameof(HealthPort)} must lie in [1, 65535]";
         if (LeaseDuration < TimeSpan.FromSeconds(15) || LeaseDuration > TimeSpan.FromMinutes(1))
             yield return $"{Section}:{nameof(LeaseDuration)} must lie in [00:00:15, 00:01:00]";
     }

@@ -1,0 +1,225 @@
+// LLaDA.Batch in one subscription: functions that plan, workers on GPUs that scale to zero, one storage account, no keys.
+targetScope = 'subscription'
+
+import { workerProfile } from 'modules/workers.bicep'
+
+@minLength(1)
+@maxLength(20)
+@description('Names the resource group and everything in it')
+param environmentName string
+
+@metadata({ azd: { type: 'location' } })
+@description('A region that has the GPUs of the profiles')
+param location string
+
+@description('Object id of who deploys: may create API keys and add models')
+param operatorId string = ''
+
+@secure()
+@description('32 random bytes in Base64 that seal the secrets of clients. The provisioning hook makes them once')
+param sealingKey string
+
+@description('Image of the worker; the deployment replaces it')
+param workerImage string = 'mcr.microsoft.com/k8se/quickstart:latest'
+
+@description('Hardware that runs models; one queue and one app each')
+param profiles workerProfile[] = [
+  { name: 'default', hardware: 'Consumption-GPU-NC24-A100', minReplicas: 0, maxReplicas: 1 }
+]
+
+@description('Puts storage and vault behind private endpoints')
+param isPrivate bool = false
+param addressPrefix string = '10.30.0.0/23'
+
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS'])
+param storageSku string = 'Standard_LRS'
+
+@allowed(['Basic', 'Standard', 'Premium'])
+param registrySku string = 'Basic'
+
+@allowed([512, 2048, 4096])
+@description('Memory of an instance of the functions in MB')
+param instanceMemory int = 2048
+
+@minValue(1)
+@maxValue(1000)
+param maxInstances int = 20
+
+@minValue(30)
+@maxValue(600)
+@description('Seconds that a worker has to hand back its work')
+param gracePeriod int = 120
+
+@minValue(2)
+@description('Days after which what a batch needed on its way is deleted; a batch runs for one day at most')
+param batchDays int = 7
+
+@description('Who is told of poison, waiting and failures; empty for nobody')
+param alertEmail string = ''
+
+@minValue(30)
+param logDays int = 30
+
+@description('Settings of the functions beyond the defaults, such as Limits__MaxLines')
+param functionSettings object = {}
+
+var names = loadJsonContent('names.json')
+var tags = { 'azd-env-name': environmentName }
+var suffix = uniqueString(subscription().id, environmentName, location)
+var profileQueues = flatten(map(profiles, profile => [
+  '${names.generateQueue}${profile.name}'
+  '${names.generateQueue}${profile.name}${names.poisonSuffix}'
+]))
+var storageName = 'st${suffix}'
+var registryName = 'cr${suffix}'
+var vaultName = 'kv-${suffix}'
+var insightsName = 'appi-${suffix}'
+
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identities 'modules/identities.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    nameSuffix: suffix
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    nameSuffix: suffix
+    insightsName: insightsName
+    retentionDays: logDays
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    accountName: storageName
+    packageContainer: names.packageContainer
+    containers: names.containers
+    tables: names.tables
+    queues: concat(names.queues, profileQueues)
+    isPublic: !isPrivate
+    batchDays: batchDays
+    logAnalyticsId: monitoring.outputs.logAnalyticsId
+    skuName: storageSku
+  }
+}
+
+module registry 'modules/registry.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    registryName: registryName
+    skuName: registrySku
+  }
+}
+
+module vault 'modules/vault.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    vaultName: vaultName
+    isPublic: !isPrivate
+    sealingKey: sealingKey
+  }
+}
+
+module network 'modules/network.bicep' = if (isPrivate) {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    nameSuffix: suffix
+    storageId: storage.outputs.id
+    vaultId: vault.outputs.id
+    addressPrefix: addressPrefix
+  }
+}
+
+module access 'modules/access.bicep' = {
+  scope: group
+  params: {
+    storageName: storageName
+    registryName: registryName
+    vaultName: vaultName
+    insightsName: insightsName
+    functionsPrincipalId: identities.outputs.functions.principalId
+    workersPrincipalId: identities.outputs.workers.principalId
+    operatorId: operatorId
+  }
+  dependsOn: [storage, registry, vault, monitoring]
+}
+
+module functions 'modules/functions.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    nameSuffix: suffix
+    identityId: identities.outputs.functions.id
+    identityClientId: identities.outputs.functions.clientId
+    storageName: storageName
+    packageUrl: '${storage.outputs.blobEndpoint}${names.packageContainer}'
+    insightsConnectionString: monitoring.outputs.insightsConnectionString
+    subnetId: network.?outputs.functionsSubnetId ?? ''
+    instanceMemory: instanceMemory
+    maxInstances: maxInstances
+    sealingKeyUri: vault.outputs.sealingKeyUri
+    settings: functionSettings
+  }
+  dependsOn: [access]
+}
+
+module workers 'modules/workers.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    nameSuffix: suffix
+    logAnalyticsId: monitoring.outputs.logAnalyticsId
+    subnetId: network.?outputs.workersSubnetId ?? ''
+    identityId: identities.outputs.workers.id
+    identityClientId: identities.outputs.workers.clientId
+    registryServer: registry.outputs.loginServer
+    storageName: storageName
+    image: workerImage
+    healthPort: names.healthPort
+    generateQueue: names.generateQueue
+    profiles: profiles
+    gracePeriod: gracePeriod
+  }
+  dependsOn: [access]
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    nameSuffix: suffix
+    logAnalyticsId: monitoring.outputs.logAnalyticsId
+    email: alertEmail
+  }
+}
+
+output AZURE_LOCATION string = location
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.loginServer
+output AZURE_STORAGE_ACCOUNT string = storageName
+output SERVICE_FUNCTIONS_NAME string = functions.outputs.name
+output SERVICE_FUNCTIONS_ENDPOINT string = functions.outputs.address

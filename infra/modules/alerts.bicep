@@ -1,0 +1,80 @@
+// Says so when work is poison, waits too long or fails.
+
+param location string
+param tags object
+param nameSuffix string
+param logAnalyticsId string
+@description('Who is told; empty for nobody')
+param email string
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
+  name: 'ag-${nameSuffix}'
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'llada'
+    emailReceivers: [
+      {
+        name: 'operator'
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+// The texts are those of the log messages: tests/Infra.Tests compares them.
+var rules = [
+  {
+    name: 'poison'
+    description: 'A message went to a poison queue: docs/operations.md says how to redrive it.'
+    query: 'union isfuzzy=true (ContainerAppConsoleLogs | where Log has "poison"), (AppTraces | where Message has "poison")'
+    severity: 2
+  }
+  {
+    name: 'waiting'
+    description: 'Work has not moved for a while: too few workers, or none can start.'
+    query: 'AppTraces | where Message has "has not moved for a while"'
+    severity: 3
+  }
+  {
+    name: 'failures'
+    description: 'The functions fail.'
+    query: 'AppExceptions'
+    severity: 3
+  }
+]
+
+resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: 'alert-${rule.name}-${nameSuffix}'
+    location: location
+    tags: tags
+    properties: {
+      description: rule.description
+      enabled: true
+      severity: rule.severity
+      scopes: [logAnalyticsId]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT15M'
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: 'Count'
+            operator: 'GreaterThan'
+            threshold: 0
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
+          }
+        ]
+      }
+      actions: {
+        actionGroups: empty(email) ? [] : [people.id]
+      }
+    }
+  }
+]

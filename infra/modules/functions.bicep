@@ -1,0 +1,98 @@
+// The control plane on Flex Consumption.
+
+param location string
+param tags object
+param nameSuffix string
+param identityId string
+param identityClientId string
+param storageName string
+param packageUrl string
+param insightsConnectionString string
+@description('Subnet to leave through; empty for none')
+param subnetId string
+@description('Memory of an instance in MB')
+@allowed([512, 2048, 4096])
+param instanceMemory int
+param maxInstances int
+param sealingKeyUri string
+@description('Further settings: limits of the service')
+param settings object
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: 'plan-${nameSuffix}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: 'func-${nameSuffix}'
+  location: location
+  tags: union(tags, { 'azd-service-name': 'functions' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      minTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      http20Enabled: true
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: packageUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'dotnet-isolated'
+        version: '10.0'
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemory
+        maximumInstanceCount: maxInstances
+      }
+    }
+  }
+
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: union(
+      {
+        AzureWebJobsStorage__accountName: storageName
+        AzureWebJobsStorage__credential: 'managedidentity'
+        AzureWebJobsStorage__clientId: identityClientId
+        APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+        Storage__AccountName: storageName
+        Storage__ClientId: identityClientId
+        Storage__EndpointSuffix: environment().suffixes.storage
+        Secrets__Key: '@Microsoft.KeyVault(SecretUri=${sealingKeyUri})'
+      },
+      settings
+    )
+  }
+}
+
+output name string = app.name
+output address string = 'https://${app.properties.defaultHostName}'

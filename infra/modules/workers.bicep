@@ -1,0 +1,175 @@
+// The workers: one Container App for each hardware profile, scaled by its queue from zero.
+
+param location string
+param tags object
+param nameSuffix string
+param logAnalyticsId string
+@description('Subnet of the environment; empty for none')
+param subnetId string
+param identityId string
+param identityClientId string
+param registryServer string
+param storageName string
+param image string
+param healthPort int
+@description('Prefix of the queues of work: its profile follows')
+param generateQueue string
+param profiles workerProfile[]
+@description('Seconds that a worker has to hand back its work')
+@minValue(30)
+@maxValue(600)
+param gracePeriod int
+
+@export()
+@description('Hardware that runs models')
+type workerProfile = {
+  @description('Its name in requests and queues')
+  name: string
+  @description('Workload profile of Container Apps: serverless T4 or A100')
+  hardware: 'Consumption-GPU-NC8as-T4' | 'Consumption-GPU-NC24-A100'
+  @minValue(0)
+  minReplicas: int
+  @minValue(1)
+  @description('No more than the quota of GPUs')
+  maxReplicas: int
+}
+
+var sizes = {
+  'Consumption-GPU-NC8as-T4': { cpu: '8', memory: '56Gi' }
+  'Consumption-GPU-NC24-A100': { cpu: '24', memory: '220Gi' }
+}
+
+resource environment_ 'Microsoft.App/managedEnvironments@2025-07-01' = {
+  name: 'cae-${nameSuffix}'
+  location: location
+  tags: tags
+  properties: {
+    appLogsConfiguration: {
+      destination: 'azure-monitor'
+    }
+    vnetConfiguration: empty(subnetId)
+      ? null
+      : {
+          infrastructureSubnetId: subnetId
+        }
+    workloadProfiles: concat(
+      [
+        {
+          name: 'Consumption'
+          workloadProfileType: 'Consumption'
+        }
+      ],
+      map(union(map(profiles, profile => profile.hardware), []), hardware => {
+        name: toLower(hardware)
+        workloadProfileType: hardware
+      })
+    )
+  }
+}
+
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-log-analytics'
+  scope: environment_
+  properties: {
+    workspaceId: logAnalyticsId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: true
+      }
+    ]
+  }
+}
+
+resource workers 'Microsoft.App/containerApps@2025-07-01' = [
+  for profile in profiles: {
+    name: 'worker-${profile.name}'
+    location: location
+    tags: union(tags, { 'azd-service-name': 'worker-${profile.name}' })
+    identity: {
+      type: 'UserAssigned'
+      userAssignedIdentities: {
+        '${identityId}': {}
+      }
+    }
+    properties: {
+      environmentId: environment_.id
+      workloadProfileName: toLower(profile.hardware)
+      configuration: {
+        activeRevisionsMode: 'Single'
+        registries: [
+          {
+            server: registryServer
+            identity: identityId
+          }
+        ]
+      }
+      template: {
+        terminationGracePeriodSeconds: gracePeriod
+        containers: [
+          {
+            name: 'worker'
+            image: image
+            resources: {
+              cpu: json(sizes[profile.hardware].cpu)
+              memory: sizes[profile.hardware].memory
+            }
+            env: [
+              { name: 'Storage__AccountName', value: storageName }
+              { name: 'Storage__ClientId', value: identityClientId }
+              { name: 'Storage__EndpointSuffix', value: environment().suffixes.storage }
+              { name: 'Worker__Profile', value: profile.name }
+              { name: 'Worker__HealthPort', value: string(healthPort) }
+            ]
+            probes: [
+              {
+                type: 'Startup'
+                failureThreshold: 60
+                periodSeconds: 10
+                httpGet: {
+                  path: '/healthz'
+                  port: healthPort
+                }
+              }
+              {
+                type: 'Liveness'
+                periodSeconds: 30
+                failureThreshold: 4
+                httpGet: {
+                  path: '/healthz'
+                  port: healthPort
+                }
+              }
+            ]
+          }
+        ]
+        scale: {
+          minReplicas: profile.minReplicas
+          maxReplicas: profile.maxReplicas
+          cooldownPeriod: 600
+          pollingInterval: 15
+          rules: [
+            {
+              name: 'queue'
+              custom: {
+                type: 'azure-queue'
+                identity: identityId
+                metadata: {
+                  accountName: storageName
+                  queueName: '${generateQueue}${profile.name}'
+                  queueLength: '4'
+                  // Messages in work count: a worker that has taken the last one must not be scaled away.
+                  queueLengthStrategy: 'all'
+                  cloud: 'AzurePublicCloud'
+                }
+              }
+            }
+          ]
+        }
+      }
+    }
+  }
+]
+
+output environmentId string = environment_.id
+output names string[] = [for (profile, index) in profiles: workers[index].name]

@@ -1,0 +1,27 @@
+namespace LLaDA.Batch.Infra.Tests;
+
+public sealed class LintTests
+{
+    public static TheoryData<string> Files => [.. Directory.GetFiles(Bicep.Folder, "*.bicep*", SearchOption.AllDirectories)
+        .Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam").Select(file => Path.GetRelativePath(Bicep.Folder, file)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public async Task A_file_compiles_without_a_warning(string file)
+    {
+        var (exitCode, output, errors) = await Bicep.RunAsync("lint", Path.Combine(Bicep.Folder, file));
+
+        Assert.Equal("", output + errors);
+        Assert.Equal(0, exitCode);
+    }
+
+    [Theory]
+    [InlineData("main.bicepparam")]
+    [InlineData("production.bicepparam")]
+    public async Task A_parameter_set_deploys_what_its_snapshot_says(string file)
+    {
+        var (exitCode, output, errors) = await Bicep.RunAsync("snapshot", Path.Combine(Bicep.Folder, file), "--mode", "validate", "--subscription-id", "00000000-0000-0000-0000-000000000000", "--location", "swedencentral");
+
+        Assert.True(exitCode == 0, $"{output}{errors}\nIf the change is meant, write it anew: bicep snapshot {file} --mode overwrite (infra/README.md)");
+    }
+}

@@ -1,0 +1,67 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker;
+
+namespace LLaDA.Batch.Infra.Tests;
+
+/// <summary>Every setting that is deployed is one that the code reads, or one of the host's.</summary>
+public sealed class SettingsTests
+{
+    /// <summary>Read by the Functions host, with the reason.</summary>
+    private static readonly Dictionary<string, string> s_hostSettings = new(StringComparer.Ordinal)
+    {
+        ["AzureWebJobsStorage__accountName"] = "the host keeps its leases and watches its queues there",
+        ["AzureWebJobsStorage__credential"] = "by identity, not by key",
+        ["AzureWebJobsStorage__clientId"] = "which identity",
+        ["APPLICATIONINSIGHTS_CONNECTION_STRING"] = "where the host sends its logs",
+        ["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"] = "by identity, not by key",
+    };
+
+    private static readonly Dictionary<string, Type> s_sections = new(StringComparer.Ordinal)
+    {
+        [StorageOptions.Section] = typeof(StorageOptions),
+        [WorkerOptions.Section] = typeof(WorkerOptions),
+        [ServiceLimits.Section] = typeof(ServiceLimits),
+        [SecretOptions.Section] = typeof(SecretOptions),
+        [RetentionOptions.Section] = typeof(RetentionOptions),
+        [WebhookOptions.Section] = typeof(WebhookOptions),
+    };
+
+    [Theory]
+    [InlineData("main")]
+    [InlineData("production")]
+    public void Every_setting_of_the_workers_is_read(string set) =>
+        Assert.All(Deployment.Of(set).OfType("Microsoft.App/containerApps"), worker =>
+            Assert.All(Deployment.At(worker, "properties", "template", "containers")![0]!["env"]!.AsArray(), entry => AssertRead(Deployment.Text(entry!, "name"))));
+
+    [Theory]
+    [InlineData("main")]
+    [InlineData("production")]
+    public void Every_setting_of_the_functions_is_read_by_them_or_by_their_host(string set)
+    {
+        string[] settings = [.. Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject().Select(setting => setting.Key)];
+
+        Assert.All(settings.Except(s_hostSettings.Keys), AssertRead);
+        Assert.All(s_hostSettings.Keys, setting => Assert.Contains(setting, settings));
+    }
+
+    [Fact]
+    public void The_sealing_key_comes_from_the_vault()
+    {
+        string template = File.ReadAllText(Path.Combine(Bicep.Folder, "modules", "functions.bicep"));
+
+        Assert.Contains($"{SecretOptions.Section}__{nameof(SecretOptions.Key)}: '@Microsoft.KeyVault(SecretUri=${{sealingKeyUri}})'", template, StringComparison.Ordinal);
+    }
+
+    private static void AssertRead(string setting)
+    {
+        string[] parts = setting.Split("__");
+        Assert.Equal(2, parts.Length);
+        Assert.True(s_sections.TryGetValue(parts[0], out var options), $"{setting}: nobody reads the section {parts[0]}");
+        Assert.True(options.GetProperty(parts[1], BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase) is { CanWrite: true }, $"{setting}: {options.Name} has no such option");
+    }
+}
