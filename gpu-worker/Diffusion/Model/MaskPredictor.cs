@@ -62,6 +62,10 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     public ScalarType ComputeType { get; }
 
+    /// <summary>Its matrices but for the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
+    internal IReadOnlyDictionary<string, Projection> Projections =>
+        named_modules().Where(entry => entry.module is Projection).ToDictionary(entry => entry.name, entry => (Projection)entry.module);
+
     /// <summary>Logits of every position.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>
     /// <returns>[B, L, V'], float32, V' the embedding size.</returns>
