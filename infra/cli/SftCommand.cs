@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
@@ -48,12 +49,10 @@ internal static class SftCommand
                 Seed = run.Seed(parse),
                 BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
             } : null;
-            using var network = Checkpoint.Load(source, CPU, lora is null ? ScalarType.Float32 : run.ComputeType(parse), run.ComputeType(parse));
-            using var adapters = lora is null ? null : new LoraWeights(network, lora);
-            ITrainedWeights weights = adapters is null ? new FullWeights(network) : adapters;
+            var config = LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
             FineTuningData Open(FileInfo file) => new(file.FullName, tokenizer, new FineTuningOptions
             {
-                MaxLength = parse.GetValue(maxLength) ?? network.Config.MaxSequenceLength,
+                MaxLength = parse.GetValue(maxLength) ?? config.MaxSequenceLength,
                 LongExamples = parse.GetValue(longExamples),
                 LearnsPadding = !parse.GetValue(ignoresPadding),
                 Seed = run.Seed(parse),
@@ -62,7 +61,14 @@ internal static class SftCommand
             using var held = parse.GetValue(validation) is { } file ? Open(file) : null;
             int numSteps = (int)Math.Ceiling(parse.GetValue(epochs) * training.NumRows / run.BatchSize(parse));
             var options = run.Training(parse, numSteps, FinalRate, DecayShare) with { Reduction = parse.GetValue(reduction) };
-            Console.WriteLine($"{network.Config.NumParameters:N0} parameters, {weights.Parameters.Sum(entry => entry.Parameter.numel()):N0} trained, {training.NumRows:N0} examples ({training.NumSkipped} left out), {numSteps} steps");
+
+            long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
+            var (weightType, computeType) = (lora is null ? ScalarType.Float32 : run.ComputeType(parse), run.ComputeType(parse));
+            TrainingMemory.Require(config, numTrained, weightType, computeType, options, training.MaxLength, CPU);
+            using var network = Checkpoint.Load(source, CPU, weightType, computeType);
+            using var adapters = lora is null ? null : new LoraWeights(network, lora);
+            ITrainedWeights weights = adapters is null ? new FullWeights(network) : adapters;
+            Console.WriteLine($"{network.Config.NumParameters:N0} parameters, {numTrained:N0} trained, {training.NumRows:N0} examples ({training.NumSkipped} left out), {numSteps} steps");
 
             string output = run.Output(parse);
             RunOptions.Run(new Trainer(weights, training, held, options, run.Run(parse)), cancellation);

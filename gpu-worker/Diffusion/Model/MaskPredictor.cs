@@ -46,6 +46,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         using var noGradient = no_grad();
         Config = config;
         Device = device;
+        WeightType = weightType;
         ComputeType = computeType;
         _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, device: device, dtype: weightType);
         _blocks = new ModuleList<TransformerBlock>(
@@ -59,6 +60,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public LLaDAConfig Config { get; }
 
     public Device Device { get; }
+
+    public ScalarType WeightType { get; }
 
     public ScalarType ComputeType { get; }
 

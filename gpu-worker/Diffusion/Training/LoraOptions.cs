@@ -27,9 +27,17 @@ public sealed record LoraOptions
     /// <summary>What the adapter's configuration names as its model.</summary>
     public string? BaseModel { get; init; }
 
+    /// <summary>Weights of the adapters of a model.</summary>
+    /// <exception cref="ArgumentException">As for the adapters themselves.</exception>
+    public long NumParameters(LLaDAConfig config)
+    {
+        var shapes = ParameterShapes.Of(config);
+        return Projections(config).Sum(projection => Rank * shapes[$"{projection}.weight"].Sum());
+    }
+
     /// <returns>The projections of the model that the targets name, in the order of the model.</returns>
     /// <exception cref="ArgumentException">Rank or alpha out of range, or targets that the model does not have.</exception>
-    internal IReadOnlyList<string> Projections(MaskPredictor model)
+    internal IReadOnlyList<string> Projections(LLaDAConfig config)
     {
         List<string> errors = [];
         if (Rank < 1)
@@ -39,7 +47,7 @@ public sealed record LoraOptions
         if (Targets.Count == 0)
             errors.Add("an adapter needs a target");
 
-        string[] all = [.. model.Projections.Keys];
+        string[] all = [.. ParameterShapes.Of(config).Where(entry => entry.Value.Length == 2 && entry.Key != "wte.weight").Select(entry => entry.Key[..^".weight".Length])];
         HashSet<string> chosen = [];
         foreach (string target in Targets)
         {

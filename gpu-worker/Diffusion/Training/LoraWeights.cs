@@ -18,7 +18,7 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
     public LoraWeights(MaskPredictor model, LoraOptions options)
     {
         Model = model;
-        var paths = options.Projections(model);
+        var paths = options.Projections(model.Config);
         var projections = model.Projections;
         if (projections.Values.Any(projection => projection.Adapter is not null))
             throw new InvalidOperationException("The model has adapters already: take them off first");
