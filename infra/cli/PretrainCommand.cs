@@ -35,14 +35,17 @@ internal static class PretrainCommand
             LibTorch.Load();
             var vocabulary = new LLaDATokenizer(parse.GetRequiredValue(tokenizer).FullName);
             var options = run.Training(parse, parse.GetValue(steps), FinalRate, DecayShare) with { RandomLengthRatio = parse.GetValue(randomLength) };
-            using var model = parse.GetValue(from) is { } source
-                ? Checkpoint.Load(source.FullName, CPU, ScalarType.Float32, run.ComputeType(parse))
-                : Create(Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength)), run.ComputeType(parse), options.Seed);
-            if (model.Config.EmbeddingSize < vocabulary.NumTokens || model.Config.MaskTokenId != vocabulary.MaskId)
-                throw new CheckpointException(parse.GetValue(from)!.FullName, "was trained with another tokenizer");
+            string? source = parse.GetValue(from)?.FullName;
+            var config = source is null
+                ? Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength))
+                : LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
+            if (config.EmbeddingSize < vocabulary.NumTokens || config.MaskTokenId != vocabulary.MaskId)
+                throw new CheckpointException(source!, "was trained with another tokenizer");
 
             TokenSequences Sequences(FileInfo file) => new(TokenSequences.Pack(vocabulary, Documents.Read(file.FullName)), parse.GetValue(length), options.Seed);
             var (training, held) = (Sequences(parse.GetRequiredValue(text)), Sequences(parse.GetRequiredValue(validation)));
+            TrainingMemory.Require(config, config.NumParameters, ScalarType.Float32, run.ComputeType(parse), options, training.MaxLength, CPU);
+            using var model = source is null ? Create(config, run.ComputeType(parse), options.Seed) : Checkpoint.Load(source, CPU, ScalarType.Float32, run.ComputeType(parse));
             Console.WriteLine($"{model.Config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");
 
             RunOptions.Run(new Trainer(new FullWeights(model), training, held, options, run.Run(parse)), cancellation);

@@ -17,7 +17,7 @@ try
 {
     return await root.Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false });
 }
-catch (Exception exception) when (exception is CheckpointException or TrainingDataException or LibTorchMissingException or TrainingDivergedException or InvalidDataException or ArgumentException or IOException)
+catch (Exception exception) when (exception is CheckpointException or TrainingDataException or LibTorchMissingException or TrainingDivergedException or TrainingMemoryException or InvalidDataException or ArgumentException or IOException)
 {
     Console.Error.WriteLine(exception.Message);
     return 1;

@@ -22,20 +22,23 @@ public static class Checkpoint
     /// <param name="device">Where the weights go.</param>
     /// <param name="weightType">Type of the weights in memory; those of the files are converted.</param>
     /// <param name="computeType">Type of the matrix products.</param>
-    /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for.</exception>
+    /// <param name="adapter">Folder of a LoRA adapter in PEFT's layout, which is merged into the weights; null for none.</param>
+    /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for, or the adapter does not fit it.</exception>
     public static MaskPredictor Load(
-        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
+        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32, string? adapter = null)
     {
         LibTorch.Load();
         var config = LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile));
         using var weights = new WeightFiles(folder);
         var names = weights.Match(ParameterShapes.Of(config));
+        using var adapterFiles = adapter is null ? null : new AdapterFiles(adapter);
 
         var model = new MaskPredictor(config, device ?? CPU, weightType, computeType);
         try
         {
             foreach (var (name, parameter) in model.named_parameters())
                 weights.CopyTo(names[name], parameter);
+            adapterFiles?.MergeInto(model);
             model.eval();
             return model;
         }

@@ -38,6 +38,8 @@ public sealed class FineTuningData : ITrainingData, IDisposable
 
     public int NumRows => _used.Count;
 
+    public int MaxLength { get; private set; }
+
     /// <summary>Lines left out because they are too long.</summary>
     public int NumSkipped => _lines.Count - _used.Count;
 
@@ -73,8 +75,7 @@ public sealed class FineTuningData : ITrainingData, IDisposable
                 Example[] examples = [.. ExampleFormat.Read(_lines.Read(line)).Select(Encode)];
                 if (_options.LongExamples == LongExamples.Skip && Array.Exists(examples, example => example.Length > _options.MaxLength))
                     continue;
-                foreach (var example in examples)
-                    Fit(example);
+                MaxLength = Math.Max(MaxLength, examples.Max(example => Fit(example).Length));
                 _used.Add(line);
             }
             catch (Exception fault) when (fault is FormatException or NotSupportedException)

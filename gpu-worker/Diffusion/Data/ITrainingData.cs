@@ -6,6 +6,9 @@ public interface ITrainingData
     /// <summary>Rows of an epoch.</summary>
     int NumRows { get; }
 
+    /// <summary>Tokens of the longest row.</summary>
+    int MaxLength { get; }
+
     /// <summary>Tells data that would give other batches apart; a run does not go on with other data than it began with.</summary>
     string Fingerprint { get; }
 

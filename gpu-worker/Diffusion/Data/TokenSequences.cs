@@ -31,6 +31,8 @@ public sealed class TokenSequences : ITrainingData
     /// <summary>Sequences of an epoch; up to a sequence at the ends of the text is left out.</summary>
     public int NumRows => (_tokens.Length / _length) - 1;
 
+    public int MaxLength => _length;
+
     public string Fingerprint { get; }
 
     public static int[] Pack(LLaDATokenizer tokenizer, IEnumerable<string> documents)

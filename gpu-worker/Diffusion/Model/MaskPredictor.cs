@@ -46,6 +46,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         using var noGradient = no_grad();
         Config = config;
         Device = device;
+        WeightType = weightType;
         ComputeType = computeType;
         _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, device: device, dtype: weightType);
         _blocks = new ModuleList<TransformerBlock>(
@@ -60,7 +61,13 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     public Device Device { get; }
 
+    public ScalarType WeightType { get; }
+
     public ScalarType ComputeType { get; }
+
+    /// <summary>Its matrices but for the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
+    internal IReadOnlyDictionary<string, Projection> Projections =>
+        named_modules().Where(entry => entry.module is Projection).ToDictionary(entry => entry.name, entry => (Projection)entry.module);
 
     /// <summary>Logits of every position.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>

@@ -24,11 +24,15 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     /// <summary>W, [output width, input width].</summary>
     internal Parameter Weight => _weight;
 
+    /// <summary>What fine-tuning adds to the projection; null where it adds nothing.</summary>
+    internal LowRankAdapter? Adapter { get; set; }
+
     /// <param name="input">[..., input width].</param>
     /// <returns>[..., output width], in the type of the input.</returns>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        return nn.functional.linear(input, _weight.to(input.dtype), _bias?.to(input.dtype)).MoveToOuterDisposeScope();
+        var output = nn.functional.linear(input, _weight.to(input.dtype), _bias?.to(input.dtype));
+        return (Adapter?.Apply(input, output) ?? output).MoveToOuterDisposeScope();
     }
 }

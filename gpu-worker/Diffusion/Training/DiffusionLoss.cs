@@ -75,12 +75,15 @@ public static class DiffusionLoss
         return total.cpu().item<float>();
     }
 
+    /// <summary>Masked tokens whose logits exist at a time.</summary>
+    internal static int ChunkSize(LLaDAConfig config, int maxLogits = DefaultMaxLogits) => Math.Max(16, maxLogits / config.EmbeddingSize);
+
     private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
         hidden.index_select(0, tensor([.. batch.Masked.Select(token => (long)token.Index)], device: hidden.device));
 
     private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
     {
-        int size = Math.Max(16, maxLogits / model.Config.EmbeddingSize);
+        int size = ChunkSize(model.Config, maxLogits);
         return batch.Masked.Chunk(size).Select((tokens, index) => (index * size, tokens));
     }
 

@@ -18,6 +18,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
 
     /// <summary>Trains until the learning rate schedule ends. The weights are then their moving average, where one is kept.</summary>
     /// <param name="onStep">Called after each step.</param>
+    /// <exception cref="TrainingMemoryException">The run does not fit its device.</exception>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is no longer finite; the last checkpoint stays.</exception>
     /// <exception cref="Checkpoints.CheckpointException">The last checkpoint is damaged, or another run's.</exception>
     public void Run(Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
@@ -25,7 +26,9 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         if (options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
-        weights.Model.train();
+        var model = weights.Model;
+        TrainingMemory.Require(model.Config, weights.Parameters.Sum(entry => entry.Parameter.numel()), model.WeightType, model.ComputeType, options, training.MaxLength, model.Device);
+        model.train();
         using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, options.WeightDecay), options.Beta1, options.Beta2);
         using var average = options.AverageDecay is { } decay ? new WeightAverage(weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(folder, options.NumCheckpoints);
@@ -55,7 +58,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
             }
         }
         average?.Swap();
-        weights.Model.eval();
+        model.eval();
     }
 
     /// <summary>The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.</summary>

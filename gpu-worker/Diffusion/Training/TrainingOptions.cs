@@ -36,6 +36,9 @@ public sealed record TrainingOptions
     /// <summary>Keeps a moving average of the weights, with this decay at most; null keeps none. It is what is validated, and what the run ends with.</summary>
     public double? AverageDecay { get; init; }
 
+    /// <summary>Memory of the device, in bytes: a run that needs more does not begin. Null is what the process may use on a CPU, and no limit elsewhere.</summary>
+    public long? DeviceBytes { get; init; }
+
     public long Seed { get; init; } = 1;
 
     /// <summary>Checkpoints that are kept: the latest ones, at least 1.</summary>

@@ -1,0 +1,84 @@
+using System.Globalization;
+using LLaDA.Diffusion.Model;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Training;
+
+/// <summary>The memory that a training step takes at most, in bytes, from sizes alone: a job that cannot fit its device is refused before a weight is loaded.</summary>
+/// <param name="Weights">All of the network's, in the type they are kept in; adapters in float32; copies in the type of the products where that is another.</param>
+/// <param name="Gradients">Of what is trained, float32, and of the largest matrix once more, which is added to them.</param>
+/// <param name="Optimizer">Two moments, float32, and the moving average where one is kept.</param>
+/// <param name="Activations">What a forward pass keeps for the way back, and what one block computes on it.</param>
+/// <param name="Logits">Those that exist at a time, with their probabilities and gradients.</param>
+public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer, long Activations, long Logits)
+{
+    private const int Float32Bytes = 4, BytesOfLogit = 16;
+
+    public long Total => Weights + Gradients + Optimizer + Activations + Logits;
+
+    /// <param name="numTrained">Weights that are trained; fewer than the network's are adapters beside it.</param>
+    /// <param name="weightType">Type that the network's weights are kept in.</param>
+    /// <param name="computeType">Type of the matrix products.</param>
+    /// <param name="length">The longest row, in tokens.</param>
+    public static TrainingMemory Of(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length)
+    {
+        long weightBytes = Bytes(weightType), computeBytes = Bytes(computeType);
+        bool isFull = numTrained >= config.NumParameters;
+        long kept = (config.NumParameters * weightBytes) + (isFull ? 0 : numTrained * Float32Bytes);
+        long copies = weightType == computeType ? 0 : (options.RecomputesActivations ? config.NumNonEmbeddingParameters / config.NumLayers : config.NumNonEmbeddingParameters) * computeBytes;
+        long head = (long)config.EmbeddingSize * config.ModelWidth;
+        long headCopy = weightType == computeType ? 0 : head * computeBytes;
+        long largest = isFull ? head * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
+
+        long tokens = (long)Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize) * length;
+        long ofBlock = tokens * BytesOfToken(config, weightBytes, computeBytes);
+        long ofInputs = tokens * config.NumLayers * config.ModelWidth * weightBytes;
+        long gradientsOfBlock = tokens * ((3L * config.FeedForwardWidth) + (4L * config.ModelWidth)) * computeBytes;
+        long final = tokens * config.ModelWidth * 4 * Float32Bytes;
+        return new TrainingMemory(
+            kept + copies + headCopy,
+            (numTrained * Float32Bytes) + largest,
+            numTrained * Float32Bytes * (options.AverageDecay is null ? 2 : 3),
+            (options.RecomputesActivations ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final,
+            Math.Min(tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
+    }
+
+    /// <summary>Refuses a training that cannot fit: on a CPU what the process may use, elsewhere <see cref="TrainingOptions.DeviceBytes"/>, without which nothing is checked there.</summary>
+    /// <exception cref="TrainingMemoryException">With the arithmetic, and with what would fit.</exception>
+    public static void Require(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length, Device device)
+    {
+        TrainingMemory Memory(TrainingOptions changed) => Of(config, numTrained, weightType, computeType, changed, length);
+        long? processBytes = device.type == TorchSharp.DeviceType.CPU ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : null;
+        var memory = Memory(options);
+        if ((options.DeviceBytes ?? processBytes) is not { } available || memory.Total <= available)
+            return;
+
+        var (recomputed, single) = (options with { RecomputesActivations = true }, options with { MicroBatchSize = 1 });
+        (string Change, TrainingMemory Memory)[] changes =
+        [
+            ("with activations computed again", Memory(recomputed)),
+            ("with passes of one row", Memory(single)),
+            ("with activations computed again and passes of one row", Memory(recomputed with { MicroBatchSize = 1 })),
+        ];
+        var fitting = Array.Find(changes, change => change.Memory.Total <= available);
+        string remedy = fitting.Change is null ? "No batch is small enough" : $"It fits {fitting.Change}: {Gigabytes(fitting.Memory.Total)} GB";
+        throw new TrainingMemoryException(
+            $"Training {numTrained:N0} weights of a model of {config.NumParameters:N0}, {Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize)} x {length} tokens a pass, does not fit {Gigabytes(available)} GB: {memory}. {remedy}");
+    }
+
+    public override string ToString() =>
+        $"weights {Gigabytes(Weights)} + gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} + activations {Gigabytes(Activations)} + logits {Gigabytes(Logits)} = {Gigabytes(Total)} GB";
+
+    /// <summary>What libtorch keeps of a token in a block: two norms with their inputs, what enters the seven projections, queries, keys and values, attention's result, and the gated layer.</summary>
+    private static long BytesOfToken(LLaDAConfig config, long weightBytes, long computeBytes)
+    {
+        long width = config.ModelWidth, keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
+        long norm = (2 * weightBytes) + (weightBytes == Float32Bytes ? 0 : Float32Bytes) + computeBytes;
+        long attention = (width + (2 * keyValueWidth) + (2 * width)) * computeBytes;
+        return (2 * width * norm) + attention + (4L * config.FeedForwardWidth * computeBytes);
+    }
+
+    private static long Bytes(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
+
+    private static string Gigabytes(long bytes) => (bytes / 1e9).ToString(bytes < 1e9 ? "0.000" : "0.0", CultureInfo.InvariantCulture);
+}

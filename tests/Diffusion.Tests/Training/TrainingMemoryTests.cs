@@ -1,0 +1,129 @@
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Tests.Training;
+
+public sealed class TrainingMemoryTests : IDisposable
+{
+    /// <summary>LLaDA-8B.</summary>
+    private static readonly LLaDAConfig s_large = new()
+    {
+        ModelWidth = 4096,
+        NumLayers = 32,
+        NumHeads = 32,
+        NumKeyValueHeads = 32,
+        FeedForwardWidth = 12_288,
+        VocabularySize = 126_464,
+        EmbeddingSize = 126_464,
+        MaxSequenceLength = 4096,
+        MaskTokenId = 126_336,
+        EosTokenId = 126_081,
+        PadTokenId = 126_081,
+    };
+
+    private static readonly TrainingOptions s_options = new() { BatchSize = 8, LearningRate = new(1e-4, 1e-5, 1, 1, 10) };
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Full_training_of_eight_billion_weights_takes_sixteen_bytes_each_beside_activations()
+    {
+        var memory = Full(s_options, ScalarType.Float32);
+
+        Assert.Equal(4 * 8_015_581_184, memory.Weights);
+        Assert.Equal(4 * (8_015_581_184 + (126_464L * 4096)), memory.Gradients);
+        Assert.Equal(8 * 8_015_581_184, memory.Optimizer);
+        Assert.Equal(memory.Weights + memory.Gradients + memory.Optimizer + memory.Activations + memory.Logits, memory.Total);
+        Assert.Equal(12 * 8_015_581_184, Full(s_options with { AverageDecay = 0.9 }, ScalarType.Float32).Optimizer);
+        // Blocks multiplied in another type keep a copy of their weights in it, and so does the head.
+        Assert.Equal((4 * 8_015_581_184) + (2 * (8_015_581_184 - (126_464L * 4096))), Full(s_options, ScalarType.BFloat16).Weights);
+    }
+
+    [Fact]
+    public void Adapters_take_gradients_and_moments_alone()
+    {
+        long numTrained = new LoraOptions { Rank = 16 }.NumParameters(s_large);
+        Assert.Equal(32 * 16L * ((4 * 2 * 4096) + (3 * (4096 + 12_288))), numTrained);
+
+        var memory = TrainingMemory.Of(s_large, numTrained, ScalarType.BFloat16, ScalarType.BFloat16, s_options, 512);
+
+        Assert.Equal((2 * 8_015_581_184) + (4 * numTrained), memory.Weights);
+        Assert.Equal(4 * numTrained, memory.Gradients);
+        Assert.Equal(8 * numTrained, memory.Optimizer);
+    }
+
+    [Fact]
+    public void Number_of_adapter_weights_is_theirs()
+    {
+        using var model = TinyModel.Random();
+        var options = new LoraOptions { Rank = 3, Targets = ["model.transformer.blocks.*.k_proj", "model.transformer.blocks.1.ff_out", "model.transformer.ff_out"] };
+        using var lora = new LoraWeights(model, options);
+
+        Assert.Equal(lora.Parameters.Sum(entry => entry.Parameter.numel()), options.NumParameters(model.Config));
+    }
+
+    [Fact]
+    public void Activations_grow_with_the_tokens_of_a_pass_and_shrink_where_they_are_computed_again()
+    {
+        long Activations(TrainingOptions options, int length = 512) => TrainingMemory.Of(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.BFloat16, options, length).Activations;
+        long whole = Activations(s_options);
+
+        Assert.Equal(2 * whole, Activations(s_options, 1024));
+        Assert.Equal(2 * whole, Activations(s_options with { BatchSize = 16 }));
+        Assert.Equal(whole, 8 * Activations(s_options with { MicroBatchSize = 1 }));
+        Assert.Equal(whole, Activations(s_options with { MicroBatchSize = 100 }));
+        // Of 32 layers one is left, and the inputs of all.
+        Assert.InRange(Activations(s_options with { RecomputesActivations = true }), whole / 32, whole / 4);
+    }
+
+    [Fact]
+    public void Logits_exist_a_chunk_at_a_time()
+    {
+        var memory = Full(s_options, ScalarType.Float32);
+
+        Assert.InRange(memory.Logits, 16L * ((1 << 24) - s_large.EmbeddingSize), 16L << 24);
+        Assert.True(memory.Logits < 3L * 8 * 512 * 126_464 * 4 / 3);
+    }
+
+    [Fact]
+    public void Job_that_cannot_fit_is_refused_with_the_arithmetic_and_with_what_would_fit()
+    {
+        string Refusal(TrainingOptions options) => Assert.Throws<TrainingMemoryException>(() => Require(options)).Message;
+
+        string message = Refusal(s_options with { DeviceBytes = 170_000_000_000 });
+
+        Assert.Contains("Training 8,015,581,184 weights of a model of 8,015,581,184, 8 x 512 tokens a pass, does not fit 170.0 GB: weights 47.1 + gradients ", message, StringComparison.Ordinal);
+        Assert.EndsWith("It fits with activations computed again: 136.9 GB", message, StringComparison.Ordinal);
+        Assert.EndsWith("No batch is small enough", Refusal(s_options with { DeviceBytes = 80_000_000_000 }), StringComparison.Ordinal);
+        Require(s_options with { DeviceBytes = 1_000_000_000_000 });
+
+        static void Require(TrainingOptions options) =>
+            TrainingMemory.Require(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.BFloat16, options, 512, CPU);
+    }
+
+    [Fact]
+    public void Process_that_has_too_little_is_known_without_being_told()
+    {
+        var endless = s_options with { BatchSize = 1 << 24 };
+
+        Assert.Throws<TrainingMemoryException>(() => TrainingMemory.Require(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.Float32, endless, 512, CPU));
+        TrainingMemory.Require(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.Float32, endless, 512, META);
+    }
+
+    [Fact]
+    public void Run_that_does_not_fit_leaves_nothing_behind()
+    {
+        using var model = TinyModel.Random();
+
+        Assert.Throws<TrainingMemoryException>(() => TrainingRun.Run(model, _folder.File("run"), TrainingRun.Options with { DeviceBytes = 1000 }));
+
+        Assert.False(Directory.Exists(_folder.File("run")));
+        Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
+    }
+
+    private static TrainingMemory Full(TrainingOptions options, ScalarType computeType) =>
+        TrainingMemory.Of(s_large, s_large.NumParameters, ScalarType.Float32, computeType, options, 512);
+}
