@@ -26,15 +26,16 @@ internal static class PretrainCommand
         var heads = new Option<int>("--heads") { DefaultValueFactory = _ => 4 };
         var randomLength = new Option<double>("--random-length-ratio") { Description = "Share of the steps cut to a random length", DefaultValueFactory = _ => 0.01 };
         var maxLength = new Option<int>("--max-length") { Description = "Longest canvas of the model", DefaultValueFactory = _ => 512 };
+        var causal = new Option<bool>("--causal") { Description = "An autoregressive twin instead: the same blocks with a causal mask, learning the next token" };
         var run = new RunOptions(batchSize: 32, learningRate: 2e-3, warmupSteps: 100);
-        var command = new Command("pretrain", "Pretrains a model") { text, validation, tokenizer, steps, length, width, layers, heads, randomLength, maxLength };
+        var command = new Command("pretrain", "Pretrains a model") { text, validation, tokenizer, steps, length, width, layers, heads, randomLength, maxLength, causal };
         run.AddTo(command);
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
             LibTorch.Load();
             var vocabulary = new LLaDATokenizer(parse.GetRequiredValue(tokenizer).FullName);
             var options = run.Training(parse, parse.GetValue(steps), FinalRate, DecayShare) with { RandomLengthRatio = parse.GetValue(randomLength) };
-            var config = Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength));
+            var config = Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength)) with { IsCausal = parse.GetValue(causal) };
 
             TokenSequences Sequences(FileInfo file) => new(TokenSequences.Pack(vocabulary, Documents.Read(file.FullName)), parse.GetValue(length), options.Seed);
             var (training, held) = (Sequences(parse.GetRequiredValue(text)), Sequences(parse.GetRequiredValue(validation)));
