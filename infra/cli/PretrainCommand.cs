@@ -27,8 +27,9 @@ internal static class PretrainCommand
         var randomLength = new Option<double>("--random-length-ratio") { Description = "Share of the steps cut to a random length", DefaultValueFactory = _ => 0.01 };
         var from = new Option<DirectoryInfo?>("--from") { Description = "Folder of a model to begin with, with the same tokenizer; its sizes are kept" };
         var maxLength = new Option<int>("--max-length") { Description = "Longest canvas of the model", DefaultValueFactory = _ => 512 };
+        var causal = new Option<bool>("--causal") { Description = "An autoregressive twin instead: the same blocks with a causal mask, learning the next token" };
         var run = new RunOptions(batchSize: 32, learningRate: 2e-3, warmupSteps: 100);
-        var command = new Command("pretrain", "Pretrains a model") { text, validation, tokenizer, steps, length, width, layers, heads, randomLength, maxLength, from };
+        var command = new Command("pretrain", "Pretrains a model") { text, validation, tokenizer, steps, length, width, layers, heads, randomLength, maxLength, from, causal };
         run.AddTo(command);
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
@@ -37,7 +38,7 @@ internal static class PretrainCommand
             var options = run.Training(parse, parse.GetValue(steps), FinalRate, DecayShare) with { RandomLengthRatio = parse.GetValue(randomLength) };
             string? source = parse.GetValue(from)?.FullName;
             var config = source is null
-                ? Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength))
+                ? Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength)) with { IsCausal = parse.GetValue(causal) }
                 : LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
             if (config.EmbeddingSize < vocabulary.NumTokens || config.MaskTokenId != vocabulary.MaskId)
                 throw new CheckpointException(source!, "was trained with another tokenizer");

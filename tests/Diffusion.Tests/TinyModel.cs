@@ -56,10 +56,13 @@ internal static class TinyModel
 
     /// <summary>A network that predicts the same logits at every position of every canvas: all its blocks write zeros, and all tokens are embedded alike.</summary>
     /// <param name="logits">By token; tokens beyond them are all but impossible.</param>
-    public static MaskPredictor Predicting(params ReadOnlySpan<double> logits)
+    public static MaskPredictor Predicting(params ReadOnlySpan<double> logits) => Predicting(Config, logits);
+
+    /// <summary>The same with another configuration of the same width.</summary>
+    public static MaskPredictor Predicting(LLaDAConfig config, params ReadOnlySpan<double> logits)
     {
         const double impossible = -1000;
-        var model = Random();
+        var model = Random(config);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         for (int layer = 0; layer < Config.NumLayers; layer++)

@@ -41,6 +41,8 @@ public sealed class LikelihoodEstimator(MaskPredictor model, int maxTokens)
 {
     private const uint CountPurpose = 31, PatternPurpose = 32;
 
+    private readonly MaskPredictor _model = model.Config.IsCausal ? throw new ArgumentException("The likelihood of an autoregressive twin is exact: see CausalLikelihood", nameof(model)) : model;
+
     /// <returns>In nats; its expectation is at most log p(answer | prompt).</returns>
     public double LogLikelihood(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) => Passes(prompt, answer, options).Sum();
 
@@ -52,8 +54,8 @@ public sealed class LikelihoodEstimator(MaskPredictor model, int maxTokens)
             throw new ArgumentException(sentence, nameof(options));
         if (answer.Count == 0)
             throw new ArgumentException("An answer has at least one token", nameof(answer));
-        if (prompt.Count + answer.Count > model.Config.MaxSequenceLength)
-            throw new ArgumentException($"{prompt.Count + answer.Count} tokens do not fit the model's {model.Config.MaxSequenceLength}", nameof(answer));
+        if (prompt.Count + answer.Count > _model.Config.MaxSequenceLength)
+            throw new ArgumentException($"{prompt.Count + answer.Count} tokens do not fit the model's {_model.Config.MaxSequenceLength}", nameof(answer));
 
         int length = (prompt.Count + answer.Count) * (options.CfgScale > 0 ? 2 : 1);
         return Patterns(answer.Count, options).Chunk(Math.Max(1, maxTokens / length)).Select(patterns =>
@@ -67,19 +69,19 @@ public sealed class LikelihoodEstimator(MaskPredictor model, int maxTokens)
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         int length = prompt.Count + answer.Count;
-        long[] tokens = [.. patterns.SelectMany(pattern => prompt.Concat(answer.Zip(pattern, (token, isMasked) => isMasked ? model.Config.MaskTokenId : token)).Select(token => (long)token))];
+        long[] tokens = [.. patterns.SelectMany(pattern => prompt.Concat(answer.Zip(pattern, (token, isMasked) => isMasked ? _model.Config.MaskTokenId : token)).Select(token => (long)token))];
         (int Row, int Token)[] masked = [.. patterns.Index().SelectMany(entry => Enumerable.Range(0, answer.Count).Where(token => entry.Item[token]).Select(token => (entry.Index, token)))];
-        var places = tensor([.. masked.Select(entry => ((long)entry.Row * length) + prompt.Count + entry.Token)], device: model.Device);
+        var places = tensor([.. masked.Select(entry => ((long)entry.Row * length) + prompt.Count + entry.Token)], device: _model.Device);
 
         Tensor Logits(long[] canvas) =>
-            model.Logits(model.Hidden(tensor(canvas, [patterns.Count, length], device: model.Device)).flatten(0, 1).index_select(0, places));   // [N, V']
+            _model.Logits(_model.Hidden(tensor(canvas, [patterns.Count, length], device: _model.Device)).flatten(0, 1).index_select(0, places));   // [N, V']
         var logits = Logits(tokens);
         if (cfgScale > 0)
         {
-            var unconditional = Logits([.. tokens.Select((token, index) => index % length < prompt.Count ? model.Config.MaskTokenId : token)]);
-            logits = unconditional.Plus(tensor((float)(cfgScale + 1), device: model.Device) * (logits - unconditional));
+            var unconditional = Logits([.. tokens.Select((token, index) => index % length < prompt.Count ? _model.Config.MaskTokenId : token)]);
+            logits = unconditional.Plus(tensor((float)(cfgScale + 1), device: _model.Device) * (logits - unconditional));
         }
-        var truth = tensor([.. masked.Select(entry => (long)answer[entry.Token])], device: model.Device);
+        var truth = tensor([.. masked.Select(entry => (long)answer[entry.Token])], device: _model.Device);
         float[] crossEntropies = [.. nn.functional.cross_entropy(logits, truth, reduction: nn.Reduction.None).cpu().data<float>()];
 
         double[] sums = new double[patterns.Count];

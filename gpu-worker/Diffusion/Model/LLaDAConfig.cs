@@ -38,6 +38,9 @@ public sealed record LLaDAConfig
     /// <summary>Whether the head is the token embedding itself.</summary>
     public bool TiesWeights { get; init; }
 
+    /// <summary>Whether a position sees those before it alone. LLaDA's never does: it makes the autoregressive twin, the baseline of evaluations.</summary>
+    public bool IsCausal { get; init; }
+
     public required int MaskTokenId { get; init; }
 
     public required int EosTokenId { get; init; }

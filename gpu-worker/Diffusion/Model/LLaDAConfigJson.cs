@@ -28,7 +28,7 @@ public static class LLaDAConfigJson
         return new Reader(json, path).Read();
     }
 
-    /// <summary>Writes all fields that the reference class reads, so that the folder loads there as well.</summary>
+    /// <summary>Writes all fields that the reference class reads, so that the folder loads there as well. A causal network names another class, since that one would attend to everything.</summary>
     public static void Write(LLaDAConfig config, string path, string torchType = "float32")
     {
         var json = new JsonObject
@@ -81,6 +81,12 @@ public static class LLaDAConfigJson
         };
         if (config.EotTokenId is { } eot)
             json["eot_token_id"] = eot;
+        if (config.IsCausal)
+        {
+            json["is_causal"] = true;
+            json["architectures"] = new JsonArray("LLaDACausalTwin");
+            json["model_type"] = "llada_causal_twin";
+        }
         File.WriteAllText(path, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
@@ -110,6 +116,7 @@ public static class LLaDAConfigJson
                 RmsNormEpsilon = Number("rms_norm_eps"),
                 HasQkvBias = Flag(false, "include_qkv_bias", "attention_bias"),
                 TiesWeights = Flag(false, "weight_tying", "tie_word_embeddings"),
+                IsCausal = Flag(false, "is_causal"),
                 MaskTokenId = Size("mask_token_id"),
                 EosTokenId = eos,
                 PadTokenId = OptionalSize("pad_token_id") ?? eos,

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>One pre-norm block: x + attn_out(attention(attn_norm(x))), then x + ff_out(silu(ff_proj(h)) * up_proj(h)) with h = ff_norm(x).</summary>
-/// <remarks>Attention has no causal mask: every position sees every other.</remarks>
+/// <remarks>Attention has no causal mask, every position sees every other, except in an autoregressive twin.</remarks>
 public sealed class TransformerBlock : nn.Module
 {
     [ComponentName(Name = "attn_norm")]
@@ -98,11 +98,26 @@ public sealed class TransformerBlock : nn.Module
             (segmentKeys, segmentValues) = cache.Update(layer, segment.CachePositions, segmentKeys, segmentValues);
         Tensor Rows(Tensor heads) => heads.view(segment.NumRows, -1, numHeads, _config.HeadWidth).transpose(1, 2);   // [rows, K, L, E]
 
-        // Grouped-query attention: the query heads that share a key are further queries to it. Without a mask over queries their order is free.
-        var grouped = Own(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth)
-            .permute(0, 2, 3, 1, 4).reshape(segment.NumRows, numHeads, group * segment.Length, _config.HeadWidth);
-        var attended = nn.functional.scaled_dot_product_attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment.KeyMask);
+        var grouped = Own(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth).permute(0, 2, 3, 1, 4);   // [rows, K, H / K, L, E]
+        var attended = _config.IsCausal
+            ? CausalAttention(grouped, Rows(segmentKeys), Rows(segmentValues))
+            : Attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment.KeyMask);
         return attended.view(segment.NumRows, numHeads, group, segment.Length, _config.HeadWidth)
             .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.ModelWidth);
+    }
+
+    /// <summary>Grouped-query attention: the query heads that share a key are further queries to it. Without a mask over queries their order is free.</summary>
+    /// <param name="queries">[rows, K, H / K, L, E].</param>
+    /// <param name="keys">[rows, K, L', E].</param>
+    private static Tensor Attention(Tensor queries, Tensor keys, Tensor values, Tensor? keyMask) =>
+        nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, keyMask);
+
+    /// <summary>Each query sees the keys up to its own position; keys are repeated for the queries that share them.</summary>
+    /// <remarks>Padding needs no mask: it stands behind a row's tokens, where none of them looks.</remarks>
+    private static Tensor CausalAttention(Tensor queries, Tensor keys, Tensor values)
+    {
+        long group = queries.shape[2];
+        Tensor Repeat(Tensor shared) => group == 1 ? shared : shared.repeat_interleave(group, 1);
+        return nn.functional.scaled_dot_product_attention(queries.flatten(1, 2), Repeat(keys), Repeat(values), is_casual: true);
     }
 }

@@ -14,6 +14,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 
     private static readonly Scalar s_nearNegativeInfinity = (-1e4).ToScalar();
 
+    private readonly MaskPredictor _model = model.Config.IsCausal ? throw new ArgumentException("An autoregressive twin does not denoise", nameof(model)) : model;
     private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
     private readonly TokenSet _deferred = new(model.Config.EotTokenId is { } eot ? [model.Config.EosTokenId, eot] : [model.Config.EosTokenId]);
     private readonly TokenSet _mask = new(model.Config.MaskTokenId < numTokens ? [model.Config.MaskTokenId] : []);
@@ -74,20 +75,20 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
     /// <summary>Predictions for the candidates; guided rows pass a second time with all given tokens masked.</summary>
     private Tensor GuidedLogits(IReadOnlyList<DenoisingRow> rows, Candidate[] candidates)
     {
-        var pass = new StepPass(model);
+        var pass = new StepPass(_model);
         List<long> places = [.. rows.SelectMany(row => pass.Add(row, isUnconditional: false))];
         places.AddRange(rows.Where(row => row.IsGuided).SelectMany(row => pass.Add(row, isUnconditional: true)));
         int numPlaces = places.Count;
         while (places.Count % HeadRows != 0)
             places.Add(0);
-        var logits = model.Logits(pass.Hidden().index_select(0, tensor([.. places], device: model.Device)));
+        var logits = _model.Logits(pass.Hidden().index_select(0, tensor([.. places], device: _model.Device)));
         var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
         if (numPlaces == candidates.Length)
             return conditional;
 
         long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
-        var indices = tensor(guided, device: model.Device);
-        var scales = tensor([.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))], device: model.Device).unsqueeze(1);
+        var indices = tensor(guided, device: _model.Device);
+        var scales = tensor([.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))], device: _model.Device).unsqueeze(1);
         var unconditional = logits.narrow(0, candidates.Length, guided.Length);
         return conditional.index_copy(0, indices, unconditional.Plus(scales * (conditional.index_select(0, indices) - unconditional)));
     }
@@ -106,7 +107,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
     private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
     {
         var permitted = logProbabilities.narrow(1, 0, numTokens);
-        permitted.index_fill_(1, _mask.On(model.Device), LastingScalars.NegativeInfinity);
+        permitted.index_fill_(1, _mask.On(_model.Device), LastingScalars.NegativeInfinity);
         FillRows(permitted, candidates, candidate => candidate.Row.Options.Forbidden);
         return permitted;
     }
@@ -116,7 +117,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.Row.KnownToken(entry.Item.Position) is not null)
             .Select(entry => ((long)entry.Index, (long)entry.Item.Row.KnownToken(entry.Item.Position)!.Value))];
         if (known.Length > 0)
-            tokens.index_copy_(0, tensor([.. known.Select(entry => entry.Index)], device: model.Device), tensor([.. known.Select(entry => entry.Token)], device: model.Device));
+            tokens.index_copy_(0, tensor([.. known.Select(entry => entry.Index)], device: _model.Device), tensor([.. known.Select(entry => entry.Token)], device: _model.Device));
     }
 
     /// <summary>Candidates stand row by row, so those that share a set of tokens form runs.</summary>

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using LLaDA.Diffusion.Autoregression;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2). The data says which.</summary>
+/// <summary>Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2). The data says which. A causal network learns to predict the next token instead.</summary>
 /// <param name="weights">On the device to train on.</param>
 /// <param name="validation">Held out; null where there is none.</param>
 /// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint goes on from it.</param>
@@ -96,6 +97,8 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
 
     private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified)
     {
+        if (weights.Model.Config.IsCausal)
+            return NextTokens.Of(batch, options.Reduction);
         var noised = ForwardProcess.Noise(batch.Rows, weights.Model.Config.MaskTokenId, random, step, isStratified).Restore(batch);
         return (noised, LossWeights.Of(batch.PromptLengths, noised, options.Reduction));
     }

@@ -53,6 +53,8 @@ public sealed class LoadedModel : IDisposable
     {
         var type = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var tokenizer = new LLaDATokenizer(folder);
+        if (LLaDAConfigJson.Read(Path.Combine(folder, Checkpoint.ConfigFile)).IsCausal)
+            throw new CheckpointException(folder, "holds an autoregressive twin, which cannot fill gaps");
         var predictor = Checkpoint.Load(folder, CPU, type, type);
         int batchTokens = options.BatchTokens
             ?? BatchPlanner.MaxTokens(predictor.Config, type, predictor.Device, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MemoryShare);

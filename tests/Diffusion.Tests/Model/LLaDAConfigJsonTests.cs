@@ -16,8 +16,23 @@ public sealed class LLaDAConfigJsonTests
     [Fact]
     public void What_is_written_is_read_back()
     {
-        foreach (var config in new[] { TinyModel.Config, LLaDAConfigTests.LLaDA8B, TinyModel.Config with { EotTokenId = null, TiesWeights = true, RmsNormEpsilon = 1e-6 } })
+        foreach (var config in new[] { TinyModel.Config, LLaDAConfigTests.LLaDA8B, TinyModel.Config with { EotTokenId = null, TiesWeights = true, RmsNormEpsilon = 1e-6 }, TinyModel.Config with { IsCausal = true } })
             Assert.Equal(config, Read(path => LLaDAConfigJson.Write(config, path)));
+    }
+
+    [Fact]
+    public void Causal_mask_is_named_only_where_there_is_one_and_then_the_reference_class_is_not()
+    {
+        string Written(LLaDAConfig config)
+        {
+            using var folder = new TemporaryFolder();
+            string path = Path.Combine(folder.Path, "config.json");
+            LLaDAConfigJson.Write(config, path);
+            return File.ReadAllText(path);
+        }
+
+        Assert.DoesNotContain("causal", Written(TinyModel.Config));
+        Assert.DoesNotContain("LLaDAModelLM", Written(TinyModel.Config with { IsCausal = true }));
     }
 
     [Fact]
