@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Native;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -62,7 +63,7 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
                 using var keptWeight = (1 - (learningRate * state.WeightDecay)).ToScalar();
                 state.Parameter.mul_(keptWeight);
             }
-            var denominator = state.Square.sqrt().mul_(correction).add_(floor);
+            var denominator = state.Square.sqrt().mul_(correction).add_(floor, LastingScalars.One);
             state.Parameter.addcdiv_(state.Average, denominator, step);
         }
     }
