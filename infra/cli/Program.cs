@@ -5,12 +5,13 @@ using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training;
 
-var root = new RootCommand("Trains the models of LLaDA.Batch.")
+var root = new RootCommand("Trains and judges the models of LLaDA.Batch.")
 {
     CorpusCommand.Create(),
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
     SftCommand.Create(),
+    EvaluateCommand.Create(),
 };
 try
 {
