@@ -5,13 +5,14 @@ using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training;
 
-var root = new RootCommand("Trains the models of LLaDA.Batch.")
+var root = new RootCommand("Trains and judges the models of LLaDA.Batch.")
 {
     CorpusCommand.Create(),
     InstructionsCommand.Create(),
     TokenizerCommand.Create(),
     PretrainCommand.Create(),
     SftCommand.Create(),
+    EvaluateCommand.Create(),
 };
 try
 {

@@ -1,0 +1,76 @@
+using LLaDA.Diffusion.Autoregression;
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Diffusion.Evaluation;
+
+/// <summary>What to measure on held-out text.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>Mask patterns a document for the bound.</summary>
+    public int NumSamples { get; init; } = 32;
+
+    /// <summary>Each in (0, 1].</summary>
+    public IReadOnlyList<double> MaskRatios { get; init; } = [0.05, 0.15, 0.3, 0.5, 0.8];
+
+    /// <summary>Tokens of the gaps, each at least 1.</summary>
+    public IReadOnlyList<int> GapLengths { get; init; } = [1, 2, 4, 8];
+
+    public ulong Seed { get; init; } = 1;
+}
+
+/// <summary>One number with its n, and its 95 % interval.</summary>
+/// <param name="Measure">What.</param>
+/// <param name="Setting">How, such as a share of masks.</param>
+/// <param name="Value">Bits, or a share in [0, 1].</param>
+public sealed record Evaluated(string Model, string Measure, string Setting, double Value, double Low, double High, int Trials);
+
+/// <summary>Judges a diffusion model on held-out text, and its autoregressive twin on the same documents and the same gaps.</summary>
+/// <param name="forbidden">Tokens that are no text and never fill a gap.</param>
+public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, TokenSet forbidden, EvaluationOptions options)
+{
+    private const int PassTokens = 8192;
+
+    public IEnumerable<Evaluated> Diffusion(MaskPredictor model)
+    {
+        var estimator = new LikelihoodEstimator(model, PassTokens);
+        var likelihood = new LikelihoodOptions { NumSamples = options.NumSamples, Seed = options.Seed };
+        var bits = TextBits.Of(documents, [.. documents.Select(document => estimator.LogLikelihood(document.Tokens[..1], document.Tokens[1..], likelihood))]);
+        foreach (var row in Bits("diffusion", "bound", bits))
+            yield return row;
+        foreach (double ratio in options.MaskRatios)
+            yield return Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
+        foreach (var (length, tasks) in Gaps())
+            yield return Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
+    }
+
+    public IEnumerable<Evaluated> Twin(MaskPredictor model)
+    {
+        var likelihood = new CausalLikelihood(model, PassTokens);
+        var bits = TextBits.Of(documents, likelihood.LogLikelihoods([.. documents.Select(document => ((IReadOnlyList<int>)document.Tokens[..1], (IReadOnlyList<int>)document.Tokens[1..]))]));
+        foreach (var row in Bits("twin", "exact", bits))
+            yield return row;
+        foreach (var (length, tasks) in Gaps())
+        {
+            yield return Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
+            yield return Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
+        }
+    }
+
+    /// <summary>Lengths for which some document is long enough.</summary>
+    private IEnumerable<(int Length, IReadOnlyList<GapTask> Tasks)> Gaps() =>
+        options.GapLengths.Select(length => (length, GapTask.Cut(documents, length, options.Seed))).Where(entry => entry.Item2.Count > 0);
+
+    private static Evaluated[] Bits(string model, string kind, TextBits bits)
+    {
+        double byteScale = bits.PerByte / bits.PerToken;
+        return
+        [
+            new Evaluated(model, "bits per token", kind, bits.PerToken, bits.PerToken - bits.HalfWidth, bits.PerToken + bits.HalfWidth, bits.NumDocuments),
+            new Evaluated(model, "bits per byte", kind, bits.PerByte, byteScale * (bits.PerToken - bits.HalfWidth), byteScale * (bits.PerToken + bits.HalfWidth), bits.NumDocuments),
+        ];
+    }
+
+    private static Evaluated Share(string model, string measure, string setting, Proportion share) =>
+        new(model, measure, setting, share.Value, share.Interval.Low, share.Interval.High, share.Trials);
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Evaluation;
+using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Sampling;
+using LLaDA.Diffusion.Text;
+
+namespace LLaDA.Batch.Cli;
+
+/// <summary>Judges a model, and its autoregressive twin beside it, on held-out text.</summary>
+internal static class EvaluateCommand
+{
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    public static Command Create()
+    {
+        var model = new Option<DirectoryInfo>("--model") { Description = "Folder of the model, tokenizer included", Required = true };
+        var text = new Option<FileInfo>("--text") { Description = "Held-out documents, JSON Lines of {\"text\"}", Required = true };
+        var twin = new Option<DirectoryInfo?>("--twin") { Description = "Folder of the autoregressive twin, which reads the model's tokens" };
+        var count = new Option<int>("--documents") { Description = "The first ones of the text", DefaultValueFactory = _ => 500 };
+        var length = new Option<int>("--max-length") { Description = "Longest document in tokens; longer ones are cut", DefaultValueFactory = _ => 128 };
+        var samples = new Option<int>("--samples") { Description = "Mask patterns a document for the bound", DefaultValueFactory = _ => 32 };
+        var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+        var json = new Option<bool>("--json") { Description = "JSON instead of a table" };
+        foreach (var option in new[] { count, samples })
+            option.Validators.Add(result =>
+            {
+                if (result.GetValueOrDefault<int>() < 1)
+                    result.AddError($"{option.Name} must be at least 1");
+            });
+        var command = new Command("evaluate", "Judges a model on held-out text") { model, text, twin, count, length, samples, seed, json };
+        command.SetAction((parse, cancellation) => Task.Run(() =>
+        {
+            LibTorch.Load();
+            string folder = parse.GetRequiredValue(model).FullName;
+            var tokenizer = new LLaDATokenizer(folder);
+            using var network = Checkpoint.Load(folder);
+            using var twinNetwork = parse.GetValue(twin) is { } twinFolder ? Checkpoint.Load(twinFolder.FullName) : null;
+            if (network.Config.IsCausal || twinNetwork is { Config.IsCausal: false })
+                throw new ArgumentException("--model takes a diffusion model and --twin a causal one");
+            if (twinNetwork is not null && twinNetwork.Config.VocabularySize != network.Config.VocabularySize)
+                throw new ArgumentException("model and twin must share a vocabulary");
+
+            int longest = Math.Min(parse.GetValue(length), Math.Min(network.Config.MaxSequenceLength, twinNetwork?.Config.MaxSequenceLength ?? int.MaxValue));
+            if (longest < 2)
+                throw new ArgumentException("--max-length must be at least 2");
+            var documents = Documents.Read(parse.GetRequiredValue(text).FullName).Take(parse.GetValue(count)).Select(document => HeldOutDocument.Of(tokenizer, document, longest)).ToList();
+            if (documents.Count == 0)
+                throw new InvalidDataException("there are no documents");
+            using var forbidden = new TokenSet(tokenizer.NonTextIds);
+            var evaluation = new ModelEvaluation(documents, forbidden, new EvaluationOptions { NumSamples = parse.GetValue(samples), Seed = (ulong)parse.GetValue(seed) });
+            Write(evaluation.Diffusion(network).Concat(twinNetwork is null ? [] : evaluation.Twin(twinNetwork)), parse.GetValue(json), cancellation);
+        }, cancellation));
+        return command;
+    }
+
+    /// <summary>A table grows row by row, since an evaluation takes minutes; JSON comes whole.</summary>
+    private static void Write(IEnumerable<Evaluated> rows, bool isJson, CancellationToken cancellation)
+    {
+        if (!isJson)
+            Console.WriteLine("| model | measure | setting | value | 95 % interval | n |\n| --- | --- | --- | --- | --- | --- |");
+        List<Evaluated> all = [];
+        foreach (var row in rows)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            all.Add(row);
+            if (!isJson)
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Model} | {row.Measure} | {row.Setting} | {row.Value:F3} | {row.Low:F3} to {row.High:F3} | {row.Trials} |"));
+        }
+        if (isJson)
+            Console.WriteLine(JsonSerializer.Serialize(all, s_json));
+    }
+}
