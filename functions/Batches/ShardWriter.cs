@@ -41,7 +41,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
     /// <summary>Writes what is left; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
     {
-        double budget = model.TokenForwardsPerSecond * s_shardDuration.TotalSeconds;
+        double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
         List<byte[]> shard = [];
         double cost = 0;
         long bytes = 0;

@@ -31,7 +31,7 @@ catch (LibTorchMissingException exception)
 
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardRelease>();
-builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelHost>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
+builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelFolders>().AddSingleton<ModelCache>().AddSingleton<ModelHost>().AddSingleton<ModelLoading>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
 builder.Services.AddHostedService<HealthEndpoint>().AddHostedService<WorkerService>();
 await builder.Build().RunAsync();
 return 0;

@@ -7,8 +7,14 @@ public sealed record WorkerOptions
 {
     public const string Section = "Worker";
 
-    /// <summary>Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder.</summary>
+    /// <summary>Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder. Empty: models come from storage alone.</summary>
     public string ModelsPath { get; init; } = "";
+
+    /// <summary>Folder for models from storage, which this process has to itself.</summary>
+    public string CachePath { get; init; } = Path.Combine(Path.GetTempPath(), "llada-models");
+
+    /// <summary>What that folder may hold, in bytes: at least the largest model with its adapter.</summary>
+    public long CacheBytes { get; init; } = 40_000_000_000;
 
     /// <summary>The hardware profile whose queue this worker serves.</summary>
     public string Profile { get; init; } = StorageNames.DefaultProfile;
@@ -30,8 +36,10 @@ public sealed record WorkerOptions
 
     public IEnumerable<string> Validate()
     {
-        if (!Directory.Exists(ModelsPath))
+        if (ModelsPath.Length > 0 && !Directory.Exists(ModelsPath))
             yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
+        if (CachePath.Length == 0 || CacheBytes < 1)
+            yield return $"{Section}:{nameof(CachePath)} must be a folder and {Section}:{nameof(CacheBytes)} at least 1";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
         if (HealthPort is < 1 or > 65535)

@@ -94,6 +94,7 @@ public sealed class LocalStack : IAsyncDisposable
         var worker = Start("worker", Metadata("Worker"), options, new()
         {
             ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
+            ["Worker__CachePath"] = Path.Combine(DataFolder, "models"),
             ["OMP_WAIT_POLICY"] = "PASSIVE",
         }, logs, say);
         using var client = CreateClient();

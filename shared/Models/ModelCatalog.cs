@@ -29,4 +29,25 @@ public sealed class ModelCatalog(StorageAccount storage)
         model.CreatedAt = known?.CreatedAt ?? model.CreatedAt;
         await _records.PutAsync(model, cancellation);
     }
+
+    /// <summary>Notes how fast a model goes, unless that is known already or its files are others now.</summary>
+    public Task SetRateAsync(ModelRecord model, double tokenForwardsPerSecond, CancellationToken cancellation) => _records.UpdateAsync(model.PartitionKey, model.RowKey, current =>
+    {
+        if (current.TokenForwardsPerSecond > 0 || current.Folder != model.Folder)
+            return false;
+        current.TokenForwardsPerSecond = tokenForwardsPerSecond;
+        return true;
+    }, cancellation);
+
+    /// <returns>What was known of the model; null when nothing was.</returns>
+    public async Task<ModelRecord?> RemoveAsync(string tenant, string id, CancellationToken cancellation)
+    {
+        var known = await _records.FindAsync(tenant, ModelRecord.Key(id), cancellation);
+        if (known is not null)
+            await _records.DeleteAsync(tenant, ModelRecord.Key(id), cancellation);
+        return known;
+    }
+
+    /// <summary>The models of all tenants.</summary>
+    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) => _records.ScanAsync("", cancellation);
 }

@@ -10,6 +10,9 @@ public sealed class ModelRecord : Record
     /// <summary>The partition of the models that every tenant may use.</summary>
     public const string EveryTenant = "_everyone";
 
+    /// <summary>About what LLaDA-8B does on a small GPU.</summary>
+    private const double UnmeasuredRate = 2000;
+
     public string Id { get; set; } = "";
 
     /// <summary>The hardware that runs it, and so the queue of its shards.</summary>
@@ -18,8 +21,18 @@ public sealed class ModelRecord : Record
     /// <summary>Its longest canvas, in tokens.</summary>
     public int ContextLength { get; set; }
 
-    /// <summary>Tokens that a worker passes through the model in a second, padding included: from it the plan knows how long a line takes.</summary>
+    /// <summary>Tokens that a worker passes through the model in a second, padding included; 0 until a worker has measured it.</summary>
     public double TokenForwardsPerSecond { get; set; }
+
+    /// <summary>From it the plan knows how long a line takes.</summary>
+    [IgnoreDataMember]
+    public double PlannedTokenForwardsPerSecond => TokenForwardsPerSecond > 0 ? TokenForwardsPerSecond : UnmeasuredRate;
+
+    /// <summary>Where its files lie, a prefix in container <see cref="StorageNames.ModelsContainer"/>; empty for a model that workers have in a folder of their own.</summary>
+    public string Folder { get; set; } = "";
+
+    /// <summary>The model that an adapter changes, where <see cref="Folder"/> holds a LoRA adapter in PEFT's layout; empty where it holds whole weights.</summary>
+    public string BaseModel { get; set; } = "";
 
     public DateTimeOffset CreatedAt { get; set; }
 

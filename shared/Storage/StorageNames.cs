@@ -9,6 +9,9 @@ public static class StorageNames
     /// <summary>Plans, shards and parts: <c>tenant/batch/...</c>.</summary>
     public const string BatchesContainer = "batches";
 
+    /// <summary>Weights that workers fetch: a folder of files and its manifest under each prefix.</summary>
+    public const string ModelsContainer = "models";
+
     public const string FilesTable = "files";
     public const string BatchesTable = "batches";
     public const string ModelsTable = "models";
@@ -26,7 +29,7 @@ public static class StorageNames
     /// <summary>The hardware that runs a model which names no other.</summary>
     public const string DefaultProfile = "default";
 
-    public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer];
+    public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer, ModelsContainer];
 
     public static IReadOnlyList<string> Tables { get; } = [FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable];
 

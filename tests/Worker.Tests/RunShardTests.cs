@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -207,7 +208,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
 
         var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
         var runner = new RunShard(
-            batches, storage, queues, release, new ModelHost(options, _tensors), options, TimeProvider.System, NullLogger<RunShard>.Instance);
+            batches, storage, queues, release, new ModelLoading(new ModelCatalog(storage), TinyModel.NewHost(options, _tensors, storage)), options, TimeProvider.System, NullLogger<RunShard>.Instance);
         return (runner, storage, batch);
     }
 

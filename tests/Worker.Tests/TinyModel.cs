@@ -1,7 +1,10 @@
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Text;
+using Microsoft.Extensions.Logging.Abstractions;
 using TorchSharp;
 
 [assembly: AssemblyFixture(typeof(LLaDA.Batch.Worker.Tests.TinyModel))]
@@ -45,11 +48,18 @@ public sealed class TinyModel : IDisposable
             torch.CPU);
         predictor.Initialize(seed: 1);
         Checkpoint.Save(predictor, model);
-        _loaded = LoadedModel.Load(Id, model, new WorkerOptions { ModelsPath = Folder }, _tensors);
+        _loaded = LoadedModel.Load(Id, model, adapter: null, new WorkerOptions { ModelsPath = Folder }, _tensors);
     }
 
     /// <summary>The folder of models.</summary>
     public string Folder { get; }
+
+    /// <summary>A host that also loads models from storage.</summary>
+    internal static ModelHost NewHost(WorkerOptions options, TensorThread tensors, StorageAccount storage, TimeProvider? time = null)
+    {
+        time ??= TimeProvider.System;
+        return new ModelHost(options, tensors, new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance), time);
+    }
 
     /// <summary>For tests that run nothing on its tensors.</summary>
     internal LoadedModel Loaded => _loaded;

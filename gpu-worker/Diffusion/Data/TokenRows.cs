@@ -21,6 +21,8 @@ public sealed class TokenRows : ITrainingData
 
     public int NumRows => _rows.Length;
 
+    public int MaxLength => _rows[0].Length;
+
     public string Fingerprint { get; }
 
     public TrainingBatch Batch(int step, int batchSize) =>

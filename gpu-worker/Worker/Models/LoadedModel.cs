@@ -49,13 +49,15 @@ public sealed class LoadedModel : IDisposable
     public bool IsEnd(int token) => token == _predictor.Config.EosTokenId || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
 
     /// <summary>Call it on the tensor thread.</summary>
-    public static LoadedModel Load(string id, string folder, WorkerOptions options, TensorThread tensors)
+    /// <param name="folder">Has whole weights and a tokenizer.</param>
+    /// <param name="adapter">Folder of a LoRA adapter, which is merged into them; null for none.</param>
+    public static LoadedModel Load(string id, string folder, string? adapter, WorkerOptions options, TensorThread tensors)
     {
         var type = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var tokenizer = new LLaDATokenizer(folder);
         if (LLaDAConfigJson.Read(Path.Combine(folder, Checkpoint.ConfigFile)).IsCausal)
             throw new CheckpointException(folder, "holds an autoregressive twin, which cannot fill gaps");
-        var predictor = Checkpoint.Load(folder, CPU, type, type);
+        var predictor = Checkpoint.Load(folder, CPU, type, type, adapter);
         int batchTokens = options.BatchTokens
             ?? BatchPlanner.MaxTokens(predictor.Config, type, predictor.Device, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MemoryShare);
         return new LoadedModel(id, predictor, tokenizer, tensors, batchTokens);
@@ -74,8 +76,17 @@ public sealed class LoadedModel : IDisposable
             return sum;
         });
 
-    /// <summary>Tokens that pass through the model in a second. Call it on the tensor thread.</summary>
-    public double MeasureTokensPerSecond()
+    /// <summary>Tokens that pass through the model in a second.</summary>
+    public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) => _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
+
+    public void Dispose()
+    {
+        NonText.Dispose();
+        _engine.Dispose();
+        _predictor.Dispose();
+    }
+
+    private double MeasureTokensPerSecond()
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
@@ -86,12 +97,5 @@ public sealed class LoadedModel : IDisposable
         for (int pass = 0; pass < MeasuredPasses; pass++)
             _predictor.Hidden(canvas);
         return MeasuredPasses * canvas.numel() / Stopwatch.GetElapsedTime(started).TotalSeconds;
-    }
-
-    public void Dispose()
-    {
-        NonText.Dispose();
-        _engine.Dispose();
-        _predictor.Dispose();
     }
 }

@@ -6,19 +6,21 @@ namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>Makes known which models this worker's profile runs, how long a canvas may be and how fast it goes.</summary>
 public sealed partial class ModelAnnouncement(
-    WorkerOptions options, ModelHost models, TensorThread tensors, ModelCatalog catalog, TimeProvider time, ILogger<ModelAnnouncement> logger)
+    WorkerOptions options, ModelHost models, ModelCatalog catalog, TimeProvider time, ILogger<ModelAnnouncement> logger)
 {
     /// <summary>Tries every folder; one that cannot be loaded is named and left out.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
+        if (options.ModelsPath.Length == 0)
+            return;
         foreach (string folder in Directory.GetDirectories(options.ModelsPath).Where(folder => File.Exists(Path.Combine(folder, Checkpoint.ConfigFile))).Order())
         {
             string id = Path.GetFileName(folder);
             try
             {
-                using var lease = await models.AcquireAsync(id, cancellation);
+                using var lease = await models.AcquireAsync(new ModelSource(id), cancellation);
                 var model = lease.Model;
-                double rate = await tensors.RunAsync(model.MeasureTokensPerSecond, cancellation);
+                double rate = await model.MeasureTokensPerSecondAsync(cancellation);
                 await catalog.RegisterAsync(
                     new ModelRecord
                     {

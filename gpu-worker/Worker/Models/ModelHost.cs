@@ -2,82 +2,141 @@ using LLaDA.Diffusion.Checkpoints;
 
 namespace LLaDA.Batch.Worker.Models;
 
-/// <summary>Keeps one model in memory. Shards of the same model share it; a shard of another one waits until nobody uses it, and then takes its place.</summary>
-public sealed class ModelHost(WorkerOptions options, TensorThread tensors) : IDisposable
+/// <summary>
+/// Keeps one model in memory. Shards of the same model share it; a shard of another one waits until nobody uses it, and then that one takes its place. Who waits longest is
+/// served first, and once it has waited for <see cref="Patience"/> nobody joins the model in memory any more: no model keeps another one out.
+/// </summary>
+public sealed class ModelHost(WorkerOptions options, TensorThread tensors, ModelCache cache, TimeProvider time) : IDisposable
 {
+    /// <summary>About a shard's work: changing models sooner would cost more than it gives.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private readonly Lock _lock = new();
+    private readonly List<Waiter> _waiting = [];
+    private ModelInPlace? _current;
     private LoadedModel? _loaded;
-    private int _users;
-    private TaskCompletionSource _released = new();
 
-    /// <summary>The model, loaded if need be. Dispose the lease to let others have their turn.</summary>
+    /// <summary>The model, fetched and loaded if need be. Dispose the lease to let others have their turn.</summary>
     /// <exception cref="CheckpointException">There is no such model, or it cannot be loaded.</exception>
-    public async Task<ModelLease> AcquireAsync(string id, CancellationToken cancellation)
+    public async Task<ModelLease> AcquireAsync(ModelSource source, CancellationToken cancellation)
     {
-        while (true)
-        {
-            Task released;
-            lock (_lock)
-            {
-                if (_loaded?.Id == id)
-                {
-                    _users++;
-                    return new ModelLease(this, _loaded);
-                }
-                released = _released.Task;
-                if (_users == 0)
-                {
-                    _users = 1;
-                    break;
-                }
-            }
-            await released.WaitAsync(cancellation);
-        }
-
+        var place = TryJoin(source) ?? await WaitAsync(source, cancellation);
         try
         {
-            var loaded = await tensors.RunAsync(() => Load(id), cancellation);
-            lock (_lock)
-                _loaded = loaded;
-            return new ModelLease(this, loaded);
+            return new ModelLease(this, place, await place.Loading.WaitAsync(cancellation));
         }
         catch
         {
-            Release();
+            Release(place);
             throw;
         }
     }
 
     public void Dispose() => _loaded?.Dispose();
 
-    internal void Release()
+    internal void Release(ModelInPlace place)
     {
-        TaskCompletionSource? released = null;
         lock (_lock)
         {
-            if (--_users == 0)
-                (released, _released) = (_released, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            place.Users--;
+            Admit();
         }
-        released?.SetResult();
     }
 
-    private LoadedModel Load(string id)
+    private ModelInPlace? TryJoin(ModelSource source)
     {
-        if (id != Path.GetFileName(id))
-            throw new CheckpointException(id, "is not a model of this worker");
         lock (_lock)
+        {
+            bool isKeepingOut = _waiting.Count > 0 && time.GetElapsedTime(_waiting[0].Since) >= Patience;
+            if (_current is null || _current.Source != source || _current.Loading.IsFaulted || isKeepingOut)
+                return null;
+            _current.Users++;
+            return _current;
+        }
+    }
+
+    /// <summary>Its files are fetched while others still use the model in memory.</summary>
+    private async Task<ModelInPlace> WaitAsync(ModelSource source, CancellationToken cancellation)
+    {
+        var waiter = new Waiter(source, await ModelFiles.AcquireAsync(source, options, cache, cancellation), time.GetTimestamp());
+        lock (_lock)
+        {
+            _waiting.Add(waiter);
+            Admit();
+        }
+        try
+        {
+            return await waiter.Turn.Task.WaitAsync(cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            lock (_lock)
+            {
+                if (_waiting.Remove(waiter))
+                    waiter.Files.Dispose();
+                else
+                    waiter.Turn.Task.Result.Users--;    // its turn came at the same moment
+                Admit();
+            }
+            throw;
+        }
+    }
+
+    /// <summary>Gives the place, once nobody uses it, to who has waited longest, and to all who wait for the same model. Call it under the lock.</summary>
+    private void Admit()
+    {
+        if (_current is { Users: > 0 } || _waiting.Count == 0)
+            return;
+        var (source, files, _) = _waiting[0];
+        bool isThere = _current is not null && _current.Source == source && !_current.Loading.IsFaulted;
+        _current = isThere ? _current! : new ModelInPlace(source, tensors.RunAsync(() => Load(source, files), CancellationToken.None));
+        foreach (var waiter in _waiting.Where(waiter => waiter.Source == source))
+        {
+            _current.Users++;
+            waiter.Turn.SetResult(_current);
+            if (isThere || waiter.Files != files)
+                waiter.Files.Dispose();
+        }
+        _waiting.RemoveAll(waiter => waiter.Source == source);
+    }
+
+    /// <summary>Runs on the tensor thread, on which loads follow one another; to its end, whoever waits for it.</summary>
+    private LoadedModel Load(ModelSource source, ModelFiles files)
+    {
+        using (files)
         {
             _loaded?.Dispose();
             _loaded = null;
+            return _loaded = LoadedModel.Load(source.Id, files.Weights, files.Adapter, options, tensors);
         }
-        return LoadedModel.Load(id, Path.Combine(options.ModelsPath, id), options, tensors);
+    }
+
+    private sealed record Waiter(ModelSource Source, ModelFiles Files, long Since)
+    {
+        public TaskCompletionSource<ModelInPlace> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
 
-/// <summary>The right to use a model.</summary>
-public sealed class ModelLease(ModelHost host, LoadedModel model) : IDisposable
+/// <summary>The model in memory, or on its way there.</summary>
+internal sealed class ModelInPlace(ModelSource source, Task<LoadedModel> loading)
 {
-    public LoadedModel Model { get; } = model;
+    public ModelSource Source { get; } = source;
 
-    public void Dispose() => host.Release();
+    public Task<LoadedModel> Loading { get; } = loading;
+
+    /// <summary>Guarded by the host's lock.</summary>
+    public int Users { get; set; }
+}
+
+/// <summary>The right to use a model.</summary>
+public sealed class ModelLease : IDisposable
+{
+    private readonly ModelHost _host;
+    private readonly ModelInPlace _place;
+
+    internal ModelLease(ModelHost host, ModelInPlace place, LoadedModel model) => (_host, _place, Model) = (host, place, model);
+
+    public LoadedModel Model { get; }
+
+    public void Dispose() => _host.Release(_place);
 }

@@ -16,7 +16,7 @@ namespace LLaDA.Batch.Worker.Shards;
 /// is written with If-None-Match, so a late worker drops its result.
 /// </summary>
 public sealed partial class RunShard(
-    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardRelease release, ModelHost models, WorkerOptions options, TimeProvider time, ILogger<RunShard> logger)
+    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardRelease release, ModelLoading models, WorkerOptions options, TimeProvider time, ILogger<RunShard> logger)
 {
 
     private readonly ShardGeneration _generation = new(time);
@@ -82,7 +82,7 @@ public sealed partial class RunShard(
         await blobs.WriteAttemptsAsync(shard, begun, cancellation);
         try
         {
-            using var model = await models.AcquireAsync(plan.Model, cancellation);
+            using var model = await models.AcquireAsync(batch.Tenant, plan.Model, cancellation);
             await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
         }
         catch (Exception failure) when (IsExcuse(failure))

@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Batch.Local;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Benchmarks.Faults;
 
@@ -16,9 +19,11 @@ internal static class FaultMatrix
     {
         string logs = Directory.CreateTempSubdirectory("llada-faults-").FullName;
         using var tensors = new TensorThread();
-        using var models = new ModelHost(new WorkerOptions { ModelsPath = Path.GetDirectoryName(model)! }, tensors);
         string[] accounts = [.. Enumerable.Range(0, Math.Min(MaxAccounts, numTrials + 1)).Select(index => $"trial{index:D6}")];
         await using var azurite = await AzuriteServer.StartAsync(folder: null, accounts, logs, Console.Error.WriteLine, cancellation);
+        var worker = new WorkerOptions { ModelsPath = Path.GetDirectoryName(model)! };
+        using var cache = new ModelCache(new ModelFolders(new StorageAccount(new StorageOptions { ConnectionString = azurite.ConnectionString(accounts[0]) })), worker, TimeProvider.System, NullLogger<ModelCache>.Instance);
+        using var models = new ModelHost(worker, tensors, cache, TimeProvider.System);
         int next = 0;
         async Task<int> TrialAsync(TrialOptions options)
         {

@@ -2,6 +2,7 @@ using Azure.Core.Pipeline;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
@@ -30,7 +31,7 @@ internal sealed class TrialProcess : IAsyncDisposable
         });
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
         _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
-        RunShard = new RunShard(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardRelease>(), models, new WorkerOptions(), time, NullLogger<RunShard>.Instance);
+        RunShard = new RunShard(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardRelease>(), new ModelLoading(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<RunShard>.Instance);
     }
 
     public PlanBatch Plan => Get<PlanBatch>();

@@ -1,0 +1,39 @@
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Diffusion.Checkpoints;
+
+namespace LLaDA.Batch.Worker.Models;
+
+/// <summary>Finds out what a tenant's model is made of, and loads it.</summary>
+public sealed class ModelLoading(ModelCatalog catalog, ModelHost models)
+{
+    /// <summary>The model that a tenant calls so. One from storage is measured when it is loaded for the first time.</summary>
+    /// <exception cref="CheckpointException">There is no such model, or it cannot be loaded.</exception>
+    public async Task<ModelLease> AcquireAsync(string tenant, string id, CancellationToken cancellation)
+    {
+        var record = await catalog.FindAsync(tenant, id, cancellation);
+        var lease = await models.AcquireAsync(await SourceAsync(tenant, id, record, cancellation), cancellation);
+        try
+        {
+            if (record is { Folder.Length: > 0, TokenForwardsPerSecond: 0 })
+                await catalog.SetRateAsync(record, await lease.Model.MeasureTokensPerSecondAsync(cancellation), cancellation);
+            return lease;
+        }
+        catch
+        {
+            lease.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ModelSource> SourceAsync(string tenant, string id, ModelRecord? record, CancellationToken cancellation)
+    {
+        if (record is null or { Folder: "" })
+            return new ModelSource(id);
+        if (record.BaseModel.Length == 0)
+            return new ModelSource(id, record.Folder);
+        var whole = await catalog.FindAsync(tenant, record.BaseModel, cancellation);
+        if (whole is { BaseModel.Length: > 0 })
+            throw new CheckpointException(id, $"changes {record.BaseModel}, which is an adapter itself");
+        return new ModelSource(id, record.Folder, new ModelSource(record.BaseModel, whole?.Folder ?? ""));
+    }
+}
