@@ -6,19 +6,33 @@ namespace LLaDA.Batch.Worker;
 /// <summary>Answers <c>GET /healthz</c> with 200 while the worker lives, for the probes of the platform that runs it.</summary>
 public sealed class HealthEndpoint(WorkerOptions options) : BackgroundService
 {
+    private readonly HttpListener _listener = new();
+
+    /// <summary>Once started it listens.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.HealthPort is { } port)
+        {
+            _listener.Prefixes.Add($"http://*:{port}/");
+            _listener.Start();
+        }
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        _listener.Close();
+        base.Dispose();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (options.HealthPort is not { } port)
-            return;
-        using var listener = new HttpListener();
-        listener.Prefixes.Add($"http://*:{port}/");
-        listener.Start();
-        await using var stop = stoppingToken.Register(listener.Abort);
-        while (!stoppingToken.IsCancellationRequested)
+        await using var stop = stoppingToken.Register(_listener.Abort);
+        while (_listener.IsListening)
         {
             try
             {
-                Answer(await listener.GetContextAsync());
+                Answer(await _listener.GetContextAsync());
             }
             catch (Exception exception) when (exception is HttpListenerException or ObjectDisposedException)
             {
