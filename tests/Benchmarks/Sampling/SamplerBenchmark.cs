@@ -27,19 +27,24 @@ internal static class SamplerBenchmark
     private const int GenLength = 128, BlockLength = 32;
 
     private static readonly SamplingOptions s_plain = new() { BlockLength = BlockLength };
+    private static readonly SamplingOptions s_stop = s_plain with { StopsAtEos = true };
 
     private static readonly (string Name, SamplingOptions Options)[] s_settings =
     [
         ("no cache", s_plain),
         ("prefix", s_plain with { Cache = CachePolicy.Prefix }),
         ("dual", s_plain with { Cache = CachePolicy.Dual }),
-        ("no cache, stop", s_plain with { StopsAtEos = true }),
-        ("dual, stop", s_plain with { Cache = CachePolicy.Dual, StopsAtEos = true }),
-        ("dual, stop, threshold 0.9", s_plain with { Cache = CachePolicy.Dual, StopsAtEos = true, Threshold = 0.9 }),
-        ("dual, stop, factor 1", s_plain with { Cache = CachePolicy.Dual, StopsAtEos = true, Factor = 1 }),
-        ("dual, stop, entropy 0.1", s_plain with { Cache = CachePolicy.Dual, StopsAtEos = true, EntropyBound = 0.1 }),
-        ("dual, stop, threshold 0.9, runs 0.5", s_plain with { Cache = CachePolicy.Dual, StopsAtEos = true, Threshold = 0.9, RunThreshold = 0.5 }),
-        ("no cache, stop, threshold 0.9", s_plain with { StopsAtEos = true, Threshold = 0.9 }),
+        ("no cache, stop", s_stop),
+        ("dual, stop", s_stop with { Cache = CachePolicy.Dual }),
+        ("no cache, stop, threshold 0.9", s_stop with { Threshold = 0.9 }),
+        ("prefix, stop, threshold 0.9", s_stop with { Threshold = 0.9, Cache = CachePolicy.Prefix }),
+        ("dual, stop, threshold 0.9", s_stop with { Threshold = 0.9, Cache = CachePolicy.Dual }),
+        ("dual, stop, threshold 0.95", s_stop with { Threshold = 0.95, Cache = CachePolicy.Dual }),
+        ("dual, stop, threshold 0.9, vicinity 16", s_stop with { Threshold = 0.9, Cache = CachePolicy.Dual, CacheVicinity = 16 }),
+        ("dual, stop, threshold 0.9, refresh 2", s_stop with { Threshold = 0.9, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
+        ("dual, stop, factor 1", s_stop with { Factor = 1, Cache = CachePolicy.Dual }),
+        ("dual, stop, entropy 0.1", s_stop with { EntropyBound = 0.1, Cache = CachePolicy.Dual }),
+        ("dual, stop, threshold 0.9, runs 0.5", s_stop with { Threshold = 0.9, RunThreshold = 0.5, Cache = CachePolicy.Dual }),
     ];
 
     public static void Run(string folder, int numPrompts, int numTimed, int[] promptLengths, int[] batches, FileInfo? json)

@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Benchmarks.Tasks;
 internal sealed record Example(int[] Prompt, int[] Answer);
 
 /// <summary>
-/// 304 verses of the King James Bible, drawn once by chance among those of 160 to 300 letters. A prompt names the verse and gives its first six words; the answer is the rest. A model that was
+/// 304 verses of the King James Bible, drawn once by chance among those of 80 to 130 letters. A prompt names the verse and gives its first six words; the answer is the rest. A model that was
 /// fine-tuned on these lines knows most of them by heart, so that exact match can compare samplers.
 /// </summary>
 internal static class Recitation
