@@ -3,6 +3,7 @@ using LLaDA.Batch.Benchmarks;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
+using LLaDA.Batch.Benchmarks.Scaling;
 using LLaDA.Diffusion.Native;
 
 LibTorch.Load();
@@ -34,4 +35,4 @@ var trials = new Option<int>("--trials") { Description = "How many; every fault 
 var faults = new Command("faults", "A batch with a fault of storage, or a process killed, at each call to storage in turn") { model, trials };
 faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(trials), cancellation) == 0 ? 0 : 1);
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, faults, ReversalCommand.Create() }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, faults, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
