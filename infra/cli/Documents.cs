@@ -1,30 +1,28 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Cli;
 
-/// <summary>Training text: JSON Lines, one document a line as {"text": "..."}.</summary>
+/// <summary>Training text on its way to and from files.</summary>
 internal static class Documents
 {
-    public static IEnumerable<string> Read(string path)
+    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public const string Description = "JSON Lines of {\"text\"}, a text file that is one document, or a folder of such files";
+
+    /// <summary>Opens a file of packed tokens; other text is packed first.</summary>
+    /// <param name="packed">Where to pack to.</param>
+    public static PackedTokens Pack(string path, LLaDATokenizer tokenizer, string packed)
     {
-        foreach (var (index, line) in File.ReadLines(path).Index())
-        {
-            string? text = null;
-            try
-            {
-                text = JsonNode.Parse(line)?["text"]?.GetValue<string>();
-            }
-            catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
-            {
-                // Told below, with the line's number.
-            }
-            yield return text ?? throw new InvalidDataException($"{path}, line {index + 1}: expected {{\"text\": \"...\"}}");
-        }
+        if (File.Exists(path) && PackedTokens.IsPacked(path))
+            return PackedTokens.Open(path, tokenizer.NumTokens);
+        PackedTokens.Write(packed, tokenizer, TextDocuments.Read(path));
+        return PackedTokens.Open(packed, tokenizer.NumTokens);
     }
 
     public static void Write(string path, IEnumerable<string> documents) =>
         File.WriteAllLines(path, documents.Select(text => new JsonObject { ["text"] = text }.ToJsonString(s_json)));
-
-    private static readonly JsonSerializerOptions s_json = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Evaluation;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Sampling;
@@ -17,7 +18,7 @@ internal static class EvaluateCommand
     public static Command Create()
     {
         var model = new Option<DirectoryInfo>("--model") { Description = "Folder of the model, tokenizer included", Required = true };
-        var text = new Option<FileInfo>("--text") { Description = "Held-out documents, JSON Lines of {\"text\"}", Required = true };
+        var text = new Option<string>("--text") { Description = "Held out: " + Documents.Description, Required = true };
         var twin = new Option<DirectoryInfo?>("--twin") { Description = "Folder of the autoregressive twin, which reads the model's tokens" };
         var count = new Option<int>("--documents") { Description = "The first ones of the text", DefaultValueFactory = _ => 500 };
         var length = new Option<int>("--max-length") { Description = "Longest document in tokens; longer ones are cut", DefaultValueFactory = _ => 128 };
@@ -46,7 +47,7 @@ internal static class EvaluateCommand
             int longest = Math.Min(parse.GetValue(length), Math.Min(network.Config.MaxSequenceLength, twinNetwork?.Config.MaxSequenceLength ?? int.MaxValue));
             if (longest < 2)
                 throw new ArgumentException("--max-length must be at least 2");
-            var documents = Documents.Read(parse.GetRequiredValue(text).FullName).Take(parse.GetValue(count)).Select(document => HeldOutDocument.Of(tokenizer, document, longest)).ToList();
+            var documents = TextDocuments.Read(parse.GetRequiredValue(text)).Take(parse.GetValue(count)).Select(document => HeldOutDocument.Of(tokenizer, document, longest)).ToList();
             if (documents.Count == 0)
                 throw new InvalidDataException("there are no documents");
             using var forbidden = new TokenSet(tokenizer.NonTextIds);

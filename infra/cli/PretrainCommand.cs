@@ -16,8 +16,8 @@ internal static class PretrainCommand
 
     public static Command Create()
     {
-        var text = new Option<FileInfo>("--text") { Description = "Documents to train on, JSON Lines of {\"text\"}", Required = true };
-        var validation = new Option<FileInfo>("--validation") { Description = "Documents held out", Required = true };
+        var text = new Option<string>("--text") { Description = "To train on: " + Documents.Description + "; or a file that pack wrote", Required = true };
+        var validation = new Option<string>("--validation") { Description = "Held out, in the same forms", Required = true };
         var tokenizer = new Option<DirectoryInfo>("--tokenizer") { Description = "Folder with tokenizer.json", Required = true };
         var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2000 };
         var length = new Option<int>("--sequence-length") { DefaultValueFactory = _ => 256 };
@@ -43,8 +43,10 @@ internal static class PretrainCommand
             if (config.EmbeddingSize < vocabulary.NumTokens || config.MaskTokenId != vocabulary.MaskId)
                 throw new CheckpointException(source!, "was trained with another tokenizer");
 
-            TokenSequences Sequences(FileInfo file) => new(TokenSequences.Pack(vocabulary, Documents.Read(file.FullName)), parse.GetValue(length), options.Seed);
-            var (training, held) = (Sequences(parse.GetRequiredValue(text)), Sequences(parse.GetRequiredValue(validation)));
+            Directory.CreateDirectory(run.Run(parse));
+            TokenSequences Sequences(string path, string name) => new(Documents.Pack(path, vocabulary, Path.Combine(run.Run(parse), name)), parse.GetValue(length), options.Seed);
+            using var training = Sequences(parse.GetRequiredValue(text), "training.tokens");
+            using var held = Sequences(parse.GetRequiredValue(validation), "validation.tokens");
             TrainingMemory.Require(config, config.NumParameters, ScalarType.Float32, run.ComputeType(parse), options, training.MaxLength, CPU);
             using var model = source is null ? Create(config, run.ComputeType(parse), options.Seed) : Checkpoint.Load(source, CPU, ScalarType.Float32, run.ComputeType(parse));
             Console.WriteLine($"{model.Config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");

@@ -10,6 +10,7 @@ var root = new RootCommand("Trains and judges the models of LLaDA.Batch.")
     CorpusCommand.Create(),
     InstructionsCommand.Create(),
     TokenizerCommand.Create(),
+    PackCommand.Create(),
     PretrainCommand.Create(),
     SftCommand.Create(),
     EvaluateCommand.Create(),

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Cli;
@@ -8,14 +9,14 @@ internal static class TokenizerCommand
 {
     public static Command Create()
     {
-        var text = new Option<FileInfo>("--text") { Description = "Documents, JSON Lines of {\"text\"}", Required = true };
+        var text = new Option<string>("--text") { Description = Documents.Description, Required = true };
         var size = new Option<int>("--size") { Description = "Tokens of the vocabulary, special ones included", DefaultValueFactory = _ => 8192 };
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder for tokenizer.json", Required = true };
         var command = new Command("tokenizer", "Trains a tokenizer") { text, size, output };
         command.SetAction(parse =>
         {
             var trainer = new BpeTrainer();
-            foreach (string document in Documents.Read(parse.GetRequiredValue(text).FullName))
+            foreach (string document in TextDocuments.Read(parse.GetRequiredValue(text)))
                 trainer.Add(document);
             var merges = trainer.Train(parse.GetValue(size));
             BpeTrainer.Save(merges, parse.GetRequiredValue(output).FullName);

@@ -1,51 +1,43 @@
-using System.IO.Hashing;
-using System.Runtime.InteropServices;
-using LLaDA.Diffusion.Text;
-
 namespace LLaDA.Diffusion.Data;
 
 /// <summary>
-/// Documents packed end to end, each between a beginning and an end of text, and cut into sequences of equal length. Which sequences make up a step is a pure
-/// function of the seed and the step: every epoch visits each once, in an order and at cuts of its own.
+/// Packed documents cut into sequences of equal length. Which sequences make up a step is a pure function of the seed and the step: every epoch visits each once, in an order and at cuts of
+/// its own.
 /// </summary>
-public sealed class TokenSequences : ITrainingData
+public sealed class TokenSequences : ITrainingData, IDisposable
 {
     private const uint OffsetPurpose = 12;
 
-    private readonly int[] _tokens;
+    private readonly PackedTokens _tokens;
     private readonly int _length;
     private readonly CounterRandom _random;
     private readonly EpochOrder _order;
 
-    /// <param name="tokens">The packed documents.</param>
+    /// <param name="tokens">Belong to the sequences from now on, and are closed with them.</param>
     /// <param name="length">L, in tokens.</param>
-    public TokenSequences(int[] tokens, int length, long seed)
+    public TokenSequences(PackedTokens tokens, int length, long seed)
     {
-        if (tokens.Length < 2 * length)
-            throw new ArgumentException($"{tokens.Length} tokens are too few for sequences of {length}", nameof(tokens));
+        if (tokens.Count < 2L * length)
+            throw new ArgumentException($"{tokens.Count} tokens are too few for sequences of {length}", nameof(tokens));
         (_tokens, _length, _random) = (tokens, length, new CounterRandom((ulong)seed));
+        NumRows = checked((int)((tokens.Count / length) - 1));
         _order = new EpochOrder(NumRows, _random);
-        Fingerprint = $"{XxHash64.HashToUInt64(MemoryMarshal.AsBytes(tokens.AsSpan())):x16}, sequences of {length}, seed {seed}";
+        Fingerprint = $"{tokens.Hash:x16}, sequences of {length}, seed {seed}";
+    }
+
+    /// <param name="tokens">Packed documents.</param>
+    /// <param name="length">L, in tokens.</param>
+    public TokenSequences(ReadOnlySpan<int> tokens, int length, long seed)
+        : this(PackedTokens.Of(tokens), length, seed)
+    {
     }
 
     /// <summary>Sequences of an epoch; up to a sequence at the ends of the text is left out.</summary>
-    public int NumRows => (_tokens.Length / _length) - 1;
+    public int NumRows { get; }
 
     public int MaxLength => _length;
 
     public string Fingerprint { get; }
-
-    public static int[] Pack(LLaDATokenizer tokenizer, IEnumerable<string> documents)
-    {
-        List<int> tokens = [];
-        foreach (string document in documents)
-        {
-            tokens.Add(tokenizer.BeginningOfTextId);
-            tokens.AddRange(tokenizer.Encode(document));
-            tokens.Add(tokenizer.EndOfTextId);
-        }
-        return [.. tokens];
-    }
 
     public TrainingBatch Batch(int step, int batchSize)
     {
@@ -54,9 +46,11 @@ public sealed class TokenSequences : ITrainingData
         {
             var (epoch, sequence) = _order.At(((long)step * batchSize) + row);
             int offset = (int)_random.Below((ulong)_length, (uint)epoch, 0, OffsetPurpose);
-            int start = offset + (_length * sequence);
-            rows[row] = _tokens[start..(start + _length)];
+            rows[row] = new int[_length];
+            _tokens.Read(offset + ((long)_length * sequence), rows[row]);
         }
         return new TrainingBatch(rows);
     }
+
+    public void Dispose() => _tokens.Dispose();
 }

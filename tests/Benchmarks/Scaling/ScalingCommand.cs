@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Text;
 using static TorchSharp.torch;
@@ -20,7 +19,7 @@ internal static class ScalingCommand
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
             var tokenizer = new LLaDATokenizer(parse.GetRequiredValue(model).FullName);
-            int[] Tokens(string file) => TokenSequences.Pack(tokenizer, File.ReadLines(Path.Combine(parse.GetRequiredValue(corpus).FullName, file)).Select(line => JsonNode.Parse(line)!["text"]!.GetValue<string>()));
+            int[] Tokens(string file) => [.. PackedTokens.Encode(tokenizer, TextDocuments.Read(Path.Combine(parse.GetRequiredValue(corpus).FullName, file)))];
             new ScalingBenchmark(parse.GetRequiredValue(folder).FullName, tokenizer, Tokens("train.jsonl"), Tokens("validation.jsonl"), parse.GetValue(minutes), parse.GetValue(seed), parse.GetValue(isOnGpu) ? CUDA : CPU).Run(cancellation);
         }, cancellation));
         return command;
