@@ -4,6 +4,7 @@ using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
+using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
 
 LibTorch.Load();
@@ -35,4 +36,12 @@ var trials = new Option<int>("--trials") { Description = "How many; every fault 
 var faults = new Command("faults", "A batch with a fault of storage, or a process killed, at each call to storage in turn") { model, trials };
 faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(trials), cancellation) == 0 ? 0 : 1);
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, faults, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
+var steps = new Option<int>("--steps") { Description = "Steps to time", DefaultValueFactory = _ => 15 };
+var trainer = new Command("trainer", "Steps of the trainer against the peak of matrix products, and the memory of one") { steps, json };
+trainer.SetAction(parse =>
+{
+    StepMemory.Run();
+    TrainerBenchmark.Run(parse.GetValue(steps), parse.GetValue(json));
+});
+
+return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, faults, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
