@@ -15,12 +15,12 @@ internal static class Documents
 
     /// <summary>Opens a file of packed tokens; other text is packed first.</summary>
     /// <param name="packed">Where to pack to.</param>
-    public static PackedTokens Pack(string path, LLaDATokenizer tokenizer, string packed)
+    public static TokenFile Pack(string path, LLaDATokenizer tokenizer, string packed)
     {
-        if (File.Exists(path) && PackedTokens.IsPacked(path))
-            return PackedTokens.Open(path, tokenizer.NumTokens);
-        PackedTokens.Write(packed, tokenizer, TextDocuments.Read(path));
-        return PackedTokens.Open(packed, tokenizer.NumTokens);
+        if (File.Exists(path) && TokenFile.IsPacked(path))
+            return TokenFile.Open(path, tokenizer.NumTokens);
+        TokenFile.Write(packed, tokenizer, TextDocuments.Read(path));
+        return TokenFile.Open(packed, tokenizer.NumTokens);
     }
 
     public static void Write(string path, IEnumerable<string> documents) =>

@@ -17,7 +17,7 @@ internal static class PackCommand
         {
             string file = parse.GetRequiredValue(output).FullName;
             Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            long count = PackedTokens.Write(file, new LLaDATokenizer(parse.GetRequiredValue(tokenizer).FullName), TextDocuments.Read(parse.GetRequiredValue(text)));
+            long count = TokenFile.Write(file, new LLaDATokenizer(parse.GetRequiredValue(tokenizer).FullName), TextDocuments.Read(parse.GetRequiredValue(text)));
             Console.WriteLine($"{count:N0} tokens");
         });
         return command;

@@ -8,14 +8,14 @@ public sealed class TokenSequences : ITrainingData, IDisposable
 {
     private const uint OffsetPurpose = 12;
 
-    private readonly PackedTokens _tokens;
+    private readonly TokenFile _tokens;
     private readonly int _length;
     private readonly CounterRandom _random;
     private readonly EpochOrder _order;
 
     /// <param name="tokens">Belong to the sequences from now on, and are closed with them.</param>
     /// <param name="length">L, in tokens.</param>
-    public TokenSequences(PackedTokens tokens, int length, long seed)
+    public TokenSequences(TokenFile tokens, int length, long seed)
     {
         if (tokens.Count < 2L * length)
             throw new ArgumentException($"{tokens.Count} tokens are too few for sequences of {length}", nameof(tokens));
@@ -28,7 +28,7 @@ public sealed class TokenSequences : ITrainingData, IDisposable
     /// <param name="tokens">Packed documents.</param>
     /// <param name="length">L, in tokens.</param>
     public TokenSequences(ReadOnlySpan<int> tokens, int length, long seed)
-        : this(PackedTokens.Of(tokens), length, seed)
+        : this(TokenFile.Of(tokens), length, seed)
     {
     }
 

@@ -19,7 +19,7 @@ internal static class ScalingCommand
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
             var tokenizer = new LLaDATokenizer(parse.GetRequiredValue(model).FullName);
-            int[] Tokens(string file) => [.. PackedTokens.Encode(tokenizer, TextDocuments.Read(Path.Combine(parse.GetRequiredValue(corpus).FullName, file)))];
+            int[] Tokens(string file) => [.. TokenFile.Encode(tokenizer, TextDocuments.Read(Path.Combine(parse.GetRequiredValue(corpus).FullName, file)))];
             new ScalingBenchmark(parse.GetRequiredValue(folder).FullName, tokenizer, Tokens("train.jsonl"), Tokens("validation.jsonl"), parse.GetValue(minutes), parse.GetValue(seed), parse.GetValue(isOnGpu) ? CUDA : CPU).Run(cancellation);
         }, cancellation));
         return command;

@@ -77,7 +77,7 @@ public sealed class TokenSequencesTests
 
         Assert.Equal(
             [tokenizer.BeginningOfTextId, .. tokenizer.Encode("the word"), tokenizer.EndOfTextId, tokenizer.BeginningOfTextId, tokenizer.EndOfTextId],
-            PackedTokens.Encode(tokenizer, ["the word", ""]));
+            TokenFile.Encode(tokenizer, ["the word", ""]));
     }
 
     [Fact]

@@ -9,14 +9,14 @@ namespace LLaDA.Diffusion.Data;
 /// Documents packed end to end, each between a beginning and an end of text, in a file that is mapped into memory: what is read comes in, so a file may be larger than memory. After a header
 /// of 16 bytes (a name of 8, the vocabulary's number of tokens and zero) each token takes 4 bytes, all in little-endian order.
 /// </summary>
-public sealed class PackedTokens : IDisposable
+public sealed class TokenFile : IDisposable
 {
     private const int HeaderBytes = 16, BufferTokens = 1 << 14;
 
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
 
-    private PackedTokens(MemoryMappedFile file, long headerBytes, long count)
+    private TokenFile(MemoryMappedFile file, long headerBytes, long count)
     {
         (_file, Start, Count) = (file, headerBytes, count);
         _view = file.CreateViewAccessor(0, headerBytes + (count * sizeof(int)), MemoryMappedFileAccess.Read);
@@ -34,18 +34,18 @@ public sealed class PackedTokens : IDisposable
     private long Start { get; }
 
     /// <summary>Tokens that are in memory already.</summary>
-    public static PackedTokens Of(ReadOnlySpan<int> tokens)
+    public static TokenFile Of(ReadOnlySpan<int> tokens)
     {
         var file = MemoryMappedFile.CreateNew(null, Math.Max(1, tokens.Length) * sizeof(int));
         using (var view = file.CreateViewAccessor())
             view.SafeMemoryMappedViewHandle.WriteSpan(0, tokens);
-        return new PackedTokens(file, 0, tokens.Length);
+        return new TokenFile(file, 0, tokens.Length);
     }
 
     /// <param name="path">As <see cref="Write"/> left it.</param>
     /// <param name="numTokens">Of the vocabulary that is to read it.</param>
     /// <exception cref="TrainingDataException">The file is none of packed tokens, was cut, or holds another vocabulary's.</exception>
-    public static PackedTokens Open(string path, int numTokens)
+    public static TokenFile Open(string path, int numTokens)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
         long numBytes = ReadHeader(path, header) - HeaderBytes;
@@ -54,7 +54,7 @@ public sealed class PackedTokens : IDisposable
         int written = MemoryMarshal.Read<int>(header[Name.Length..]);
         if (written != numTokens)
             throw new TrainingDataException(path, [$"was packed with a vocabulary of {written} tokens, not of {numTokens}"]);
-        return new PackedTokens(MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read), HeaderBytes, numBytes / sizeof(int));
+        return new TokenFile(MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read), HeaderBytes, numBytes / sizeof(int));
     }
 
     /// <summary>Whether a file begins as one of packed tokens.</summary>

@@ -3,7 +3,7 @@ using LLaDA.Diffusion.Data;
 
 namespace LLaDA.Diffusion.Tests.Data;
 
-public sealed class PackedTokensTests : IDisposable
+public sealed class TokenFileTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-packed-").FullName;
 
@@ -13,9 +13,9 @@ public sealed class PackedTokensTests : IDisposable
     public void A_file_gives_the_batches_that_memory_gives()
     {
         string[] documents = ["the word was with", "in the beginning", "the light"];
-        long count = PackedTokens.Write(File, TinyTokenizer.Instance, documents);
-        int[] tokens = [.. PackedTokens.Encode(TinyTokenizer.Instance, documents)];
-        using var mapped = new TokenSequences(PackedTokens.Open(File, TinyTokenizer.Instance.NumTokens), 4, seed: 5);
+        long count = TokenFile.Write(File, TinyTokenizer.Instance, documents);
+        int[] tokens = [.. TokenFile.Encode(TinyTokenizer.Instance, documents)];
+        using var mapped = new TokenSequences(TokenFile.Open(File, TinyTokenizer.Instance.NumTokens), 4, seed: 5);
         using var held = new TokenSequences(tokens, 4, seed: 5);
 
         Assert.Equal(tokens.Length, count);
@@ -32,19 +32,19 @@ public sealed class PackedTokensTests : IDisposable
     [InlineData(-2)]
     public void A_file_that_was_cut_is_refused(int length)
     {
-        PackedTokens.Write(File, TinyTokenizer.Instance, ["the word"]);
+        TokenFile.Write(File, TinyTokenizer.Instance, ["the word"]);
         using (var stream = System.IO.File.OpenWrite(File))
             stream.SetLength(length >= 0 ? length : stream.Length + length);
 
-        Assert.Contains("not a whole file", Assert.Throws<TrainingDataException>(() => PackedTokens.Open(File, TinyTokenizer.Instance.NumTokens)).Message, StringComparison.Ordinal);
+        Assert.Contains("not a whole file", Assert.Throws<TrainingDataException>(() => TokenFile.Open(File, TinyTokenizer.Instance.NumTokens)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Another_vocabularys_tokens_are_refused()
     {
-        PackedTokens.Write(File, TinyTokenizer.Instance, ["the word"]);
+        TokenFile.Write(File, TinyTokenizer.Instance, ["the word"]);
 
-        Assert.Contains($"{TinyTokenizer.Instance.NumTokens} tokens, not of 7", Assert.Throws<TrainingDataException>(() => PackedTokens.Open(File, 7)).Message, StringComparison.Ordinal);
+        Assert.Contains($"{TinyTokenizer.Instance.NumTokens} tokens, not of 7", Assert.Throws<TrainingDataException>(() => TokenFile.Open(File, 7)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -56,14 +56,14 @@ public sealed class PackedTokensTests : IDisposable
             throw new TrainingDataException("text.jsonl", ["line 2: no text"]);
         }
 
-        Assert.Throws<TrainingDataException>(() => PackedTokens.Write(File, TinyTokenizer.Instance, Documents()));
+        Assert.Throws<TrainingDataException>(() => TokenFile.Write(File, TinyTokenizer.Instance, Documents()));
         Assert.False(System.IO.File.Exists(File));
     }
 
     [Fact]
     public void Nothing_is_read_beyond_the_ends()
     {
-        using var tokens = PackedTokens.Of([1, 2, 3]);
+        using var tokens = TokenFile.Of([1, 2, 3]);
         int[] two = new int[2];
         tokens.Read(1, two);
 
@@ -76,10 +76,10 @@ public sealed class PackedTokensTests : IDisposable
     public void Only_such_a_file_is_taken_for_one()
     {
         System.IO.File.WriteAllText(File, """{"text": "the word"}""");
-        Assert.False(PackedTokens.IsPacked(File));
+        Assert.False(TokenFile.IsPacked(File));
 
-        PackedTokens.Write(File, TinyTokenizer.Instance, ["the word"]);
-        Assert.True(PackedTokens.IsPacked(File));
+        TokenFile.Write(File, TinyTokenizer.Instance, ["the word"]);
+        Assert.True(TokenFile.IsPacked(File));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
