@@ -23,10 +23,11 @@ var lengths = new Option<int[]>("--prompt-lengths")
     DefaultValueFactory = _ => [0, 64, 384],
 };
 var batches = new Option<int[]>("--batches") { AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 4, 8] };
+var settings = new Option<string[]>("--settings") { Description = "Names of settings, as the table has them; none for all", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
 var json = new Option<FileInfo?>("--json") { Description = "Also writes the table as JSON" };
-var sampler = new Command("sampler", "The official loop against every setting of ours") { model, prompts, timed, lengths, batches, json };
+var sampler = new Command("sampler", "The official loop against every setting of ours") { model, prompts, timed, lengths, batches, settings, json };
 sampler.SetAction(parse =>
-    SamplerBenchmark.Run(parse.GetValue(model)!.FullName, parse.GetValue(prompts), parse.GetValue(timed), parse.GetValue(lengths)!, parse.GetValue(batches)!, parse.GetValue(json)));
+    SamplerBenchmark.Run(parse.GetValue(model)!.FullName, parse.GetValue(prompts), parse.GetValue(timed), parse.GetValue(lengths)!, parse.GetValue(batches)!, parse.GetValue(settings)!, parse.GetValue(json)));
 
 var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };

@@ -39,15 +39,24 @@ internal static class SamplerBenchmark
         ("no cache, stop, threshold 0.9", s_stop with { Threshold = 0.9 }),
         ("prefix, stop, threshold 0.9", s_stop with { Threshold = 0.9, Cache = CachePolicy.Prefix }),
         ("dual, stop, threshold 0.9", s_stop with { Threshold = 0.9, Cache = CachePolicy.Dual }),
-        ("dual, stop, threshold 0.95", s_stop with { Threshold = 0.95, Cache = CachePolicy.Dual }),
-        ("dual, stop, threshold 0.9, vicinity 16", s_stop with { Threshold = 0.9, Cache = CachePolicy.Dual, CacheVicinity = 16 }),
-        ("dual, stop, threshold 0.9, refresh 2", s_stop with { Threshold = 0.9, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
+        ("no cache, stop, threshold 0.99", s_stop with { Threshold = 0.99 }),
+        ("prefix, stop, threshold 0.99", s_stop with { Threshold = 0.99, Cache = CachePolicy.Prefix }),
+        ("dual, stop, threshold 0.99", s_stop with { Threshold = 0.99, Cache = CachePolicy.Dual }),
+        ("no cache, stop, threshold 0.999", s_stop with { Threshold = 0.999 }),
+        ("prefix, stop, threshold 0.999", s_stop with { Threshold = 0.999, Cache = CachePolicy.Prefix }),
+        ("dual, stop, threshold 0.999", s_stop with { Threshold = 0.999, Cache = CachePolicy.Dual }),
+        ("dual, stop, threshold 0.99, vicinity 16", s_stop with { Threshold = 0.99, Cache = CachePolicy.Dual, CacheVicinity = 16 }),
+        ("dual, stop, threshold 0.99, refresh 2", s_stop with { Threshold = 0.99, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
+        ("dual, stop, threshold 0.99, refresh 2, runs 0.9", s_stop with { Threshold = 0.99, RunThreshold = 0.9, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
+        ("dual, stop, factor 0.1, refresh 2", s_stop with { Factor = 0.1, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
+        ("no cache, stop, factor 0.1", s_stop with { Factor = 0.1 }),
+        ("no cache, stop, entropy 0.01", s_stop with { EntropyBound = 0.01 }),
         ("dual, stop, factor 1", s_stop with { Factor = 1, Cache = CachePolicy.Dual }),
         ("dual, stop, entropy 0.1", s_stop with { EntropyBound = 0.1, Cache = CachePolicy.Dual }),
         ("dual, stop, threshold 0.9, runs 0.5", s_stop with { Threshold = 0.9, RunThreshold = 0.5, Cache = CachePolicy.Dual }),
     ];
 
-    public static void Run(string folder, int numPrompts, int numTimed, int[] promptLengths, int[] batches, FileInfo? json)
+    public static void Run(string folder, int numPrompts, int numTimed, int[] promptLengths, int[] batches, string[] settings, FileInfo? json)
     {
         using var model = Checkpoint.Load(folder);
         var tokenizer = new LLaDATokenizer(folder);
@@ -70,7 +79,7 @@ internal static class SamplerBenchmark
                 options = options with { StopsAtEos = true };
                 return answers.TryGetValue(options, out int[][]? known) ? known : answers[options] = Answers(sampler, model, examples, options);
             }
-            foreach (var (name, options) in s_settings)
+            foreach (var (name, options) in s_settings.Where(setting => settings.Length == 0 || settings.Contains(setting.Name)))
             {
                 var judged = Judge(AnswersOf(options), examples, AnswersOf(s_plain));
                 foreach (int batch in batches)
