@@ -16,6 +16,15 @@ public sealed record WorkerOptions
     /// <summary>What that folder may hold, in bytes: at least the largest model with its adapter.</summary>
     public long CacheBytes { get; init; } = 40_000_000_000;
 
+    /// <summary>Folder for trainings in work, which this process has to itself: data and checkpoints on their way. What it holds is deleted.</summary>
+    public string TrainingPath { get; init; } = Path.Combine(Path.GetTempPath(), "llada-training");
+
+    /// <summary>Whether this worker generates, and so takes shards.</summary>
+    public bool Generates { get; init; } = true;
+
+    /// <summary>Whether this worker trains, and so takes fine-tuning jobs, one at a time; where it also generates, both take turns step by step.</summary>
+    public bool Trains { get; init; } = true;
+
     /// <summary>The hardware profile whose queue this worker serves.</summary>
     public string Profile { get; init; } = StorageNames.DefaultProfile;
 
@@ -40,6 +49,10 @@ public sealed record WorkerOptions
             yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
         if (CachePath.Length == 0 || CacheBytes < 1)
             yield return $"{Section}:{nameof(CachePath)} must be a folder and {Section}:{nameof(CacheBytes)} at least 1";
+        if (TrainingPath.Length == 0)
+            yield return $"{Section}:{nameof(TrainingPath)} must be a folder";
+        if (!Generates && !Trains)
+            yield return $"One of {Section}:{nameof(Generates)} and {Section}:{nameof(Trains)} must be true: else there is nothing to do";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
         if (HealthPort is < 1 or > 65535)
