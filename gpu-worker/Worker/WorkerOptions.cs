@@ -40,6 +40,9 @@ public sealed record WorkerOptions
     /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long there may be nothing to do before the process ends, for a platform that starts one where there is work; null never ends.</summary>
+    public TimeSpan? IdleLimit { get; init; }
+
     /// <summary>Port that answers the platform's probes; null answers none.</summary>
     public int? HealthPort { get; init; }
 
@@ -55,6 +58,8 @@ public sealed record WorkerOptions
             yield return $"One of {Section}:{nameof(Generates)} and {Section}:{nameof(Trains)} must be true: else there is nothing to do";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (IdleLimit <= TimeSpan.Zero)
+            yield return $"{Section}:{nameof(IdleLimit)} must be above 0";
         if (HealthPort is < 1 or > 65535)
             yield return $"{Section}:{nameof(HealthPort)} must lie in [1, 65535]";
         if (LeaseDuration < TimeSpan.FromSeconds(15) || LeaseDuration > TimeSpan.FromMinutes(1))
