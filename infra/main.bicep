@@ -24,7 +24,7 @@ param workerImage string = 'mcr.microsoft.com/k8se/quickstart:latest'
 
 @description('Hardware that runs models; one queue and one app each')
 param profiles workerProfile[] = [
-  { name: 'default', hardware: 'Consumption-GPU-NC24-A100', minReplicas: 0, maxReplicas: 1 }
+  { name: 'default', hardware: 'Consumption-GPU-NC24-A100', minReplicas: 0, maxReplicas: 1, maxTrainings: 1 }
 ]
 
 @description('Puts storage and vault behind private endpoints')
@@ -50,6 +50,11 @@ param maxInstances int = 20
 @description('Seconds that a worker has to hand back its work')
 param gracePeriod int = 120
 
+@minValue(1)
+@maxValue(168)
+@description('Hours after which an execution of the training job is stopped; the next one goes on from its last checkpoint')
+param trainingHours int = 24
+
 @minValue(2)
 @description('Days after which what a batch needed on its way is deleted; a batch runs for one day at most')
 param batchDays int = 7
@@ -69,6 +74,8 @@ var suffix = uniqueString(subscription().id, environmentName, location)
 var profileQueues = flatten(map(profiles, profile => [
   '${names.generateQueue}${profile.name}'
   '${names.generateQueue}${profile.name}${names.poisonSuffix}'
+  '${names.trainQueue}${profile.name}'
+  '${names.trainQueue}${profile.name}${names.poisonSuffix}'
 ]))
 var storageName = 'st${suffix}'
 var registryName = 'cr${suffix}'
@@ -200,8 +207,10 @@ module workers 'modules/workers.bicep' = {
     image: workerImage
     healthPort: names.healthPort
     generateQueue: names.generateQueue
+    trainQueue: names.trainQueue
     profiles: profiles
     gracePeriod: gracePeriod
+    trainingHours: trainingHours
   }
   dependsOn: [access]
 }

@@ -14,6 +14,6 @@ param maxInstances = 100
 param gracePeriod = 600
 param logDays = 90
 param profiles = [
-  { name: 'default', hardware: 'Consumption-GPU-NC24-A100', minReplicas: 0, maxReplicas: 10 }
-  { name: 't4', hardware: 'Consumption-GPU-NC8as-T4', minReplicas: 0, maxReplicas: 10 }
+  { name: 'default', hardware: 'Consumption-GPU-NC24-A100', minReplicas: 0, maxReplicas: 10, maxTrainings: 4 }
+  { name: 't4', hardware: 'Consumption-GPU-NC8as-T4', minReplicas: 0, maxReplicas: 10, maxTrainings: 2 }
 ]

@@ -12,11 +12,15 @@ public sealed record ListPage<T>(IReadOnlyList<T> Data, string? FirstId, string?
 public sealed record ListQuery(string? AfterKey, int Limit, bool IsAscending)
 {
     /// <param name="idPrefix">What ids of the listed kind start with.</param>
-    public static ListQuery Read(HttpRequest request, string idPrefix, int defaultLimit, int maxLimit)
+    public static ListQuery Read(HttpRequest request, string idPrefix, int defaultLimit, int maxLimit) =>
+        Read(request, id => SortableKey.Parse(id, idPrefix), defaultLimit, maxLimit);
+
+    /// <param name="parseId">The row key of an id; null when nothing listed can have it.</param>
+    public static ListQuery Read(HttpRequest request, Func<string, string?> parseId, int defaultLimit, int maxLimit)
     {
         string? after = request.Query["after"].FirstOrDefault();
         string? afterKey = string.IsNullOrEmpty(after) ? null
-            : SortableKey.Parse(after, idPrefix) ?? throw ApiException.InvalidRequest($"after must be the id of a listed object, not '{after}'", "after");
+            : parseId(after) ?? throw ApiException.InvalidRequest($"after must be the id of a listed object, not '{after}'", "after");
 
         int limit = defaultLimit;
         if (request.Query["limit"].FirstOrDefault() is { } text && !(int.TryParse(text, out limit) && limit >= 1 && limit <= maxLimit))

@@ -8,7 +8,6 @@ namespace LLaDA.Batch.Functions.Api;
 /// <param name="Body">The body itself, for what it says of documents.</param>
 internal sealed partial record NewBatch(JsonElement Body, string Endpoint, string CompletionWindow, TimeSpan Window, string? Metadata, TimeSpan? OutputExpiresAfter)
 {
-    private const int MaxMetadataPairs = 16, MaxMetadataKey = 64, MaxMetadataValue = 512;
     private static readonly TimeSpan s_longestWindow = TimeSpan.FromDays(14);
 
     /// <exception cref="ApiException">400, naming the parameter.</exception>
@@ -19,7 +18,7 @@ internal sealed partial record NewBatch(JsonElement Body, string Endpoint, strin
         if (!BatchEndpoint.All.Contains(endpoint))
             throw ApiException.InvalidRequest($"endpoint must be one of {string.Join(", ", BatchEndpoint.All)}, not '{endpoint}'", "endpoint");
         string window = JsonBody.Text(body, "completion_window");
-        return new NewBatch(body, endpoint, window, Duration(window), ReadMetadata(body), ExpiresAfter.Read(body, "output_expires_after"));
+        return new NewBatch(body, endpoint, window, Duration(window), Api.Metadata.Read(body), ExpiresAfter.Read(body, "output_expires_after"));
     }
 
     private static TimeSpan Duration(string window)
@@ -31,19 +30,6 @@ internal sealed partial record NewBatch(JsonElement Body, string Endpoint, strin
                 return duration;
         }
         throw ApiException.InvalidRequest($"completion_window must be a time from 1h to {s_longestWindow.Days}d, such as 24h, not '{window}'", "completion_window");
-    }
-
-    private static string? ReadMetadata(JsonElement body)
-    {
-        if (!body.TryGetProperty("metadata", out var metadata) || metadata.ValueKind == JsonValueKind.Null)
-            return null;
-        bool isValid = metadata.ValueKind == JsonValueKind.Object && metadata.GetPropertyCount() <= MaxMetadataPairs
-            && metadata.EnumerateObject().All(pair =>
-                pair.Name.Length <= MaxMetadataKey && pair.Value.ValueKind == JsonValueKind.String && pair.Value.GetString()!.Length <= MaxMetadataValue);
-        return isValid
-            ? metadata.GetRawText()
-            : throw ApiException.InvalidRequest(
-                $"metadata must be an object of at most {MaxMetadataPairs} strings, with keys of up to {MaxMetadataKey} and values of up to {MaxMetadataValue} characters", "metadata");
     }
 
     [GeneratedRegex("^(?<count>[0-9]{1,6})(?<unit>[hd])$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

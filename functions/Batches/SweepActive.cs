@@ -68,7 +68,7 @@ public sealed partial class SweepActive(
         }
 
         int[] missing = [.. Enumerable.Range(0, active.NumReleased).Where(shard => !parts.ContainsKey(shard))];
-        if (missing.Length == 0 || !await queues.HasDrainedAsync(active.Profile!, active.ReleasedAt!.Value, cancellation))
+        if (missing.Length == 0 || !await queues.HasDrainedAsync(StorageNames.GenerateQueue(active.Profile!), active.ReleasedAt!.Value, cancellation))
             return;
         List<int> lost = [];
         foreach (int shard in missing)

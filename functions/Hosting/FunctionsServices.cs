@@ -1,11 +1,13 @@
 using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
@@ -29,6 +31,8 @@ public static class FunctionsServices
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();
+        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
+        services.AddSingleton<PlanTraining>().AddSingleton<FinishTraining>().AddSingleton<CloseTraining>().AddSingleton<SweepTraining>();
         services.AddSingleton<DeleteExpired>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhook>();

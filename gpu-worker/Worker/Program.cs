@@ -1,10 +1,13 @@
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
+using LLaDA.Batch.Worker.Training;
 using LLaDA.Diffusion.Native;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -32,6 +35,8 @@ catch (LibTorchMissingException exception)
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardRelease>();
 builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelFolders>().AddSingleton<ModelCache>().AddSingleton<ModelHost>().AddSingleton<ModelLoading>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
+builder.Services.AddSingleton<FileStore>().AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
+builder.Services.AddSingleton<TrainingCheckpoints>().AddSingleton<TrainingRunner>().AddSingleton<RunTraining>();
 builder.Services.AddHostedService<HealthEndpoint>().AddHostedService<WorkerService>();
 await builder.Build().RunAsync();
 return 0;

@@ -16,6 +16,15 @@ public sealed record WorkerOptions
     /// <summary>What that folder may hold, in bytes: at least the largest model with its adapter.</summary>
     public long CacheBytes { get; init; } = 40_000_000_000;
 
+    /// <summary>Folder for trainings in work, which this process has to itself: data and checkpoints on their way. What it holds is deleted.</summary>
+    public string TrainingPath { get; init; } = Path.Combine(Path.GetTempPath(), "llada-training");
+
+    /// <summary>Whether this worker generates, and so takes shards.</summary>
+    public bool Generates { get; init; } = true;
+
+    /// <summary>Whether this worker trains, and so takes fine-tuning jobs, one at a time; where it also generates, both take turns step by step.</summary>
+    public bool Trains { get; init; } = true;
+
     /// <summary>The hardware profile whose queue this worker serves.</summary>
     public string Profile { get; init; } = StorageNames.DefaultProfile;
 
@@ -31,6 +40,9 @@ public sealed record WorkerOptions
     /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long there may be nothing to do before the process ends, for a platform that starts one where there is work; null never ends.</summary>
+    public TimeSpan? IdleLimit { get; init; }
+
     /// <summary>Port that answers the platform's probes; null answers none.</summary>
     public int? HealthPort { get; init; }
 
@@ -40,8 +52,14 @@ public sealed record WorkerOptions
             yield return $"{Section}:{nameof(ModelsPath)} must be a folder of models; '{ModelsPath}' does not exist";
         if (CachePath.Length == 0 || CacheBytes < 1)
             yield return $"{Section}:{nameof(CachePath)} must be a folder and {Section}:{nameof(CacheBytes)} at least 1";
+        if (TrainingPath.Length == 0)
+            yield return $"{Section}:{nameof(TrainingPath)} must be a folder";
+        if (!Generates && !Trains)
+            yield return $"One of {Section}:{nameof(Generates)} and {Section}:{nameof(Trains)} must be true: else there is nothing to do";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (IdleLimit <= TimeSpan.Zero)
+            yield return $"{Section}:{nameof(IdleLimit)} must be above 0";
         if (HealthPort is < 1 or > 65535)
             yield return $"{Section}:{nameof(HealthPort)} must lie in [1, 65535]";
         if (LeaseDuration < TimeSpan.FromSeconds(15) || LeaseDuration > TimeSpan.FromMinutes(1))

@@ -95,6 +95,7 @@ public sealed class LocalStack : IAsyncDisposable
         {
             ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
             ["Worker__CachePath"] = Path.Combine(DataFolder, "models"),
+            ["Worker__TrainingPath"] = Path.Combine(DataFolder, "training"),
             ["OMP_WAIT_POLICY"] = "PASSIVE",
         }, logs, say);
         using var client = CreateClient();

@@ -1,4 +1,4 @@
-// The workers: one Container App for each hardware profile, scaled by its queue from zero.
+// The workers: for each hardware profile an app that generates, scaled by its queue from zero, and a job that trains, one execution for each message.
 
 param location string
 param tags object
@@ -14,11 +14,14 @@ param image string
 param healthPort int
 @description('Prefix of the queues of work: its profile follows')
 param generateQueue string
+param trainQueue string
 param profiles workerProfile[]
 @description('Seconds that a worker has to hand back its work')
 @minValue(30)
 @maxValue(600)
 param gracePeriod int
+@description('Hours after which an execution of the training job is stopped')
+param trainingHours int
 
 @export()
 @description('Hardware that runs models')
@@ -32,12 +35,21 @@ type workerProfile = {
   @minValue(1)
   @description('No more than the quota of GPUs')
   maxReplicas: int
+  @minValue(1)
+  @description('Trainings at the same time, on GPUs of the same quota')
+  maxTrainings: int
 }
 
 var sizes = {
   'Consumption-GPU-NC8as-T4': { cpu: '8', memory: '56Gi' }
   'Consumption-GPU-NC24-A100': { cpu: '24', memory: '220Gi' }
 }
+
+var settings = [
+  { name: 'Storage__AccountName', value: storageName }
+  { name: 'Storage__ClientId', value: identityClientId }
+  { name: 'Storage__EndpointSuffix', value: environment().suffixes.storage }
+]
 
 resource environment_ 'Microsoft.App/managedEnvironments@2025-07-01' = {
   name: 'cae-${nameSuffix}'
@@ -114,13 +126,11 @@ resource workers 'Microsoft.App/containerApps@2025-07-01' = [
               cpu: json(sizes[profile.hardware].cpu)
               memory: sizes[profile.hardware].memory
             }
-            env: [
-              { name: 'Storage__AccountName', value: storageName }
-              { name: 'Storage__ClientId', value: identityClientId }
-              { name: 'Storage__EndpointSuffix', value: environment().suffixes.storage }
+            env: concat(settings, [
               { name: 'Worker__Profile', value: profile.name }
               { name: 'Worker__HealthPort', value: string(healthPort) }
-            ]
+              { name: 'Worker__Trains', value: 'false' }
+            ])
             probes: [
               {
                 type: 'Startup'
@@ -166,6 +176,77 @@ resource workers 'Microsoft.App/containerApps@2025-07-01' = [
             }
           ]
         }
+      }
+    }
+  }
+]
+
+resource trainers 'Microsoft.App/jobs@2025-07-01' = [
+  for profile in profiles: {
+    name: 'trainer-${profile.name}'
+    location: location
+    tags: union(tags, { 'azd-service-name': 'trainer-${profile.name}' })
+    identity: {
+      type: 'UserAssigned'
+      userAssignedIdentities: {
+        '${identityId}': {}
+      }
+    }
+    properties: {
+      environmentId: environment_.id
+      workloadProfileName: toLower(profile.hardware)
+      configuration: {
+        triggerType: 'Event'
+        replicaTimeout: trainingHours * 3600
+        // What an execution leaves unfinished is a message again, and starts the next one.
+        replicaRetryLimit: 0
+        registries: [
+          {
+            server: registryServer
+            identity: identityId
+          }
+        ]
+        eventTriggerConfig: {
+          parallelism: 1
+          replicaCompletionCount: 1
+          scale: {
+            minExecutions: 0
+            maxExecutions: profile.maxTrainings
+            pollingInterval: 30
+            rules: [
+              {
+                name: 'queue'
+                type: 'azure-queue'
+                identity: identityId
+                metadata: {
+                  accountName: storageName
+                  queueName: '${trainQueue}${profile.name}'
+                  queueLength: '1'
+                  // Messages in work count, and executions at work are taken off: no message starts two.
+                  queueLengthStrategy: 'all'
+                  cloud: 'AzurePublicCloud'
+                }
+              }
+            ]
+          }
+        }
+      }
+      template: {
+        containers: [
+          {
+            name: 'worker'
+            image: image
+            resources: {
+              cpu: json(sizes[profile.hardware].cpu)
+              memory: sizes[profile.hardware].memory
+            }
+            env: concat(settings, [
+              { name: 'Worker__Profile', value: profile.name }
+              { name: 'Worker__Generates', value: 'false' }
+              { name: 'Worker__IdleLimit', value: '00:01:00' }
+            ])
+          }
+        ]
       }
     }
   }

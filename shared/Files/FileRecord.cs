@@ -9,6 +9,7 @@ public static class FilePurpose
     public const string Batch = "batch";
     public const string BatchOutput = "batch_output";
     public const string FineTune = "fine-tune";
+    public const string FineTuneResults = "fine-tune-results";
 
     /// <summary>What clients may upload.</summary>
     public static IReadOnlyList<string> Uploadable { get; } = [Batch, FineTune];

@@ -48,6 +48,9 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         await DeleteBytesAsync(file.Tenant, file.RowKey, cancellation);
     }
 
+    /// <summary>Downloads a file to this machine.</summary>
+    public async Task DownloadAsync(FileRecord file, string path, CancellationToken cancellation) => await Blob(file.Tenant, file.RowKey).DownloadToAsync(path, cancellation);
+
     public Task DeleteBytesAsync(string tenant, string key, CancellationToken cancellation) => Blob(tenant, key).DeleteIfExistsAsync(cancellationToken: cancellation);
 
     private BlockBlobClient Blob(string tenant, string key) => _container.GetBlockBlobClient($"{tenant}/{key}");

@@ -13,7 +13,7 @@ public sealed class ModelCatalog(StorageAccount storage)
     public async Task<IReadOnlyList<ModelRecord>> ListAsync(string tenant, CancellationToken cancellation)
     {
         List<ModelRecord> models = [];
-        foreach (string partition in new[] { tenant, ModelRecord.EveryTenant })
+        foreach (string partition in new[] { ModelRecord.EveryTenant, tenant })
         {
             await foreach (var model in _records.ListAsync(partition, after: null, cancellation))
                 models.Add(model);

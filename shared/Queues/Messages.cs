@@ -15,3 +15,6 @@ public sealed record WebhookMessage(string Tenant, string Endpoint, string Batch
 
 /// <summary>Close the batch if everything has been done, or if it was cancelled or has expired.</summary>
 public sealed record FinishMessage(string Tenant, string Batch);
+
+/// <summary>Plan, train or finish a fine-tuning job, by the queue that it is on.</summary>
+public sealed record TrainingMessage(string Tenant, string Job);

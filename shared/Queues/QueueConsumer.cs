@@ -25,6 +25,9 @@ public sealed record QueueConsumerOptions
 
     /// <summary>The longest pause between looks at an empty queue; pauses double up to it.</summary>
     public TimeSpan MaxPollingInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the queue may be empty before consuming ends; null waits for the shutdown.</summary>
+    public TimeSpan? IdleLimit { get; init; }
 }
 
 /// <summary>
@@ -42,13 +45,14 @@ public sealed partial class QueueConsumer<T>(
 
     private readonly QueueClient _queue = storage.Queue(queueName);
 
-    /// <summary>Runs until the shutdown; returns when all work in hand has been finished or handed back.</summary>
+    /// <summary>Runs until the shutdown, or until the queue has been empty for long enough; returns when all work in hand has been finished or handed back.</summary>
     public Task RunAsync(CancellationToken shutdown) => Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
 
     private async Task ConsumeAsync(CancellationToken shutdown)
     {
         var pause = s_shortestPause;
-        while (!shutdown.IsCancellationRequested)
+        long idleSince = time.GetTimestamp();
+        while (!shutdown.IsCancellationRequested && !(time.GetElapsedTime(idleSince) > options.IdleLimit))
         {
             try
             {
@@ -56,6 +60,7 @@ public sealed partial class QueueConsumer<T>(
                 {
                     pause = s_shortestPause;
                     await ProcessAsync(message, shutdown);
+                    idleSince = time.GetTimestamp();
                     continue;
                 }
             }

@@ -21,6 +21,15 @@ public sealed class WorkQueues(StorageAccount storage)
     public Task SendShardAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
         SendAsync(StorageNames.GenerateQueue(profile), shard, TimeSpan.Zero, cancellation);
 
+    public Task SendPlanTrainingAsync(string tenant, string jobKey, CancellationToken cancellation) =>
+        SendAsync(StorageNames.PlanTrainingQueue, new TrainingMessage(tenant, jobKey), TimeSpan.Zero, cancellation);
+
+    public Task SendTrainAsync(string profile, string tenant, string jobKey, CancellationToken cancellation) =>
+        SendAsync(StorageNames.TrainQueue(profile), new TrainingMessage(tenant, jobKey), TimeSpan.Zero, cancellation);
+
+    public Task SendFinishTrainingAsync(string tenant, string jobKey, CancellationToken cancellation) =>
+        SendAsync(StorageNames.FinishTrainingQueue, new TrainingMessage(tenant, jobKey), TimeSpan.Zero, cancellation);
+
     /// <param name="delay">The message stays unseen so long.</param>
     public Task SendWebhookAsync(WebhookMessage webhook, TimeSpan delay, CancellationToken cancellation) => SendAsync(StorageNames.WebhookQueue, webhook, delay, cancellation);
 
@@ -28,10 +37,10 @@ public sealed class WorkQueues(StorageAccount storage)
     public async Task<int> CountAsync(string queue, CancellationToken cancellation) =>
         (await storage.Queue(queue).GetPropertiesAsync(cancellation)).Value.ApproximateMessagesCount;
 
-    /// <summary>Whether every shard that was sent before a time has been taken off its queue at least once since: the first one that waits is younger.</summary>
-    public async Task<bool> HasDrainedAsync(string profile, DateTimeOffset sent, CancellationToken cancellation)
+    /// <summary>Whether every message that was sent before a time has been taken off its queue at least once since: the first one that waits is younger.</summary>
+    public async Task<bool> HasDrainedAsync(string queue, DateTimeOffset sent, CancellationToken cancellation)
     {
-        var first = (await storage.Queue(StorageNames.GenerateQueue(profile)).PeekMessageAsync(cancellation)).Value;
+        var first = (await storage.Queue(queue).PeekMessageAsync(cancellation)).Value;
         return first is null || first.InsertedOn > sent + s_clockSkew;
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace LLaDA.Batch.Shared.Storage;
 
@@ -12,6 +13,11 @@ public static class SortableKey
     private const int TimeDigits = 16, RandomDigits = 12;
 
     public static string Create(TimeProvider time) => At(time.GetUtcNow()) + RandomNumberGenerator.GetHexString(RandomDigits, lowercase: true);
+
+    /// <summary>The one key of something that happens once at a time: whoever makes it makes the same.</summary>
+    /// <param name="name">Tells apart what happens at the same time.</param>
+    public static string Create(DateTimeOffset time, string name) =>
+        At(time) + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name}|{time.UtcTicks}")))[..RandomDigits];
 
     /// <summary>The key of the record that an id names.</summary>
     /// <param name="id">As given by a client.</param>

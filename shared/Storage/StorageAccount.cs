@@ -70,7 +70,11 @@ public sealed class StorageAccount
     /// <summary>Creates what is missing; harmless when everything exists.</summary>
     public async Task EnsureCreatedAsync(IEnumerable<string> profiles, CancellationToken cancellation)
     {
-        string[] queues = [StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, .. profiles.Select(StorageNames.GenerateQueue)];
+        string[] queues =
+        [
+            StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
+            .. profiles.SelectMany(profile => new[] { StorageNames.GenerateQueue(profile), StorageNames.TrainQueue(profile) }),
+        ];
         await Task.WhenAll(
         [
             .. StorageNames.Containers.Select(name => (Task)Container(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),

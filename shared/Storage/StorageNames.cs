@@ -9,8 +9,11 @@ public static class StorageNames
     /// <summary>Plans, shards and parts: <c>tenant/batch/...</c>.</summary>
     public const string BatchesContainer = "batches";
 
-    /// <summary>Weights that workers fetch: a folder of files and its manifest under each prefix.</summary>
+    /// <summary>Models: a prefix whose blobs are the files of a folder, and <c>manifest.json</c>, written last. Checkpoints of jobs are such: <c>tenant/job/epoch/step/...</c>.</summary>
     public const string ModelsContainer = "models";
+
+    /// <summary>Which blobs the jobs of schedules learnt from: <c>tenant/schedule/...</c>.</summary>
+    public const string SchedulesContainer = "schedules";
 
     public const string FilesTable = "files";
     public const string BatchesTable = "batches";
@@ -19,21 +22,34 @@ public static class StorageNames
     public const string WebhooksTable = "webhooks";
     public const string ContainersTable = "containers";
 
+    public const string FineTuningTable = "finetuning";
+    public const string EventsTable = "events";
+    public const string CheckpointsTable = "checkpoints";
+    public const string SchedulesTable = "schedules";
+    public const string ScheduleRunsTable = "scheduleruns";
+
     /// <summary>Jobs that are not terminal yet, so that a sweep need not read the others.</summary>
     public const string ActiveTable = "active";
 
     public const string PlanQueue = "plan";
     public const string FinishQueue = "finish";
     public const string WebhookQueue = "webhook";
+    public const string PlanTrainingQueue = "plan-training";
+    public const string FinishTrainingQueue = "finish-training";
 
     /// <summary>The hardware that runs a model which names no other.</summary>
     public const string DefaultProfile = "default";
 
-    public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer, ModelsContainer];
+    public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer, ModelsContainer, SchedulesContainer];
 
-    public static IReadOnlyList<string> Tables { get; } = [FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable];
+    public static IReadOnlyList<string> Tables { get; } =
+    [
+        FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable, FineTuningTable, EventsTable, CheckpointsTable, SchedulesTable, ScheduleRunsTable,
+    ];
 
     public static string GenerateQueue(string profile) => $"generate-{profile}";
+
+    public static string TrainQueue(string profile) => $"train-{profile}";
 
     public static string PoisonQueue(string queue) => $"{queue}-poison";
 }

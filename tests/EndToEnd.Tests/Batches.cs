@@ -34,9 +34,9 @@ internal static class Batches
         return (await ReadAsync(response))["id"]!.GetValue<string>();
     }
 
-    public static async Task<string> UploadAsync(HttpClient client, string content)
+    public static async Task<string> UploadAsync(HttpClient client, string content, string purpose = "batch")
     {
-        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(content)), "file", "input.jsonl" } };
+        using var form = new MultipartFormDataContent { { new StringContent(purpose), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(content)), "file", "input.jsonl" } };
         using var response = await client.PostAsync("/v1/files", form);
         return (await ReadAsync(response))["id"]!.GetValue<string>();
     }

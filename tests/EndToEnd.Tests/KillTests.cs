@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Local;
 
@@ -6,7 +7,7 @@ namespace LLaDA.Batch.EndToEnd.Tests;
 /// <summary>Processes killed with SIGKILL while a batch goes through them.</summary>
 public sealed class KillTests : IDisposable
 {
-    private const int NumBatches = 2, NumLines = 20;
+    private const int NumBatches = 2, NumLines = 20, NumSteps = 20;
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4), s_interval = TimeSpan.FromMilliseconds(20);
 
     /// <summary>As short as storage allows, so that what a dead process held is soon free.</summary>
@@ -26,14 +27,14 @@ public sealed class KillTests : IDisposable
             ids.Add(await Batches.CreateAsync(client, "/v1/infill", lines));
         LocalStackTests.Kill("LLaDA.Batch.Functions.dll", stack.ConnectionString);      // while it plans
 
-        await UntilAsync(client, ids[0], batch => Status(batch) != "validating");
+        await UntilAsync(client, $"/v1/batches/{ids[0]}", batch => Status(batch) != "validating");
         LocalStackTests.Kill("LLaDA.Batch.Worker.dll", stack.ConnectionString);         // in the middle of a shard
-        await UntilAsync(client, ids[0], batch => Status(batch) is not ("validating" or "in_progress"));
+        await UntilAsync(client, $"/v1/batches/{ids[0]}", batch => Status(batch) is not ("validating" or "in_progress"));
         LocalStackTests.Kill("LLaDA.Batch.Functions.dll", stack.ConnectionString);      // while it finishes
 
         foreach (string id in ids)
         {
-            var ended = await UntilAsync(client, id, batch => Status(batch) is "completed" or "failed" or "expired" or "cancelled");
+            var ended = await UntilAsync(client, $"/v1/batches/{id}", batch => Status(batch) is "completed" or "failed" or "expired" or "cancelled");
             Assert.Equal("completed", Status(ended));
             var output = await Batches.LinesAsync(client, ended, "output_file_id");
             Assert.Equal(Enumerable.Range(1, NumLines).Select(line => $"{line}"), output.Select(line => line["custom_id"]!.GetValue<string>()));
@@ -41,12 +42,56 @@ public sealed class KillTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task A_training_whose_workers_are_killed_ends_with_the_losses_of_an_undisturbed_one()
+    {
+        const int seed = 20261, numKills = 2;
+        await using var stack = await LocalStack.StartAsync(new LocalStackOptions(_folder, Settings: s_settings), _ => { }, CancellationToken.None);
+        using var client = stack.CreateClient();
+        string[] losses = [await TrainAsync(client, _ => { }), ""];
+
+        var random = new Random(seed);
+        int kills = 0, atTokens = 0;
+        losses[1] = await TrainAsync(client, tokens =>
+        {
+            if (kills == numKills || tokens < atTokens)
+                return;
+            kills++;
+            atTokens = tokens + random.Next(1, 200);
+            LocalStackTests.Kill("LLaDA.Batch.Worker.dll", stack.ConnectionString);
+        });
+
+        Assert.Equal(numKills, kills);
+        Assert.Equal(losses[0], losses[1]);
+        Assert.Equal(1 + NumSteps, losses[0].Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    /// <param name="onTokens">Told again and again how many tokens the last checkpoint has seen, once the training is at work.</param>
+    /// <returns>The file of metrics of a job that has succeeded.</returns>
+    private static async Task<string> TrainAsync(HttpClient client, Action<int> onTokens)
+    {
+        string file = await Batches.UploadAsync(client, string.Concat(Enumerable.Range(1, 8).Select(index => $$"""{"prompt":"And God called {{index}}","completion":" the light Day."}""" + "\n")), "fine-tune");
+        var parameters = new { n_epochs = 5, batch_size = 2, lora = new { rank = 2 } };
+        var method = new { type = "supervised", supervised = new { hyperparameters = parameters } };
+        using var response = await client.PostAsJsonAsync("/v1/fine_tuning/jobs", new { model = await Batches.ModelAsync(client), training_file = file, seed = 1, method });
+        string id = JsonNode.Parse(await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync())!["id"]!.GetValue<string>();
+        var ended = await UntilAsync(client, $"/v1/fine_tuning/jobs/{id}", job =>
+        {
+            if (Status(job) == "running")
+                onTokens(job["trained_tokens"]?.GetValue<int>() ?? 0);
+            return Status(job) is "succeeded" or "failed" or "cancelled";
+        });
+        Assert.Equal("succeeded", Status(ended));
+        Assert.Contains((await Batches.GetAsync(client, "/v1/models"))["data"]!.AsArray(), model => model!["id"]!.GetValue<string>() == ended["fine_tuned_model"]!.GetValue<string>());
+        return await client.GetStringAsync($"/v1/files/{ended["result_files"]![0]}/content");
+    }
 
     private static string Status(JsonNode batch) => batch["status"]!.GetValue<string>();
 
     /// <summary>Asks again and again, also while nobody listens.</summary>
-    private static async Task<JsonNode> UntilAsync(HttpClient client, string id, Func<JsonNode, bool> holds)
+    private static async Task<JsonNode> UntilAsync(HttpClient client, string path, Func<JsonNode, bool> holds)
     {
         using var limit = new CancellationTokenSource(s_limit);
         using var timer = new PeriodicTimer(s_interval);
@@ -54,7 +99,7 @@ public sealed class KillTests : IDisposable
         {
             try
             {
-                var batch = await Batches.GetAsync(client, $"/v1/batches/{id}");
+                var batch = await Batches.GetAsync(client, path);
                 if (holds(batch))
                     return batch;
             }

@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Infra.Tests;
 /// <summary>What must hold of everything that is deployed, whatever its size.</summary>
 public sealed class DeploymentTests
 {
-    private const string StorageType = "Microsoft.Storage/storageAccounts", RoleType = "Microsoft.Authorization/roleAssignments", WorkerType = "Microsoft.App/containerApps";
+    private const string StorageType = "Microsoft.Storage/storageAccounts", RoleType = "Microsoft.Authorization/roleAssignments", WorkerType = "Microsoft.App/containerApps", TrainerType = "Microsoft.App/jobs";
 
     public static TheoryData<string> Sets => ["main", "production"];
 
@@ -38,7 +38,11 @@ public sealed class DeploymentTests
     {
         var deployment = Deployment.Of(set);
         string[] profiles = [.. deployment.OfType(WorkerType).Select(Profile)];
-        string[] work = [StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, .. profiles.Select(StorageNames.GenerateQueue)];
+        string[] work =
+        [
+            StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
+            .. profiles.Select(StorageNames.GenerateQueue), .. profiles.Select(StorageNames.TrainQueue),
+        ];
 
         Assert.Equal([.. StorageNames.Containers.Append("app-package").Order(StringComparer.Ordinal)], Names(deployment, $"{StorageType}/blobServices/containers"));
         Assert.Equal([.. StorageNames.Tables.Order(StringComparer.Ordinal)], Names(deployment, $"{StorageType}/tableServices/tables"));
@@ -61,11 +65,32 @@ public sealed class DeploymentTests
 
     [Theory]
     [MemberData(nameof(Sets))]
+    public void A_training_job_is_started_by_the_queue_that_it_reads_has_a_time_limit_and_ends_when_there_is_nothing_to_do(string set)
+    {
+        var deployment = Deployment.Of(set);
+        Assert.Equal(deployment.OfType(WorkerType).Select(Profile), deployment.OfType(TrainerType).Select(Profile));
+        Assert.All(deployment.OfType(TrainerType), trainer =>
+        {
+            var configuration = Deployment.At(trainer, "properties", "configuration")!;
+            var rule = Deployment.At(configuration, "eventTriggerConfig", "scale", "rules")![0]!;
+
+            Assert.Equal(StorageNames.TrainQueue(Profile(trainer)), Deployment.Text(rule, "metadata", "queueName"));
+            Assert.Equal("all", Deployment.Text(rule, "metadata", "queueLengthStrategy"));
+            Assert.Contains("outputs.workers.value.id", Deployment.Text(rule, "identity"), StringComparison.Ordinal);
+            Assert.InRange(configuration["replicaTimeout"]!.GetValue<int>(), 3600, 7 * 24 * 3600);
+            Assert.Equal(("false", "true"), (Setting(trainer, "Worker__Generates"), Setting(trainer, "Worker__Trains") ?? "true"));
+            Assert.True(TimeSpan.Parse(Setting(trainer, "Worker__IdleLimit")!, System.Globalization.CultureInfo.InvariantCulture) > TimeSpan.Zero);
+        });
+        Assert.All(deployment.OfType(WorkerType), worker => Assert.Equal(("true", "false"), (Setting(worker, "Worker__Generates") ?? "true", Setting(worker, "Worker__Trains"))));
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
     public void A_worker_is_probed_where_it_answers_and_has_time_to_hand_back_its_work(string set) =>
         Assert.All(Deployment.Of(set).OfType(WorkerType), worker =>
         {
             var container = Container(worker);
-            string port = container["env"]!.AsArray().Single(entry => Deployment.Text(entry!, "name") == "Worker__HealthPort")!["value"]!.GetValue<string>();
+            string port = Setting(worker, "Worker__HealthPort")!;
 
             Assert.All(container["probes"]!.AsArray(), probe => Assert.Equal(port, $"{Deployment.At(probe!, "httpGet", "port")}"));
             Assert.True(Deployment.At(worker, "properties", "template", "terminationGracePeriodSeconds")!.GetValue<int>() >= 30);
@@ -110,8 +135,10 @@ public sealed class DeploymentTests
 
     private static JsonNode Container(JsonNode worker) => Deployment.At(worker, "properties", "template", "containers")![0]!;
 
-    private static string Profile(JsonNode worker) =>
-        Container(worker)["env"]!.AsArray().Single(entry => Deployment.Text(entry!, "name") == "Worker__Profile")!["value"]!.GetValue<string>();
+    private static string Profile(JsonNode worker) => Setting(worker, "Worker__Profile")!;
+
+    private static string? Setting(JsonNode worker, string name) =>
+        Container(worker)["env"]!.AsArray().SingleOrDefault(entry => Deployment.Text(entry!, "name") == name)?["value"]!.GetValue<string>();
 
     private static string[] Names(Deployment deployment, string type) => [.. deployment.OfType(type).Select(resource => Deployment.Text(resource, "name").Split('/')[^1]).Order(StringComparer.Ordinal)];
 }

@@ -35,7 +35,7 @@ public sealed class SettingsTests
     [InlineData("main")]
     [InlineData("production")]
     public void Every_setting_of_the_workers_is_read(string set) =>
-        Assert.All(Deployment.Of(set).OfType("Microsoft.App/containerApps"), worker =>
+        Assert.All(Deployment.Of(set).OfType("Microsoft.App/containerApps").Concat(Deployment.Of(set).OfType("Microsoft.App/jobs")), worker =>
             Assert.All(Deployment.At(worker, "properties", "template", "containers")![0]!["env"]!.AsArray(), entry => AssertRead(Deployment.Text(entry!, "name"))));
 
     [Theory]

@@ -151,6 +151,22 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         Assert.Equal(0, await CountAsync(queue));
     }
 
+    [Fact]
+    public async Task It_ends_when_the_queue_has_been_empty_for_long_enough_and_not_before_its_work_is_done()
+    {
+        var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
+        var limit = TimeSpan.FromMilliseconds(300);
+        int handled = 0;
+
+        await new QueueConsumer<PlanMessage>(storage, QueueName, _options with { IdleLimit = limit }, async (_, cancellation) =>
+        {
+            await Task.Delay(limit * 3, cancellation);
+            handled++;
+        }, TimeProvider.System, NullLogger.Instance).RunAsync(CancellationToken.None).WaitAsync(s_limit);
+
+        Assert.Equal((1, 0), (handled, await CountAsync(queue)));
+    }
+
     private static async Task RunUntilAsync(StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler, Task end)
     {
         using var shutdown = new CancellationTokenSource();

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Queues;
@@ -8,7 +9,8 @@ namespace LLaDA.Batch.Functions.Hosting.Local;
 
 /// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
 internal sealed partial class Triggers(
-    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks,
+    PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
     private readonly QueueConsumerOptions _options = configuration.GetSection("Triggers").Get<QueueConsumerOptions>() ?? new() { Concurrency = 4 };
 
@@ -18,7 +20,12 @@ internal sealed partial class Triggers(
         ConsumeAsync<FinishMessage>(StorageNames.FinishQueue, finish.RunAsync, stoppingToken),
         ConsumeAsync<FinishMessage>(StorageNames.PoisonQueue(StorageNames.FinishQueue), finish.GiveUpAsync, stoppingToken),
         ConsumeAsync<WebhookMessage>(StorageNames.WebhookQueue, webhooks.RunAsync, stoppingToken),
+        ConsumeAsync<TrainingMessage>(StorageNames.PlanTrainingQueue, planTraining.RunAsync, stoppingToken),
+        ConsumeAsync<TrainingMessage>(StorageNames.PoisonQueue(StorageNames.PlanTrainingQueue), planTraining.GiveUpAsync, stoppingToken),
+        ConsumeAsync<TrainingMessage>(StorageNames.FinishTrainingQueue, finishTraining.RunAsync, stoppingToken),
+        ConsumeAsync<TrainingMessage>(StorageNames.PoisonQueue(StorageNames.FinishTrainingQueue), finishTraining.GiveUpAsync, stoppingToken),
         RepeatAsync(SweepActive.Interval, sweep.RunAsync, stoppingToken),
+        RepeatAsync(SweepActive.Interval, sweepTraining.RunAsync, stoppingToken),
         RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
 
     private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>

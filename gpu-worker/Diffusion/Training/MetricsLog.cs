@@ -10,6 +10,10 @@ namespace LLaDA.Diffusion.Training;
 /// <param name="ValidationLoss">The bound on held-out text, in nats per token, where it was estimated after this step.</param>
 public sealed record TrainingMetrics(int Step, double Loss, double GradNorm, double LearningRate, double TokensPerSecond, long NumTokens, double? ValidationLoss);
 
+/// <summary>What a run tells of itself as it goes.</summary>
+/// <param name="Checkpoint">The folder of the checkpoint that was made of the step, whole; null where only the step is told.</param>
+public sealed record TrainingProgress(TrainingMetrics Metrics, string? Checkpoint);
+
 /// <summary>The metrics of a run, a line of JSON a step, in <c>metrics.jsonl</c>. A resumed run takes back the lines of steps that it makes again.</summary>
 public sealed class MetricsLog : IDisposable
 {

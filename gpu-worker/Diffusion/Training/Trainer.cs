@@ -17,12 +17,28 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
 
     private readonly CounterRandom _random = new((ulong)options.Seed);
 
+    /// <summary>Where a run keeps the checkpoint of a step.</summary>
+    /// <param name="folder">Of the run.</param>
+    public static string CheckpointFolder(string folder, int step) => TrainingCheckpoint.Folder(folder, step);
+
     /// <summary>Trains until the learning rate schedule ends. The weights are then their moving average, where one is kept.</summary>
     /// <param name="onStep">Called after each step.</param>
     /// <exception cref="TrainingMemoryException">The run does not fit its device.</exception>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is no longer finite; the last checkpoint stays.</exception>
     /// <exception cref="Checkpoints.CheckpointException">The last checkpoint is damaged, or another run's.</exception>
     public void Run(Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
+    {
+        foreach (var progress in Steps(cancellation: cancellation))
+        {
+            if (progress.Checkpoint is null)
+                onStep?.Invoke(progress.Metrics);
+        }
+    }
+
+    /// <summary>The same, one step at a time: whoever enumerates may do other things in between, on the same thread. What the run needs is freed with the enumerator.</summary>
+    /// <param name="wantsCheckpoint">Asked after each step whether to keep a checkpoint of it besides the usual ones.</param>
+    /// <returns>Each step, and after it the checkpoint that was made of it, if one was.</returns>
+    public IEnumerable<TrainingProgress> Steps(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
     {
         if (options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
@@ -51,11 +67,12 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
             double? validationLoss = validation is not null && (isLast || state.Step % options.ValidationInterval == 0) ? Validate(average) : null;
             var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss);
             log.Write(metrics);
-            onStep?.Invoke(metrics);
-            if (isLast || state.Step % options.CheckpointInterval == 0)
+            yield return new TrainingProgress(metrics, Checkpoint: null);
+            if (isLast || state.Step % options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
             {
                 checkpoints.Save(subject, state);
                 TrainingCurves.Draw(folder);
+                yield return new TrainingProgress(metrics, CheckpointFolder(folder, state.Step));
             }
         }
         average?.Swap();

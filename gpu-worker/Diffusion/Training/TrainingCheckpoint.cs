@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using LLaDA.Diffusion.Checkpoints;
 using static TorchSharp.torch;
@@ -24,14 +25,16 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
     private const string OptimizerFile = "optimizer.safetensors", AverageFile = "average.safetensors", StateFile = "state.json";
     private const string Prefix = "step-";
 
-    private readonly string _folder = Path.Combine(run, "checkpoints");
+    private readonly string _folder = FolderOf(run);
+
+    public static string Folder(string run, int step) => Path.Combine(FolderOf(run), string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D8}"));
 
     public void Save(TrainingSubject subject, TrainingState state)
     {
         foreach (string unfinished in Folders().Where(folder => !Manifest.IsIn(folder)))
             Directory.Delete(unfinished, recursive: true);
 
-        string checkpoint = Path.Combine(_folder, $"{Prefix}{state.Step:D8}");
+        string checkpoint = Folder(run, state.Step);
         if (Directory.Exists(checkpoint))
             Remove(checkpoint);
         Directory.CreateDirectory(checkpoint);
@@ -62,6 +65,8 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
             Read(Path.Combine(checkpoint, AverageFile), average.Tensors);
         return state;
     }
+
+    private static string FolderOf(string run) => Path.Combine(run, "checkpoints");
 
     /// <summary>From the oldest to the newest.</summary>
     private IEnumerable<string> Folders() => Directory.Exists(_folder) ? Directory.GetDirectories(_folder, Prefix + "*").Order(StringComparer.Ordinal) : [];

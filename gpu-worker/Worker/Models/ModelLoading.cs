@@ -25,7 +25,10 @@ public sealed class ModelLoading(ModelCatalog catalog, ModelHost models)
         }
     }
 
-    private async Task<ModelSource> SourceAsync(string tenant, string id, ModelRecord? record, CancellationToken cancellation)
+    /// <summary>What a model is made of.</summary>
+    /// <param name="record">What is known of it; null for one that this worker alone knows.</param>
+    /// <exception cref="CheckpointException">It is an adapter of an adapter.</exception>
+    public async Task<ModelSource> SourceAsync(string tenant, string id, ModelRecord? record, CancellationToken cancellation)
     {
         if (record is null or { Folder: "" })
             return new ModelSource(id);

@@ -1,0 +1,21 @@
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.FineTuning;
+
+/// <summary>What is left to do when a job has ended. A sweep does it again until it was done to its end, so everything in here may happen twice.</summary>
+public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events, StorageAccount storage)
+{
+    public async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        var (level, message) = job.Status switch
+        {
+            FineTuningStatus.Succeeded => ("info", $"The job has succeeded; the model is {job.FineTunedModel}"),
+            FineTuningStatus.Failed => ("error", $"The job has failed: {job.ErrorMessage}"),
+            _ => ("info", "The job was cancelled"),
+        };
+        await events.AddAsync(job, Math.Max(job.Step, job.CheckpointStep), job.Epoch, FineTuningEventKind.Ended, message, cancellation, level);
+        await new FineTuningBlobs(storage, job).DeleteStatesAsync(keptEpoch: 0, keptStep: 0, cancellation);
+        await jobs.DeleteActiveAsync(job.Tenant, job.RowKey, cancellation);
+    }
+}

@@ -1,0 +1,58 @@
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+
+namespace LLaDA.Batch.Functions.FineTuning;
+
+/// <summary>
+/// Ends a job whose last checkpoint has been published: its metrics become a file, its last checkpoint the result, a model that the next batch can name. May be killed and restarted
+/// at any point.
+/// </summary>
+internal sealed partial class FinishTraining(
+    FineTuningStore jobs, FineTunedModels tuned, ModelCatalog models, FileStore files, CloseTraining close, TimeProvider time, ILogger<FinishTraining> logger)
+{
+    public async Task RunAsync(TrainingMessage message, CancellationToken cancellation)
+    {
+        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { } job)
+            return;
+        if (job.IsTerminal)
+            await close.RunAsync(job, cancellation);
+        else if (job.NumSteps > 0 && job.CheckpointStep == job.NumSteps)
+            await SucceedAsync(job, cancellation);
+    }
+
+    /// <summary>What happens when finishing has failed too often. The checkpoints stay.</summary>
+    public async Task GiveUpAsync(TrainingMessage message, CancellationToken cancellation)
+    {
+        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { IsTerminal: false } job)
+            return;
+        var failed = await jobs.UpdateAsync(job, current =>
+        {
+            current.Fail("finishing_failed", "The server failed to register the result again and again; the checkpoints are kept", param: null, time.GetUtcNow());
+            return true;
+        }, cancellation);
+        if (failed is not null)
+            await close.RunAsync(failed, cancellation);
+    }
+
+    private async Task SucceedAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        var from = await models.FindAsync(job.Tenant, FineTunedModels.NameOf(job, job.CheckpointStep), cancellation) ?? throw new InvalidOperationException($"{job.Id}: its last checkpoint is not registered yet");
+        var metrics = await files.AddAsync(job.Tenant, job.ResultFileKey!, $"{job.Id}_metrics.csv", FilePurpose.FineTuneResults, expiresAt: null, cancellation);
+        await tuned.AddResultAsync(job, from, cancellation);
+        var succeeded = await jobs.UpdateAsync(job, current =>
+        {
+            (current.Status, current.FinishedAt, current.EstimatedFinishAt) = (FineTuningStatus.Succeeded, time.GetUtcNow(), null);
+            (current.FineTunedModel, current.ResultFileId) = (FineTunedModels.NameOf(current), metrics.Id);
+            return true;
+        }, cancellation);
+        if (succeeded is null)
+            return;
+        LogEnded(logger, succeeded.Id, succeeded.Status);
+        await close.RunAsync(succeeded, cancellation);
+    }
+
+    [LoggerMessage(EventId = 263, Level = LogLevel.Information, Message = "{Job} is {Status}")]
+    private static partial void LogEnded(ILogger logger, string job, FineTuningStatus status);
+}

@@ -1,0 +1,71 @@
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
+
+namespace LLaDA.Batch.Worker.Training;
+
+/// <summary>How a job is trained: the same for every run of it, so that a run goes on where another one stopped.</summary>
+internal static class TrainingRecipe
+{
+    /// <summary>Peak rates under a multiplier of 1: LLaDA's own for supervised fine-tuning, what is usual for adapters, and a tenth of LLaDA's for going on with pretraining.</summary>
+    private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PretrainingRate = 4e-5;
+
+    private const double FinalShare = 0.1, DecayShare = 0.1;
+    private const int MaxWarmupSteps = 50, NumCheckpoints = 10;
+
+    public static LoraOptions? Lora(FineTuningJobRecord job, string baseModel) => job.LoraRank is { } rank
+        ? new LoraOptions { Rank = rank, Alpha = job.LoraAlpha ?? 2.0 * rank, Seed = job.Seed, BaseModel = baseModel }
+        : null;
+
+    /// <param name="numRows">Of an epoch.</param>
+    public static TrainingOptions Options(FineTuningJobRecord job, int numRows)
+    {
+        int numSteps = checked((int)(((long)job.Epochs!.Value * numRows / job.BatchSize!.Value) + ((long)job.Epochs.Value * numRows % job.BatchSize.Value > 0 ? 1 : 0)));
+        double usual = job.LoraRank is not null ? LoraRate : job.Method == FineTuningMethod.Pretrain ? PretrainingRate : SupervisedRate;
+        double peak = usual * job.LearningRateMultiplier!.Value;
+        int interval = (numSteps + NumCheckpoints - 1) / NumCheckpoints;
+        return new TrainingOptions
+        {
+            BatchSize = job.BatchSize.Value,
+            LearningRate = new LearningRateSchedule(peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
+            StratifiesTimes = true,
+            Seed = job.Seed,
+            CheckpointInterval = interval,
+            ValidationInterval = interval,
+            NumCheckpoints = 1,
+        };
+    }
+
+    /// <summary>The largest passes that fit the device: the loss and its gradient are the same sums either way.</summary>
+    /// <exception cref="TrainingMemoryException">Nothing fits.</exception>
+    public static TrainingOptions Fitting(TrainingOptions options, LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, int length, Device device)
+    {
+        var smaller = Halves(options.BatchSize).Select(rows => options with { MicroBatchSize = rows }).ToList();
+        List<TrainingOptions> candidates = [.. smaller, .. smaller.Select(candidate => candidate with { RecomputesActivations = true })];
+        foreach (var candidate in candidates)
+        {
+            try
+            {
+                TrainingMemory.Require(config, numTrained, weightType, computeType, candidate, length, device);
+                return candidate;
+            }
+            catch (TrainingMemoryException) when (candidate != candidates[^1])
+            {
+                // A smaller one may fit.
+            }
+        }
+        throw new InvalidOperationException("A batch has rows");
+    }
+
+    /// <summary>Sequences of plain text, as long as the context or, for little text, shorter.</summary>
+    public static TokenSequences Sequences(TokenFile tokens, int contextLength, long seed) => new(tokens, (int)Math.Min(contextLength, Math.Max(1, tokens.Count / 4)), seed);
+
+    private static IEnumerable<int> Halves(int rows)
+    {
+        for (; rows > 1; rows /= 2)
+            yield return rows;
+        yield return 1;
+    }
+}

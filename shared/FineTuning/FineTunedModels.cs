@@ -1,0 +1,49 @@
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Shared.FineTuning;
+
+/// <summary>Makes what a job has learnt a model that its tenant can name. Doing it twice is doing it once.</summary>
+public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog, TimeProvider time)
+{
+    private const int NameDigits = 12;
+
+    public Records<CheckpointRecord> Checkpoints { get; } = new(storage.Table(StorageNames.CheckpointsTable));
+
+    /// <summary>In OpenAI's pattern, <c>ft:base:organization:suffix:id</c>; a model that was tuned before keeps the name of what it came from.</summary>
+    public static string NameOf(FineTuningJobRecord job)
+    {
+        string root = job.Model.StartsWith("ft:", StringComparison.Ordinal) ? job.Model["ft:".Length..].Split("::")[0] : job.Model;
+        return $"ft:{root}::{job.Suffix}:{job.RowKey[^NameDigits..]}";
+    }
+
+    public static string NameOf(FineTuningJobRecord job, int step) => $"{NameOf(job)}:ckpt-step-{step}";
+
+    /// <summary>Registers a published checkpoint, as a model and in the job's list.</summary>
+    /// <param name="from">The model that the job began with.</param>
+    public async Task AddCheckpointAsync(FineTuningJobRecord job, ModelRecord from, CheckpointRecord checkpoint, CancellationToken cancellation)
+    {
+        checkpoint.Model = NameOf(job, checkpoint.Step);
+        (checkpoint.PartitionKey, checkpoint.RowKey, checkpoint.CreatedAt) = (CheckpointRecord.Partition(job), CheckpointRecord.Key(checkpoint.Step), time.GetUtcNow());
+        await RegisterAsync(job, from, checkpoint.Model, checkpoint.Epoch, checkpoint.Step, cancellation);
+        if (await Checkpoints.FindAsync(checkpoint.PartitionKey, checkpoint.RowKey, cancellation) is null)
+            await Checkpoints.PutAsync(checkpoint, cancellation);
+    }
+
+    /// <summary>Registers the last checkpoint under the name of the result.</summary>
+    public Task AddResultAsync(FineTuningJobRecord job, ModelRecord from, CancellationToken cancellation) =>
+        RegisterAsync(job, from, NameOf(job), job.CheckpointEpoch, job.CheckpointStep, cancellation);
+
+    private Task RegisterAsync(FineTuningJobRecord job, ModelRecord from, string name, int epoch, int step, CancellationToken cancellation) => catalog.RegisterAsync(
+        new ModelRecord
+        {
+            PartitionKey = job.Tenant,
+            Id = name,
+            Profile = from.Profile,
+            ContextLength = from.ContextLength,
+            TokenForwardsPerSecond = from.TokenForwardsPerSecond,
+            Folder = FineTuningBlobs.Folder(job, epoch, step),
+            BaseModel = job.LoraRank is null ? "" : from.BaseModel.Length > 0 ? from.BaseModel : from.Id,
+            CreatedAt = time.GetUtcNow(),
+        }, cancellation);
+}

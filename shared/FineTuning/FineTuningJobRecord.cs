@@ -1,0 +1,139 @@
+using System.Runtime.Serialization;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Shared.FineTuning;
+
+/// <summary>Where a fine-tuning job stands; the names are OpenAI's.</summary>
+public enum FineTuningStatus
+{
+    ValidatingFiles,
+    Queued,
+    Running,
+    Paused,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// <summary>What a job learns from.</summary>
+public enum FineTuningMethod
+{
+    /// <summary>Dialogues, or prompts with their answers.</summary>
+    Supervised,
+
+    /// <summary>Plain text.</summary>
+    Pretrain,
+}
+
+/// <summary>A fine-tuning job: the truth about it.</summary>
+public sealed class FineTuningJobRecord : Record
+{
+    public const string IdPrefix = "ftjob-";
+
+    [IgnoreDataMember]
+    public string Id => IdPrefix + RowKey;
+
+    [IgnoreDataMember]
+    public string Tenant => PartitionKey;
+
+    [IgnoreDataMember]
+    public bool IsTerminal => Status is FineTuningStatus.Succeeded or FineTuningStatus.Failed or FineTuningStatus.Cancelled;
+
+    public FineTuningStatus Status { get; set; }
+
+    public FineTuningMethod Method { get; set; }
+
+    /// <summary>The model to begin with; for a schedule that goes on from its last result, that result once the job is planned.</summary>
+    public string Model { get; set; } = "";
+
+    /// <summary>Null for a scheduled job until its plan has gathered the data.</summary>
+    public string? TrainingFileId { get; set; }
+
+    public string? ValidationFileId { get; set; }
+
+    public string? Suffix { get; set; }
+
+    public int Seed { get; set; }
+
+    /// <summary>A JSON object of strings; null when the client gave none.</summary>
+    public string? Metadata { get; set; }
+
+    /// <summary>Passes over the data; null is "auto" until the plan has chosen.</summary>
+    public int? Epochs { get; set; }
+
+    /// <summary>Rows of a step; null is "auto" until the plan has chosen.</summary>
+    public int? BatchSize { get; set; }
+
+    /// <summary>Times the method's usual peak rate; null is "auto" until the plan has chosen.</summary>
+    public double? LearningRateMultiplier { get; set; }
+
+    /// <summary>Rank of a LoRA adapter; null trains all weights.</summary>
+    public int? LoraRank { get; set; }
+
+    public double? LoraAlpha { get; set; }
+
+    /// <summary>The schedule that made it; null when a client did.</summary>
+    public string? ScheduleKey { get; set; }
+
+    /// <summary>The blob that lists a scheduled job's data.</summary>
+    public string? Sources { get; set; }
+
+    /// <summary>The job that must have ended before this one is planned.</summary>
+    public string? AfterJobKey { get; set; }
+
+    /// <summary>The hardware that trains it, and so its queue; null until it is planned.</summary>
+    public string? Profile { get; set; }
+
+    /// <summary>Lines of the training file, once it is planned.</summary>
+    public int NumExamples { get; set; }
+
+    /// <summary>Steps of the whole training; 0 until a run has counted the data.</summary>
+    public int NumSteps { get; set; }
+
+    /// <summary>
+    /// The number of the run that may write, raised by a conditional write when a run begins. A run that finds another number here is a stale one and stops.
+    /// </summary>
+    public int Epoch { get; set; }
+
+    /// <summary>Runs that began and made no checkpoint, without an excuse for their end.</summary>
+    public int FailedRuns { get; set; }
+
+    /// <summary>Where the last published checkpoint lies: the epoch of the run that wrote it, and its step. 0 where there is none.</summary>
+    public int CheckpointEpoch { get; set; }
+
+    public int CheckpointStep { get; set; }
+
+    /// <summary>Tokens seen up to the last published checkpoint.</summary>
+    public long TrainedTokens { get; set; }
+
+    /// <summary>Steps done by the run at work; checkpoints are what counts.</summary>
+    public int Step { get; set; }
+
+    public DateTimeOffset? EstimatedFinishAt { get; set; }
+
+    /// <summary>The key of the file of metrics, settled by the plan.</summary>
+    public string? ResultFileKey { get; set; }
+
+    /// <summary>Its id, once it can be seen.</summary>
+    public string? ResultFileId { get; set; }
+
+    /// <summary>The name of the result; set when the job has succeeded.</summary>
+    public string? FineTunedModel { get; set; }
+
+    public string? ErrorCode { get; set; }
+
+    public string? ErrorMessage { get; set; }
+
+    public string? ErrorParam { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>When its message was last put on the training queue.</summary>
+    public DateTimeOffset? QueuedAt { get; set; }
+
+    public DateTimeOffset? FinishedAt { get; set; }
+
+    /// <summary>Ends the job with a reason.</summary>
+    public void Fail(string code, string message, string? param, DateTimeOffset now) =>
+        (Status, ErrorCode, ErrorMessage, ErrorParam, FinishedAt, EstimatedFinishAt) = (FineTuningStatus.Failed, code, message, param, now, null);
+}

@@ -1,0 +1,93 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Serialization;
+using Azure;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Shared.FineTuning;
+
+/// <summary>A job with something left to do: written before the job, deleted when it has ended and everybody was told.</summary>
+public sealed class ActiveFineTuningRecord : Record
+{
+    /// <summary>All rows share one partition: a sweep reads them in one query.</summary>
+    public const string Partition = "fine_tuning";
+
+    public string Tenant { get; set; } = "";
+
+    [IgnoreDataMember]
+    public string JobKey => RowKey[(RowKey.IndexOf('|', StringComparison.Ordinal) + 1)..];
+
+    public static string Prefix(string tenant) => $"{tenant}|";
+
+    public static string Key(string tenant, string jobKey) => Prefix(tenant) + jobKey;
+}
+
+/// <summary>The records of fine-tuning jobs and the list of those with something left to do.</summary>
+public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
+{
+    /// <summary>A row without a job is one that is being created, or whose creation failed.</summary>
+    private static readonly TimeSpan s_creationTime = TimeSpan.FromMinutes(5);
+
+    private readonly Records<ActiveFineTuningRecord> _active = new(storage.Table(StorageNames.ActiveTable));
+
+    public Records<FineTuningJobRecord> Records { get; } = new(storage.Table(StorageNames.FineTuningTable));
+
+    /// <summary>Writes a new job, and before it the row by which a sweep finds it if everything after this fails.</summary>
+    /// <returns>False when there is a job of that key already.</returns>
+    public async Task<bool> AddAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        job.CreatedAt = time.GetUtcNow();
+        await _active.PutAsync(
+            new ActiveFineTuningRecord { PartitionKey = ActiveFineTuningRecord.Partition, RowKey = ActiveFineTuningRecord.Key(job.Tenant, job.RowKey), Tenant = job.Tenant }, cancellation);
+        try
+        {
+            await Records.AddAsync(job, cancellation);
+            return true;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 409)
+        {
+            return false;
+        }
+    }
+
+    public async Task<FineTuningJobRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+        SortableKey.Parse(id, FineTuningJobRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+
+    /// <summary>Changes a job that has not ended; one that has stays as it is.</summary>
+    public Task<FineTuningJobRecord?> UpdateAsync(FineTuningJobRecord job, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation) =>
+        Records.UpdateAsync(job.Tenant, job.RowKey, current => !current.IsTerminal && change(current), cancellation);
+
+    /// <summary>Changes a job as the run of an epoch.</summary>
+    /// <exception cref="StaleRunException">A later run has begun, or the job has ended: nothing was written.</exception>
+    public async Task<FineTuningJobRecord> UpdateAsync(FineTuningJobRecord job, int epoch, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation)
+    {
+        bool isCurrent = false;
+        var updated = await Records.UpdateAsync(job.Tenant, job.RowKey, current =>
+        {
+            isCurrent = current.Epoch == epoch && current.Status is FineTuningStatus.Running or FineTuningStatus.Paused;
+            return isCurrent && change(current);
+        }, cancellation);
+        return isCurrent ? updated! : throw new StaleRunException(job.Id, epoch);
+    }
+
+    public Task DeleteActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
+        _active.DeleteAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation);
+
+    /// <summary>How many jobs of a tenant have something left to do.</summary>
+    public ValueTask<int> CountActiveAsync(string tenant, CancellationToken cancellation) =>
+        _active.ListPrefixAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Prefix(tenant), cancellation).CountAsync(cancellation);
+
+    /// <summary>Every job with something left to do, of all tenants.</summary>
+    public async IAsyncEnumerable<FineTuningJobRecord> ListActiveAsync([EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var active in _active.ListAsync(ActiveFineTuningRecord.Partition, after: null, cancellation))
+        {
+            if (await Records.FindAsync(active.Tenant, active.JobKey, cancellation) is { } job)
+                yield return job;
+            else if (active.Timestamp < time.GetUtcNow() - s_creationTime && await Records.FindAsync(active.Tenant, active.JobKey, cancellation) is null)
+                await _active.DeleteAsync(active.PartitionKey, active.RowKey, cancellation);
+        }
+    }
+}
+
+/// <summary>The run is not the one that may write any more.</summary>
+public sealed class StaleRunException(string job, int epoch) : Exception($"{job}: run {epoch} is not the current one any more");

@@ -1,0 +1,130 @@
+using System.ClientModel;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Tests;
+using OpenAI.FineTuning;
+using static LLaDA.Batch.Functions.Tests.Contract.OpenAIFilesContractTests;
+using static LLaDA.Batch.Functions.Tests.ControlPlane;
+using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
+using FineTuningStatus = LLaDA.Batch.Shared.FineTuning.FineTuningStatus;
+
+namespace LLaDA.Batch.Functions.Tests.Contract;
+
+/// <summary>What OpenAI's .NET client demands of fine-tuning jobs.</summary>
+public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
+{
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
+
+    [Theory]
+    [InlineData("succeeded")]
+    [InlineData("failed")]
+    [InlineData("cancelled")]
+    public async Task Waiting_ends_with_every_end(string end)
+    {
+        await using var plane = await StartAsync(fixture);
+        string file = await UploadAsync(plane, end == "failed" ? "nonsense" : Examples(8));
+        var options = new FineTuningOptions { Suffix = "mine", Seed = 3, ValidationFile = file, TrainingMethod = FineTuningTrainingMethod.CreateSupervised(batchSize: 2, epochCount: 3, learningRate: 0.5) };
+        var job = await NewClient(plane).GetFineTuningClient().FineTuneAsync(Model, file, waitUntilCompleted: false, options);
+        Assert.False(job.HasCompleted);
+        using var limit = new CancellationTokenSource(s_limit);
+        var waiting = job.WaitForCompletionAsync(limit.Token).AsTask();
+        var record = await FindAsync(plane, job.JobId);
+        Assert.Equal((2, 3, 0.5, 3), (record.BatchSize, record.Epochs, record.LearningRateMultiplier, record.Seed));
+
+        await PlanAsync(plane, record);
+        if (end == "cancelled")
+            await job.CancelAndUpdateAsync(limit.Token);
+        if (end == "succeeded")
+        {
+            await TrainAsync(plane, record);
+            await FinishAsync(plane, record);
+        }
+        await waiting;
+
+        Assert.Equal(end, job.Status.ToString());
+        Assert.Equal(end == "succeeded" ? $"ft:{Model}::mine:{record.RowKey[^12..]}" : null, job.Value);
+    }
+
+    [Fact]
+    public async Task Jobs_in_every_state_and_of_every_method_can_be_listed_over_pages()
+    {
+        await using var plane = await StartAsync(fixture);
+        foreach (var status in Enum.GetValues<FineTuningStatus>())
+        {
+            var job = await CreatedAsync(plane, extra: new() { ["hyperparameters"] = new JsonObject { ["lora"] = new JsonObject() } });
+            await SetAsync(plane, job, status);
+        }
+        var pretraining = await CreatedAsync(plane, extra: new() { ["method"] = new JsonObject { ["type"] = "pretrain" } });
+        var client = NewClient(plane).GetFineTuningClient();
+
+        var listed = await client.GetJobsAsync(new FineTuningJobCollectionOptions { PageSize = 3 }).ToListAsync();
+
+        Assert.Equal(Enum.GetValues<FineTuningStatus>().Length + 1, listed.Count);
+        Assert.Equal(pretraining.Id, (await client.GetJobAsync(pretraining.Id)).JobId);
+    }
+
+    [Fact]
+    public async Task A_running_job_whose_estimate_has_passed_can_be_waited_for()
+    {
+        await using var plane = await StartAsync(fixture);
+        var record = await PlannedAsync(plane);
+        await TrainAsync(plane, record, step: 3);
+        var job = await NewClient(plane).GetFineTuningClient().GetJobAsync(record.Id);
+        using var moment = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+
+        // It waits, and does not fail for a negative time.
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => job.WaitForCompletionAsync(moment.Token).AsTask());
+    }
+
+    [Fact]
+    public async Task Events_and_checkpoints_are_read_over_pages()
+    {
+        await using var plane = await StartAsync(fixture);
+        var record = await PlannedAsync(plane);
+        for (int step = 1; step <= NumSteps; step++)
+            await TrainAsync(plane, record, step);
+        await FinishAsync(plane, record);
+        var job = await NewClient(plane).GetFineTuningClient().GetJobAsync(record.Id);
+
+        var events = await job.GetEventsAsync(new GetEventsOptions { PageSize = 2 }).ToListAsync();
+        var checkpoints = await job.GetCheckpointsAsync(new GetCheckpointsOptions { PageSize = 2 }).ToListAsync();
+
+        Assert.Equal(NumSteps + 3, events.Count);
+        Assert.Equal(Enumerable.Range(1, NumSteps).Reverse(), checkpoints.Select(checkpoint => checkpoint.StepNumber));
+        Assert.All(checkpoints, checkpoint => Assert.Equal((record.Id, 1.5f), (checkpoint.JobId, checkpoint.Metrics.TrainLoss!.Value)));
+        Assert.EndsWith(":ckpt-step-6", checkpoints[0].ModelId, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_job_is_paused_and_resumed()
+    {
+        await using var plane = await StartAsync(fixture);
+        var record = await PlannedAsync(plane);
+        var job = await NewClient(plane).GetFineTuningClient().GetJobAsync(record.Id);
+
+        (await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{record.Id}/pause", null)).EnsureSuccessStatusCode();
+        await job.UpdateStatusAsync();
+        Assert.False(job.HasCompleted);
+        (await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{record.Id}/resume", null)).EnsureSuccessStatusCode();
+        await job.UpdateStatusAsync();
+
+        Assert.Equal("queued", job.Status.ToString());
+    }
+
+    [Fact]
+    public async Task A_refusal_names_its_parameter()
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var refused = await Assert.ThrowsAsync<ClientResultException>(() => NewClient(plane).GetFineTuningClient().FineTuneAsync(Model, "file-none", waitUntilCompleted: false));
+
+        Assert.Equal(400, refused.Status);
+        Assert.Contains("Parameter: training_file", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static Task<FineTuningJobRecord?> SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) => plane.Get<FineTuningStore>().UpdateAsync(job, current =>
+    {
+        current.Status = status;
+        return true;
+    }, CancellationToken.None);
+}

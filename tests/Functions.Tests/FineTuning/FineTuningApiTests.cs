@@ -1,0 +1,194 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Tests;
+using static LLaDA.Batch.Functions.Tests.ControlPlane;
+using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
+
+namespace LLaDA.Batch.Functions.Tests.FineTuning;
+
+public sealed class FineTuningApiTests(StorageFixture fixture)
+{
+    private static readonly (string Change, string Param)[] s_refused =
+    [
+        ("""{"suffix":"a:b"}""", "suffix"),
+        ("""{"suffix":"12345678901234567890123456789012345678901234567890123456789012345"}""", "suffix"),
+        ("""{"seed":-1}""", "seed"),
+        ("""{"seed":1.5}""", "seed"),
+        ("""{"model":"none"}""", "model"),
+        ("""{"training_file":"file-none"}""", "training_file"),
+        ("""{"validation_file":"file-none"}""", "validation_file"),
+        ("""{"method":{"type":"dpo"}}""", "method.type"),
+        ("""{"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":0}}}}""", "method.supervised.hyperparameters.n_epochs"),
+        ("""{"method":{"type":"supervised","supervised":{"hyperparameters":{"epochs":1}}}}""", "method.supervised.hyperparameters.epochs"),
+        ("""{"method":{"type":"supervised"},"hyperparameters":{"n_epochs":1}}""", "hyperparameters"),
+        ("""{"hyperparameters":{"batch_size":257}}""", "hyperparameters.batch_size"),
+        ("""{"hyperparameters":{"learning_rate_multiplier":0}}""", "hyperparameters.learning_rate_multiplier"),
+        ("""{"hyperparameters":{"lora":{"rank":0}}}""", "hyperparameters.lora.rank"),
+        ("""{"integrations":[{"type":"wandb"}]}""", "integrations"),
+        ("""{"metadata":{"a":1}}""", "metadata"),
+        ("""{"n_epochs":3}""", "n_epochs"),
+    ];
+
+    [Fact]
+    public async Task What_cannot_be_trained_is_refused_by_the_name_of_its_parameter()
+    {
+        await using var plane = await StartAsync(fixture);
+        foreach (var (change, param) in s_refused)
+        {
+            using var response = await PostAsync(plane, extra: JsonNode.Parse(change)!.AsObject());
+
+            Assert.True(response.StatusCode == HttpStatusCode.BadRequest, change);
+            Assert.Equal(param, JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["param"]!.GetValue<string>());
+        }
+        Assert.Equal(0, await plane.CountAsync(StorageNames.PlanTrainingQueue));
+    }
+
+    [Fact]
+    public async Task A_file_with_another_purpose_is_refused()
+    {
+        await using var plane = await StartAsync(fixture);
+        string file = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>();
+
+        using var response = await plane.Client.PostAsJsonAsync("/v1/fine_tuning/jobs", new { model = Model, training_file = file });
+
+        Assert.Contains("invalid_purpose", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_asked_for_comes_back_and_auto_is_chosen_by_the_plan()
+    {
+        await using var plane = await StartAsync(fixture);
+        var extra = JsonNode.Parse("""{"suffix":"mine","seed":7,"metadata":{"a":"b"},"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":2,"lora":{"rank":4}}}}}""")!.AsObject();
+        var job = await CreatedAsync(plane, Examples(64), extra);
+        var created = await GetAsync(plane, $"/{job.Id}");
+        await PlanAsync(plane, job);
+        var planned = await GetAsync(plane, $"/{job.Id}");
+
+        Assert.Equal("validating_files", created["status"]!.GetValue<string>());
+        Assert.Equal("""{"n_epochs":2,"batch_size":"auto","learning_rate_multiplier":"auto","lora":{"rank":4,"alpha":8}}""", created["hyperparameters"]!.ToJsonString());
+        Assert.Equal("queued", planned["status"]!.GetValue<string>());
+        Assert.Equal("""{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":1,"lora":{"rank":4,"alpha":8}}""", planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
+        Assert.Equal(("mine", 7, "b"), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>(), planned["metadata"]!["a"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task A_finished_job_names_a_model_a_file_of_metrics_and_checkpoints_that_are_models_too()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane, extra: new JsonObject { ["suffix"] = "mine" });
+        await TrainAsync(plane, job, step: 3);
+        await TrainAsync(plane, job);
+
+        await FinishAsync(plane, job);
+        await FinishAsync(plane, job);
+
+        var ended = await GetAsync(plane, $"/{job.Id}");
+        Assert.Equal("succeeded", ended["status"]!.GetValue<string>());
+        string name = ended["fine_tuned_model"]!.GetValue<string>();
+        Assert.Equal($"ft:{Model}::mine:{job.RowKey[^12..]}", name);
+        var checkpoints = (await GetAsync(plane, $"/{job.Id}/checkpoints"))["data"]!.AsArray();
+        Assert.Equal([6, 3], checkpoints.Select(checkpoint => checkpoint!["step_number"]!.GetValue<int>()));
+        var catalog = plane.Get<ModelCatalog>();
+        var model = (await catalog.FindAsync(Tenant, name, CancellationToken.None))!;
+        Assert.Equal($"{Tenant}/{job.RowKey}/2/6", model.Folder);
+        Assert.Equal($"{Tenant}/{job.RowKey}/1/3", (await catalog.FindAsync(Tenant, $"{name}:ckpt-step-3", CancellationToken.None))!.Folder);
+        Assert.Equal(["step,train_loss"], await plane.LinesAsync(ended["result_files"]![0]!.GetValue<string>()));
+        Assert.Null(await catalog.FindAsync("another", name, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Events_tell_the_story_newest_first_over_pages_and_in_both_orders()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane);
+        await TrainAsync(plane, job);
+        await FinishAsync(plane, job);
+        List<string> seen = [];
+        for (bool hasMore = true; hasMore;)
+        {
+            var page = await GetAsync(plane, $"/{job.Id}/events?limit=2{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}");
+            seen.AddRange(page["data"]!.AsArray().Select(entry => entry!["id"]!.GetValue<string>()));
+            hasMore = page["has_more"]!.GetValue<bool>();
+        }
+
+        var all = (await GetAsync(plane, $"/{job.Id}/events?order=asc"))["data"]!.AsArray();
+        Assert.Equal(seen, all.Reverse().Select(entry => entry!["id"]!.GetValue<string>()));
+        Assert.Equal(["Created", "Files", "Step", "The"], all.Select(entry => entry!["message"]!.GetValue<string>().Split(' ')[0]));
+        Assert.Equal(1.5, all[2]!["data"]!["train_loss"]!.GetValue<double>());
+    }
+
+    [Fact]
+    public async Task A_cancelled_job_keeps_its_checkpoints_and_cannot_go_on()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane);
+        await TrainAsync(plane, job, step: 3);
+
+        var cancelled = await ReadAsync(await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/cancel", null));
+
+        Assert.Equal("cancelled", cancelled["status"]!.GetValue<string>());
+        Assert.Single((await GetAsync(plane, $"/{job.Id}/checkpoints"))["data"]!.AsArray());
+        foreach (string what in new[] { "cancel", "pause", "resume" })
+            Assert.Equal(HttpStatusCode.Conflict, (await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/{what}", null)).StatusCode);
+        Assert.Equal(0, await plane.Get<FineTuningStore>().CountActiveAsync(Tenant, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_paused_job_goes_on_when_it_is_resumed()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane);
+        await TrainAsync(plane, job, step: 3);
+        await plane.Storage.Queue(StorageNames.TrainQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
+
+        var paused = await ReadAsync(await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/pause", null));
+        Assert.Equal(HttpStatusCode.Conflict, (await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/pause", null)).StatusCode);
+        var resumed = await ReadAsync(await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/resume", null));
+
+        Assert.Equal(("paused", "queued"), (paused["status"]!.GetValue<string>(), resumed["status"]!.GetValue<string>()));
+        Assert.Equal(1, await plane.CountAsync(StorageNames.TrainQueue(StorageNames.DefaultProfile)));
+    }
+
+    [Fact]
+    public async Task Jobs_of_another_tenant_are_not_there()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane);
+        using var other = await plane.NewClientAsync("other");
+
+        foreach (string path in new[] { "", "/events", "/checkpoints" })
+            Assert.Equal(HttpStatusCode.NotFound, (await other.GetAsync($"/v1/fine_tuning/jobs/{job.Id}{path}")).StatusCode);
+        foreach (string what in new[] { "cancel", "pause", "resume" })
+            Assert.Equal(HttpStatusCode.NotFound, (await other.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/{what}", null)).StatusCode);
+        Assert.Empty((await ReadAsync(await other.GetAsync("/v1/fine_tuning/jobs")))["data"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Jobs_are_listed_by_their_metadata()
+    {
+        await using var plane = await StartAsync(fixture);
+        await CreatedAsync(plane, extra: JsonNode.Parse("""{"metadata":{"team":"a","x":"1"}}""")!.AsObject());
+        await CreatedAsync(plane, extra: JsonNode.Parse("""{"metadata":{"team":"b"}}""")!.AsObject());
+        await CreatedAsync(plane);
+
+        Assert.Equal(3, (await GetAsync(plane, ""))["data"]!.AsArray().Count);
+        Assert.Equal("1", Assert.Single((await GetAsync(plane, "?metadata[team]=a"))["data"]!.AsArray())!["metadata"]!["x"]!.GetValue<string>());
+        Assert.Null(Assert.Single((await GetAsync(plane, "?metadata=null"))["data"]!.AsArray())!["metadata"]);
+    }
+
+    [Fact]
+    public async Task A_tenant_with_too_many_jobs_is_told_to_wait()
+    {
+        await using var plane = await StartAsync(fixture, ("Limits:MaxActiveTrainings", "1"));
+        await CreatedAsync(plane);
+
+        using var response = await PostAsync(plane);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
+        Assert.NotNull(response.Headers.RetryAfter);
+    }
+}

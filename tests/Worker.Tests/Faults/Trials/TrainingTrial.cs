@@ -1,0 +1,163 @@
+using System.Text;
+using LLaDA.Batch.Functions.FineTuning;
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Batch.Worker.Training;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+
+/// <summary>What a training came to.</summary>
+/// <param name="Model">Hashes of the result's files.</param>
+/// <param name="Metrics">The result file: losses of all steps.</param>
+public sealed record Trained(FineTuningJobRecord Job, string Model, string Metrics);
+
+/// <summary>A fine-tuning job, its functions and its workers, over storage that may fail. Time is the trial's own.</summary>
+/// <param name="connectionString">An empty storage account.</param>
+/// <param name="modelsPath">A folder of models.</param>
+/// <param name="model">The one to tune.</param>
+public sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors) : IAsyncDisposable
+{
+    public const string Tenant = "tenant";
+    private const int MaxRounds = 60;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
+    private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
+    private readonly List<IAsyncDisposable> _processes = [];
+    private int _numWorkers;
+
+    public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
+
+    public FineTuningStore Jobs => new(_storage, Time);
+
+    public FineTunedModels Models => new(_storage, new ModelCatalog(_storage), Time);
+
+    public StorageAccount Storage => _storage;
+
+    /// <summary>A job as a client creates it.</summary>
+    public async Task<FineTuningJobRecord> CreateAsync(FineTuningJobRecord job, string content)
+    {
+        await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
+        await new ModelCatalog(_storage).RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+        var files = new FileStore(_storage, Time);
+        string key = files.NewKey();
+        await using (var writer = files.Write(Tenant, key, CancellationToken.None))
+        {
+            await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(content));
+            await writer.CompleteAsync();
+        }
+        job.TrainingFileId = (await files.AddAsync(Tenant, key, "train.jsonl", FilePurpose.FineTune, expiresAt: null, CancellationToken.None)).Id;
+        if (job.RowKey.Length == 0)
+            job.RowKey = SortableKey.Create(Time);
+        (job.PartitionKey, job.Status) = (Tenant, FineTuningStatus.ValidatingFiles);
+        job.Model = job.Model.Length > 0 ? job.Model : model;
+        await Jobs.AddAsync(job, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanTrainingAsync(Tenant, job.RowKey, CancellationToken.None);
+        return job;
+    }
+
+    public async Task<FineTuningJobRecord> FindAsync(FineTuningJobRecord job) => (await Jobs.Records.FindAsync(Tenant, job.RowKey, CancellationToken.None))!;
+
+    public Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) => Jobs.UpdateAsync(job, current =>
+    {
+        change(current);
+        return true;
+    }, CancellationToken.None);
+
+    public static TrainingMessage Message(FineTuningJobRecord job) => new(Tenant, job.RowKey);
+
+    /// <summary>A worker's process, over storage of its own.</summary>
+    public RunTraining Worker(FaultyTransport? transport = null, TimeProvider? time = null)
+    {
+        var (services, storage) = Process(transport ?? new FaultyTransport(Fault.None, 0));
+        var options = new WorkerOptions { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"), TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
+        var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
+        var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, NullLogger<ModelCache>.Instance);
+        var loading = new ModelLoading(catalog, new ModelHost(options, tensors, cache, Time));
+        var (jobs, events, files) = (services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(), services.GetRequiredService<FileStore>());
+        var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, services.GetRequiredService<FineTunedModels>(), files);
+        var runner = new TrainingRunner(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
+        return new RunTraining(jobs, events, runner, storage, new WorkQueues(storage), options, time ?? Time, NullLogger<RunTraining>.Instance);
+    }
+
+    /// <summary>Plans the job.</summary>
+    public async Task PlanAsync(FineTuningJobRecord job) => await Process(new FaultyTransport(Fault.None, 0)).Services.GetRequiredService<PlanTraining>().RunAsync(Message(job), CancellationToken.None);
+
+    public async Task FinishAsync(FineTuningJobRecord job) => await Process(new FaultyTransport(Fault.None, 0)).Services.GetRequiredService<FinishTraining>().RunAsync(Message(job), CancellationToken.None);
+
+    /// <summary>Takes the job from where it is to its end; one worker meets a fault at one call to storage, and others take over.</summary>
+    /// <returns>Calls to storage that the first worker made.</returns>
+    /// <exception cref="TrialException">The job came to no end.</exception>
+    public async Task<int> RunAsync(FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0)
+    {
+        var transport = new FaultyTransport(fault, atCall);
+        var first = Worker(transport);
+        await PlanAsync(job);
+        for (int round = 0; !(await FindAsync(job)).IsTerminal; round++)
+        {
+            if (round == MaxRounds)
+                throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {transport.Hit}");
+            var worker = round == 0 || !transport.IsDead ? first : Worker();
+            try
+            {
+                await worker.RunAsync(Message(job), CancellationToken.None);
+                await FinishAsync(job);
+            }
+            catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException or InvalidOperationException)
+            {
+                Time.Advance(TimeSpan.FromMinutes(3));
+                await BreakLeaseAsync(job);     // it has run out by now
+            }
+        }
+        return transport.Calls;
+    }
+
+    /// <summary>What a job that has succeeded came to.</summary>
+    public async Task<Trained> ResultAsync(FineTuningJobRecord job)
+    {
+        var ended = await FindAsync(job);
+        if (ended.Status != FineTuningStatus.Succeeded)
+            throw new TrialException($"The job is {ended.Status}: {ended.ErrorMessage}");
+        var files = new FileStore(_storage, Time);
+        using var reader = new StreamReader(await files.OpenReadAsync((await files.FindAsync(Tenant, ended.ResultFileId!, CancellationToken.None))!, CancellationToken.None));
+        return new Trained(ended, await HashesAsync(ended.FineTunedModel!), await reader.ReadToEndAsync());
+    }
+
+    /// <summary>Hashes of the files of a model that a job has made.</summary>
+    public async Task<string> HashesAsync(string name)
+    {
+        var record = await new ModelCatalog(_storage).FindAsync(Tenant, name, CancellationToken.None) ?? throw new TrialException($"There is no model {name}");
+        return (await new ModelFolders(_storage).FindManifestAsync(record.Folder, CancellationToken.None) ?? throw new TrialException($"{name} has no manifest")).ToString();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+            await process.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task BreakLeaseAsync(FineTuningJobRecord job)
+    {
+        var blobs = new FineTuningBlobs(_storage, job);
+        if (await blobs.IsLeasedAsync(CancellationToken.None))
+            await (await blobs.LeaseAsync(CancellationToken.None)).BreakAsync(TimeSpan.Zero);
+    }
+
+    private (ServiceProvider Services, StorageAccount Storage) Process(FaultyTransport transport)
+    {
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
+        var services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
+        _processes.Add(services);
+        return (services, storage);
+    }
+}
