@@ -131,7 +131,6 @@ public sealed class LineJobsTests(TinyModel model)
 
             Assert.Equal((CachePolicy.Dual, 4, 3, 0.9, 0.5), (options.Cache, options.CacheRefresh, options.CacheVicinity, options.Threshold, options.RunThreshold));
             Assert.Equal(0.5, FirstRow(Create(endpoint, With(body, "\"factor\":0.5"))).Options.Factor);
-            Assert.Equal(0.1, FirstRow(Create(endpoint, With(body, "\"entropy_bound\":0.1"))).Options.EntropyBound);
         }
     }
 

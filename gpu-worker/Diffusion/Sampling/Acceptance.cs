@@ -4,8 +4,7 @@ namespace LLaDA.Diffusion.Sampling;
 /// <param name="Token">The chosen token.</param>
 /// <param name="Probability">The model's probability of it.</param>
 /// <param name="Confidence">What the choice of positions compares: the probability, or another one where ends are deferred, or a random number.</param>
-/// <param name="Entropy">Of the model's distribution, in nats; 0 where nobody asks for it.</param>
-internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence, double Entropy);
+internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence);
 
 /// <summary>Which predictions a step commits: never fewer than the schedule's share, and more where the model is sure.</summary>
 internal static class Acceptance
@@ -15,30 +14,17 @@ internal static class Acceptance
     /// <returns>At least one.</returns>
     public static IEnumerable<Prediction> Choose(IReadOnlyList<Prediction> predictions, SamplingOptions options, int quota)
     {
-        // Stable sorts: among equals the lower position comes first.
-        Prediction[] ranked = options.EntropyBound is null
-            ? [.. predictions.OrderByDescending(prediction => prediction.Confidence)]
-            : [.. predictions.OrderBy(prediction => prediction.Entropy)];
+        // A stable sort: among equals the lower position comes first.
+        Prediction[] ranked = [.. predictions.OrderByDescending(prediction => prediction.Confidence)];
         int count = Math.Max(quota, options switch
         {
             { Threshold: { } threshold } => ranked.TakeWhile(prediction => prediction.Confidence >= threshold).Count(),
             { Factor: { } factor } => ranked.Index().TakeWhile(entry => entry.Item.Confidence >= 1 - (factor / (entry.Index + 2))).Count(),
-            { EntropyBound: { } bound } => CountWithin(bound, ranked),
             _ => 0,
         });
         return options.RunThreshold is { } runThreshold
             ? ranked.Take(count).Union(BestOfRuns(predictions).Where(prediction => prediction.Confidence >= runThreshold))
             : ranked.Take(count);
-    }
-
-    /// <summary>In ascending order the largest entropy is the last one, and the sum without it that of all before.</summary>
-    private static int CountWithin(double bound, Prediction[] ranked)
-    {
-        double sumBefore = 0;
-        int count = 0;
-        while (count < ranked.Length && sumBefore <= bound)
-            sumBefore += ranked[count++].Entropy;
-        return count;
     }
 
     /// <summary>Predictions of neighbouring masks depend on each other most: one of each run leaves them apart.</summary>

@@ -1,6 +1,5 @@
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -12,7 +11,6 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 {
     private const int HeadRows = 16;
 
-    private static readonly Scalar s_nearNegativeInfinity = (-1e4).ToScalar();
 
     private readonly MaskPredictor _model = model.Config.IsCausal ? throw new ArgumentException("An autoregressive twin does not denoise", nameof(model)) : model;
     private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
@@ -29,7 +27,6 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         var logits = GuidedLogits(rows, candidates);                                                             // [N, V']
         FillRows(logits, candidates, candidate => candidate.Row.Options.ForbidsEos ? _endOfText : null);
         var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [N, V']
-        var entropies = Entropies(logProbabilities, candidates);
 
         double[] draws = [.. candidates.Select(candidate => candidate.Row.Options.Temperature > 0 ? candidate.Row.TokenDraw(candidate.Position) : 0)];
         var permitted = Permit(logProbabilities, candidates);
@@ -40,10 +37,9 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 
         // The step's one synchronisation with the device: from here on each row decides for itself on the host.
         long[] chosen = [.. tokens.cpu().data<long>()];
-        float[] values = [.. cat([probabilities, confidence, entropies]).cpu().data<float>()];
+        float[] values = [.. cat([probabilities, confidence]).cpu().data<float>()];
         Prediction[] predictions = [.. candidates.Select((candidate, index) => new Prediction(
-            candidate.Position, (int)chosen[index], Math.Exp(values[index]), Math.Exp(values[candidates.Length + index]),
-            entropies.shape[0] == 0 ? 0 : values[(2 * candidates.Length) + index]))];
+            candidate.Position, (int)chosen[index], Math.Exp(values[index]), Math.Exp(values[candidates.Length + index])))];
         CommitEach(rows, predictions, onFailure);
     }
 
@@ -92,12 +88,6 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         var unconditional = logits.narrow(0, candidates.Length, guided.Length);
         return conditional.index_copy(0, indices, unconditional.Plus(scales * (conditional.index_select(0, indices) - unconditional)));
     }
-
-    /// <returns>[N], float32, in nats; empty where no row asks for them.</returns>
-    private static Tensor Entropies(Tensor logProbabilities, Candidate[] candidates) =>
-        Array.Exists(candidates, candidate => candidate.Row.Options.EntropyBound is not null)
-            ? -(logProbabilities.exp() * logProbabilities.clamp_min(s_nearNegativeInfinity)).sum(-1)
-            : empty(0, device: logProbabilities.device);
 
     /// <summary>
     /// What to choose from, written over <paramref name="logProbabilities"/>: only what is never chosen changes. It keeps its share of the probability: a confidence is the

@@ -60,12 +60,6 @@ public sealed record SamplingOptions
     /// </summary>
     public double? Factor { get; init; }
 
-    /// <summary>
-    /// Commits the predictions of least entropy as long as the sum of their entropies without the largest stays within this bound, in nats: it bounds what is
-    /// lost by treating them as independent (EB-Sampler). At least 0.
-    /// </summary>
-    public double? EntropyBound { get; init; }
-
     /// <summary>Beside <see cref="Threshold"/>: also commits the best prediction of each run of masks, if it is at least this probable (dInfer's hierarchical decoding).</summary>
     public double? RunThreshold { get; init; }
 
@@ -114,16 +108,14 @@ public sealed record SamplingOptions
             yield return ("threshold", $"threshold is {threshold}; it must be at least 0");
         if (Factor is { } factor && !(factor > 0))
             yield return ("factor", $"factor is {factor}; it must be above 0");
-        if (EntropyBound is { } bound && !(bound >= 0))
-            yield return ("entropy_bound", $"entropy_bound is {bound}; it must be at least 0");
         if (RunThreshold is { } runThreshold && !(runThreshold >= 0))
             yield return ("run_threshold", $"run_threshold is {runThreshold}; it must be at least 0");
         if (RunThreshold is not null && Threshold is null)
             yield return ("run_threshold", "run_threshold goes with threshold");
-        if (Remasking == Remasking.Random && (Threshold ?? Factor ?? EntropyBound) is not null)
-            yield return ("remasking", "a random choice commits the schedule's share alone: threshold, factor and entropy_bound go with low_confidence");
-        if (new[] { Threshold, Factor, EntropyBound }.Count(rule => rule is not null) > 1)
-            yield return ("threshold", "only one of threshold, factor and entropy_bound can decide how much a step commits");
+        if (Remasking == Remasking.Random && (Threshold ?? Factor) is not null)
+            yield return ("remasking", "a random choice commits the schedule's share alone: threshold and factor go with low_confidence");
+        if (Threshold is not null && Factor is not null)
+            yield return ("threshold", "only one of threshold and factor can decide how much a step commits");
         if (CacheRefresh is < 1)
             yield return ("cache_refresh", $"cache_refresh is {CacheRefresh}; it must be at least 1");
         if (CacheVicinity is < 0 or > MaxCacheVicinity)

@@ -22,7 +22,6 @@ internal static class SamplingParameters
             RevisionStrength = body.Number("revision_strength") ?? new SamplingOptions().RevisionStrength,
             Threshold = body.Number("threshold"),
             Factor = body.Number("factor"),
-            EntropyBound = body.Number("entropy_bound"),
             RunThreshold = body.Number("run_threshold"),
             Cache = ReadName<CachePolicy>(body, "cache"),
             CacheRefresh = body.Integer("cache_refresh"),

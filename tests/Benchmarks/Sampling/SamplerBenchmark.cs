@@ -50,9 +50,7 @@ internal static class SamplerBenchmark
         ("dual, stop, threshold 0.99, refresh 2, runs 0.9", s_stop with { Threshold = 0.99, RunThreshold = 0.9, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
         ("dual, stop, factor 0.1, refresh 2", s_stop with { Factor = 0.1, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
         ("no cache, stop, factor 0.1", s_stop with { Factor = 0.1 }),
-        ("no cache, stop, entropy 0.01", s_stop with { EntropyBound = 0.01 }),
         ("dual, stop, factor 1", s_stop with { Factor = 1, Cache = CachePolicy.Dual }),
-        ("dual, stop, entropy 0.1", s_stop with { EntropyBound = 0.1, Cache = CachePolicy.Dual }),
         ("dual, stop, threshold 0.9, runs 0.5", s_stop with { Threshold = 0.9, RunThreshold = 0.5, Cache = CachePolicy.Dual }),
     ];
 

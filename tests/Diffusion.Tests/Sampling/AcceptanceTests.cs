@@ -22,21 +22,6 @@ public sealed class AcceptanceTests
     public void Factor_asks_more_of_each_further_token(double factor, double[] confidence, int expected) =>
         Assert.Equal(expected, Count(new() { Factor = factor }, confidence));
 
-    [Theory]
-    [InlineData(0.05, 3)]
-    [InlineData(0, 1)]
-    [InlineData(0.02, 2)]
-    [InlineData(10, 4)]
-    public void Entropy_bound_takes_the_surest_as_long_as_the_sum_of_the_others_stays_below_it(double bound, int expected)
-    {
-        double[] entropies = [0.5, 0.01, 1, 0.02];
-        var predictions = entropies.Select((entropy, position) => new Prediction(position, 0, 0.5, 0.5, entropy)).ToList();
-
-        var chosen = Acceptance.Choose(predictions, new() { EntropyBound = bound }, quota: 1).ToList();
-
-        Assert.Equal(new[] { 1, 3, 0, 2 }.Take(expected), chosen.Select(prediction => prediction.Position));
-    }
-
     [Fact]
     public void Schedule_sets_the_least_that_a_step_commits() =>
         Assert.Equal(3, Acceptance.Choose(Predictions(0.95, 0.1, 0.2, 0.3), new() { Threshold = 0.9 }, quota: 3).Count());
@@ -45,7 +30,7 @@ public sealed class AcceptanceTests
     public void Run_threshold_adds_the_best_of_every_run()
     {
         (int Position, double Confidence)[] masks = [(0, 0.5), (1, 0.6), (2, 0.55), (5, 0.3), (6, 0.2), (9, 0.45), (12, 0.95)];
-        var predictions = masks.Select(mask => new Prediction(mask.Position, 0, mask.Confidence, mask.Confidence, 0)).ToList();
+        var predictions = masks.Select(mask => new Prediction(mask.Position, 0, mask.Confidence, mask.Confidence)).ToList();
 
         var chosen = Acceptance.Choose(predictions, new() { Threshold = 0.9, RunThreshold = 0.4 }, quota: 1);
 
@@ -59,5 +44,5 @@ public sealed class AcceptanceTests
     private static int Count(SamplingOptions options, double[] confidence) => Acceptance.Choose(Predictions(confidence), options, quota: 1).Count();
 
     private static List<Prediction> Predictions(params double[] confidence) =>
-        [.. confidence.Select((value, position) => new Prediction(position, 0, value, value, 0))];
+        [.. confidence.Select((value, position) => new Prediction(position, 0, value, value))];
 }

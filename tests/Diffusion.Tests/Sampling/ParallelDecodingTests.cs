@@ -51,11 +51,4 @@ public sealed class ParallelDecodingTests : IDisposable
 
         Assert.Equal(6, sampled.NumForwards);
     }
-
-    [Fact]
-    public void Entropy_bound_without_limit_takes_one_pass_and_zero_one_token_a_step()
-    {
-        Assert.Equal(1, _sampler.Sample([SamplingRows.Generation(12, new() { EntropyBound = 1e6 }, 1)])[0].NumForwards);
-        Assert.Equal(12, _sampler.Sample([SamplingRows.Generation(12, new() { EntropyBound = 0 }, 1)])[0].NumForwards);
-    }
 }
