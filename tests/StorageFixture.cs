@@ -8,7 +8,7 @@ namespace LLaDA.Tests;
 /// <summary>One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.</summary>
 public sealed class StorageFixture : IAsyncLifetime
 {
-    private const int MaxAccounts = 200;
+    private const int MaxAccounts = 400;
 
     private readonly string _logs = Directory.CreateTempSubdirectory("llada-tests-").FullName;
     private AzuriteServer? _server;

@@ -135,7 +135,7 @@ internal static class FineTuningApi
             : throw ApiException.Conflict($"The job is {JsonNamingPolicy.SnakeCaseLower.ConvertName(changed?.Status.ToString() ?? "gone")} and cannot be {what}", "wrong_state");
     }
 
-    private static async Task<string?> FileAsync(JsonElement body, string name, bool isRequired, HttpContext context, FileStore files)
+    internal static async Task<string?> FileAsync(JsonElement body, string name, bool isRequired, HttpContext context, FileStore files)
     {
         string? id = isRequired ? JsonBody.Text(body, name) : JsonBody.OptionalText(body, name);
         if (id is null)

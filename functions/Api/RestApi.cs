@@ -24,6 +24,7 @@ public static class RestApi
             ModelsApi.Map(v1);
             WebhookEndpointsApi.Map(v1);
             FineTuningApi.Map(v1);
+            SchedulesApi.Map(v1);
         });
         app.Run(context => throw ApiException.NotFound($"endpoint: {context.Request.Method} {context.Request.Path}"));
         return app.Build();

@@ -12,7 +12,7 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// leaves its first state once.
 /// </summary>
 internal sealed partial class PlanTraining(
-    FileStore files, FineTuningStore jobs, FineTuningEvents events, ModelCatalog models, WorkQueues queues, CloseTraining close, ServiceLimits limits, TimeProvider time, ILogger<PlanTraining> logger)
+    FileStore files, FineTuningStore jobs, FineTuningEvents events, GatherTraining gather, ModelCatalog models, WorkQueues queues, CloseTraining close, ServiceLimits limits, TimeProvider time, ILogger<PlanTraining> logger)
 {
     public async Task RunAsync(TrainingMessage message, CancellationToken cancellation)
     {
@@ -24,6 +24,16 @@ internal sealed partial class PlanTraining(
             return;
         }
 
+        if (job is { TrainingFileId: null, Sources: not null })
+        {
+            var faults = new TrainingFaults("training_data");
+            var gathered = await gather.RunAsync(job, faults, cancellation);
+            if (faults.Any)
+                await FailAsync(job, faults.Code, faults.ToString(), faults.Param, cancellation);
+            if (gathered is not { Status: FineTuningStatus.ValidatingFiles, TrainingFileId: not null })
+                return;
+            job = gathered;
+        }
         var data = await CheckAsync(job, job.TrainingFileId!, "training_file", cancellation);
         var held = job.ValidationFileId is { } id && !data.Faults.Any ? await CheckAsync(job, id, "validation_file", cancellation) : data;
         if (held.Faults.Any)

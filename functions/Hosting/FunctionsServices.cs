@@ -3,6 +3,7 @@ using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
@@ -33,6 +34,7 @@ public static class FunctionsServices
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
         services.AddSingleton<PlanTraining>().AddSingleton<FinishTraining>().AddSingleton<CloseTraining>().AddSingleton<SweepTraining>();
+        services.AddSingleton<ScheduleStore>().AddSingleton<ScheduledData>().AddSingleton<FireSchedules>().AddSingleton<GatherTraining>();
         services.AddSingleton<DeleteExpired>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhook>();

@@ -26,12 +26,15 @@ public sealed record ServiceLimits
     /// <summary>Fine-tuning jobs of a tenant that have not ended.</summary>
     public int MaxActiveTrainings { get; init; } = 50;
 
+    /// <summary>Schedules of a tenant.</summary>
+    public int MaxSchedules { get; init; } = 100;
+
     /// <summary>An upload with the frame around its file.</summary>
     public long MaxRequestBytes => MaxFileBytes + (1 << 20);
 
     public IEnumerable<string> Validate()
     {
-        if (MaxFileBytes < 1 || MaxLines < 1 || MaxLineBytes < 1 || MaxActiveBatches < 1 || MaxActiveBytes < 1 || MaxQueuedPlans < 1 || MaxActiveTrainings < 1)
+        if (MaxFileBytes < 1 || MaxLines < 1 || MaxLineBytes < 1 || MaxActiveBatches < 1 || MaxActiveBytes < 1 || MaxQueuedPlans < 1 || MaxActiveTrainings < 1 || MaxSchedules < 1)
             yield return $"All of {Section} must be at least 1";
     }
 }

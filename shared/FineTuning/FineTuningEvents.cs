@@ -8,6 +8,7 @@ namespace LLaDA.Batch.Shared.FineTuning;
 public enum FineTuningEventKind
 {
     Created,
+    Gathered,
     Validated,
     Started,
     Metrics,

@@ -43,7 +43,7 @@ public sealed class FineTuningJobRecord : Record
 
     public FineTuningMethod Method { get; set; }
 
-    /// <summary>The model to begin with; for a schedule that goes on from its last result, that result once the job is planned.</summary>
+    /// <summary>The model to begin with; for a schedule that goes on from its last result, that result.</summary>
     public string Model { get; set; } = "";
 
     /// <summary>Null for a scheduled job until its plan has gathered the data.</summary>
@@ -78,8 +78,8 @@ public sealed class FineTuningJobRecord : Record
     /// <summary>The blob that lists a scheduled job's data.</summary>
     public string? Sources { get; set; }
 
-    /// <summary>The job that must have ended before this one is planned.</summary>
-    public string? AfterJobKey { get; set; }
+    /// <summary>The folder in which these blobs lie.</summary>
+    public string? ScheduledFolder { get; set; }
 
     /// <summary>The hardware that trains it, and so its queue; null until it is planned.</summary>
     public string? Profile { get; set; }

@@ -1,6 +1,7 @@
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
@@ -10,7 +11,7 @@ namespace LLaDA.Batch.Functions.Hosting.Local;
 /// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
 internal sealed partial class Triggers(
     StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks,
-    PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+    PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, FireSchedules fireSchedules, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
     private readonly QueueConsumerOptions _options = configuration.GetSection("Triggers").Get<QueueConsumerOptions>() ?? new() { Concurrency = 4 };
 
@@ -26,6 +27,7 @@ internal sealed partial class Triggers(
         ConsumeAsync<TrainingMessage>(StorageNames.PoisonQueue(StorageNames.FinishTrainingQueue), finishTraining.GiveUpAsync, stoppingToken),
         RepeatAsync(SweepActive.Interval, sweep.RunAsync, stoppingToken),
         RepeatAsync(SweepActive.Interval, sweepTraining.RunAsync, stoppingToken),
+        RepeatAsync(FireSchedules.Interval, fireSchedules.RunAsync, stoppingToken),
         RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
 
     private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>

@@ -1,0 +1,54 @@
+using System.Globalization;
+using Azure;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Schedules;
+
+/// <summary>The records of schedules and of their runs.</summary>
+public sealed class ScheduleStore(StorageAccount storage)
+{
+    public Records<ScheduleRecord> Records { get; } = new(storage.Table(StorageNames.SchedulesTable));
+
+    public Records<ScheduleRunRecord> Runs { get; } = new(storage.Table(StorageNames.ScheduleRunsTable));
+
+    public async Task<ScheduleRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+        SortableKey.Parse(id, ScheduleRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+
+    public Task<ScheduleRecord?> UpdateAsync(ScheduleRecord schedule, Func<ScheduleRecord, bool> change, CancellationToken cancellation) =>
+        Records.UpdateAsync(schedule.Tenant, schedule.RowKey, change, cancellation);
+
+    /// <summary>The schedules of all tenants that have something to do.</summary>
+    public IAsyncEnumerable<ScheduleRecord> ListDueAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        string instant = now.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
+        return Records.ScanAsync(
+            $"{nameof(ScheduleRecord.IsPaused)} eq false and ({nameof(ScheduleRecord.NextAt)} le datetime'{instant}' or {nameof(ScheduleRecord.NumWaiting)} gt 0)", cancellation);
+    }
+
+    public Task<ScheduleRunRecord?> FindRunAsync(ScheduleRecord schedule, DateTimeOffset dueAt, CancellationToken cancellation) =>
+        Runs.FindAsync(ScheduleRunRecord.Partition(schedule), ScheduleRunRecord.Key(schedule, dueAt), cancellation);
+
+    /// <summary>Writes the outcome of an occurrence, unless there is one already.</summary>
+    /// <returns>The outcome that holds.</returns>
+    public async Task<ScheduleRunRecord> AddRunAsync(ScheduleRecord schedule, ScheduleRunRecord run, CancellationToken cancellation)
+    {
+        (run.PartitionKey, run.RowKey) = (ScheduleRunRecord.Partition(schedule), ScheduleRunRecord.Key(schedule, run.DueAt));
+        try
+        {
+            await Runs.AddAsync(run, cancellation);
+            return run;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 409)
+        {
+            return await Runs.FindAsync(run.PartitionKey, run.RowKey, cancellation) ?? run;    // gone again only when the schedule was deleted
+        }
+    }
+
+    /// <summary>Deletes a schedule and what is known of its runs; their jobs stay.</summary>
+    public async Task DeleteAsync(ScheduleRecord schedule, CancellationToken cancellation)
+    {
+        await Records.DeleteAsync(schedule.Tenant, schedule.RowKey, cancellation);
+        await foreach (var run in Runs.ListAsync(ScheduleRunRecord.Partition(schedule), after: null, cancellation))
+            await Runs.DeleteAsync(run.PartitionKey, run.RowKey, cancellation);
+    }
+}
