@@ -4,6 +4,7 @@ using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
+using LLaDA.Batch.Benchmarks.Schedules;
 using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
 
@@ -45,4 +46,9 @@ trainer.SetAction(parse =>
     TrainerBenchmark.Run(parse.GetValue(steps), parse.GetValue(json));
 });
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, faults, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
+var occurrences = new Option<int>("--occurrences") { Description = "Simulated minutes", DefaultValueFactory = _ => 1_000 };
+var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+var schedules = new Command("schedules", "A schedule fired by two hosts at once, some of them killed at a call to storage") { occurrences, seed };
+schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunAsync(parse.GetValue(occurrences), parse.GetValue(seed), cancellation) ? 0 : 1);
+
+return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
