@@ -33,7 +33,10 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
 
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
+    private readonly FaultyTransport _transport = new(options.Fault, options.AtCall);
     private readonly List<string> _told = [];
+    private readonly List<TrialProcess> _processes = [];
+    private readonly List<Task> _stalled = [];
     private TrialProcess? _process;
 
     /// <returns>Calls to storage that the processes made.</returns>
@@ -41,26 +44,57 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     public async Task<int> RunAsync()
     {
         var batch = await CreateAsync();
-        var transport = new FaultyTransport(options.Fault, options.AtCall);
-        _process = new TrialProcess(connectionString, transport, options.IsRetried, models, _time);
+        _process = NewProcess(_transport);
+        await RunToEndAsync(batch);
+        await WakeAsync();
+        await RunToEndAsync(batch);     // what a process that wakes up late has left
+        await CheckAsync(batch, _transport);
+        return _transport.Calls;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+            await process.DisposeAsync();
+    }
+
+    private async Task RunToEndAsync(BatchRecord batch)
+    {
         for (int idle = 0; !await IsDoneAsync(batch);)
         {
             if (await TakeMessagesAsync(batch))
                 continue;
             if (++idle > MaxIdleRounds)
-                throw Failure($"the batch is still {(await FindAsync(batch)).Status}", transport);
+                throw Failure($"the batch is still {(await FindAsync(batch)).Status}", _transport);
             _time.Advance(s_idleTime);
             await BreakLeasesAsync(batch);
             await TryAsync(() => _process!.Sweep.RunAsync(CancellationToken.None));
         }
-        await CheckAsync(batch, transport);
-        return transport.Calls;
     }
 
-    public async ValueTask DisposeAsync()
+    private TrialProcess NewProcess(FaultyTransport transport)
     {
-        if (_process is not null)
-            await _process.DisposeAsync();
+        var process = new TrialProcess(connectionString, transport, options.IsRetried, models, _time);
+        _processes.Add(process);
+        return process;
+    }
+
+    /// <summary>Lets a process that stands still go on, and waits for what it was at.</summary>
+    private async Task WakeAsync()
+    {
+        _transport.Wake();
+        foreach (var handler in _stalled)
+        {
+            try
+            {
+                await handler;
+            }
+            catch (Exception failure) when (IsExpected(failure))
+            {
+                // Its message is another's by now.
+            }
+        }
+        _stalled.Clear();
     }
 
     private async Task<BatchRecord> CreateAsync()
@@ -108,7 +142,10 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
             any = true;
             var content = message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!;
             Task<bool> Run() => TryAsync(() => handler(_process!)(content, CancellationToken.None));
+            bool wasStalled = _stalled.Count > 0;
             bool[] outcomes = await Task.WhenAll(options.IsTwice ? new[] { Run(), Run() } : [Run()]);
+            if (wasStalled && options.Fault == Fault.StallBriefly)
+                await WakeAsync();
             if (outcomes.Contains(true))
                 await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
             else
@@ -119,25 +156,41 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         return any;
     }
 
-    /// <summary>Runs a handler as a queue does; a process that was killed is replaced by a new one.</summary>
+    /// <summary>Runs a handler as a queue does; a process that was killed or stands still is replaced by a new one.</summary>
     private async Task<bool> TryAsync(Func<Task> handler)
     {
         var process = _process!;
         try
         {
-            await handler();
+            var running = handler();
+            if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
+            {
+                lock (_stalled)
+                    _stalled.Add(running);
+                return false;
+            }
+            await running;
             return !process.IsDead;
         }
-        catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException or NullReferenceException)
+        catch (Exception failure) when (IsExpected(failure))
         {
-            return failure is NullReferenceException ? throw new TrialException(failure.ToString()) : false;
+            return false;
+        }
+        catch (NullReferenceException failure)
+        {
+            throw new TrialException(failure.ToString());
         }
         finally
         {
-            if (process.IsDead)
-                Interlocked.CompareExchange(ref _process, new TrialProcess(connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time), process);
+            lock (_processes)
+            {
+                if ((process.IsDead || process.IsStalled) && _process == process)
+                    _process = NewProcess(new FaultyTransport(Fault.None, 0));
+            }
         }
     }
+
+    private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException;
 
     private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(batch, current =>
     {

@@ -25,6 +25,12 @@ public enum Fault
 
     /// <summary>The process is killed after the call.</summary>
     KillAfter,
+
+    /// <summary>The process stands still before the call, loses its leases, and wakes up when others have gone on for a while.</summary>
+    StallBriefly,
+
+    /// <summary>The process stands still before the call and wakes up when all is done.</summary>
+    StallToTheEnd,
 }
 
 /// <summary>The process that made the call is dead.</summary>

@@ -10,6 +10,7 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
 {
     private static readonly HttpClientTransport s_storage = new();
 
+    private readonly TaskCompletionSource _stalled = new(TaskCreationOptions.RunContinuationsAsynchronously), _awoken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _calls;
     private volatile bool _isDead;
 
@@ -19,8 +20,17 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
     /// <summary>Whether the process that uses it has been killed.</summary>
     public bool IsDead => _isDead;
 
+    /// <summary>Ends when the process stands still.</summary>
+    public Task Stalled => _stalled.Task;
+
+    /// <summary>Whether the process stands still: its calls wait.</summary>
+    public bool IsStalled => _stalled.Task.IsCompleted && !_awoken.Task.IsCompleted;
+
     /// <summary>What the call with the fault was, for messages.</summary>
     public string Hit { get; private set; } = "nothing";
+
+    /// <summary>Lets a process that stands still go on, with the call at which it stood.</summary>
+    public void Wake() => _awoken.TrySetResult();
 
     public override Request CreateRequest() => s_storage.CreateRequest();
 
@@ -30,7 +40,15 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
     {
         if (_isDead)
             throw new KilledException();
-        if (Interlocked.Increment(ref _calls) != atCall || fault == Fault.None)
+        bool isHit = Interlocked.Increment(ref _calls) == atCall;
+        if (isHit && fault is (Fault.StallBriefly or Fault.StallToTheEnd))
+        {
+            Hit = $"{message.Request.Method} {message.Request.Uri.Path}";
+            _stalled.TrySetResult();
+        }
+        if (IsStalled)
+            await _awoken.Task.WaitAsync(message.CancellationToken);
+        if (!isHit || fault is Fault.None or Fault.StallBriefly or Fault.StallToTheEnd)
         {
             await s_storage.ProcessAsync(message);
             return;

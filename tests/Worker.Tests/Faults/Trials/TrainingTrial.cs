@@ -101,23 +101,51 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         var transport = new FaultyTransport(fault, atCall);
         var first = Worker(transport);
         await PlanAsync(job);
+        Task? stalled = null;
         for (int round = 0; !(await FindAsync(job)).IsTerminal; round++)
         {
             if (round == MaxRounds)
                 throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {transport.Hit}");
-            var worker = round == 0 || !transport.IsDead ? first : Worker();
-            try
+            var worker = round == 0 || !(transport.IsDead || stalled is not null) ? first : Worker();
+            var running = worker.RunAsync(Message(job), CancellationToken.None);
+            if (stalled is null && await Task.WhenAny(running, transport.Stalled) != running && transport.IsStalled)
             {
-                await worker.RunAsync(Message(job), CancellationToken.None);
+                stalled = running;
+                await TakeOverAsync(job);
+                continue;
+            }
+            if (fault == Fault.StallBriefly)
+                transport.Wake();
+            if (await TryAsync(running))
                 await FinishAsync(job);
-            }
-            catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException or InvalidOperationException)
-            {
-                Time.Advance(TimeSpan.FromMinutes(3));
-                await BreakLeaseAsync(job);     // it has run out by now
-            }
+            else
+                await TakeOverAsync(job);
         }
+        transport.Wake();
+        if (stalled is not null)
+            await TryAsync(stalled);
         return transport.Calls;
+    }
+
+    /// <returns>Whether the run ended well.</returns>
+    private static async Task<bool> TryAsync(Task running)
+    {
+        try
+        {
+            await running;
+            return true;
+        }
+        catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Time passes, and the lease of a run that is gone has run out.</summary>
+    private async Task TakeOverAsync(FineTuningJobRecord job)
+    {
+        Time.Advance(TimeSpan.FromMinutes(3));
+        await BreakLeaseAsync(job);
     }
 
     /// <summary>What a job that has succeeded came to.</summary>

@@ -45,6 +45,12 @@ internal sealed class TrialProcess : IAsyncDisposable
     /// <summary>Whether it was killed.</summary>
     public bool IsDead => _transport.IsDead;
 
+    /// <summary>Ends when it stands still.</summary>
+    public Task Stalled => _transport.Stalled;
+
+    /// <summary>Whether it stands still.</summary>
+    public bool IsStalled => _transport.IsStalled;
+
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
     private T Get<T>()
