@@ -15,8 +15,8 @@ internal sealed record ReversalSettings
     public int Width { get; init; } = 160;
     public int NumLayers { get; init; } = 4;
     public int BatchSize { get; init; } = 128;
-    public double LearningRate { get; init; } = 2e-3;
-    public int Steps { get; init; } = 6_000;
+    public double LearningRate { get; init; } = 1e-3;
+    public int Steps { get; init; } = 15_000;
     public int TwinSteps { get; init; } = 2_000;
     public int Seed { get; init; } = 1;
 
