@@ -52,7 +52,7 @@ internal static class PretrainCommand
             Console.WriteLine($"{model.Config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");
 
             RunOptions.Run(new Trainer(new FullWeights(model), training, held, options, run.Run(parse)), cancellation);
-            Checkpoint.Save(model, run.Output(parse), ScalarType.BFloat16);
+            RunOptions.Save(model, parse.GetRequiredValue(tokenizer).FullName, run.Output(parse));
         }, cancellation));
         return command;
     }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 
@@ -69,6 +71,15 @@ internal sealed class RunOptions
             CheckpointInterval = parse.GetValue(_interval),
             ValidationInterval = parse.GetValue(_interval),
         };
+    }
+
+    /// <summary>Saves a trained network in bfloat16 with its tokenizer: a folder that the worker, and the next training, can use.</summary>
+    /// <param name="tokenizer">Folder whose tokenizer files go with it.</param>
+    public static void Save(MaskPredictor network, string tokenizer, string output)
+    {
+        Checkpoint.Save(network, output, ScalarType.BFloat16);
+        foreach (string file in Directory.GetFiles(tokenizer, "tokenizer*.json"))
+            File.Copy(file, Path.Combine(output, Path.GetFileName(file)), overwrite: true);
     }
 
     /// <summary>Runs a trainer, telling every twentieth step.</summary>

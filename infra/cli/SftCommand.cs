@@ -78,9 +78,7 @@ internal static class SftCommand
                 return;
             }
             adapters?.Merge();
-            Checkpoint.Save(network, output, ScalarType.BFloat16);
-            foreach (string tokenizerFile in Directory.GetFiles(source, "tokenizer*.json"))
-                File.Copy(tokenizerFile, Path.Combine(output, Path.GetFileName(tokenizerFile)), overwrite: true);
+            RunOptions.Save(network, source, output);
         }, cancellation));
         return command;
     }

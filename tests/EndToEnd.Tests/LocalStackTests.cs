@@ -139,14 +139,19 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     private Task<LocalStack> StartAsync() => LocalStack.StartAsync(new LocalStackOptions(_folder), _ => { }, CancellationToken.None);
 
     /// <summary>Kills the process of a stack that runs a program, without a word of warning.</summary>
-    internal static void Kill(string program, string connectionString)
+    internal static void Kill(string program, string connectionString) => Signal("KILL", program, connectionString);
+
+    /// <summary>Asks the process of a stack that runs a program to end, as a platform does that takes a machine away.</summary>
+    internal static void Terminate(string program, string connectionString) => Signal("TERM", program, connectionString);
+
+    private static void Signal(string signal, string program, string connectionString)
     {
         foreach (string folder in Directory.GetDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit)))
         {
             if (!Holds(folder, "cmdline", program) || !Holds(folder, "environ", connectionString))
                 continue;
-            using var process = Process.GetProcessById(int.Parse(Path.GetFileName(folder)));
-            process.Kill();
+            using var kill = Process.Start("kill", [$"-{signal}", Path.GetFileName(folder)]);
+            kill.WaitForExit();
         }
     }
 

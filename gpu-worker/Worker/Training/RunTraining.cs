@@ -98,8 +98,8 @@ public sealed partial class RunTraining(
         _ => null,
     };
 
-    /// <summary>A shutdown, a lost lease and failing storage are not the job's fault.</summary>
-    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or IOException;
+    /// <summary>A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk has to end at last.</summary>
+    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException;
 
     private async Task FailAsync(FineTuningJobRecord run, string code, string message, string? param)
     {

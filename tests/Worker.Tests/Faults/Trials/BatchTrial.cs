@@ -39,11 +39,18 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     private readonly List<Task> _stalled = [];
     private TrialProcess? _process;
 
+    /// <param name="planned">What happens once the batch is planned and its shards wait, before any of them is taken.</param>
     /// <returns>Calls to storage that the processes made.</returns>
     /// <exception cref="TrialException">Something that must hold did not.</exception>
-    public async Task<int> RunAsync()
+    public async Task<int> RunAsync(Func<BatchRecord, Task>? planned = null)
     {
         var batch = await CreateAsync();
+        if (planned is not null)
+        {
+            await using var process = new TrialProcess(connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time);
+            await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+            await planned(batch);
+        }
         _process = NewProcess(_transport);
         await RunToEndAsync(batch);
         await WakeAsync();
