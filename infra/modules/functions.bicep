@@ -15,6 +15,8 @@ param subnetId string
 param instanceMemory int
 param maxInstances int
 param sealingKeyUri string
+@description('Bytes of a request that the host lets through')
+param maxRequestBytes int
 @description('Further settings: limits of the service')
 param settings object
 
@@ -84,6 +86,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         AzureWebJobsStorage__clientId: identityClientId
         APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+        FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(maxRequestBytes)
         Storage__AccountName: storageName
         Storage__ClientId: identityClientId
         Storage__EndpointSuffix: environment().suffixes.storage

@@ -37,6 +37,9 @@ public static class StorageNames
     public const string PlanTrainingQueue = "plan-training";
     public const string FinishTrainingQueue = "finish-training";
 
+    /// <summary>Ends the name of the queue to which a queue's messages go that fail again and again.</summary>
+    public const string PoisonSuffix = "-poison";
+
     /// <summary>The hardware that runs a model which names no other.</summary>
     public const string DefaultProfile = "default";
 
@@ -51,5 +54,5 @@ public static class StorageNames
 
     public static string TrainQueue(string profile) => $"train-{profile}";
 
-    public static string PoisonQueue(string queue) => $"{queue}-poison";
+    public static string PoisonQueue(string queue) => queue + PoisonSuffix;
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Hosting;
@@ -17,6 +18,7 @@ public sealed class SettingsTests
         ["AzureWebJobsStorage__accountName"] = "the host keeps its leases and watches its queues there",
         ["AzureWebJobsStorage__credential"] = "by identity, not by key",
         ["AzureWebJobsStorage__clientId"] = "which identity",
+        ["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] = "the host refuses larger requests before the service sees them",
         ["APPLICATIONINSIGHTS_CONNECTION_STRING"] = "where the host sends its logs",
         ["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"] = "by identity, not by key",
     };
@@ -47,6 +49,17 @@ public sealed class SettingsTests
 
         Assert.All(settings.Except(s_hostSettings.Keys), AssertRead);
         Assert.All(s_hostSettings.Keys, setting => Assert.Contains(setting, settings));
+    }
+
+    [Theory]
+    [InlineData("main")]
+    [InlineData("production")]
+    public void The_host_lets_through_what_the_service_takes(string set)
+    {
+        var settings = Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject();
+        string maxFileBytes = settings[$"{ServiceLimits.Section}__{nameof(ServiceLimits.MaxFileBytes)}"]?.GetValue<string>() ?? $"{new ServiceLimits().MaxFileBytes}";
+
+        Assert.Equal($"{new ServiceLimits { MaxFileBytes = long.Parse(maxFileBytes, CultureInfo.InvariantCulture) }.MaxRequestBytes}", Deployment.Text(settings, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"));
     }
 
     [Fact]

@@ -13,7 +13,10 @@ internal sealed partial class Triggers(
     StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks,
     PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, FireSchedules fireSchedules, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
-    private readonly QueueConsumerOptions _options = configuration.GetSection("Triggers").Get<QueueConsumerOptions>() ?? new() { Concurrency = 4 };
+    /// <summary>As host.json has it for the Azure host.</summary>
+    public static QueueConsumerOptions Defaults { get; } = new() { Concurrency = 4 };
+
+    private readonly QueueConsumerOptions _options = configuration.GetSection("Triggers").Get<QueueConsumerOptions>() ?? Defaults;
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         ConsumeAsync<PlanMessage>(StorageNames.PlanQueue, plan.RunAsync, stoppingToken),
