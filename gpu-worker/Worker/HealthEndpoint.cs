@@ -3,10 +3,16 @@ using Microsoft.Extensions.Hosting;
 
 namespace LLaDA.Batch.Worker;
 
-/// <summary>Answers <c>GET /healthz</c> with 200 while the worker lives, for the probes of the platform that runs it.</summary>
+/// <summary>
+/// For the probes of the platform that runs the worker: answers <c>GET /healthz</c> with 200 while it lives, and <c>GET /readyz</c> once its models are made known, before that with 503.
+/// </summary>
 public sealed class HealthEndpoint(WorkerOptions options) : BackgroundService
 {
     private readonly HttpListener _listener = new();
+    private volatile bool _isReady;
+
+    /// <summary>The worker takes work from now on.</summary>
+    public void SetReady() => _isReady = true;
 
     /// <summary>Once started it listens.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
@@ -41,10 +47,11 @@ public sealed class HealthEndpoint(WorkerOptions options) : BackgroundService
         }
     }
 
-    private static void Answer(HttpListenerContext context)
+    private void Answer(HttpListenerContext context)
     {
-        bool isProbe = context.Request is { HttpMethod: "GET", Url.AbsolutePath: "/healthz" };
-        context.Response.StatusCode = (int)(isProbe ? HttpStatusCode.OK : HttpStatusCode.NotFound);
+        context.Response.StatusCode = (int)(context.Request is { HttpMethod: "GET", Url.AbsolutePath: var path }
+            ? path switch { "/healthz" => HttpStatusCode.OK, "/readyz" => _isReady ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, _ => HttpStatusCode.NotFound }
+            : HttpStatusCode.NotFound);
         context.Response.Close();
     }
 }

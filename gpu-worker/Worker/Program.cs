@@ -37,6 +37,6 @@ builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSing
 builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelFolders>().AddSingleton<ModelCache>().AddSingleton<ModelHost>().AddSingleton<ModelLoading>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
 builder.Services.AddSingleton<FileStore>().AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
 builder.Services.AddSingleton<TrainingCheckpoints>().AddSingleton<TrainingRunner>().AddSingleton<RunTraining>();
-builder.Services.AddHostedService<HealthEndpoint>().AddHostedService<WorkerService>();
+builder.Services.AddSingleton<HealthEndpoint>().AddHostedService(services => services.GetRequiredService<HealthEndpoint>()).AddHostedService<WorkerService>();
 await builder.Build().RunAsync();
 return 0;

@@ -10,13 +10,14 @@ namespace LLaDA.Batch.Worker;
 
 /// <summary>The worker's life: announce the models, take shards and trainings until the shutdown.</summary>
 internal sealed class WorkerService(
-    WorkerOptions options, StorageAccount storage, ModelAnnouncement announcement, RunShard runShard, RunTraining runTraining, IHostApplicationLifetime lifetime, TimeProvider time,
+    WorkerOptions options, StorageAccount storage, ModelAnnouncement announcement, HealthEndpoint health, RunShard runShard, RunTraining runTraining, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<WorkerService> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await storage.EnsureCreatedAsync([options.Profile], stoppingToken);
         await announcement.RunAsync(stoppingToken);
+        health.SetReady();
 
         await Task.WhenAll(
             options.Generates ? ConsumeAsync<ShardMessage>(StorageNames.GenerateQueue(options.Profile), options.ShardsInHand, runShard.RunAsync, stoppingToken) : Task.CompletedTask,

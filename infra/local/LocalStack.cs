@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Reflection;
 using System.Security.Cryptography;
@@ -90,10 +91,12 @@ public sealed class LocalStack : IAsyncDisposable
             ["Secrets__Key"] = await SecretKeyAsync(cancellation),
             ["Webhooks__AllowLocal"] = "true",
         }, logs, say);
+        int probes = FreePort.Find();
         // Threads of OpenMP sleep while they wait: the worker shares the machine, and spinning ones hold up every small product when a core is busy.
         var worker = Start("worker", Metadata("Worker"), options, new()
         {
             ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
+            ["Worker__HealthPort"] = probes.ToString(CultureInfo.InvariantCulture),
             ["Worker__CachePath"] = Path.Combine(DataFolder, "models"),
             ["Worker__TrainingPath"] = Path.Combine(DataFolder, "training"),
             ["OMP_WAIT_POLICY"] = "PASSIVE",
@@ -102,6 +105,8 @@ public sealed class LocalStack : IAsyncDisposable
         await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
         await worker.WaitAsync(async () =>
         {
+            if (!(await client.GetAsync($"http://127.0.0.1:{probes}/readyz", cancellation)).IsSuccessStatusCode)
+                return false;
             using var models = JsonDocument.Parse(await client.GetStringAsync("/v1/models", cancellation));
             return models.RootElement.GetProperty("data").GetArrayLength() > 0;
         }, cancellation);
