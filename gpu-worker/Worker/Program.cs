@@ -25,8 +25,9 @@ if (options.Validate().Concat(storage.Validate()).ToList() is { Count: > 0 } err
 try
 {
     LibTorch.Load(builder.Configuration["Torch:LibTorch"]);
+    Hardware.Of(options);
 }
-catch (LibTorchMissingException exception)
+catch (Exception exception) when (exception is LibTorchMissingException or InvalidOperationException)
 {
     Console.Error.WriteLine(exception.Message);
     return 1;

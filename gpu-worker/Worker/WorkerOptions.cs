@@ -34,8 +34,14 @@ public sealed record WorkerOptions
     /// <summary>Shards in hand at the same time: while one is on the tensor thread, the other is read or written.</summary>
     public int ShardsInHand { get; init; } = 2;
 
-    /// <summary>Whether matrix products run in bfloat16; weights are kept in it as well.</summary>
-    public bool BFloat16 { get; init; }
+    /// <summary>What to compute on.</summary>
+    public DeviceChoice Device { get; init; }
+
+    /// <summary>Memory of the graphics card in bytes, at least 1; null plans for the smallest that is offered.</summary>
+    public long? DeviceBytes { get; init; }
+
+    /// <summary>Whether matrix products run in bfloat16; weights are kept in it as well. Null: on a graphics card.</summary>
+    public bool? BFloat16 { get; init; }
 
     /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
@@ -58,6 +64,8 @@ public sealed record WorkerOptions
             yield return $"One of {Section}:{nameof(Generates)} and {Section}:{nameof(Trains)} must be true: else there is nothing to do";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (DeviceBytes < 1)
+            yield return $"{Section}:{nameof(DeviceBytes)} must be at least 1";
         if (IdleLimit <= TimeSpan.Zero)
             yield return $"{Section}:{nameof(IdleLimit)} must be above 0";
         if (HealthPort is < 1 or > 65535)

@@ -40,9 +40,10 @@ type workerProfile = {
   maxTrainings: int
 }
 
+// The card's memory is less what its driver and kernels take: of 16 and of 80 GB.
 var sizes = {
-  'Consumption-GPU-NC8as-T4': { cpu: '8', memory: '56Gi' }
-  'Consumption-GPU-NC24-A100': { cpu: '24', memory: '220Gi' }
+  'Consumption-GPU-NC8as-T4': { cpu: '8', memory: '56Gi', deviceBytes: '15032385536' }
+  'Consumption-GPU-NC24-A100': { cpu: '24', memory: '220Gi', deviceBytes: '81604378624' }
 }
 
 var settings = [
@@ -128,6 +129,8 @@ resource workers 'Microsoft.App/containerApps@2025-07-01' = [
             }
             env: concat(settings, [
               { name: 'Worker__Profile', value: profile.name }
+              { name: 'Worker__Device', value: 'Cuda' }
+              { name: 'Worker__DeviceBytes', value: sizes[profile.hardware].deviceBytes }
               { name: 'Worker__HealthPort', value: string(healthPort) }
               { name: 'Worker__Trains', value: 'false' }
             ])
@@ -242,6 +245,8 @@ resource trainers 'Microsoft.App/jobs@2025-07-01' = [
             }
             env: concat(settings, [
               { name: 'Worker__Profile', value: profile.name }
+              { name: 'Worker__Device', value: 'Cuda' }
+              { name: 'Worker__DeviceBytes', value: sizes[profile.hardware].deviceBytes }
               { name: 'Worker__Generates', value: 'false' }
               { name: 'Worker__IdleLimit', value: '00:01:00' }
             ])

@@ -15,9 +15,6 @@ public sealed class LoadedModel : IDisposable
     private const int WarmupPasses = 2, MeasuredPasses = 4;
     private const int MeasuredRows = 8, MeasuredLength = 128;
 
-    /// <summary>Share of the memory of a machine that passes may take; the rest is for weights, files and the system.</summary>
-    private const int MemoryShare = 4;
-
     private readonly MaskPredictor _predictor;
     private readonly TensorThread _tensors;
     private readonly SamplingEngine _engine;
@@ -53,13 +50,12 @@ public sealed class LoadedModel : IDisposable
     /// <param name="adapter">Folder of a LoRA adapter, which is merged into them; null for none.</param>
     public static LoadedModel Load(string id, string folder, string? adapter, WorkerOptions options, TensorThread tensors)
     {
-        var type = options.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var hardware = Hardware.Of(options);
         var tokenizer = new LLaDATokenizer(folder);
         if (LLaDAConfigJson.Read(Path.Combine(folder, Checkpoint.ConfigFile)).IsCausal)
             throw new CheckpointException(folder, "holds an autoregressive twin, which cannot fill gaps");
-        var predictor = Checkpoint.Load(folder, CPU, type, type, adapter);
-        int batchTokens = options.BatchTokens
-            ?? BatchPlanner.MaxTokens(predictor.Config, type, predictor.Device, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / MemoryShare);
+        var predictor = Checkpoint.Load(folder, hardware.Device, hardware.ComputeType, hardware.ComputeType, adapter);
+        int batchTokens = options.BatchTokens ?? BatchPlanner.MaxTokens(predictor.Config, hardware.ComputeType, hardware.Device, hardware.PassBytes(predictor.Config));
         return new LoadedModel(id, predictor, tokenizer, tensors, batchTokens);
     }
 

@@ -54,7 +54,7 @@ public sealed class TrainingRunner(
                 return job;
             var lora = TrainingRecipe.Lora(job, from.BaseModel.Length > 0 ? from.BaseModel : from.Id);
             bool WantsCheckpoint() => watch.IsPaused || stop.IsCancellationRequested;
-            await using var session = await TrainingSession.OpenAsync(tensors, data, recipe, lora, model.Weights, model.Adapter, folder, options.BFloat16, WantsCheckpoint, opening.Token);
+            await using var session = await TrainingSession.OpenAsync(tensors, data, recipe, lora, model.Weights, model.Adapter, folder, options, WantsCheckpoint, opening.Token);
             return await TrainAsync(job, from, session, folder, lora is null ? model.Weights : null, WantsCheckpoint, ending.Token, stop);
         }
         catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested)

@@ -24,15 +24,16 @@ internal sealed class TrainingSession : IAsyncDisposable
     /// <exception cref="TrainingMemoryException">It does not fit the device, however small its passes are.</exception>
     /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter is not of the kind that the job asks for.</exception>
     public static Task<TrainingSession> OpenAsync(
-        TensorThread tensors, TrainingData data, TrainingOptions options, LoraOptions? lora, string weights, string? adapter, string folder, bool isBFloat16, Func<bool> wantsCheckpoint,
+        TensorThread tensors, TrainingData data, TrainingOptions options, LoraOptions? lora, string weights, string? adapter, string folder, WorkerOptions worker, Func<bool> wantsCheckpoint,
         CancellationToken cancellation) => tensors.RunAsync(() =>
     {
-        var computeType = isBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        var hardware = Hardware.Of(worker);
+        var computeType = hardware.ComputeType;
         var weightType = lora is null ? ScalarType.Float32 : computeType;
         var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
-        var fitting = TrainingRecipe.Fitting(options, config, lora?.NumParameters(config) ?? config.NumParameters, weightType, computeType, data.Training.MaxLength, CPU);
+        var fitting = TrainingRecipe.Fitting(options with { DeviceBytes = hardware.DeviceBytes }, config, lora?.NumParameters(config) ?? config.NumParameters, weightType, computeType, data.Training.MaxLength, hardware.Device);
 
-        var network = Checkpoint.Load(weights, CPU, weightType, computeType, lora is null ? adapter : null);
+        var network = Checkpoint.Load(weights, hardware.Device, weightType, computeType, lora is null ? adapter : null);
         LoraWeights? adapters = null;
         try
         {
