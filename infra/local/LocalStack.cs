@@ -70,6 +70,7 @@ public sealed class LocalStack : IAsyncDisposable
     {
         foreach (var part in Enumerable.Reverse(_parts))
             await part.DisposeAsync();
+        File.Delete(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile));
         if (_azurite is not null)
             await _azurite.DisposeAsync();
         _dataLock.Dispose();
@@ -79,7 +80,7 @@ public sealed class LocalStack : IAsyncDisposable
     {
         string logs = Directory.CreateDirectory(Path.Combine(DataFolder, "logs")).FullName;
         _azurite = await AzuriteServer.StartAsync(Path.Combine(DataFolder, "storage"), [AzuriteServer.DefaultAccount], logs, say, cancellation);
-        ConnectionString = _azurite.ConnectionString();
+        ConnectionString = await KeepAsync(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile), _azurite.ConnectionString());
         var storage = new StorageAccount(new StorageOptions { ConnectionString = ConnectionString });
         await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
         ApiKey = await KeyAsync(storage, cancellation);

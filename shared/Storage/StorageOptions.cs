@@ -5,6 +5,9 @@ public sealed record StorageOptions
 {
     public const string Section = "Storage";
 
+    /// <summary>Where a local stack keeps its connection string while it runs, in its data folder.</summary>
+    public const string ConnectionStringFile = "connection-string";
+
     /// <summary>A connection string: Azurite on a laptop. Where it is set, identities are not used.</summary>
     public string? ConnectionString { get; init; }
 

@@ -1,0 +1,58 @@
+using System.Globalization;
+using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Cli.Operating;
+
+/// <summary>What a command answers: a table or a sentence for people, JSON for machines.</summary>
+internal sealed class Report(TextWriter output, bool isJson)
+{
+    private static readonly JsonSerializerOptions s_json = new(WireJson.Options) { WriteIndented = true };
+
+    /// <param name="rows">Serialized as they are for machines.</param>
+    public void Table<T>(IReadOnlyList<T> rows, params (string Heading, Func<T, object?> Cell)[] columns)
+    {
+        if (isJson)
+        {
+            Json(rows);
+            return;
+        }
+        List<string[]> lines = [[.. columns.Select(column => column.Heading)], .. rows.Select(row => columns.Select(column => Text(column.Cell(row))).ToArray())];
+        int[] widths = [.. columns.Select((_, index) => lines.Max(line => line[index].Length))];
+        foreach (string[] line in lines)
+            output.WriteLine(string.Join("  ", line.Select((cell, index) => cell.PadRight(widths[index]))).TrimEnd());
+    }
+
+    /// <param name="value">For machines.</param>
+    /// <param name="sentence">For people.</param>
+    public void Tell<T>(T value, string sentence)
+    {
+        if (isJson)
+            Json(value);
+        else
+            output.WriteLine(sentence);
+    }
+
+    /// <summary>The properties of a value that are not null, one in a line.</summary>
+    public void Properties<T>(T value)
+    {
+        if (isJson)
+        {
+            Json(value);
+            return;
+        }
+        foreach (var (name, property) in JsonSerializer.SerializeToNode(value, s_json)!.AsObject().Where(entry => entry.Value is not null))
+            output.WriteLine($"{name,-20} {(property!.GetValueKind() == JsonValueKind.String ? property.GetValue<string>() : property.ToJsonString(WireJson.Options))}");
+    }
+
+    private void Json<T>(T value) => output.WriteLine(JsonSerializer.Serialize(value, s_json));
+
+    private static string Text(object? cell) => cell switch
+    {
+        null => "-",
+        DateTimeOffset time => time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+        double number => number.ToString("N0", CultureInfo.InvariantCulture),
+        IFormattable value => value.ToString(format: null, CultureInfo.InvariantCulture),
+        _ => cell.ToString() is { Length: > 0 } text ? text : "-",
+    };
+}

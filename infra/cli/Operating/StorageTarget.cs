@@ -1,0 +1,46 @@
+using System.CommandLine;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Cli.Operating;
+
+/// <summary>Which service a command works on, and how it answers: the options that all operator's commands have.</summary>
+internal sealed class StorageTarget
+{
+    private readonly Option<DirectoryInfo?> _data = new("--data") { Description = "Data folder of a local stack that is up", Recursive = true };
+    private readonly Option<string?> _connectionString = new("--connection-string") { Description = "Of the storage account", Recursive = true };
+    private readonly Option<string?> _account = new("--account") { Description = "Name of the storage account in Azure, reached by your identity (az login, or the machine's)", Recursive = true };
+    private readonly Option<string> _suffix = new("--endpoint-suffix") { Description = "Of another cloud", Recursive = true, DefaultValueFactory = _ => new StorageOptions().EndpointSuffix };
+    private readonly Option<bool> _json = new("--json") { Description = "Answer in JSON", Recursive = true };
+
+    public void AddTo(Command group)
+    {
+        foreach (Option option in new Option[] { _data, _connectionString, _account, _suffix, _json })
+            group.Options.Add(option);
+    }
+
+    /// <exception cref="OperatorException">Not exactly one service is named, or the stack is not up.</exception>
+    public StorageAccount Connect(ParseResult parse)
+    {
+        var (data, connectionString, account) = (parse.GetValue(_data), parse.GetValue(_connectionString), parse.GetValue(_account));
+        if (new object?[] { data, connectionString, account }.Count(given => given is not null) != 1)
+            throw new OperatorException("Name the service with one of --data DIR, --account NAME and --connection-string TEXT");
+        if (data is not null)
+            connectionString = ReadConnectionString(data.FullName);
+        try
+        {
+            return new StorageAccount(new StorageOptions { ConnectionString = connectionString, AccountName = account, EndpointSuffix = parse.GetValue(_suffix)! });
+        }
+        catch (Exception exception) when (exception is FormatException or ArgumentException)
+        {
+            throw new OperatorException($"This reaches no storage account: {exception.Message}");
+        }
+    }
+
+    public Report Report(ParseResult parse) => new(parse.InvocationConfiguration.Output, parse.GetValue(_json));
+
+    private static string ReadConnectionString(string data)
+    {
+        string path = Path.Combine(data, StorageOptions.ConnectionStringFile);
+        return File.Exists(path) ? File.ReadAllText(path).Trim() : throw new OperatorException($"No local stack is up on {data}: start it with 'dotnet run --project infra/local -- up --data {data}'");
+    }
+}

@@ -1,0 +1,95 @@
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Cli;
+using LLaDA.Batch.Shared.Documents;
+using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Tests;
+
+namespace LLaDA.Batch.Infra.Tests.Cli;
+
+/// <summary>The operator's commands as they are typed.</summary>
+public sealed class OperatingTests(StorageFixture fixture)
+{
+    private readonly string _connection = fixture.NewConnectionString();
+
+    private StorageAccount Storage => new(new StorageOptions { ConnectionString = _connection });
+
+    [Fact]
+    public async Task A_key_opens_the_service_for_its_tenant_until_it_is_revoked_and_is_told_once()
+    {
+        string key = (await DoneAsync("keys", "add", "acme", "--name", "night jobs")).Trim();
+        var keys = new ApiKeys(Storage, TimeProvider.System);
+        var record = await keys.FindAsync(key, CancellationToken.None);
+        Assert.Equal(("acme", "night jobs"), (record!.Tenant, record.Name));
+
+        string listed = await DoneAsync("keys", "list");
+        Assert.Contains(record.Id, listed, StringComparison.Ordinal);
+        Assert.DoesNotContain(key, listed, StringComparison.Ordinal);
+        Assert.DoesNotContain(record.Id, await DoneAsync("keys", "list", "--tenant", "others"), StringComparison.Ordinal);
+
+        await DoneAsync("keys", "revoke", record.Id);
+        Assert.Null(await keys.FindAsync(key, CancellationToken.None));
+        Assert.NotNull(JsonNode.Parse(await DoneAsync("keys", "list", "--json"))![0]!["revoked_at"]);
+    }
+
+    [Fact]
+    public async Task A_container_may_be_named_by_the_tenant_it_is_bound_to_until_it_is_unbound()
+    {
+        await DoneAsync("containers", "bind", "acme", "letters", "letters-2026");
+        var bindings = new ContainerBindings(Storage);
+        Assert.Equal("letters-2026", (await bindings.FindAsync("acme", "letters", CancellationToken.None))!.Container);
+        Assert.Null(await bindings.FindAsync("others", "letters", CancellationToken.None));
+        Assert.Contains("letters-2026", await DoneAsync("containers", "list", "acme"), StringComparison.Ordinal);
+
+        await DoneAsync("containers", "unbind", "acme", "letters");
+        Assert.Null(await bindings.FindAsync("acme", "letters", CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(1, "lower-case letters", "keys", "add", "ACME")]
+    [InlineData(2, "There is no key", "keys", "revoke", "000000000000")]
+    [InlineData(2, "has no container", "containers", "unbind", "acme", "nothing")]
+    [InlineData(1, "container", "containers", "bind", "acme", "files")]
+    public async Task What_cannot_be_done_is_said_in_one_sentence(int exitCode, string reason, params string[] args)
+    {
+        await Storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
+
+        var (code, output, error) = await RunAsync([.. args, "--connection-string", _connection]);
+
+        Assert.Equal((exitCode, ""), (code, output));
+        Assert.Contains(reason, Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("This storage account holds no LLaDA.Batch", "keys", "list")]
+    [InlineData("Name the service with one of", "keys", "list", "--account", "two")]
+    public async Task A_service_that_is_not_there_or_named_twice_is_told_apart(string reason, params string[] args)
+    {
+        var (code, _, error) = await RunAsync([.. args, "--connection-string", _connection]);
+
+        Assert.Equal(1, code);
+        Assert.Contains(reason, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_local_stack_that_is_not_up_is_named()
+    {
+        var (code, _, error) = await RunAsync("keys", "list", "--data", Path.Combine(Path.GetTempPath(), "no-such-stack"));
+
+        Assert.Equal(1, code);
+        Assert.Contains("No local stack is up", error, StringComparison.Ordinal);
+    }
+
+    private async Task<string> DoneAsync(params string[] args)
+    {
+        var (code, output, error) = await RunAsync([.. args, "--connection-string", _connection]);
+        Assert.Equal((0, ""), (code, error));
+        return output;
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
+    {
+        using StringWriter output = new(), error = new();
+        return (await CommandLine.RunAsync(args, output, error), output.ToString(), error.ToString());
+    }
+}
