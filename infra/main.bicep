@@ -19,8 +19,8 @@ param operatorId string = ''
 @description('32 random bytes in Base64 that seal the secrets of clients. The provisioning hook makes them once')
 param sealingKey string
 
-@description('Image of the worker; the deployment replaces it')
-param workerImage string = 'mcr.microsoft.com/k8se/quickstart:latest'
+@description('Image of the worker: a placeholder until the first deployment has built one')
+param workerImage string
 
 @description('Hardware that runs models; one queue and one app each')
 param profiles workerProfile[] = [

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Builds the worker's image in the registry, gives it to the workers, and makes the first API key, which is printed once.
+set -eu
+
+registry="${AZURE_CONTAINER_REGISTRY_ENDPOINT%%.*}"
+tag="llada-worker:$(git rev-parse --short HEAD 2>/dev/null || date +%Y%m%d%H%M%S)"
+image="$AZURE_CONTAINER_REGISTRY_ENDPOINT/$tag"
+if [ "${LLADA_WORKER_IMAGE:-}" != "$image" ]; then
+  az acr build --registry "$registry" --image "$tag" --file gpu-worker/Dockerfile .
+  for app in $(az containerapp list --resource-group "$AZURE_RESOURCE_GROUP" --query '[].name' --output tsv); do
+    az containerapp update --resource-group "$AZURE_RESOURCE_GROUP" --name "$app" --image "$image" --output none
+  done
+  for job in $(az containerapp job list --resource-group "$AZURE_RESOURCE_GROUP" --query '[].name' --output tsv); do
+    az containerapp job update --resource-group "$AZURE_RESOURCE_GROUP" --name "$job" --image "$image" --output none
+  done
+  azd env set LLADA_WORKER_IMAGE "$image"
+fi
+
+if [ -z "${LLADA_FIRST_KEY:-}" ]; then
+  # Roles take a while to hold.
+  for attempt in 1 2 3 4 5 6 7 8 9 10; do
+    if key="$(dotnet run --project infra/cli -- keys add default --name first --account "$AZURE_STORAGE_ACCOUNT")"; then
+      azd env set LLADA_FIRST_KEY made
+      echo "The first API key, which cannot be read again: $key"
+      exit 0
+    fi
+    sleep 30
+  done
+  echo "No key could be made; once your roles hold: dotnet run --project infra/cli -- keys add default --account $AZURE_STORAGE_ACCOUNT" >&2
+  exit 1
+fi
