@@ -6,7 +6,10 @@ namespace LLaDA.Batch.Cli;
 
 /// <summary>A verse of the King James Bible.</summary>
 /// <param name="Book">As the table shortens it.</param>
-internal sealed record Verse(string Book, int Chapter, int Number, string Text);
+internal sealed record Verse(string Book, int Chapter, int Number, string Text)
+{
+    public string Place => $"{Books.Name(Book)} {Chapter}:{Number}";
+}
 
 /// <summary>An entry of WordNet.</summary>
 /// <param name="PartOfSpeech">noun, verb, adj or adv.</param>
