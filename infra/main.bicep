@@ -206,6 +206,7 @@ module workers 'modules/workers.bicep' = {
     identityClientId: identities.outputs.workers.clientId
     registryServer: registry.outputs.loginServer
     storageName: storageName
+    insightsConnectionString: monitoring.outputs.insightsConnectionString
     image: workerImage
     healthPort: names.healthPort
     generateQueue: names.generateQueue

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -13,6 +15,8 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
     {
         string requestId = $"req_{Guid.NewGuid():N}";
         context.Response.Headers["x-request-id"] = requestId;
+        context.TraceIdentifier = requestId;    // what the logs of the host call it
+        Activity.Current?.SetTag(Telemetry.RequestId, requestId);
         try
         {
             using (logger.BeginScope("{RequestId}", requestId))

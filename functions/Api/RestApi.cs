@@ -6,6 +6,9 @@ namespace LLaDA.Batch.Functions.Api;
 /// <summary>The whole REST API as one delegate, which every host calls. <c>/openai/v1/*</c> is an alias of <c>/v1/*</c>.</summary>
 public static class RestApi
 {
+    /// <summary>What needs no key.</summary>
+    private static readonly string?[] s_keyless = [HealthApi.LivePath, HealthApi.ReadyPath, ApiDescription.Path];
+
     public static RequestDelegate Build(IServiceProvider services)
     {
         var app = new ApplicationBuilder(services);
@@ -16,7 +19,8 @@ public static class RestApi
         app.UseRouting();
         app.UseEndpoints(endpoints =>
         {
-            endpoints.MapGet("/healthz", () => "ok");
+            HealthApi.Map(endpoints);
+            ApiDescription.Map(endpoints);
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
             BatchesApi.Map(v1);
@@ -43,7 +47,7 @@ public static class RestApi
     /// <summary>Comes before routing, so that without a key nothing can be learnt about what exists.</summary>
     private static async Task Authenticated(HttpContext context, RequestDelegate next)
     {
-        if (!context.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal))
+        if (!s_keyless.Contains(context.Request.Path.Value))
         {
             var keys = context.RequestServices.GetRequiredService<ApiKeys>();
             var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Observability;
 
 namespace LLaDA.Batch.Functions.Batches;
 
@@ -8,6 +9,7 @@ public sealed class CloseBatch(BatchStore batches, ShardRelease release, Deliver
 {
     public async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
+        TracedWork.SetStatus(batch.Status);
         await webhooks.SendAsync(batch, cancellation);
         await batches.DeleteActiveAsync(batch.Tenant, batch.RowKey, cancellation);
         await release.FillAsync(batch.Tenant, cancellation);    // its shards gave up their places

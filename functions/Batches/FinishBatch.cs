@@ -2,6 +2,7 @@ using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -18,9 +19,12 @@ internal sealed partial class FinishBatch(
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
         var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
-        if (batch is null or { IsTerminal: true })
-            return;
+        if (batch is { IsTerminal: false })
+            await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
+    }
 
+    private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
+    {
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation);
         var parts = await blobs.ListPartsAsync(cancellation);
@@ -30,12 +34,11 @@ internal sealed partial class FinishBatch(
         if (plan is not null)
             await AnswerMissingAsync(blobs, plan, parts, ending, cancellation);
 
-        batch = await SettleAsync(batch, ending, cancellation);
-        if (batch is null or { IsTerminal: true })
+        if (await SettleAsync(batch, ending, cancellation) is not { IsTerminal: false } settled)
             return;
         if (plan is not null)
-            await JoinAsync(batch, blobs, plan, cancellation);
-        await EndAsync(batch, blobs, ending, cancellation);
+            await JoinAsync(settled, blobs, plan, cancellation);
+        await EndAsync(settled, blobs, ending, cancellation);
     }
 
     /// <summary>What happens when finishing has failed too often.</summary>
@@ -45,12 +48,15 @@ internal sealed partial class FinishBatch(
         faults.Add("finishing_failed", "The server failed to put the results together again and again; they are kept");
         if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { IsTerminal: false } batch)
         {
-            var failed = await batches.UpdateAsync(batch, current =>
+            await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, async () =>
             {
-                (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
-                return true;
-            }, cancellation);
-            await close.RunAsync(failed ?? batch, cancellation);
+                var failed = await batches.UpdateAsync(batch, current =>
+                {
+                    (current.Status, current.FailedAt, current.Errors) = (BatchStatus.Failed, time.GetUtcNow(), faults.ToJson());
+                    return true;
+                }, cancellation);
+                await close.RunAsync(failed ?? batch, cancellation);
+            });
         }
     }
 
@@ -79,7 +85,8 @@ internal sealed partial class FinishBatch(
                 continue;
             var lines = await blobs.ReadShardAsync(plan.Attempt, shard, cancellation);
             var answers = lines.Select(line => OutputLines.NotRun(line, ending.Reason));
-            await blobs.WritePartAsync(shard, answers, new PartCounts(0, lines.Count, 0, 0), cancellation);
+            if (await blobs.WritePartAsync(shard, answers, new PartCounts(0, lines.Count, 0, 0), cancellation))
+                Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, ending.Reason.Code));
         }
     }
 

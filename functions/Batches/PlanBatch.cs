@@ -4,6 +4,7 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -23,7 +24,11 @@ internal sealed partial class PlanBatch(
         var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
         if (batch is not { Status: BatchStatus.Validating or BatchStatus.InProgress })
             return;
+        await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
+    }
 
+    private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
+    {
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
@@ -50,7 +55,7 @@ internal sealed partial class PlanBatch(
         var faults = new BatchFaults();
         faults.Add("planning_failed", "The server failed to read the input again and again; try again later");
         if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { Status: BatchStatus.Validating } batch)
-            await FailAsync(batch, faults, cancellation);
+            await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => FailAsync(batch, faults, cancellation));
     }
 
     /// <returns>Null when the input has faults, and the batch has failed.</returns>

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.FineTuning;
@@ -8,6 +9,7 @@ public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events,
 {
     public async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
+        TracedWork.SetStatus(job.Status);
         var (level, message) = job.Status switch
         {
             FineTuningStatus.Succeeded => ("info", $"The job has succeeded; the model is {job.FineTunedModel}"),

@@ -1,6 +1,7 @@
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 
 namespace LLaDA.Batch.Functions.FineTuning;
@@ -17,9 +18,9 @@ internal sealed partial class FinishTraining(
         if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { } job)
             return;
         if (job.IsTerminal)
-            await close.RunAsync(job, cancellation);
+            await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => close.RunAsync(job, cancellation));
         else if (job.NumSteps > 0 && job.CheckpointStep == job.NumSteps)
-            await SucceedAsync(job, cancellation);
+            await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => SucceedAsync(job, cancellation));
     }
 
     /// <summary>What happens when finishing has failed too often. The checkpoints stay.</summary>
@@ -33,7 +34,7 @@ internal sealed partial class FinishTraining(
             return true;
         }, cancellation);
         if (failed is not null)
-            await close.RunAsync(failed, cancellation);
+            await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => close.RunAsync(failed, cancellation));
     }
 
     private async Task SucceedAsync(FineTuningJobRecord job, CancellationToken cancellation)

@@ -3,6 +3,7 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 
 namespace LLaDA.Batch.Functions.FineTuning;
@@ -16,8 +17,12 @@ internal sealed partial class PlanTraining(
 {
     public async Task RunAsync(TrainingMessage message, CancellationToken cancellation)
     {
-        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { Status: FineTuningStatus.ValidatingFiles } job)
-            return;
+        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is { Status: FineTuningStatus.ValidatingFiles } job)
+            await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RunAsync(job, cancellation));
+    }
+
+    private async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
         if (await models.FindAsync(job.Tenant, job.Model, cancellation) is not { } model)
         {
             await FailAsync(job, "model_not_found", $"There is no model '{job.Model}' any more", "model", cancellation);
@@ -48,7 +53,10 @@ internal sealed partial class PlanTraining(
     public async Task GiveUpAsync(TrainingMessage message, CancellationToken cancellation)
     {
         if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is { Status: FineTuningStatus.ValidatingFiles } job)
-            await FailAsync(job, "planning_failed", "The server failed to read the files again and again; try again later", param: null, cancellation);
+        {
+            await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () =>
+                FailAsync(job, "planning_failed", "The server failed to read the files again and again; try again later", param: null, cancellation));
+        }
     }
 
     private async Task QueueAsync(FineTuningJobRecord job, ModelRecord model, CheckedData data, CancellationToken cancellation)

@@ -28,7 +28,10 @@ public static class FunctionsServices
         services.AddSingleton(Read<RetentionOptions>(configuration, RetentionOptions.Section, retention => retention.Validate()));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy);
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton(new StorageAccount(Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate())));
+        var account = Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate());
+        services.AddSingleton(new StorageAccount(account));
+        services.AddTelemetryExport(configuration, account);
+        services.AddSingleton<Readiness>().AddSingleton<MeasureQueues>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();

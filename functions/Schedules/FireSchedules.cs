@@ -3,6 +3,7 @@ using Azure;
 using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 
 namespace LLaDA.Batch.Functions.Schedules;
@@ -135,6 +136,8 @@ internal sealed partial class FireSchedules(
         var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
+            using var span = Telemetry.Source.StartActivity("schedule");
+            span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
             job = definition.Training.ToRecord(schedule.Tenant, run.RowKey, seed: (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue));
             (job.Model, job.Sources, job.ScheduleKey, job.ScheduledFolder) = (run.Model!, run.Sources, schedule.RowKey, definition.Folder.ToJson());
             job.ValidationFileId = Api.JsonBody.OptionalText(definition.Job, "validation_file");

@@ -1,5 +1,6 @@
 using System.Net;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using Polly.Timeout;
 
@@ -26,13 +27,18 @@ public sealed partial class DeliverWebhook(
         var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
         if (endpoint is null || batch is not { IsTerminal: true })
             return;     // nobody wants to know any more
+        await TracedWork.RunAsync("webhook", batch.Id, batch.TraceParent, () => RunAsync(message, endpoint, batch, cancellation));
+    }
 
+    private async Task RunAsync(WebhookMessage message, WebhookEndpointRecord endpoint, BatchRecord batch, CancellationToken cancellation)
+    {
         string outcome = await AttemptAsync(endpoint, batch, cancellation);
         if (outcome.Length == 0)
             return;
         if (message.Attempt < WebhookOptions.Delays.Count)
         {
             LogFailed(logger, endpoint.Id, batch.Id, message.Attempt + 1, outcome);
+            Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "webhook"), Telemetry.With(Telemetry.Outcome, "failed"));
             await queues.SendWebhookAsync(message with { Attempt = message.Attempt + 1 }, WebhookOptions.Delays[message.Attempt], cancellation);
         }
         else

@@ -33,6 +33,7 @@ catch (Exception exception) when (exception is LibTorchMissingException or Inval
     return 1;
 }
 
+builder.Services.AddTelemetryExport(builder.Configuration, storage);
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardRelease>();
 builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelFolders>().AddSingleton<ModelCache>().AddSingleton<ModelHost>().AddSingleton<ModelLoading>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();

@@ -86,6 +86,8 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         AzureWebJobsStorage__clientId: identityClientId
         APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+        // The host samples for itself; a job's trace is kept whole.
+        OTEL_TRACES_SAMPLER: 'always_on'
         FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(maxRequestBytes)
         Storage__AccountName: storageName
         Storage__ClientId: identityClientId

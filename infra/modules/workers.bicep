@@ -10,6 +10,7 @@ param identityId string
 param identityClientId string
 param registryServer string
 param storageName string
+param insightsConnectionString string
 param image string
 param healthPort int
 @description('Prefix of the queues of work: its profile follows')
@@ -50,6 +51,8 @@ var settings = [
   { name: 'Storage__AccountName', value: storageName }
   { name: 'Storage__ClientId', value: identityClientId }
   { name: 'Storage__EndpointSuffix', value: environment().suffixes.storage }
+  // Names where traces and metrics go; the identity of storage may publish there.
+  { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: insightsConnectionString }
 ]
 
 resource environment_ 'Microsoft.App/managedEnvironments@2025-07-01' = {

@@ -4,6 +4,7 @@ using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
@@ -82,8 +83,16 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
     public async Task<bool> HasPartAsync(int shard, CancellationToken cancellation) => await _container.GetBlobClient(PartName(shard)).ExistsAsync(cancellation);
 
     /// <returns>False when the part was there already: this one is dropped.</returns>
-    public Task<bool> WritePartAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation) =>
-        WriteOnceAsync(PartName(shard)[_prefix.Length..], Content(lines), Metadata(counts), cancellation);
+    public async Task<bool> WritePartAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation)
+    {
+        bool isWritten = await WriteOnceAsync(PartName(shard)[_prefix.Length..], Content(lines), Metadata(counts), cancellation);
+        if (isWritten)
+        {
+            Telemetry.Lines.Add(counts.Completed, Telemetry.With(Telemetry.Outcome, "completed"));
+            Telemetry.Lines.Add(counts.Failed, Telemetry.With(Telemetry.Outcome, "failed"));
+        }
+        return isWritten;
+    }
 
     public async Task<IReadOnlyList<PartLine>> ReadPartAsync(int shard, CancellationToken cancellation) =>
         Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);

@@ -88,6 +88,9 @@ public sealed class BatchRecord : Record
     [IgnoreDataMember]
     public DateTimeOffset? EndedAt => CompletedAt ?? FailedAt ?? ExpiredAt ?? CancelledAt;
 
+    /// <summary>Where its trace began: the W3C traceparent of the request that created it; null when nobody traced.</summary>
+    public string? TraceParent { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     public DateTimeOffset ExpiresAt { get; set; }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Batches;
@@ -18,6 +19,7 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
     {
         batch.RowKey = SortableKey.Create(time);
         batch.CreatedAt = time.GetUtcNow();
+        batch.TraceParent = TracedWork.Here;
         await Active.PutAsync(
             new ActiveRecord { PartitionKey = ActiveRecord.Partition, RowKey = ActiveRecord.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant, InputBytes = inputBytes }, cancellation);
         await Records.AddAsync(batch, cancellation);

@@ -126,6 +126,9 @@ public sealed class FineTuningJobRecord : Record
 
     public string? ErrorParam { get; set; }
 
+    /// <summary>Where its trace began: the W3C traceparent of the request, or of the firing, that created it; null when nobody traced.</summary>
+    public string? TraceParent { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     /// <summary>When its message was last put on the training queue.</summary>

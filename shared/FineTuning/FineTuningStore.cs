@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Serialization;
 using Azure;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.FineTuning;
@@ -36,6 +37,7 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     public async Task<bool> AddAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         job.CreatedAt = time.GetUtcNow();
+        job.TraceParent = TracedWork.Here;
         await _active.PutAsync(
             new ActiveFineTuningRecord { PartitionKey = ActiveFineTuningRecord.Partition, RowKey = ActiveFineTuningRecord.Key(job.Tenant, job.RowKey), Tenant = job.Tenant }, cancellation);
         try

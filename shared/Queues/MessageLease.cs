@@ -16,7 +16,7 @@ internal sealed class MessageLease : IAsyncDisposable
     public MessageLease(QueueClient queue, QueueMessage message, TimeSpan visibilityTimeout, TimeProvider time)
     {
         (_queue, _messageId, _popReceipt) = (queue, message.MessageId, message.PopReceipt);
-        _lease = new RenewedLease(visibilityTimeout, cancellation => UpdateAsync(visibilityTimeout, cancellation), time);
+        _lease = new RenewedLease(visibilityTimeout, cancellation => UpdateAsync(visibilityTimeout, cancellation), time, "message");
     }
 
     /// <summary>Cancelled when somebody else owns the message.</summary>

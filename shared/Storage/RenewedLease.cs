@@ -1,4 +1,5 @@
 using Azure;
+using LLaDA.Batch.Shared.Observability;
 
 namespace LLaDA.Batch.Shared.Storage;
 
@@ -10,16 +11,18 @@ public sealed class RenewedLease : IAsyncDisposable
     private readonly Func<CancellationToken, Task> _renew;
     private readonly TimeProvider _time;
     private readonly Func<Task>? _release;
+    private readonly string _what;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _renewing;
 
     /// <param name="duration">How long the right lasts from now, and from each renewal.</param>
     /// <param name="renew">Renews it; an answer of 4xx means that somebody else has it.</param>
+    /// <param name="what">The kind of thing that is leased, for the count of losses.</param>
     /// <param name="release">Gives it up before its time, when the lease is disposed of.</param>
-    public RenewedLease(TimeSpan duration, Func<CancellationToken, Task> renew, TimeProvider time, Func<Task>? release = null)
+    public RenewedLease(TimeSpan duration, Func<CancellationToken, Task> renew, TimeProvider time, string what, Func<Task>? release = null)
     {
-        (_duration, _renew, _time, _release) = (duration, renew, time, release);
+        (_duration, _renew, _time, _what, _release) = (duration, renew, time, what, release);
         _renewing = RenewAsync();
     }
 
@@ -81,6 +84,7 @@ public sealed class RenewedLease : IAsyncDisposable
         }
         catch (Exception)
         {
+            Telemetry.LeaseLosses.Add(1, Telemetry.With(Telemetry.Lease, _what));
             await _lost.CancelAsync();
         }
     }

@@ -65,6 +65,9 @@ public sealed class StorageAccount
 
     public QueueClient Queue(string name) => _queues.GetQueueClient(name);
 
+    /// <summary>Names of all queues.</summary>
+    public IAsyncEnumerable<string> ListQueuesAsync(CancellationToken cancellation) => _queues.GetQueuesAsync(cancellationToken: cancellation).Select(queue => queue.Name);
+
     public TableClient Table(string name) => _tables.GetTableClient(name);
 
     /// <summary>Creates what is missing; harmless when everything exists.</summary>

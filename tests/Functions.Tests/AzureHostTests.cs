@@ -82,7 +82,7 @@ public sealed partial class AzureHostTests
                 [.. functions.SelectMany(function => function!["bindings"]!.AsArray()).Where(binding => binding!["type"]!.GetValue<string>() == type).Select(binding => binding![property]!.GetValue<string>()).Order(StringComparer.Ordinal)];
             Assert.Equal(LocalQueue().Matches(LocalTriggers).Select(match => QueueName(match.Groups["queue"].Value)).Order(StringComparer.Ordinal), Triggers("queueTrigger", "queueName"));
             Assert.Equal(LocalTimer().Count(LocalTriggers), Triggers("timerTrigger", "schedule").Length);
-            Assert.Equal(["healthz", "openai/{*path}", "v1/{*path}"], Triggers("httpTrigger", "route"));
+            Assert.Equal(["healthz", "openai/{*path}", "openapi/v1.json", "readyz", "v1/{*path}"], Triggers("httpTrigger", "route"));
         }
         finally
         {

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -24,28 +23,5 @@ public sealed class LogTests(StorageFixture fixture)
         Assert.Contains(log.Entries, entry => entry.Contains("is planned", StringComparison.Ordinal));
         Assert.DoesNotContain(log.Entries, entry => entry.Contains(Secret, StringComparison.Ordinal));
         Assert.DoesNotContain(log.Entries, entry => entry.Contains(plane.Client.DefaultRequestHeaders.Authorization!.Parameter!, StringComparison.Ordinal));
-    }
-
-    private sealed class RecordingLog : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Entries { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull
-        {
-            Entries.Enqueue($"{state}");
-            return null;
-        }
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Entries.Enqueue($"{formatter(state, exception)} {exception}");
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -1,7 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;
 
@@ -86,15 +90,35 @@ public sealed class RestApiTests(StorageFixture fixture)
         await AssertErrorAsync(await client.GetAsync("/v1/models"), HttpStatusCode.Unauthorized, null);
     }
 
-    [Fact]
-    public async Task Every_answer_has_a_request_id_of_its_own()
+    [Theory]
+    [InlineData("/v1/models", 200)]
+    [InlineData("/v1/files/none", 404)]
+    [InlineData("/nothing", 404)]
+    [InlineData("/healthz", 200)]
+    [InlineData("/readyz", 200)]
+    [InlineData("/openapi/v1.json", 200)]
+    [InlineData("/v1/models?unauthorized", 401)]
+    [InlineData("/v1/batches", 500)]
+    public async Task Every_answer_has_a_request_id_of_its_own_which_the_logs_and_the_trace_know(string path, int status)
     {
-        await using var plane = await StartAsync(fixture);
-        List<string> ids = [];
-        foreach (string path in new[] { "/v1/models", "/v1/files/none", "/healthz" })
-            ids.Add((await plane.Client.GetAsync(path)).Headers.GetValues("x-request-id").Single());
+        using var telemetry = new RecordedTelemetry("Microsoft.AspNetCore");
+        var log = new RecordingLog();
+        await using var plane = await StartAsync(fixture, services => services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)), ("Logging:LogLevel:Default", "Trace"));
+        if (status == 500)
+            await plane.Storage.Table(StorageNames.BatchesTable).DeleteAsync(TestContext.Current.CancellationToken);
+        using var client = status == 401 ? plane.NewClientWithoutKey() : plane.Client;
+        using var trace = telemetry.BeginRequest();
+        client.DefaultRequestHeaders.Add("traceparent", trace.Id);
+        trace.Stop();
 
-        Assert.Equal(3, ids.Distinct().Count());
+        using var first = await client.GetAsync(path, TestContext.Current.CancellationToken);
+        using var second = await client.GetAsync(path, TestContext.Current.CancellationToken);
+
+        string id = first.Headers.GetValues("x-request-id").Single();
+        Assert.Equal(status, (int)first.StatusCode);
+        Assert.NotEqual(id, second.Headers.GetValues("x-request-id").Single());
+        Assert.Contains(log.Scopes, scope => scope == id);
+        Assert.Contains(telemetry.SpansOf(trace.TraceId), span => (string?)span.GetTagItem(Telemetry.RequestId) == id);
     }
 
     [Fact]

@@ -19,8 +19,9 @@ public sealed class SettingsTests
         ["AzureWebJobsStorage__credential"] = "by identity, not by key",
         ["AzureWebJobsStorage__clientId"] = "which identity",
         ["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] = "the host refuses larger requests before the service sees them",
-        ["APPLICATIONINSIGHTS_CONNECTION_STRING"] = "where the host sends its logs",
+        ["APPLICATIONINSIGHTS_CONNECTION_STRING"] = "where the host sends its logs, and the service its traces and metrics",
         ["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"] = "by identity, not by key",
+        ["OTEL_TRACES_SAMPLER"] = "OpenTelemetry's own: a trace is kept even where the host samples its request away",
     };
 
     private static readonly Dictionary<string, Type> s_sections = new(StringComparer.Ordinal)
@@ -38,7 +39,11 @@ public sealed class SettingsTests
     [InlineData("production")]
     public void Every_setting_of_the_workers_is_read(string set) =>
         Assert.All(Deployment.Of(set).OfType("Microsoft.App/containerApps").Concat(Deployment.Of(set).OfType("Microsoft.App/jobs")), worker =>
-            Assert.All(Deployment.At(worker, "properties", "template", "containers")![0]!["env"]!.AsArray(), entry => AssertRead(Deployment.Text(entry!, "name"))));
+        {
+            string[] settings = [.. Deployment.At(worker, "properties", "template", "containers")![0]!["env"]!.AsArray().Select(entry => Deployment.Text(entry!, "name"))];
+            Assert.Contains(TelemetryExport.InsightsSetting, settings);
+            Assert.All(settings.Except([TelemetryExport.InsightsSetting]), AssertRead);
+        });
 
     [Theory]
     [InlineData("main")]

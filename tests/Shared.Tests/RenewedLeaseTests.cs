@@ -16,7 +16,7 @@ public sealed class RenewedLeaseTests
     [Fact]
     public async Task It_is_renewed_at_half_of_its_time()
     {
-        await using var lease = new RenewedLease(s_duration, RenewAsync, _time);
+        await using var lease = new RenewedLease(s_duration, RenewAsync, _time, "test");
 
         _time.Advance(s_duration * 0.49);
         Assert.Equal(0, _renewals);
@@ -35,7 +35,7 @@ public sealed class RenewedLeaseTests
     [InlineData(412)]
     public async Task It_is_lost_when_storage_says_that_it_is_anothers(int status)
     {
-        await using var lease = new RenewedLease(s_duration, _ => throw new RequestFailedException(status, "no"), _time);
+        await using var lease = new RenewedLease(s_duration, _ => throw new RequestFailedException(status, "no"), _time, "test");
 
         _time.Advance(s_duration / 2);
 
@@ -48,7 +48,7 @@ public sealed class RenewedLeaseTests
     [InlineData(429)]
     public async Task It_survives_storage_that_fails_for_a_moment(int status)
     {
-        await using var lease = new RenewedLease(s_duration, _ => ++_renewals <= 2 ? throw new RequestFailedException(status, "busy") : Task.CompletedTask, _time);
+        await using var lease = new RenewedLease(s_duration, _ => ++_renewals <= 2 ? throw new RequestFailedException(status, "busy") : Task.CompletedTask, _time, "test");
 
         for (int tick = 0; tick < 60; tick++)
             _time.Advance(s_duration / 60);
@@ -63,7 +63,7 @@ public sealed class RenewedLeaseTests
     public async Task It_is_given_up_before_it_runs_out_when_storage_fails_or_stays_silent(bool isSilent)
     {
         await using var lease = new RenewedLease(
-            s_duration, cancellation => isSilent ? Task.Delay(Timeout.Infinite, cancellation) : throw new RequestFailedException(503, "busy"), _time);
+            s_duration, cancellation => isSilent ? Task.Delay(Timeout.Infinite, cancellation) : throw new RequestFailedException(503, "busy"), _time, "test");
 
         int ticks = 0;
         for (; ticks < 60 && !lease.Lost.IsCancellationRequested; ticks++)
@@ -78,7 +78,7 @@ public sealed class RenewedLeaseTests
     [Fact]
     public async Task Once_ended_it_is_renewed_no_more_and_not_lost()
     {
-        var lease = new RenewedLease(s_duration, RenewAsync, _time);
+        var lease = new RenewedLease(s_duration, RenewAsync, _time, "test");
         await lease.EndAsync();
 
         _time.Advance(s_duration * 3);
@@ -92,7 +92,7 @@ public sealed class RenewedLeaseTests
     public async Task Disposing_of_it_gives_it_up_once()
     {
         int released = 0;
-        var lease = new RenewedLease(s_duration, RenewAsync, _time, () =>
+        var lease = new RenewedLease(s_duration, RenewAsync, _time, "test", () =>
         {
             released++;
             return Task.CompletedTask;

@@ -14,6 +14,12 @@ internal sealed class HttpTriggers(RequestDelegate api)
     [Function("healthz")]
     public Task<IResult> HealthAsync([HttpTrigger(AuthorizationLevel.Anonymous, Route = "healthz")] HttpRequest request) => AnswerAsync(request);
 
+    [Function("readyz")]
+    public Task<IResult> ReadinessAsync([HttpTrigger(AuthorizationLevel.Anonymous, Route = "readyz")] HttpRequest request) => AnswerAsync(request);
+
+    [Function("openapi")]
+    public Task<IResult> DescriptionAsync([HttpTrigger(AuthorizationLevel.Anonymous, Route = "openapi/v1.json")] HttpRequest request) => AnswerAsync(request);
+
     /// <remarks>The route that led here is forgotten: with an endpoint chosen already, the API's own routing would do nothing.</remarks>
     private async Task<IResult> AnswerAsync(HttpRequest request)
     {

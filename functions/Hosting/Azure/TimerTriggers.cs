@@ -7,7 +7,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LLaDA.Batch.Functions.Hosting.Azure;
 
 /// <summary>The timers of the Azure host, at the intervals of the Local one. Each line calls the handler that the Local host calls.</summary>
-internal sealed class TimerTriggers(SweepActive sweep, SweepTraining sweepTraining, FireSchedules fireSchedules, DeleteExpired deleteExpired)
+internal sealed class TimerTriggers(SweepActive sweep, SweepTraining sweepTraining, FireSchedules fireSchedules, MeasureQueues measureQueues, DeleteExpired deleteExpired)
 {
     [Function("sweep")]
     public Task SweepAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => sweep.RunAsync(stop);
@@ -17,6 +17,9 @@ internal sealed class TimerTriggers(SweepActive sweep, SweepTraining sweepTraini
 
     [Function("fire-schedules")]
     public Task FireSchedulesAsync([TimerTrigger("*/15 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => fireSchedules.RunAsync(stop);
+
+    [Function("measure-queues")]
+    public Task MeasureQueuesAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => measureQueues.RunAsync(stop);
 
     [Function("delete-expired")]
     public Task DeleteExpiredAsync([TimerTrigger("0 0 * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => deleteExpired.RunAsync(stop);

@@ -11,7 +11,7 @@ namespace LLaDA.Batch.Functions.Hosting.Local;
 /// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
 internal sealed partial class Triggers(
     StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks,
-    PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, FireSchedules fireSchedules, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+    PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, FireSchedules fireSchedules, MeasureQueues measureQueues, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
     /// <summary>As host.json has it for the Azure host.</summary>
     public static QueueConsumerOptions Defaults { get; } = new() { Concurrency = 4 };
@@ -31,6 +31,7 @@ internal sealed partial class Triggers(
         RepeatAsync(SweepActive.Interval, sweep.RunAsync, stoppingToken),
         RepeatAsync(SweepActive.Interval, sweepTraining.RunAsync, stoppingToken),
         RepeatAsync(FireSchedules.Interval, fireSchedules.RunAsync, stoppingToken),
+        RepeatAsync(MeasureQueues.Interval, measureQueues.RunAsync, stoppingToken),
         RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
 
     private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>

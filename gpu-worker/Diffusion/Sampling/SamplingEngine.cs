@@ -46,7 +46,8 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     }
 
     /// <summary>Admits what fits and takes all rows one denoising step on.</summary>
-    public void Step()
+    /// <returns>Rows that shared the step's pass; 0 when there were none, and so no pass.</returns>
+    public int Step()
     {
         using var scope = NewDisposeScope();
         Volatile.Write(ref _active, Admit());
@@ -64,6 +65,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         foreach (var request in _active.Where(request => request.Row is { IsDone: true }))
             request.Complete();
         Volatile.Write(ref _active, Remaining());
+        return stepping.Count;
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Evaluation;
@@ -68,7 +69,10 @@ public sealed class LoadedModel : IDisposable
             using var passes = _likelihood.Passes(prompt, answer, options).GetEnumerator();
             double sum = 0;
             while (await _tensors.RunAsync(passes.MoveNext, cancellation))
+            {
                 sum += passes.Current;
+                Telemetry.ForwardPasses.Add(1);
+            }
             return sum;
         });
 

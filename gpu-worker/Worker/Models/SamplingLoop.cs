@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Models;
@@ -29,7 +30,9 @@ internal sealed class SamplingLoop(SamplingEngine engine, TensorThread tensors)
 
     private int Step()
     {
-        engine.Step();
-        return engine.NumActive;
+        int numRows = engine.Step();
+        if (numRows > 0)
+            Telemetry.ForwardPasses.Add(1);
+        return numRows;
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Azure;
 using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -30,9 +31,12 @@ public sealed partial class RunShard(
         if (batch is not { Status: BatchStatus.InProgress } || plan is null || plan.Attempt != message.Attempt)
             return;     // ended, or about to be: the finish answers its lines
 
-        if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
-            await release.PassOnAsync(batch.Tenant, stop);
-        await CallForFinishAsync(batch, plan, blobs, stop);
+        await TracedWork.RunAsync("shard", batch.Id, batch.TraceParent, async () =>
+        {
+            if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
+                await release.PassOnAsync(batch.Tenant, stop);
+            await CallForFinishAsync(batch, plan, blobs, stop);
+        }, message.Shard);
     }
 
     /// <returns>False when somebody else wrote the part.</returns>
@@ -45,6 +49,7 @@ public sealed partial class RunShard(
         var lines = await blobs.ReadShardAsync(plan.Attempt, shard, stop);
         var (finished, counts) = await blobs.ReadProgressAsync(shard, stop);
         var answers = new ShardAnswers(finished, counts);
+        string outcome = "completed";
         var attempts = await blobs.FindAttemptsAsync(shard, stop) ?? ShardAttempts.Of(lines.Count);
         try
         {
@@ -54,8 +59,10 @@ public sealed partial class RunShard(
         catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested && !stop.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
         {
             answers.AddNotRun(lines, watch.Reason);
+            outcome = watch.Reason.Code;
         }
         bool isMine = await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
+        Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isMine ? outcome : "late"));
         if (isMine)
             LogFinished(logger, batch.Id, shard, lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
         return isMine;
@@ -92,6 +99,7 @@ public sealed partial class RunShard(
         }
         catch (Exception failure)
         {
+            Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "lines"), Telemetry.With(Telemetry.Outcome, "failed"));
             // Its message may quote the line, so only its type is kept.
             return begun.Explain(failure.GetType().Name);
         }
@@ -111,7 +119,7 @@ public sealed partial class RunShard(
         {
             throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         }
-        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, () => lease.ReleaseAsync());
+        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "shard", () => lease.ReleaseAsync());
     }
 
     /// <summary>A shutdown, a lost lease and failing storage are not the lines' fault.</summary>

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Worker.Shards;
@@ -15,8 +16,12 @@ internal sealed class ShardAnswers(IReadOnlyList<PartLine> finished, PartCounts 
 
     public bool Has(ShardLine line) => _numbers.Contains(line.Line);
 
-    public void Add(ShardLine line, object body, LineUsage usage) =>
+    public void Add(ShardLine line, object body, LineUsage usage)
+    {
+        Telemetry.Tokens.Add(usage.PromptTokens, Telemetry.With(Telemetry.Direction, "input"));
+        Telemetry.Tokens.Add(usage.CompletionTokens, Telemetry.With(Telemetry.Direction, "output"));
         Add(OutputLines.Answered(line, body), new PartCounts(1, 0, usage.PromptTokens, usage.CompletionTokens));
+    }
 
     public void Refuse(ShardLine line, ApiError error) => Add(OutputLines.Refused(line, 400, error), new PartCounts(0, 1, 0, 0));
 

@@ -1,6 +1,7 @@
 using Azure;
 using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Diffusion.Checkpoints;
@@ -24,6 +25,11 @@ public sealed partial class RunTraining(
     {
         if (await jobs.Records.FindAsync(message.Tenant, message.Job, stop) is not { Status: FineTuningStatus.Queued or FineTuningStatus.Running, Profile: not null } job)
             return;
+        await TracedWork.RunAsync("train", job.Id, job.TraceParent, () => RunAsync(job, stop));
+    }
+
+    private async Task RunAsync(FineTuningJobRecord job, CancellationToken stop)
+    {
         await using var lease = await AcquireAsync(await new FineTuningBlobs(storage, job).LeaseAsync(stop), stop);
         if (await BeginAsync(job, stop) is not { } run)
             return;
@@ -85,7 +91,7 @@ public sealed partial class RunTraining(
         {
             throw new TryAgainException(options.LeaseDuration / 4, "another run trains the job");
         }
-        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, () => lease.ReleaseAsync());
+        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "training", () => lease.ReleaseAsync());
     }
 
     /// <summary>What no further run would change; null for everything else.</summary>

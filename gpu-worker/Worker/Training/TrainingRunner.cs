@@ -4,6 +4,7 @@ using System.Text.Json;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Checkpoints;
@@ -72,11 +73,18 @@ public sealed class TrainingRunner(
     {
         long started = Stopwatch.GetTimestamp();
         int first = job.CheckpointStep;
+        var counted = (Step: first, Tokens: job.TrainedTokens);
         int interval = Math.Max(1, job.NumSteps / MaxMetricEvents);
         while (await session.NextAsync(ending))
         {
             var progress = session.Current;
             var metrics = progress.Metrics;
+            if (metrics.Step > counted.Step)
+            {
+                Telemetry.TrainingSteps.Add(metrics.Step - counted.Step);
+                Telemetry.TrainingTokens.Add(metrics.NumTokens - counted.Tokens);
+                counted = (metrics.Step, metrics.NumTokens);
+            }
             if (progress.Checkpoint is not null)
             {
                 job = await checkpoints.PublishAsync(job, from, progress, folder, tokenizerFolder, ending);
