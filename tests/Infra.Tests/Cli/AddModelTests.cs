@@ -87,7 +87,7 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
                 File.Delete(_folder.File("tokenizer.json"));
                 break;
             case "mask":
-                _folder.Write(_folder.Config with { MaskTokenId = _folder.Config.EosTokenId });
+                _folder.Write(_folder.Config with { MaskTokenId = 10 });
                 break;
             case "causal":
                 _folder.Write(_folder.Config with { IsCausal = true });
