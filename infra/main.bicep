@@ -55,9 +55,9 @@ param gracePeriod int = 120
 @description('Hours after which an execution of the training job is stopped; the next one goes on from its last checkpoint')
 param trainingHours int = 24
 
-@minValue(2)
-@description('Days after which what a batch needed on its way is deleted; a batch runs for one day at most')
-param batchDays int = 7
+@minValue(16)
+@description('Days after which what a batch needed on its way is deleted; it may run for 14 days, and is kept for one more')
+param batchDays int = 21
 
 @description('Who is told of poison, waiting and failures; empty for nobody')
 param alertEmail string = ''

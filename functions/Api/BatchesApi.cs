@@ -95,24 +95,11 @@ internal static class BatchesApi
         return Json(new DeletedObject(batch.Id, "batch"));
     }
 
-    /// <summary>Asks for the end; finished lines are kept. Shards in work get a moment to write what they have.</summary>
-    private static async Task<IResult> CancelAsync(string id, HttpContext context, BatchStore batches, WorkQueues queues, StorageAccount storage, TimeProvider time)
+    private static async Task<IResult> CancelAsync(string id, HttpContext context, BatchStore batches, CancelBatch cancel, StorageAccount storage)
     {
-        var batch = await FindAsync(id, context, batches);
-        bool isNew = false;
-        var updated = await batches.UpdateAsync(batch, current =>
-        {
-            isNew = current.Status is BatchStatus.Validating or BatchStatus.InProgress;
-            if (!isNew)
-                return false;
-            current.Status = BatchStatus.Cancelling;
-            current.CancellingAt = time.GetUtcNow();
-            return true;
-        }, context.RequestAborted);
+        var updated = await cancel.RunAsync(await FindAsync(id, context, batches), context.RequestAborted);
         if (updated is not { Status: BatchStatus.Cancelling })
             throw ApiException.Conflict($"The batch is {WireName(updated?.Status)} and cannot be cancelled", "not_cancellable");
-        if (isNew)
-            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, BatchTimes.CancelGrace, context.RequestAborted);
         return Json(await ToObjectAsync(updated, storage, context.RequestAborted));
     }
 

@@ -61,15 +61,10 @@ internal static class FineTuningApi
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, FineTuningStore jobs, TimeProvider time) => Json(await FindAsync(id, context, jobs), time);
 
-    private static async Task<IResult> CancelAsync(string id, HttpContext context, FineTuningStore jobs, CloseTraining close, TimeProvider time)
+    private static async Task<IResult> CancelAsync(string id, HttpContext context, FineTuningStore jobs, CancelTraining cancel, TimeProvider time)
     {
-        var cancelled = await ChangeAsync(id, context, jobs, "cancelled", job =>
-        {
-            (job.Status, job.FinishedAt, job.EstimatedFinishAt) = (FineTuningStatus.Cancelled, time.GetUtcNow(), null);
-            return true;
-        });
-        await close.RunAsync(cancelled, context.RequestAborted);
-        return Json(cancelled, time);
+        var (job, isDone) = await cancel.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
+        return isDone ? Json(job!, time) : throw WrongState(job, "cancelled");
     }
 
     /// <summary>The run at work makes a checkpoint and stops.</summary>
@@ -130,10 +125,11 @@ internal static class FineTuningApi
         var job = await FindAsync(id, context, jobs);
         bool isDone = false;
         var changed = await jobs.UpdateAsync(job, current => isDone = change(current), context.RequestAborted);
-        return isDone
-            ? changed!
-            : throw ApiException.Conflict($"The job is {JsonNamingPolicy.SnakeCaseLower.ConvertName(changed?.Status.ToString() ?? "gone")} and cannot be {what}", "wrong_state");
+        return isDone ? changed! : throw WrongState(changed, what);
     }
+
+    private static ApiException WrongState(FineTuningJobRecord? job, string what) =>
+        ApiException.Conflict($"The job is {JsonNamingPolicy.SnakeCaseLower.ConvertName(job?.Status.ToString() ?? "gone")} and cannot be {what}", "wrong_state");
 
     internal static async Task<string?> FileAsync(JsonElement body, string name, bool isRequired, HttpContext context, FileStore files)
     {

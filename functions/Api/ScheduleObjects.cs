@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Schedules;
 
 namespace LLaDA.Batch.Functions.Api;
 

@@ -4,6 +4,7 @@ using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 

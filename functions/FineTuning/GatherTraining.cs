@@ -2,12 +2,12 @@ using System.Text;
 using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
-using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 

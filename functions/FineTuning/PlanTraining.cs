@@ -1,10 +1,10 @@
-using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 

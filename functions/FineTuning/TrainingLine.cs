@@ -1,7 +1,7 @@
 using System.Text.Json;
 using LLaDA.Batch.Functions.Api;
-using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 

@@ -12,6 +12,7 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
@@ -34,9 +35,9 @@ public static class FunctionsServices
         services.AddSingleton<Readiness>().AddSingleton<MeasureQueues>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
-        services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<SweepActive>();
+        services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<CancelBatch>().AddSingleton<SweepActive>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
-        services.AddSingleton<PlanTraining>().AddSingleton<FinishTraining>().AddSingleton<CloseTraining>().AddSingleton<SweepTraining>();
+        services.AddSingleton<PlanTraining>().AddSingleton<FinishTraining>().AddSingleton<CloseTraining>().AddSingleton<CancelTraining>().AddSingleton<SweepTraining>();
         services.AddSingleton<ScheduleStore>().AddSingleton<ScheduledData>().AddSingleton<FireSchedules>().AddSingleton<GatherTraining>();
         services.AddSingleton<DeleteExpired>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));

@@ -5,6 +5,7 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Schedules;
 
 namespace LLaDA.Batch.Functions.Schedules;
 

@@ -5,6 +5,7 @@ using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
@@ -68,7 +69,7 @@ internal sealed class ScheduledData(StorageAccount storage, ServiceLimits limits
     {
         List<ScheduledBlob> blobs = [];
         await using var content = await _lists.GetBlobClient(list).OpenReadAsync(new(allowModifications: false), cancellation);
-        await foreach (var line in Batches.JsonLines.ReadAsync(content, MaxLineBytes, cancellation))
+        await foreach (var line in JsonLines.ReadAsync(content, MaxLineBytes, cancellation))
             blobs.Add(JsonSerializer.Deserialize<ScheduledBlob>(line.Bytes, WireJson.Options)!);
         return blobs;
     }

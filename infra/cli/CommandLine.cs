@@ -35,6 +35,9 @@ internal static class CommandLine
     {
         KeysCommand.Create(),
         ContainersCommand.Create(),
+        ModelsCommand.Create(),
+        JobsCommand.Create(),
+        PoisonCommand.Create(),
         CorpusCommand.Create(),
         InstructionsCommand.Create(),
         TokenizerCommand.Create(),

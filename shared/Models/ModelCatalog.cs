@@ -1,3 +1,4 @@
+using Azure;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Models;
@@ -39,13 +40,27 @@ public sealed class ModelCatalog(StorageAccount storage)
         return true;
     }, cancellation);
 
-    /// <returns>What was known of the model; null when nothing was.</returns>
-    public async Task<ModelRecord?> RemoveAsync(string tenant, string id, CancellationToken cancellation)
+    /// <summary>The model of that very tenant.</summary>
+    /// <param name="tenant">Or <see cref="ModelRecord.EveryTenant"/>.</param>
+    public Task<ModelRecord?> FindOwnAsync(string tenant, string id, CancellationToken cancellation) => _records.FindAsync(tenant, ModelRecord.Key(id), cancellation);
+
+    /// <summary>Makes a model unknown; its files stay.</summary>
+    /// <returns>False when it has been changed or removed since it was read.</returns>
+    public Task<bool> RemoveAsync(ModelRecord model, CancellationToken cancellation) => _records.TryDeleteAsync(model, cancellation);
+
+    /// <summary>Makes a removed model known again as it was.</summary>
+    /// <returns>False when another one has taken its name since.</returns>
+    public async Task<bool> RestoreAsync(ModelRecord model, CancellationToken cancellation)
     {
-        var known = await _records.FindAsync(tenant, ModelRecord.Key(id), cancellation);
-        if (known is not null)
-            await _records.DeleteAsync(tenant, ModelRecord.Key(id), cancellation);
-        return known;
+        try
+        {
+            await _records.AddAsync(model, cancellation);
+            return true;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 409)
+        {
+            return false;
+        }
     }
 
     /// <summary>The models of all tenants.</summary>

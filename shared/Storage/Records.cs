@@ -56,6 +56,22 @@ public sealed class Records<T>(TableClient table)
         }
     }
 
+    /// <summary>Deletes a row if it is still what was read.</summary>
+    /// <returns>False when it has been changed or deleted since.</returns>
+    public async Task<bool> TryDeleteAsync(T record, CancellationToken cancellation)
+    {
+        try
+        {
+            // The client takes a row that is not there for deleted.
+            var response = await table.DeleteEntityAsync(record.PartitionKey, record.RowKey, record.ETag, cancellation);
+            return response.Status != 404;
+        }
+        catch (RequestFailedException failure) when (failure.Status is 404 or 412)
+        {
+            return false;
+        }
+    }
+
     public async Task DeleteAsync(string partition, string key, CancellationToken cancellation) => await table.DeleteEntityAsync(partition, key, ETag.All, cancellation);
 
     /// <summary>Rows of a partition in the order of their keys, from behind a key on.</summary>

@@ -59,9 +59,14 @@ public sealed class StorageAccount
     /// <param name="url">Any URL of its account; null is this account.</param>
     public bool IsOwnContainer(Uri? url, string container)
     {
-        bool isOwnAccount = url is null || (url.Authority == _blobs.Uri.Authority && new BlobUriBuilder(url).AccountName == _blobs.AccountName);
-        return isOwnAccount && (StorageNames.Containers.Contains(container) || container.StartsWith("azure-webjobs", StringComparison.Ordinal) || container.StartsWith("app-package", StringComparison.Ordinal));
+        return (url is null || IsOwnAccount(url)) && (StorageNames.Containers.Contains(container) || container.StartsWith("azure-webjobs", StringComparison.Ordinal) || container.StartsWith("app-package", StringComparison.Ordinal));
     }
+
+    /// <summary>Whether a URL leads to this account.</summary>
+    public bool IsOwnAccount(Uri url) => url.Authority == _blobs.Uri.Authority && new BlobUriBuilder(url).AccountName == _blobs.AccountName;
+
+    /// <summary>Whether other accounts can be reached by this service's identity.</summary>
+    public bool HasIdentity => _credential is not null;
 
     public QueueClient Queue(string name) => _queues.GetQueueClient(name);
 
@@ -75,8 +80,7 @@ public sealed class StorageAccount
     {
         string[] queues =
         [
-            StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
-            .. profiles.SelectMany(profile => new[] { StorageNames.GenerateQueue(profile), StorageNames.TrainQueue(profile) }),
+            .. StorageNames.Queues, .. profiles.SelectMany(profile => new[] { StorageNames.GenerateQueue(profile), StorageNames.TrainQueue(profile) }),
         ];
         await Task.WhenAll(
         [

@@ -37,6 +37,8 @@ public static class StorageNames
     public const string PlanTrainingQueue = "plan-training";
     public const string FinishTrainingQueue = "finish-training";
 
+    private const string GeneratePrefix = "generate-", TrainPrefix = "train-";
+
     /// <summary>Ends the name of the queue to which a queue's messages go that fail again and again.</summary>
     public const string PoisonSuffix = "-poison";
 
@@ -50,9 +52,23 @@ public static class StorageNames
         FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable, FineTuningTable, EventsTable, CheckpointsTable, SchedulesTable, ScheduleRunsTable,
     ];
 
-    public static string GenerateQueue(string profile) => $"generate-{profile}";
+    /// <summary>The queues that there are whatever the hardware.</summary>
+    public static IReadOnlyList<string> Queues { get; } = [PlanQueue, FinishQueue, WebhookQueue, PlanTrainingQueue, FinishTrainingQueue];
 
-    public static string TrainQueue(string profile) => $"train-{profile}";
+    public static string GenerateQueue(string profile) => GeneratePrefix + profile;
+
+    public static string TrainQueue(string profile) => TrainPrefix + profile;
 
     public static string PoisonQueue(string queue) => queue + PoisonSuffix;
+
+    /// <summary>The queue whose failed messages a queue keeps; also for the poison of a poison queue, which the Local host has.</summary>
+    /// <returns>Null when it keeps none of this service.</returns>
+    public static string? QueueOfPoison(string name)
+    {
+        string queue = name;
+        while (queue.EndsWith(PoisonSuffix, StringComparison.Ordinal))
+            queue = queue[..^PoisonSuffix.Length];
+        bool isOurs = Queues.Contains(queue) || queue.StartsWith(GeneratePrefix, StringComparison.Ordinal) || queue.StartsWith(TrainPrefix, StringComparison.Ordinal);
+        return isOurs && queue != name ? queue : null;
+    }
 }

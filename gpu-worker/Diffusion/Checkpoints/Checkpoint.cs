@@ -17,6 +17,17 @@ public static class Checkpoint
     private const string SingleFile = "model.safetensors";
     private const string IndexFile = "model.safetensors.index.json";
 
+    /// <summary>Checks all that <see cref="Load"/> checks of config.json and the weights, without memory for them and without libtorch: only the headers of the files are read.</summary>
+    /// <returns>What config.json says.</returns>
+    /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for.</exception>
+    public static LLaDAConfig Check(string folder)
+    {
+        var config = LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile));
+        using var weights = new WeightFiles(folder);
+        weights.Match(ParameterShapes.Of(config));
+        return config;
+    }
+
     /// <summary>Loads the model of a folder. All names, shapes, types and sizes are checked before memory is taken for it.</summary>
     /// <param name="folder">Holds config.json and the weights.</param>
     /// <param name="device">Where the weights go.</param>

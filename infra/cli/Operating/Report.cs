@@ -23,6 +23,13 @@ internal sealed class Report(TextWriter output, bool isJson)
             output.WriteLine(string.Join("  ", line.Select((cell, index) => cell.PadRight(widths[index]))).TrimEnd());
     }
 
+    /// <summary>A line on the way, for people alone.</summary>
+    public void Progress(string line)
+    {
+        if (!isJson)
+            output.WriteLine(line);
+    }
+
     /// <param name="value">For machines.</param>
     /// <param name="sentence">For people.</param>
     public void Tell<T>(T value, string sentence)
@@ -51,6 +58,7 @@ internal sealed class Report(TextWriter output, bool isJson)
     {
         null => "-",
         DateTimeOffset time => time.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+        TimeSpan age => age.TotalDays >= 1 ? age.ToString(@"d\d\ hh\h", CultureInfo.InvariantCulture) : age.ToString(@"hh\h\ mm\m\ ss\s", CultureInfo.InvariantCulture),
         double number => number.ToString("N0", CultureInfo.InvariantCulture),
         IFormattable value => value.ToString(format: null, CultureInfo.InvariantCulture),
         _ => cell.ToString() is { Length: > 0 } text ? text : "-",

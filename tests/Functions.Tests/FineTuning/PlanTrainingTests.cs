@@ -1,9 +1,9 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;

@@ -2,6 +2,7 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using Microsoft.Extensions.Configuration;

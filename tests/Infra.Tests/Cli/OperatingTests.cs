@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Cli;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
@@ -50,6 +49,16 @@ public sealed class OperatingTests(StorageFixture fixture)
     [InlineData(2, "There is no key", "keys", "revoke", "000000000000")]
     [InlineData(2, "has no container", "containers", "unbind", "acme", "nothing")]
     [InlineData(1, "container", "containers", "bind", "acme", "files")]
+    [InlineData(2, "There is no folder", "models", "add", "/no-such-folder")]
+    [InlineData(1, "is no hardware profile", "models", "add", ".", "--name", "m", "--profile", "A100")]
+    [InlineData(1, "is no name of a model", "models", "add", ".", "--name", "ft:m")]
+    [InlineData(1, "must begin with https://", "models", "add", "https://example.com/models/m")]
+    [InlineData(2, "There is no model m", "models", "remove", "m")]
+    [InlineData(2, "There is no job batch_1", "jobs", "show", "batch_1")]
+    [InlineData(2, "There is no job ftjob-2518c9a3d5f7b0e1aaaaaaaaaaaa", "jobs", "cancel", "ftjob-2518c9a3d5f7b0e1aaaaaaaaaaaa")]
+    [InlineData(1, "--limit", "jobs", "list", "--all", "--limit", "0")]
+    [InlineData(2, "There is no queue train-h100", "poison", "redrive", "--queue", "train-h100")]
+    [InlineData(1, "one of --queue NAME and --all", "poison", "redrive")]
     public async Task What_cannot_be_done_is_said_in_one_sentence(int exitCode, string reason, params string[] args)
     {
         await Storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
@@ -80,16 +89,7 @@ public sealed class OperatingTests(StorageFixture fixture)
         Assert.Contains("No local stack is up", error, StringComparison.Ordinal);
     }
 
-    private async Task<string> DoneAsync(params string[] args)
-    {
-        var (code, output, error) = await RunAsync([.. args, "--connection-string", _connection]);
-        Assert.Equal((0, ""), (code, error));
-        return output;
-    }
+    private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
-    {
-        using StringWriter output = new(), error = new();
-        return (await CommandLine.RunAsync(args, output, error), output.ToString(), error.ToString());
-    }
+    private static Task<(int Code, string Output, string Error)> RunAsync(params string[] args) => Operator.RunAsync(args);
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Runtime.Serialization;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Functions.Schedules;
+namespace LLaDA.Batch.Shared.Schedules;
 
 /// <summary>A schedule and how far it has come: the truth about it. Whoever fires it changes it by conditional writes alone.</summary>
 public sealed class ScheduleRecord : Record
@@ -18,7 +18,7 @@ public sealed class ScheduleRecord : Record
     [IgnoreDataMember]
     public string Tenant => PartitionKey;
 
-    /// <summary>What its owner asked for: a <see cref="ScheduleDefinition"/> as JSON.</summary>
+    /// <summary>What its owner asked for: a <c>ScheduleDefinition</c> of the functions as JSON.</summary>
     public string Definition { get; set; } = "";
 
     public bool IsPaused { get; set; }

@@ -1,8 +1,7 @@
-using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Functions.FineTuning;
+namespace LLaDA.Batch.Shared.FineTuning;
 
 /// <summary>What is left to do when a job has ended. A sweep does it again until it was done to its end, so everything in here may happen twice.</summary>
 public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events, StorageAccount storage)

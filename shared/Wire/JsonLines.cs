@@ -2,15 +2,15 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 
-namespace LLaDA.Batch.Functions.Batches;
+namespace LLaDA.Batch.Shared.Wire;
 
 /// <summary>A line of a JSON Lines file.</summary>
 /// <param name="Number">From 1 on.</param>
 /// <param name="Bytes">Without its line end; null when the line is longer than allowed.</param>
-internal readonly record struct TextLine(int Number, byte[]? Bytes);
+public readonly record struct TextLine(int Number, byte[]? Bytes);
 
 /// <summary>Reads a file line by line without holding more than one; a byte order mark, carriage returns and blank lines are no content.</summary>
-internal static class JsonLines
+public static class JsonLines
 {
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 

@@ -2,7 +2,7 @@ using System.Globalization;
 using Azure;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Functions.Schedules;
+namespace LLaDA.Batch.Shared.Schedules;
 
 /// <summary>The records of schedules and of their runs.</summary>
 public sealed class ScheduleStore(StorageAccount storage)
