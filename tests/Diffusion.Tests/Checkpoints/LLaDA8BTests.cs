@@ -53,7 +53,6 @@ public sealed class LLaDA8BTests : IDisposable
             var named = parameters.ToDictionary(entry => isLlama ? TensorNames.Llama(entry.name) : TensorNames.LLaDA(entry.name), entry => entry.parameter.shape);
             Assert.Equal(Published(isLlama).OrderBy(entry => entry.Name, StringComparer.Ordinal), named.Select(entry => (entry.Key, entry.Value)).OrderBy(entry => entry.Key, StringComparer.Ordinal), Same);
         }
-        Assert.Equal([1, 5, Vocabulary], model.call(zeros([1, 5], ScalarType.Int64, META)).shape);
         // 16 GB would be asked for; other tests run beside this one.
         Assert.InRange(PrivateBytes() - before, long.MinValue, 2_000_000_000);
     }
