@@ -50,7 +50,8 @@ public sealed class GoldenFolder : IDisposable
         return [.. value.data<long>().Select(token => (int)token).Chunk((int)value.shape[1])];
     }
 
-    public MaskPredictor Load() => Checkpoint.Load(Path);
+    /// <param name="device">Null for the CPU.</param>
+    public MaskPredictor Load(torch.Device? device = null) => Checkpoint.Load(Path, device);
 
     public void Dispose() => _values.Dispose();
 }

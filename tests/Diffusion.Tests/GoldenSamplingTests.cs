@@ -68,7 +68,7 @@ public sealed class GoldenSamplingTests
         return cases;
     }
 
-    private static SamplingRow Row(GoldenFolder golden, LLaDAConfig config, string name)
+    internal static SamplingRow Row(GoldenFolder golden, LLaDAConfig config, string name)
     {
         var settings = Settings(golden, name);
         JsonElement? Find(string setting) => settings.TryGetProperty(setting, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
@@ -88,5 +88,5 @@ public sealed class GoldenSamplingTests
 
     private static JsonElement Settings(GoldenFolder golden, string name) => golden.Json.GetProperty("cases").EnumerateArray().Single(settings => Name(settings) == name);
 
-    private static string Name(JsonElement settings) => settings.GetProperty("name").GetString()!;
+    internal static string Name(JsonElement settings) => settings.GetProperty("name").GetString()!;
 }

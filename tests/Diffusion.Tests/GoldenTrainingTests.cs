@@ -67,7 +67,7 @@ public sealed class GoldenTrainingTests
         Assert.InRange((embedding - golden["train.final.wte"]).abs().mean().item<float>(), 0, 2e-6f);
     }
 
-    private static NoisedBatch Noise(GoldenFolder golden, int maskTokenId, string draws)
+    internal static NoisedBatch Noise(GoldenFolder golden, int maskTokenId, string draws)
     {
         double[] t = [.. golden[$"{draws}.t"].data<float>().Select(value => (double)value)];
         using var draw = golden[$"{draws}.uniform"];
@@ -75,6 +75,6 @@ public sealed class GoldenTrainingTests
         return ForwardProcess.Noise(golden.Rows("pretrain.input_ids"), maskTokenId, t, uniform);
     }
 
-    private static void AssertClose(double expected, double actual, double relative) =>
+    internal static void AssertClose(double expected, double actual, double relative) =>
         Assert.InRange(actual, expected - (relative * Math.Abs(expected)), expected + (relative * Math.Abs(expected)));
 }

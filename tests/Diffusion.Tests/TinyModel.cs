@@ -32,9 +32,9 @@ internal static class TinyModel
     };
 
     public static MaskPredictor Random(
-        LLaDAConfig? config = null, long seed = 1, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
+        LLaDAConfig? config = null, long seed = 1, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32, Device? device = null)
     {
-        var model = new MaskPredictor(config ?? Config, CPU, weightType, computeType);
+        var model = new MaskPredictor(config ?? Config, device ?? CPU, weightType, computeType);
         model.Initialize(seed);
         model.eval();
         return model;

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Native;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
@@ -108,7 +109,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         if (length > Config.MaxSequenceLength)
             throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
 
-        var positions = tensor([.. Enumerable.Range(0, length).Select(position => (long)position)], device: Device).repeat(batch);
+        var positions = HostValues.To(Device, [.. Enumerable.Range(0, length).Select(position => (long)position)]).repeat(batch);
         return new PackedTokens(tokens.flatten(), positions, [new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) }]);
     }
 

@@ -11,7 +11,6 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 {
     private const int HeadRows = 16;
 
-
     private readonly MaskPredictor _model = model.Config.IsCausal ? throw new ArgumentException("An autoregressive twin does not denoise", nameof(model)) : model;
     private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
     private readonly TokenSet _deferred = new(model.Config.EotTokenId is { } eot ? [model.Config.EosTokenId, eot] : [model.Config.EosTokenId]);
@@ -35,11 +34,11 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
         var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
 
-        // The step's one synchronisation with the device: from here on each row decides for itself on the host.
-        long[] chosen = [.. tokens.cpu().data<long>()];
-        float[] values = [.. cat([probabilities, confidence]).cpu().data<float>()];
+        // The step's one synchronisation with the device: from here on each row decides for itself on the host. Float64 holds every token id and every float32.
+        double[] values = [.. cat([tokens.to(ScalarType.Float64), probabilities.to(ScalarType.Float64), confidence.to(ScalarType.Float64)]).cpu().data<double>()];
+        int count = candidates.Length;
         Prediction[] predictions = [.. candidates.Select((candidate, index) => new Prediction(
-            candidate.Position, (int)chosen[index], Math.Exp(values[index]), Math.Exp(values[candidates.Length + index])))];
+            candidate.Position, (int)values[index], Math.Exp(values[count + index]), Math.Exp(values[(2 * count) + index])))];
         CommitEach(rows, predictions, onFailure);
     }
 
@@ -77,14 +76,14 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         int numPlaces = places.Count;
         while (places.Count % HeadRows != 0)
             places.Add(0);
-        var logits = _model.Logits(pass.Hidden().index_select(0, tensor([.. places], device: _model.Device)));
+        var logits = _model.Logits(pass.Hidden().index_select(0, HostValues.To(_model.Device, [.. places])));
         var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
         if (numPlaces == candidates.Length)
             return conditional;
 
         long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
-        var indices = tensor(guided, device: _model.Device);
-        var scales = tensor([.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))], device: _model.Device).unsqueeze(1);
+        var indices = HostValues.To(_model.Device, guided);
+        var scales = HostValues.To(_model.Device, [.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))]).unsqueeze(1);
         var unconditional = logits.narrow(0, candidates.Length, guided.Length);
         return conditional.index_copy(0, indices, unconditional.Plus(scales * (conditional.index_select(0, indices) - unconditional)));
     }
@@ -107,7 +106,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.Row.KnownToken(entry.Item.Position) is not null)
             .Select(entry => ((long)entry.Index, (long)entry.Item.Row.KnownToken(entry.Item.Position)!.Value))];
         if (known.Length > 0)
-            tokens.index_copy_(0, tensor([.. known.Select(entry => entry.Index)], device: _model.Device), tensor([.. known.Select(entry => entry.Token)], device: _model.Device));
+            tokens.index_copy_(0, HostValues.To(_model.Device, [.. known.Select(entry => entry.Index)]), HostValues.To(_model.Device, [.. known.Select(entry => entry.Token)]));
     }
 
     /// <summary>Candidates stand row by row, so those that share a set of tokens form runs.</summary>

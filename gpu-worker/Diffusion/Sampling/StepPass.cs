@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -29,7 +30,7 @@ internal sealed class StepPass(MaskPredictor model)
         _segments.Add(new Segment(start, 1, positions.Length)
         {
             Cache = row.Options.Cache == CachePolicy.None ? null : Cache(row, isUnconditional),
-            CachePositions = row.Pass is null ? null : tensor([.. positions.Select(position => (long)position)], device: model.Device),
+            CachePositions = row.Pass is null ? null : HostValues.To(model.Device, [.. positions.Select(position => (long)position)]),
         });
         return row.Candidates.Select(position => (long)(start + (row.Pass is null ? position : Array.BinarySearch(positions, position))));
     }
@@ -42,7 +43,7 @@ internal sealed class StepPass(MaskPredictor model)
             _tokens.Add(model.Config.PadTokenId);
             _positions.Add(0);
         }
-        return model.Hidden(new PackedTokens(tensor([.. _tokens], device: model.Device), tensor([.. _positions], device: model.Device), _segments));
+        return model.Hidden(new PackedTokens(HostValues.To(model.Device, [.. _tokens]), HostValues.To(model.Device, [.. _positions]), _segments));
     }
 
     private KeyValueCache Cache(DenoisingRow row, bool isUnconditional)

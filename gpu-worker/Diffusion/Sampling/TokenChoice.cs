@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,10 +31,10 @@ internal static class TokenChoice
             if (drawn.Length == 0)
                 return;
             var device = logits.device;
-            var temperatures = tensor([.. drawn.Select(row => options[(int)row].Temperature)], device: device).unsqueeze(1);
-            var topP = tensor([.. drawn.Select(row => options[(int)row].TopP)], device: device).unsqueeze(1);
-            var uniform = tensor([.. drawn.Select(row => draws[row])], device: device).unsqueeze(1);             // [n, 1]
-            var rows = tensor(drawn, device: device);
+            var temperatures = HostValues.To(device, [.. drawn.Select(row => options[(int)row].Temperature)]).unsqueeze(1);
+            var topP = HostValues.To(device, [.. drawn.Select(row => options[(int)row].TopP)]).unsqueeze(1);
+            var uniform = HostValues.To(device, [.. drawn.Select(row => draws[row])]).unsqueeze(1);             // [n, 1]
+            var rows = HostValues.To(device, drawn);
             var probabilities = softmax(logits.index_select(0, rows).to(ScalarType.Float64) / temperatures, -1); // [n, V]
             tokens.index_copy_(0, rows, draw(probabilities, topP, uniform));
         }

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -18,7 +19,7 @@ public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
         if (_tensor is null || _tensor.device != device)
         {
             _tensor?.Dispose();
-            _tensor = tensor(_ids, device: device).DetachFromDisposeScope();
+            _tensor = HostValues.To(device, _ids).DetachFromDisposeScope();
         }
         return _tensor;
     }

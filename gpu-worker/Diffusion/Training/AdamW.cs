@@ -26,13 +26,21 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
             state.Parameter.grad = null;
     }
 
-    /// <summary>The Euclidean norm of all gradients together. Synchronises with the device.</summary>
+    /// <summary>The Euclidean norm of all gradients together, on the host. Synchronises with the device.</summary>
     public double GradientNorm()
+    {
+        using var scope = NewDisposeScope();
+        return DeviceGradientNorm().cpu().item<float>();
+    }
+
+    /// <returns>[1], float32, on the device of the parameters.</returns>
+    public Tensor DeviceGradientNorm()
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         Tensor[] norms = [.. _states.Select(state => state.Parameter.grad).OfType<Tensor>().Select(gradient => gradient.norm())];
-        return norms.Length == 0 ? 0 : stack(norms).norm().cpu().item<float>();
+        var norm = norms.Length == 0 ? zeros(1, device: _states[0].Parameter.device) : stack(norms).norm().view(1);
+        return norm.MoveToOuterDisposeScope();
     }
 
     /// <summary>One update. A parameter without a gradient, whose gradient is zero then, still decays and keeps its momentum.</summary>

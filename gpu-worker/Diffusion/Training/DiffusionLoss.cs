@@ -79,7 +79,7 @@ public static class DiffusionLoss
     internal static int ChunkSize(LLaDAConfig config, int maxLogits = DefaultMaxLogits) => Math.Max(16, maxLogits / config.EmbeddingSize);
 
     private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
-        hidden.index_select(0, tensor([.. batch.Masked.Select(token => (long)token.Index)], device: hidden.device));
+        hidden.index_select(0, HostValues.To(hidden.device, [.. batch.Masked.Select(token => (long)token.Index)]));
 
     private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
     {
@@ -91,8 +91,8 @@ public static class DiffusionLoss
     /// <returns>A scalar.</returns>
     private static Tensor CrossEntropy(MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights)
     {
-        var targets = tensor([.. tokens.Select(token => (long)token.Token)], device: model.Device);             // [N]
+        var targets = HostValues.To(model.Device, [.. tokens.Select(token => (long)token.Token)]);             // [N]
         var crossEntropies = nn.functional.cross_entropy(model.Logits(hidden), targets, reduction: nn.Reduction.None);
-        return (crossEntropies * tensor(weights.ToArray(), device: model.Device)).sum();
+        return (crossEntropies * HostValues.To(model.Device, weights.ToArray())).sum();
     }
 }

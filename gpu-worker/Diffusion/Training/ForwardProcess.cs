@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
@@ -73,12 +74,12 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     public int[]? Ends { get; init; }
 
     /// <returns>[B, L], int64.</returns>
-    public Tensor ToTensor(Device device) => tensor(Tokens, [BatchSize, Length], device: device);
+    public Tensor ToTensor(Device device) => HostValues.To(device, Tokens, [BatchSize, Length]);
 
     /// <returns>[B, L], bool: false in padding; null where there is none.</returns>
     public Tensor? IsToken(Device device) => Ends is null || Array.TrueForAll(Ends, end => end == Length)
         ? null
-        : tensor([.. Ends.SelectMany(end => Enumerable.Range(0, Length).Select(position => position < end))], [BatchSize, Length], device: device);
+        : HostValues.To(device, [.. Ends.SelectMany(end => Enumerable.Range(0, Length).Select(position => position < end))], [BatchSize, Length]);
 
     /// <summary>The same with the first tokens of each row given instead of noised: what SFT does with prompts.</summary>
     /// <param name="promptLengths">[B].</param>

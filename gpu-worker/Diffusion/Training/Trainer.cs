@@ -104,8 +104,9 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         foreach (var (piece, pieceWeights) in Pieces(batch, tokenWeights))
             total.add_(DiffusionLoss.Backward(weights.Model, piece, pieceWeights, options.RecomputesActivations), LastingScalars.One);
 
-        double gradNorm = optimizer.GradientNorm();
-        double loss = total.cpu().item<float>();
+        // The step's one synchronisation with the device.
+        float[] read = [.. cat([total, optimizer.DeviceGradientNorm()]).cpu().data<float>()];
+        var (loss, gradNorm) = ((double)read[0], (double)read[1]);
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
             throw new TrainingDivergedException(step, loss, gradNorm);
         optimizer.Update(options.LearningRate.At(step), Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)));

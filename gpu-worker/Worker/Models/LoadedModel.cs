@@ -90,12 +90,19 @@ public sealed class LoadedModel : IDisposable
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var canvas = full([MeasuredRows, Math.Min(MeasuredLength, ContextLength)], MaskTokenId, ScalarType.Int64);
-        for (int pass = 0; pass < WarmupPasses; pass++)
-            _predictor.Hidden(canvas);
+        var canvas = full([MeasuredRows, Math.Min(MeasuredLength, ContextLength)], MaskTokenId, ScalarType.Int64, _predictor.Device);
+        Pass(WarmupPasses);
         long started = Stopwatch.GetTimestamp();
-        for (int pass = 0; pass < MeasuredPasses; pass++)
-            _predictor.Hidden(canvas);
+        Pass(MeasuredPasses);
         return MeasuredPasses * canvas.numel() / Stopwatch.GetElapsedTime(started).TotalSeconds;
+
+        // A card computes while the host goes on: it is waited for.
+        void Pass(int count)
+        {
+            for (int pass = 0; pass < count; pass++)
+                _predictor.Hidden(canvas);
+            if (_predictor.Device.type == TorchSharp.DeviceType.CUDA)
+                cuda.synchronize(_predictor.Device);
+        }
     }
 }

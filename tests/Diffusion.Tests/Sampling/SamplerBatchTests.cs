@@ -57,7 +57,7 @@ public sealed class SamplerBatchTests : IDisposable
     }
 
     /// <summary>Ten rows that agree in nothing: texts, lengths, masks, steps, blocks, temperatures, guidance, caches, seeds.</summary>
-    private static SamplingRow[] Rows(TokenSet? forbidden) =>
+    internal static SamplingRow[] Rows(TokenSet? forbidden) =>
     [
         SamplingRows.Generation(9, new(), 1, 2, 3),
         SamplingRows.Generation(16, new() { Steps = 5, Temperature = 0.8, Seed = 11 }, 30, 31, 32, 33, 34, 7, 8, 9),

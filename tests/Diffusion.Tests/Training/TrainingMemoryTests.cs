@@ -55,6 +55,31 @@ public sealed class TrainingMemoryTests : IDisposable
         Assert.Equal(8 * numTrained, memory.Optimizer);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_a_training_keeps_is_what_was_counted(bool isLora)
+    {
+        using var scope = NewDisposeScope();
+        using var model = TinyModel.Random();
+        using var lora = isLora ? new LoraWeights(model, new LoraOptions { Rank = 3 }) : null;
+        ITrainedWeights weights = lora is null ? new FullWeights(model) : lora;
+        using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, 0.1), 0.9, 0.95);
+        long numTrained = weights.Parameters.Sum(entry => entry.Parameter.numel());
+        int[][] rows = [[.. Enumerable.Range(0, 16)], [.. Enumerable.Range(16, 16)]];
+        var batch = ForwardProcess.Noise(rows, TinyModel.Mask, [1, 1], [.. rows.Select(row => new double[row.Length])]);
+
+        DiffusionLoss.Backward(model, batch, LossWeights.Of([0, 0], batch, LossReduction.Answer));
+        var memory = TrainingMemory.Of(model.Config, numTrained, ScalarType.Float32, ScalarType.Float32, s_options with { BatchSize = 2 }, 16);
+
+        static long Bytes(IEnumerable<Tensor> tensors) => tensors.Sum(tensor => tensor.numel() * tensor.element_size());
+        long adapters = lora is null ? 0 : Bytes(lora.Parameters.Select(entry => (Tensor)entry.Parameter));
+        long largest = isLora ? 0 : Bytes([model.Parameter("ff_out.weight")]);
+        Assert.Equal(Bytes(model.parameters()) + adapters, memory.Weights);
+        Assert.Equal(Bytes(weights.Parameters.Select(entry => entry.Parameter.grad!)) + largest, memory.Gradients);
+        Assert.Equal(Bytes(optimizer.Moments.Select(entry => entry.Tensor)), memory.Optimizer);
+    }
+
     [Fact]
     public void Number_of_adapter_weights_is_theirs()
     {

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json;
+using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Training;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
+using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
+
+namespace LLaDA.Batch.Benchmarks.Fits;
+
+/// <summary>What a worker takes on with a model on a card.</summary>
+/// <param name="PassTokens">Tokens that share a pass of generation, by the worker's planner; null where a canvas of full length does not fit.</param>
+/// <param name="Trainings">By kind and length.</param>
+internal sealed record Fit(string Model, string Card, double WeightGigabytes, int? PassTokens, IReadOnlyList<TrainingFit> Trainings);
+
+/// <summary>The largest pass of a training that the worker's recipe chooses.</summary>
+/// <param name="Rows">Null where not even one row fits.</param>
+/// <param name="Recomputes">Whether activations are computed again.</param>
+/// <param name="Gigabytes">Planned for weights, gradients, optimizer and pass.</param>
+internal sealed record TrainingFit(string Kind, int Length, int? Rows, bool Recomputes, double? Gigabytes);
+
+/// <summary>What fits where, by the arithmetic that the worker itself plans with: no tensor is made.</summary>
+internal static class FitsTable
+{
+    /// <summary>Rows of a step: LLaDA's own batch in supervised fine-tuning, of which a pass takes as many as fit.</summary>
+    private const int BatchSize = 256;
+
+    private const int ShortLength = 512;
+    private const ScalarType Type = ScalarType.BFloat16;
+
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    /// <summary>What the template plans with on a T4 and an A100 (infra/modules/workers.bicep), their memory less what driver and kernels take; an H100 has as much as an A100.</summary>
+    private static readonly (string Name, long Bytes)[] s_cards = [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
+
+    private static readonly LLaDAConfig s_large = new()
+    {
+        ModelWidth = 4096,
+        NumLayers = 32,
+        NumHeads = 32,
+        NumKeyValueHeads = 32,
+        FeedForwardWidth = 12_288,
+        VocabularySize = 126_464,
+        EmbeddingSize = 126_464,
+        MaxSequenceLength = 4096,
+        MaskTokenId = 126_336,
+        EosTokenId = 126_081,
+        PadTokenId = 126_081,
+    };
+
+    /// <summary>The 1B model of LLaDA's paper.</summary>
+    private static readonly LLaDAConfig s_small = s_large with { ModelWidth = 2048, NumLayers = 22, NumKeyValueHeads = 4, FeedForwardWidth = 5634 };
+
+    public static void Run(string bundled, FileInfo? json)
+    {
+        (string, LLaDAConfig)[] models = [("LLaDA-8B", s_large), ("LLaDA-1B", s_small), (Path.GetFileName(bundled), LLaDAConfigJson.Read(Path.Combine(bundled, Checkpoint.ConfigFile)))];
+        List<Fit> fits = [.. models.SelectMany(model => s_cards.Select(card => Of(model.Item1, model.Item2, card.Name, card.Bytes)))];
+
+        string[] kinds = [.. fits[0].Trainings.Select(training => training.Kind).Distinct()];
+        Console.WriteLine($"| model | card | weights, GB | generation: tokens a pass (rows of {ShortLength}) | {string.Join(" | ", kinds.SelectMany(kind => new[] { $"{kind}: rows of {ShortLength}", $"{kind}: rows of the context" }))} |");
+        Console.WriteLine($"| --- | --- | --- | --- | {string.Join(" | ", Enumerable.Repeat("---", 2 * kinds.Length))} |");
+        foreach (var fit in fits)
+        {
+            string generation = fit.PassTokens is { } tokens ? Invariant($"{tokens:N0} ({tokens / ShortLength:N0})") : "no";
+            Console.WriteLine($"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes.ToString("0.00", CultureInfo.InvariantCulture)} | {generation} | {string.Join(" | ", fit.Trainings.Select(Cell))} |");
+        }
+        if (json is not null)
+            File.WriteAllText(json.FullName, JsonSerializer.Serialize(fits, s_json));
+    }
+
+    private static Fit Of(string model, LLaDAConfig config, string card, long bytes)
+    {
+        var hardware = new Hardware(META, Type, bytes);
+        long free = hardware.PassBytes(config);
+        bool isFitting = free / BatchPlanner.BytesPerToken(config, Type) >= config.MaxSequenceLength;
+        int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
+        long adapters = new LoraOptions().NumParameters(config);
+        return new Fit(model, card, 2 * config.NumParameters / 1e9, isFitting ? BatchPlanner.MaxTokens(config, Type, hardware.Device, free) : null,
+        [
+            .. lengths.Select(length => Training("LoRA", config, adapters, Type, length, bytes)),
+            .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
+        ]);
+    }
+
+    private static TrainingFit Training(string kind, LLaDAConfig config, long numTrained, ScalarType weightType, int length, long bytes)
+    {
+        var options = new TrainingOptions { BatchSize = BatchSize, LearningRate = new(1e-4, 1e-5, 1, 1, 10), DeviceBytes = bytes };
+        try
+        {
+            var fitting = TrainingRecipe.Fitting(options, config, numTrained, weightType, Type, length, META);
+            return new TrainingFit(kind, length, fitting.MicroBatchSize, fitting.RecomputesActivations, TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
+        }
+        catch (TrainingMemoryException)
+        {
+            return new TrainingFit(kind, length, null, false, null);
+        }
+    }
+
+    private static string Cell(TrainingFit training) =>
+        training.Rows is { } rows ? Invariant($"{rows}{(training.Recomputes ? " *" : "")} ({training.Gigabytes:0.0} GB)") : "no";
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

@@ -1,0 +1,67 @@
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Tests.Training;
+using LLaDA.Diffusion.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Tests.Devices;
+
+/// <summary>The trainer on each device, beside the one on a CPU.</summary>
+public sealed class DeviceTrainingTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public static TheoryData<DeviceType> Devices => TestDevice.All;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Losses_follow_those_on_a_CPU_and_so_do_those_of_a_resumed_run(DeviceType type)
+    {
+        var device = TestDevice.Of(type);
+        using var reference = TinyModel.Random();
+        using var model = TinyModel.Random(device: device);
+        using var stopped = new CancellationTokenSource();
+        var expected = TrainingRun.Run(reference, _folder.File("reference"));
+
+        // It stops after a checkpoint and goes on from there.
+        var metrics = new List<TrainingMetrics>();
+        Assert.Throws<OperationCanceledException>(() => TrainingRun.Run(model, _folder.File("run"), onStep: step =>
+        {
+            metrics.Add(step);
+            if (step.Step == TrainingRun.Options.CheckpointInterval)
+                stopped.Cancel();
+        }, cancellation: stopped.Token));
+        using var resumed = TinyModel.Random(seed: 9, device: device);
+        metrics.AddRange(TrainingRun.Run(resumed, _folder.File("run"), TrainingRun.Options with { RecomputesActivations = true }));
+
+        Assert.Equal(expected.Select(step => step.Step), metrics.Select(step => step.Step));
+        foreach (var (cpu, here) in expected.Zip(metrics))
+        {
+            Assert.InRange(here.Loss, cpu.Loss * 0.999, cpu.Loss * 1.001);
+            Assert.InRange(here.GradNorm, cpu.GradNorm * 0.99, cpu.GradNorm * 1.01);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Adapters_of_a_frozen_bfloat16_network_learn_merge_and_unmerge(DeviceType type)
+    {
+        var device = TestDevice.Of(type);
+        using var scope = NewDisposeScope();
+        using var model = TinyModel.Random(weightType: ScalarType.BFloat16, computeType: ScalarType.BFloat16, device: device);
+        using var lora = new LoraWeights(model, new LoraOptions { Rank = 4 });
+        var canvas = TinyModel.Canvas(1, 2, TinyModel.Mask).to(device);
+        List<double> losses = [];
+
+        new Trainer(lora, TrainingRun.Text, null, TrainingRun.Options, _folder.File("run")).Run(step => losses.Add(step.Loss));
+
+        Assert.All(losses, loss => Assert.True(double.IsFinite(loss)));
+        var beside = model.call(canvas).cpu();
+        lora.Merge();
+        Assert.InRange(TensorAssert.LargestDifference(beside, model.call(canvas).cpu()), 0, 0.1);
+        lora.Unmerge();
+        TensorAssert.Equal(beside, model.call(canvas).cpu());
+    }
+}
