@@ -16,6 +16,12 @@ public sealed record EvaluationOptions
     /// <summary>Tokens of the gaps, each at least 1.</summary>
     public IReadOnlyList<int> GapLengths { get; init; } = [1, 2, 4, 8];
 
+    /// <summary>Texts with labels, asked for by likelihood; null asks nothing.</summary>
+    public LabelledTexts? LabelledTexts { get; init; }
+
+    /// <summary>Shots for each label; those for which texts or context do not suffice are left out.</summary>
+    public IReadOnlyList<int> ShotsOfLabel { get; init; } = [0, 1, 4];
+
     public ulong Seed { get; init; } = 1;
 }
 
@@ -42,6 +48,8 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
         foreach (var (length, tasks) in Gaps())
             yield return Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
+        foreach (var (setting, questions) in Choices(model.Config.MaxSequenceLength))
+            yield return Share("diffusion", "label by likelihood", setting, MultipleChoice.Diffusion(model, questions, likelihood, PassTokens));
     }
 
     public IEnumerable<Evaluated> Twin(MaskPredictor model)
@@ -55,11 +63,17 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
             yield return Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
         }
+        foreach (var (setting, questions) in Choices(model.Config.MaxSequenceLength))
+            yield return Share("twin", "label by likelihood", setting, MultipleChoice.Twin(model, questions, PassTokens));
     }
 
     /// <summary>Lengths for which some document is long enough.</summary>
     private IEnumerable<(int Length, IReadOnlyList<GapTask> Tasks)> Gaps() =>
         options.GapLengths.Select(length => (length, GapTask.Cut(documents, length, options.Seed))).Where(entry => entry.Item2.Count > 0);
+
+    private IEnumerable<(string Setting, IReadOnlyList<ChoiceQuestion> Questions)> Choices(int maxLength) =>
+        options.LabelledTexts is not { } texts ? [] : options.ShotsOfLabel.Where(shots => texts.Fits(shots, maxLength))
+            .Select(shots => (FormattableString.Invariant($"{shots} shots of each label, chance {texts.Chance:F3}"), texts.Questions(shots, options.Seed)));
 
     private static Evaluated[] Bits(string model, string kind, TextBits bits)
     {

@@ -25,7 +25,7 @@ internal sealed record ScalingReport(ScalingRecipe Recipe, IReadOnlyList<Scaled>
         foreach (var model in Models)
         {
             string fitted = Laws.TryGetValue(model.Model, out var law) ? law.At(model.Last.Flops).ToString("F3", CultureInfo.InvariantCulture) : "";
-            text.Append(CultureInfo.InvariantCulture, $"| {model.Model} | {model.Parameters / 1e6:F2} M | {model.Last.Tokens / 1e6:F2} M | {model.Last.Flops:E2} |")
+            text.Append(CultureInfo.InvariantCulture, $"| {model.Model} | {model.Parameters / 1e6:F2} M | {model.Last.Tokens / 1e6:F2} M | {model.Last.Flops:0.00e0} |")
                 .AppendJoin("", model.Points.Select(point => string.Create(CultureInfo.InvariantCulture, $" {point.Loss:F3} |"))).Append($" {fitted} |\n");
         }
         foreach (var (name, law) in Laws)
