@@ -25,6 +25,6 @@ internal static partial class WordKinds
             tokenizer.BeginningOfTextId, [.. s_kinds.Select(kind => (int[])[.. tokenizer.Encode(kind)])], [.. s_kinds.Select(kind => definitions[kind].Take(count).ToArray())], [.. tokenizer.Encode(")\n")]);
     }
 
-    [GeneratedRegex("^[^\\n]+? \\((?<kind>noun|verb|adj)\\): (?<definition>[^\\n\"]+?)\\.(?: \"|$)", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^[^\\n]+? \\((?<kind>noun|verb|adj)\\): (?<definition>[^\\n\"]+?)\\.(?: \"|$)", RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Entry();
 }
