@@ -48,8 +48,8 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
         foreach (var (length, tasks) in Gaps())
             yield return Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
-        foreach (var (setting, questions) in Choices(model.Config.MaxSequenceLength))
-            yield return Share("diffusion", "label by likelihood", setting, MultipleChoice.Diffusion(model, questions, likelihood, PassTokens));
+        foreach (var row in Labels("diffusion", model, questions => MultipleChoice.Diffusion(model, questions, likelihood, PassTokens)))
+            yield return row;
     }
 
     public IEnumerable<Evaluated> Twin(MaskPredictor model)
@@ -63,17 +63,27 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
             yield return Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
         }
-        foreach (var (setting, questions) in Choices(model.Config.MaxSequenceLength))
-            yield return Share("twin", "label by likelihood", setting, MultipleChoice.Twin(model, questions, PassTokens));
+        foreach (var row in Labels("twin", model, questions => MultipleChoice.Twin(model, questions, PassTokens)))
+            yield return row;
     }
 
     /// <summary>Lengths for which some document is long enough.</summary>
     private IEnumerable<(int Length, IReadOnlyList<GapTask> Tasks)> Gaps() =>
         options.GapLengths.Select(length => (length, GapTask.Cut(documents, length, options.Seed))).Where(entry => entry.Item2.Count > 0);
 
-    private IEnumerable<(string Setting, IReadOnlyList<ChoiceQuestion> Questions)> Choices(int maxLength) =>
-        options.LabelledTexts is not { } texts ? [] : options.ShotsOfLabel.Where(shots => texts.Fits(shots, maxLength))
-            .Select(shots => (FormattableString.Invariant($"{shots} shots of each label, chance {texts.Chance:F3}"), texts.Questions(shots, options.Seed)));
+    private IEnumerable<Evaluated> Labels(string name, MaskPredictor model, Func<IReadOnlyList<ChoiceQuestion>, IReadOnlyList<double[]>> likelihoods)
+    {
+        if (options.LabelledTexts is not { } texts)
+            yield break;
+        foreach (int shots in options.ShotsOfLabel.Where(shots => texts.Fits(shots, model.Config.MaxSequenceLength)))
+        {
+            var questions = texts.Questions(shots, options.Seed);
+            var values = likelihoods(questions);
+            string setting = FormattableString.Invariant($"{shots} shots of each label, chance {texts.Chance:F3}");
+            yield return Share(name, "label by likelihood", setting, MultipleChoice.Accuracy(questions, values));
+            yield return Share(name, "label by likelihood", setting + ", calibrated", MultipleChoice.Accuracy(questions, MultipleChoice.Calibrated(values)));
+        }
+    }
 
     private static Evaluated[] Bits(string model, string kind, TextBits bits)
     {

@@ -24,8 +24,8 @@ public sealed class MultipleChoiceTests
         using var twin = TinyModel.Predicting(s_causal, [.. Enumerable.Repeat(0.0, 40)]);
         var questions = s_texts.Questions(1, seed: 3);
 
-        Assert.Equal(new Proportion(5, 15), MultipleChoice.Diffusion(model, questions, new LikelihoodOptions { NumSamples = 2 }, MaxTokens));
-        Assert.Equal(new Proportion(5, 15), MultipleChoice.Twin(twin, questions, MaxTokens));
+        Assert.Equal(new Proportion(5, 15), MultipleChoice.Accuracy(questions, MultipleChoice.Diffusion(model, questions, new LikelihoodOptions { NumSamples = 2 }, MaxTokens)));
+        Assert.Equal(new Proportion(5, 15), MultipleChoice.Accuracy(questions, MultipleChoice.Twin(twin, questions, MaxTokens)));
         Assert.Equal(1.0 / 3, s_texts.Chance);
     }
 
@@ -36,8 +36,20 @@ public sealed class MultipleChoiceTests
         using var twin = TinyModel.Predicting(s_causal, 0, 5, 1);
         ChoiceQuestion[] questions = [new([2, 2], [[0], [1], [2]], 1), new([2], [[1], [2], [0]], 0), new([2], [[1], [2]], 1), new([2], [[2, 2], [1, 1]], 1)];
 
-        Assert.Equal(new Proportion(3, 4), MultipleChoice.Diffusion(model, questions, new LikelihoodOptions { NumSamples = 4 }, MaxTokens));
-        Assert.Equal(new Proportion(3, 4), MultipleChoice.Twin(twin, questions, MaxTokens));
+        Assert.Equal(new Proportion(3, 4), MultipleChoice.Accuracy(questions, MultipleChoice.Diffusion(model, questions, new LikelihoodOptions { NumSamples = 4 }, MaxTokens)));
+        Assert.Equal(new Proportion(3, 4), MultipleChoice.Accuracy(questions, MultipleChoice.Twin(twin, questions, MaxTokens)));
+    }
+
+    [Fact]
+    public void Calibration_takes_out_what_a_model_prefers_whatever_is_asked()
+    {
+        ChoiceQuestion[] questions = [.. Enumerable.Range(0, 6).Select(index => new ChoiceQuestion([0], [[1], [2], [3]], index % 3))];
+        double[][] preferring = [.. questions.Select(question => Enumerable.Range(0, 3).Select(answer => (answer == question.Right ? -1.0 : -2.0) + (10 * answer)).ToArray())];
+
+        Assert.Equal(new Proportion(2, 6), MultipleChoice.Accuracy(questions, preferring));
+        var calibrated = MultipleChoice.Calibrated(preferring);
+        Assert.Equal(new Proportion(6, 6), MultipleChoice.Accuracy(questions, calibrated));
+        Assert.All(Enumerable.Range(0, 3), answer => Assert.Equal(0, calibrated.Sum(values => values[answer]), 1e-12));
     }
 
     [Theory]
@@ -105,10 +117,10 @@ public sealed class MultipleChoiceTests
         new Trainer(new FullWeights(twin), new TokenRows(rows, seed: 1), null, options, folder.File("twin")).Run();
         var likelihood = new LikelihoodOptions { NumSamples = 1 };
 
-        Assert.Equal(new Proportion(8, 8), MultipleChoice.Diffusion(model, few, likelihood, MaxTokens));
-        Assert.Equal(new Proportion(8, 8), MultipleChoice.Twin(twin, few, MaxTokens));
-        Assert.Equal(new Proportion(4, 8), MultipleChoice.Diffusion(model, zero, likelihood, MaxTokens));
-        Assert.Equal(new Proportion(4, 8), MultipleChoice.Twin(twin, zero, MaxTokens));
+        Assert.Equal(new Proportion(8, 8), MultipleChoice.Accuracy(few, MultipleChoice.Diffusion(model, few, likelihood, MaxTokens)));
+        Assert.Equal(new Proportion(8, 8), MultipleChoice.Accuracy(few, MultipleChoice.Twin(twin, few, MaxTokens)));
+        Assert.Equal(new Proportion(4, 8), MultipleChoice.Accuracy(zero, MultipleChoice.Diffusion(model, zero, likelihood, MaxTokens)));
+        Assert.Equal(new Proportion(4, 8), MultipleChoice.Accuracy(zero, MultipleChoice.Twin(twin, zero, MaxTokens)));
     }
 
     [Fact]
@@ -120,7 +132,7 @@ public sealed class MultipleChoiceTests
 
         var rows = new ModelEvaluation([new HeldOutDocument([0, 1], 2)], none, options).Diffusion(model).Where(row => row.Measure == "label by likelihood").ToList();
 
-        Assert.Equal(["0 shots of each label, chance 0.333", "3 shots of each label, chance 0.333"], rows.Select(row => row.Setting));
+        Assert.Equal(["0 shots of each label, chance 0.333", "0 shots of each label, chance 0.333, calibrated", "3 shots of each label, chance 0.333", "3 shots of each label, chance 0.333, calibrated"], rows.Select(row => row.Setting));
         Assert.All(rows, row => Assert.Equal(15, row.Trials));
     }
 
