@@ -45,7 +45,7 @@ internal sealed record ScalingReport(ScalingRecipe Recipe, IReadOnlyList<Scaled>
             return Curve($"{law.Key}, fitted", "#868e96", new[] { flops.Min(), flops.Max() }.Select(value => (value, law.Value.At(value))));
         });
         var svg = new StringBuilder($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{LineChart.Width}\" height=\"{LineChart.Height}\" font-family=\"sans-serif\" font-size=\"11\"><rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
-        new LineChart("log10 of held-out nats a token, by log10 of training FLOPs", [.. runs, .. laws]).AppendTo(svg, 0);
+        new LineChart("log10: nats by FLOPs", [.. runs, .. laws]).AppendTo(svg, 0);
         return svg.Append("</svg>\n").ToString();
     }
 
