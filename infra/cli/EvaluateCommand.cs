@@ -23,15 +23,16 @@ internal static class EvaluateCommand
         var count = new Option<int>("--documents") { Description = "The first ones of the text", DefaultValueFactory = _ => 500 };
         var length = new Option<int>("--max-length") { Description = "Longest document in tokens; longer ones are cut", DefaultValueFactory = _ => 128 };
         var samples = new Option<int>("--samples") { Description = "Mask patterns a document for the bound", DefaultValueFactory = _ => 32 };
+        var questions = new Option<int>("--questions") { Description = "Most questions for the kind of a word, of each kind, from all of the text", DefaultValueFactory = _ => 250 };
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "JSON instead of a table" };
-        foreach (var option in new[] { count, samples })
+        foreach (var option in new[] { count, samples, questions })
             option.Validators.Add(result =>
             {
                 if (result.GetValueOrDefault<int>() < 1)
                     result.AddError($"{option.Name} must be at least 1");
             });
-        var command = new Command("evaluate", "Judges a model on held-out text") { model, text, twin, count, length, samples, seed, json };
+        var command = new Command("evaluate", "Judges a model on held-out text") { model, text, twin, count, length, samples, questions, seed, json };
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
             LibTorch.Load();
@@ -51,7 +52,13 @@ internal static class EvaluateCommand
             if (documents.Count == 0)
                 throw new InvalidDataException("there are no documents");
             using var forbidden = new TokenSet(tokenizer.NonTextIds);
-            var evaluation = new ModelEvaluation(documents, forbidden, new EvaluationOptions { NumSamples = parse.GetValue(samples), Seed = (ulong)parse.GetValue(seed) });
+            var options = new EvaluationOptions
+            {
+                NumSamples = parse.GetValue(samples),
+                Seed = (ulong)parse.GetValue(seed),
+                LabelledTexts = WordKinds.Read(tokenizer, TextDocuments.Read(parse.GetRequiredValue(text)), parse.GetValue(questions)),
+            };
+            var evaluation = new ModelEvaluation(documents, forbidden, options);
             Write(evaluation.Diffusion(network).Concat(twinNetwork is null ? [] : evaluation.Twin(twinNetwork)), parse.GetValue(json), cancellation);
         }, cancellation));
         return command;

@@ -55,4 +55,4 @@ var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var schedules = new Command("schedules", "A schedule fired by two hosts at once, some of them killed at a call to storage") { occurrences, seed };
 schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunAsync(parse.GetValue(occurrences), parse.GetValue(seed), cancellation) ? 0 : 1);
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();

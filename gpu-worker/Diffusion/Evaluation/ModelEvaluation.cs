@@ -16,6 +16,12 @@ public sealed record EvaluationOptions
     /// <summary>Tokens of the gaps, each at least 1.</summary>
     public IReadOnlyList<int> GapLengths { get; init; } = [1, 2, 4, 8];
 
+    /// <summary>Texts with labels, asked for by likelihood; null asks nothing.</summary>
+    public LabelledTexts? LabelledTexts { get; init; }
+
+    /// <summary>Shots for each label; those for which texts or context do not suffice are left out.</summary>
+    public IReadOnlyList<int> ShotsOfLabel { get; init; } = [0, 1, 4];
+
     public ulong Seed { get; init; } = 1;
 }
 
@@ -42,6 +48,8 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
         foreach (var (length, tasks) in Gaps())
             yield return Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
+        foreach (var row in Labels("diffusion", model, questions => MultipleChoice.Diffusion(model, questions, likelihood, PassTokens)))
+            yield return row;
     }
 
     public IEnumerable<Evaluated> Twin(MaskPredictor model)
@@ -55,11 +63,27 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
             yield return Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
         }
+        foreach (var row in Labels("twin", model, questions => MultipleChoice.Twin(model, questions, PassTokens)))
+            yield return row;
     }
 
     /// <summary>Lengths for which some document is long enough.</summary>
     private IEnumerable<(int Length, IReadOnlyList<GapTask> Tasks)> Gaps() =>
         options.GapLengths.Select(length => (length, GapTask.Cut(documents, length, options.Seed))).Where(entry => entry.Item2.Count > 0);
+
+    private IEnumerable<Evaluated> Labels(string name, MaskPredictor model, Func<IReadOnlyList<ChoiceQuestion>, IReadOnlyList<double[]>> likelihoods)
+    {
+        if (options.LabelledTexts is not { } texts)
+            yield break;
+        foreach (int shots in options.ShotsOfLabel.Where(shots => texts.Fits(shots, model.Config.MaxSequenceLength)))
+        {
+            var questions = texts.Questions(shots, options.Seed);
+            var values = likelihoods(questions);
+            string setting = FormattableString.Invariant($"{shots} shots of each label, chance {texts.Chance:F3}");
+            yield return Share(name, "label by likelihood", setting, MultipleChoice.Accuracy(questions, values));
+            yield return Share(name, "label by likelihood", setting + ", calibrated", MultipleChoice.Accuracy(questions, MultipleChoice.Calibrated(values)));
+        }
+    }
 
     private static Evaluated[] Bits(string model, string kind, TextBits bits)
     {
