@@ -34,9 +34,11 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
-var trials = new Option<int>("--trials") { Description = "How many; every fault at every call comes first", DefaultValueFactory = _ => 2_000 };
-var faults = new Command("faults", "A batch with a fault of storage, or a process killed, at each call to storage in turn") { model, trials };
-faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(trials), cancellation) == 0 ? 0 : 1);
+var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+var of = new Option<string[]>("--of") { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["batches", "trainings"] };
+var trials = new Option<int>("--trials") { Description = "Of each fault: at each call to storage in turn, then at random ones", DefaultValueFactory = _ => 150 };
+var faults = new Command("faults", "Batches and trainings with a fault of storage, or a process killed, stopped or standing still, at each call to storage in turn") { of, trials, seed };
+faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(of)!, parse.GetValue(trials), parse.GetValue(seed), cancellation) == 0 ? 0 : 1);
 
 var steps = new Option<int>("--steps") { Description = "Steps to time", DefaultValueFactory = _ => 15 };
 var trainer = new Command("trainer", "Steps of the trainer against the peak of matrix products, and the memory of one") { steps, json };
@@ -47,7 +49,6 @@ trainer.SetAction(parse =>
 });
 
 var occurrences = new Option<int>("--occurrences") { Description = "Simulated minutes", DefaultValueFactory = _ => 1_000 };
-var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var schedules = new Command("schedules", "A schedule fired by two hosts at once, some of them killed at a call to storage") { occurrences, seed };
 schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunAsync(parse.GetValue(occurrences), parse.GetValue(seed), cancellation) ? 0 : 1);
 
