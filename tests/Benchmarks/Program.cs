@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
 using LLaDA.Batch.Benchmarks.Faults;
+using LLaDA.Batch.Benchmarks.Pipeline;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
@@ -8,6 +9,8 @@ using LLaDA.Batch.Benchmarks.Schedules;
 using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
 
+if (args is [FunctionsStage.Command, ..])
+    return await FunctionsStage.RunAsync(args);     // a process of its own, without tensors: its peak of memory is measured
 LibTorch.Load();
 var model = new Option<DirectoryInfo>("--model")
 {
@@ -52,4 +55,10 @@ var occurrences = new Option<int>("--occurrences") { Description = "Simulated mi
 var schedules = new Command("schedules", "A schedule fired by two hosts at once, some of them killed at a call to storage") { occurrences, seed };
 schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunAsync(parse.GetValue(occurrences), parse.GetValue(seed), cancellation) ? 0 : 1);
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
+var overheadLines = new Option<int>("--lines") { Description = "Lines of the batch whose wall clock is measured; 0 leaves it out", DefaultValueFactory = _ => 1_000 };
+var gap = new Option<int>("--gap") { Description = "Tokens that each of its lines asks for", DefaultValueFactory = _ => 16 };
+var sizes = new Option<int[]>("--sizes") { Description = "Lines of the files that are planned and finished", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 10_000, 100_000] };
+var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, json };
+pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(json), cancellation));
+
+return await new RootCommand("Measures LLaDA.Batch") { pipeline, sampler, rows, trainer, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
