@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 
 namespace LLaDA.Batch.Worker;
 
@@ -9,10 +10,13 @@ namespace LLaDA.Batch.Worker;
 public sealed class TensorThread : IDisposable
 {
     private readonly BlockingCollection<Action> _work = [];
+    private readonly Action<long, long>? _worked;
     private readonly Thread _thread;
 
-    public TensorThread()
+    /// <param name="worked">Told the timestamps between which each piece of work ran; it holds up the next.</param>
+    public TensorThread(Action<long, long>? worked = null)
     {
+        _worked = worked;
         _thread = new Thread(Run) { IsBackground = true, Name = "tensors" };
         _thread.Start();
     }
@@ -55,6 +59,10 @@ public sealed class TensorThread : IDisposable
     private void Run()
     {
         foreach (var work in _work.GetConsumingEnumerable())
+        {
+            long started = Stopwatch.GetTimestamp();
             work();
+            _worked?.Invoke(started, Stopwatch.GetTimestamp());
+        }
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
+using LLaDA.Batch.Benchmarks.Pipeline;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
@@ -9,6 +10,8 @@ using LLaDA.Batch.Benchmarks.Schedules;
 using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
 
+if (args is [FunctionsStage.Command, ..])
+    return await FunctionsStage.RunAsync(args);     // a process of its own, without tensors: its peak of memory is measured
 LibTorch.Load();
 var model = new Option<DirectoryInfo>("--model")
 {
@@ -35,9 +38,11 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
-var trials = new Option<int>("--trials") { Description = "How many; every fault at every call comes first", DefaultValueFactory = _ => 2_000 };
-var faults = new Command("faults", "A batch with a fault of storage, or a process killed, at each call to storage in turn") { model, trials };
-faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(trials), cancellation) == 0 ? 0 : 1);
+var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
+var of = new Option<string[]>("--of") { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["batches", "trainings"] };
+var trials = new Option<int>("--trials") { Description = "Of each fault: at each call to storage in turn, then at random ones", DefaultValueFactory = _ => 150 };
+var faults = new Command("faults", "Batches and trainings with a fault of storage, or a process killed, stopped or standing still, at each call to storage in turn") { of, trials, seed };
+faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(of)!, parse.GetValue(trials), parse.GetValue(seed), cancellation) == 0 ? 0 : 1);
 
 var steps = new Option<int>("--steps") { Description = "Steps to time", DefaultValueFactory = _ => 15 };
 var trainer = new Command("trainer", "Steps of the trainer against the peak of matrix products, and the memory of one") { steps, json };
@@ -51,8 +56,13 @@ var fits = new Command("fits", "What fits where: models, cards, generation and t
 fits.SetAction(parse => FitsTable.Run(parse.GetValue(model)!.FullName, parse.GetValue(json)));
 
 var occurrences = new Option<int>("--occurrences") { Description = "Simulated minutes", DefaultValueFactory = _ => 1_000 };
-var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var schedules = new Command("schedules", "A schedule fired by two hosts at once, some of them killed at a call to storage") { occurrences, seed };
 schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunAsync(parse.GetValue(occurrences), parse.GetValue(seed), cancellation) ? 0 : 1);
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();
+var overheadLines = new Option<int>("--lines") { Description = "Lines of the batch whose wall clock is measured; 0 leaves it out", DefaultValueFactory = _ => 1_000 };
+var gap = new Option<int>("--gap") { Description = "Tokens that each of its lines asks for", DefaultValueFactory = _ => 16 };
+var sizes = new Option<int[]>("--sizes") { Description = "Lines of the files that are planned and finished", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 10_000, 100_000] };
+var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, json };
+pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(json), cancellation));
+
+return await new RootCommand("Measures LLaDA.Batch") { pipeline, sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();

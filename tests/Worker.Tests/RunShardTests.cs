@@ -18,6 +18,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
 
     private readonly TensorThread _tensors = new();
+    private ModelHost? _models;
 
     [Fact]
     public async Task Every_line_is_answered_once_and_bad_ones_fail_alone()
@@ -144,6 +145,39 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         Assert.Equal(200, (await blobs.ListPartsAsync(CancellationToken.None))[0].Completed);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(9)]
+    [InlineData(30)]
+    public async Task No_finished_line_is_computed_again_after_a_shutdown(int finishedAtShutdown)
+    {
+        const int numLines = 60;
+        var (runner, storage, batch) = await PlannedAsync([SlowLines(numLines)]);
+        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), CancellationToken.None);
+        using var shutdown = new CancellationTokenSource();
+        var running = runner.RunAsync(Message(batch, 0), shutdown.Token);
+        // Between two steps, when rows have just been finished and nobody has been told yet.
+        while (!running.IsCompleted && !await _tensors.RunAsync(() => StopAt(finishedAtShutdown), CancellationToken.None))
+            await Task.Yield();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+        var (finished, _) = await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None);
+        Assert.Equal(lease.Model.NumSampled, finished.Count);
+        Assert.InRange(finished.Count, finishedAtShutdown, numLines - 1);
+        await runner.RunAsync(Message(batch, 0), CancellationToken.None);
+
+        Assert.Equal(numLines, lease.Model.NumSampled);
+        Assert.Equal(Enumerable.Range(1, numLines), (await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Select(line => line.Line).Order());
+
+        bool StopAt(int count)
+        {
+            if (lease.Model.NumSampled < count)
+                return false;
+            shutdown.Cancel();
+            return true;
+        }
+    }
+
     [Fact]
     public async Task A_line_that_fails_the_work_is_found_by_halving_and_fails_alone()
     {
@@ -207,8 +241,9 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
 
         var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
+        _models = TinyModel.NewHost(options, _tensors, storage);
         var runner = new RunShard(
-            batches, storage, queues, release, new ModelLoading(new ModelCatalog(storage), TinyModel.NewHost(options, _tensors, storage)), options, TimeProvider.System, NullLogger<RunShard>.Instance);
+            batches, storage, queues, release, new ModelLoading(new ModelCatalog(storage), _models), options, TimeProvider.System, NullLogger<RunShard>.Instance);
         return (runner, storage, batch);
     }
 

@@ -7,8 +7,6 @@ using LLaDA.Diffusion.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorchSharp;
 
-[assembly: AssemblyFixture(typeof(LLaDA.Batch.Worker.Tests.TinyModel))]
-
 namespace LLaDA.Batch.Worker.Tests;
 
 /// <summary>A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.</summary>

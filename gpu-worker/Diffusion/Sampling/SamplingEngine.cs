@@ -17,6 +17,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     private readonly Lock _lock = new();
     private List<Request> _active = [];
     private bool _isDisposed;
+    private long _numCompleted;
+
+    /// <summary>Rows that came to their end, since the engine was made.</summary>
+    public long NumCompleted => Interlocked.Read(ref _numCompleted);
 
     /// <summary>Rows in the running batch, after the last step.</summary>
     public int NumActive => Volatile.Read(ref _active).Count;
@@ -63,7 +67,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
                 request.Fail(exception);
         }
         foreach (var request in _active.Where(request => request.Row is { IsDone: true }))
-            request.Complete();
+        {
+            if (request.Complete())
+                Interlocked.Increment(ref _numCompleted);
+        }
         Volatile.Write(ref _active, Remaining());
         return stepping.Count;
     }
@@ -142,10 +149,13 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
             }
         }
 
-        public void Complete()
+        /// <returns>False when it was cancelled meanwhile.</returns>
+        public bool Complete()
         {
-            if (_result.TrySetResult(Row!.ToSampled()))
+            bool isFirst = _result.TrySetResult(Row!.ToSampled());
+            if (isFirst)
                 _registration.Dispose();
+            return isFirst;
         }
 
         public void Fail(Exception exception)

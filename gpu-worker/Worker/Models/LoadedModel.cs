@@ -38,6 +38,9 @@ public sealed class LoadedModel : IDisposable
     /// <summary>What a gap in a text is never filled with.</summary>
     public TokenSet NonText { get; }
 
+    /// <summary>Rows that it has sampled to their end.</summary>
+    public long NumSampled => _engine.NumCompleted;
+
     public int MaskTokenId => _predictor.Config.MaskTokenId;
 
     /// <summary>The longest canvas, in tokens.</summary>

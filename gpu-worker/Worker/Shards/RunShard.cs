@@ -86,11 +86,15 @@ public sealed partial class RunShard(
         }
 
         var begun = attempts.Begin();
-        await blobs.WriteAttemptsAsync(shard, begun, cancellation);
         try
         {
+            await blobs.WriteAttemptsAsync(shard, begun, cancellation);
             using var model = await models.AcquireAsync(batch.Tenant, plan.Model, cancellation);
             await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
+            var left = begun.End();
+            if (left.Current is not null)
+                await blobs.WriteProgressAsync(shard, answers.Lines, answers.Counts, cancellation);
+            return left;
         }
         catch (Exception failure) when (IsExcuse(failure))
         {
@@ -103,10 +107,6 @@ public sealed partial class RunShard(
             // Its message may quote the line, so only its type is kept.
             return begun.Explain(failure.GetType().Name);
         }
-        var left = begun.End();
-        if (left.Current is not null)
-            await blobs.WriteProgressAsync(shard, answers.Lines, answers.Counts, cancellation);
-        return left;
     }
 
     private async Task<RenewedLease> AcquireAsync(BlobLeaseClient lease, CancellationToken cancellation)

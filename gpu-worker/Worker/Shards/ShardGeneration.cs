@@ -10,7 +10,7 @@ namespace LLaDA.Batch.Worker.Shards;
 /// <summary>Runs the lines of a shard through the model, all at once: the model's engine decides how many rows share a pass.</summary>
 internal sealed class ShardGeneration(TimeProvider time)
 {
-    /// <summary>Answers every line that is not answered yet, in the order in which they are done. What was answered before a cancellation stays.</summary>
+    /// <summary>Answers every line that is not answered yet, in the order in which they are done. What the model had finished at a cancellation is answered too: nobody computes it again.</summary>
     public async Task RunAsync(BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers, CancellationToken cancellation)
     {
         // A line that fails ends the others' rows too: nothing goes on behind the caller's back.
@@ -28,6 +28,12 @@ internal sealed class ShardGeneration(TimeProvider time)
         finally
         {
             await ending.CancelAsync();
+            await Task.WhenAll(running.Keys).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            foreach (var (job, line) in running.Where(entry => entry.Key.IsCompletedSuccessfully && !answers.Has(entry.Value)))
+            {
+                var (body, usage) = await job;
+                answers.Add(line, body, usage);
+            }
         }
     }
 

@@ -1,71 +1,78 @@
 using System.Diagnostics;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Batch.Local;
-using LLaDA.Batch.Shared.Models;
-using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
-using LLaDA.Batch.Worker.Models;
-using Microsoft.Extensions.Logging.Abstractions;
+using LLaDA.Batch.Worker.Tests;
+using LLaDA.Batch.Worker.Tests.Faults.Trials;
 
 namespace LLaDA.Batch.Benchmarks.Faults;
 
-/// <summary>Every fault at every call to storage that a batch makes, and then at random ones, until the number of trials is reached.</summary>
+/// <summary>One kind of trouble, and how a trial of it is drawn.</summary>
+/// <param name="Draw">From the number of the call that meets the fault; draws the rest.</param>
+internal sealed record FaultKind<T>(string Name, Func<int, Random, T> Draw);
+
+/// <summary>Batches and trainings of a tiny model through every fault, at every call to storage in turn, then at random ones.</summary>
 internal static class FaultMatrix
 {
-    private const int Seed = 1, MaxAccounts = 100_000;
+    private static readonly Fault[] s_faults = [.. Enum.GetValues<Fault>().Where(fault => fault != Fault.None)];
 
+    /// <param name="of">What goes through the faults: "batches", "trainings".</param>
+    /// <param name="numTrials">Of each kind of trouble.</param>
     /// <returns>How many trials failed.</returns>
-    public static async Task<int> RunAsync(string model, int numTrials, CancellationToken cancellation)
+    public static async Task<int> RunAsync(IReadOnlyList<string> of, int numTrials, int seed, CancellationToken cancellation)
     {
         string logs = Directory.CreateTempSubdirectory("llada-faults-").FullName;
+        int next = 0, numAccounts = (numTrials + 1) * 4 * (s_faults.Length + 4);
+        await using var azurite = await AzuriteServer.StartAsync(folder: null, [.. Enumerable.Range(0, numAccounts).Select(Account)], logs, Console.Error.WriteLine, cancellation);
+        string NewAccount() => azurite.ConnectionString(Account(next++));
+        using var model = new TinyModel();
         using var tensors = new TensorThread();
-        string[] accounts = [.. Enumerable.Range(0, Math.Min(MaxAccounts, numTrials + 1)).Select(index => $"trial{index:D6}")];
-        await using var azurite = await AzuriteServer.StartAsync(folder: null, accounts, logs, Console.Error.WriteLine, cancellation);
-        var worker = new WorkerOptions { ModelsPath = Path.GetDirectoryName(model)! };
-        using var cache = new ModelCache(new ModelFolders(new StorageAccount(new StorageOptions { ConnectionString = azurite.ConnectionString(accounts[0]) })), worker, TimeProvider.System, NullLogger<ModelCache>.Instance);
-        using var models = new ModelHost(worker, tensors, cache, TimeProvider.System);
-        int next = 0;
-        async Task<int> TrialAsync(TrialOptions options)
-        {
-            await using var trial = new BatchTrial(azurite.ConnectionString(accounts[next++]), models, Path.GetFileName(model), options);
-            return await trial.RunAsync();
-        }
 
-        int calls = await TrialAsync(new TrialOptions(Fault.None, 0));
-        Console.WriteLine($"{calls} calls to storage without a fault; seed {Seed}");
-        Console.WriteLine($"{"fault",-20} {"trials",8} {"failed",8} {"seconds",8}");
         int failed = 0;
-        foreach (var group in Trials(calls, numTrials).GroupBy(options => options.Fault))
-        {
-            long started = Stopwatch.GetTimestamp();
-            int failedHere = 0;
-            foreach (var options in group)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                try
-                {
-                    await TrialAsync(options);
-                }
-                catch (TrialException failure)
-                {
-                    failedHere++;
-                    Console.WriteLine(failure.Message);
-                }
-            }
-            failed += failedHere;
-            Console.WriteLine($"{group.Key,-20} {group.Count(),8} {failedHere,8} {Stopwatch.GetElapsedTime(started).TotalSeconds,8:F0}");
-        }
+        if (of.Contains("batches"))
+            failed += await new BatchMatrix(model, tensors, NewAccount).RunAsync(s_faults, numTrials, seed, cancellation);
+        if (of.Contains("trainings"))
+            failed += await new TrainingMatrix(model, tensors, NewAccount).RunAsync(s_faults, numTrials, seed, cancellation);
         Directory.Delete(logs, recursive: true);
         return failed;
     }
 
-    private static IEnumerable<TrialOptions> Trials(int calls, int numTrials)
+    /// <summary>Runs the trials of each kind, and writes a line about it.</summary>
+    /// <param name="calls">Calls of an undisturbed trial: each is hit in turn, or as many as there are trials at even distances, then random ones up to twice as far.</param>
+    /// <param name="trial">Says where the fault was, for the last column.</param>
+    /// <returns>How many trials failed.</returns>
+    public static async Task<int> RunAsync<T>(string what, IEnumerable<FaultKind<T>> kinds, int calls, int numTrials, int seed, Func<T, Task<string>> trial, CancellationToken cancellation)
     {
-        var random = new Random(Seed);
-        Fault[] faults = [.. Enum.GetValues<Fault>().Where(fault => fault != Fault.None)];
-        var systematic = faults.SelectMany(fault => Enumerable.Range(1, calls).Select(call => new TrialOptions(fault, call, IsRetried: random.Next(2) == 0)));
-        var drawn = Enumerable.Range(0, numTrials).Select(_ => new TrialOptions(
-            faults[random.Next(faults.Length)], random.Next(1, (2 * calls) + 1), IsRetried: random.Next(2) == 0, IsTwice: random.Next(2) == 0, IsCancelled: random.Next(3) == 0));
-        return systematic.Concat(drawn).Take(numTrials);
+        Console.WriteLine($"\n{what}: {calls} calls to storage without a fault; seed {seed} plus the number of the row");
+        Console.WriteLine("| fault | trials | violations | seconds | during |\n| --- | --- | --- | --- | --- |");
+        int failed = 0;
+        foreach (var (row, kind) in kinds.Index())
+        {
+            long started = Stopwatch.GetTimestamp();
+            int failedHere = 0;
+            SortedDictionary<string, int> during = new(StringComparer.Ordinal);
+            var random = new Random(seed + row);
+            int first = random.Next(Math.Max(1, calls / numTrials));
+            foreach (int number in Enumerable.Range(0, numTrials))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                int call = number < calls ? 1 + first + (int)((long)number * calls / Math.Min(calls, numTrials)) : random.Next(1, (2 * calls) + 1);
+                var options = kind.Draw(call, random);
+                try
+                {
+                    string where = await trial(options);
+                    during[where] = during.GetValueOrDefault(where) + 1;
+                }
+                catch (Exception failure) when (failure is not OperationCanceledException || !cancellation.IsCancellationRequested)
+                {
+                    failedHere++;
+                    Console.WriteLine($"{options}: {failure}");
+                }
+            }
+            failed += failedHere;
+            Console.WriteLine($"| {kind.Name} | {numTrials} | {failedHere} | {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} | {string.Join(", ", during.Select(entry => $"{entry.Key} {entry.Value}"))} |");
+        }
+        return failed;
     }
+
+    private static string Account(int index) => $"trial{index:D6}";
 }

@@ -14,8 +14,9 @@ namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
 /// <param name="AtCall">The call to storage that meets the fault, from 1 on.</param>
 /// <param name="IsRetried">Whether the storage client tries a failed call again.</param>
 /// <param name="IsTwice">Every message is delivered twice, at once, to two processes.</param>
+/// <param name="HasTwoWorkers">Two processes take messages at the same time.</param>
 /// <param name="IsCancelled">It is cancelled once it is planned.</param>
-public sealed record TrialOptions(Fault Fault, int AtCall, bool IsRetried = false, bool IsTwice = false, bool IsCancelled = false);
+public sealed record TrialOptions(Fault Fault, int AtCall, bool IsRetried = false, bool IsTwice = false, bool HasTwoWorkers = false, bool IsCancelled = false);
 
 /// <summary>Something that must hold did not; the message says what and where the fault was.</summary>
 public sealed class TrialException(string message) : Exception(message);
@@ -37,7 +38,11 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     private readonly List<string> _told = [];
     private readonly List<TrialProcess> _processes = [];
     private readonly List<Task> _stalled = [];
-    private TrialProcess? _process;
+    private TrialProcess? _process, _other;
+    private long _sampledBefore;
+
+    /// <summary>What was under way when the fault happened: the name of a queue, or "sweep"; null when it did not.</summary>
+    public string? HitIn { get; private set; }
 
     /// <param name="planned">What happens once the batch is planned and its shards wait, before any of them is taken.</param>
     /// <returns>Calls to storage that the processes made.</returns>
@@ -51,7 +56,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
             await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
             await planned(batch);
         }
-        _process = NewProcess(_transport);
+        _sampledBefore = await NumSampledAsync();
+        (_process, _other) = (NewProcess(_transport), NewProcess(new FaultyTransport(Fault.None, 0)));
         await RunToEndAsync(batch);
         await WakeAsync();
         await RunToEndAsync(batch);     // what a process that wakes up late has left
@@ -75,7 +81,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
                 throw Failure($"the batch is still {(await FindAsync(batch)).Status}", _transport);
             _time.Advance(s_idleTime);
             await BreakLeasesAsync(batch);
-            await TryAsync(() => _process!.Sweep.RunAsync(CancellationToken.None));
+            await TryAsync(_process!, process => process.Sweep.RunAsync(process.Stopping));
+            NoteHit("sweep");
         }
     }
 
@@ -127,7 +134,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         return batch;
     }
 
-    /// <returns>False when there were none.</returns>
+    /// <returns>False when there were none, or none could be done: time has to pass.</returns>
     private async Task<bool> TakeMessagesAsync(BatchRecord batch)
     {
         bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
@@ -144,32 +151,42 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         var queue = _storage.Queue(queueName);
         List<Azure.Storage.Queues.Models.QueueMessage> failed = [];
         bool any = false;
-        while ((await queue.ReceiveMessageAsync(TimeSpan.FromMinutes(5))).Value is { } message)
+        while ((await queue.ReceiveMessagesAsync(options.HasTwoWorkers ? 2 : 1, TimeSpan.FromMinutes(5))).Value is { Length: > 0 } messages)
         {
-            any = true;
-            var content = message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!;
-            Task<bool> Run() => TryAsync(() => handler(_process!)(content, CancellationToken.None));
             bool wasStalled = _stalled.Count > 0;
-            bool[] outcomes = await Task.WhenAll(options.IsTwice ? new[] { Run(), Run() } : [Run()]);
+            bool[] areDone = await Task.WhenAll(messages.Select((message, index) => DeliverAsync(message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!, handler, index == 0 ? _process! : _other!)));
+            NoteHit(queueName);
             if (wasStalled && options.Fault == Fault.StallBriefly)
                 await WakeAsync();
-            if (outcomes.Contains(true))
-                await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
-            else
-                failed.Add(message);
+            foreach (var (message, isDone) in messages.Zip(areDone))
+            {
+                any |= isDone;
+                if (isDone)
+                    await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
+                else
+                    failed.Add(message);
+            }
         }
         foreach (var message in failed)
             await queue.UpdateMessageAsync(message.MessageId, message.PopReceipt, visibilityTimeout: TimeSpan.Zero);
         return any;
     }
 
-    /// <summary>Runs a handler as a queue does; a process that was killed or stands still is replaced by a new one.</summary>
-    private async Task<bool> TryAsync(Func<Task> handler)
+    /// <returns>Whether one of those who were given the message has done what it asks.</returns>
+    private async Task<bool> DeliverAsync<T>(T content, Func<TrialProcess, Func<T, CancellationToken, Task>> handler, TrialProcess process)
     {
-        var process = _process!;
+        Task<bool> Run(TrialProcess process) => TryAsync(process, taker => handler(taker)(content, taker.Stopping));
+        return (await Task.WhenAll(options.IsTwice ? new[] { Run(process), Run(_other!) } : [Run(process)])).Contains(true);
+    }
+
+    private void NoteHit(string during) => HitIn ??= _transport.IsHit ? during : null;
+
+    /// <summary>Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.</summary>
+    private async Task<bool> TryAsync(TrialProcess process, Func<TrialProcess, Task> handler)
+    {
         try
         {
-            var running = handler();
+            var running = handler(process);
             if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
             {
                 lock (_stalled)
@@ -191,7 +208,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         {
             lock (_processes)
             {
-                if ((process.IsDead || process.IsStalled) && _process == process)
+                if (process.IsGone && _process == process)
                     _process = NewProcess(new FaultyTransport(Fault.None, 0));
             }
         }
@@ -223,8 +240,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     {
         var ended = await FindAsync(batch);
         string told = _told[^1];
-        await TryAsync(() => _process!.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
-        await TryAsync(() => _process!.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TryAsync(_process!, process => process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TryAsync(_process!, process => process.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
         await TellAsync(batch);
         if (_told[^1] != told)
             throw Failure($"{told} became {_told[^1]}", transport);
@@ -243,6 +260,18 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
             throw Failure($"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
         if (!output.SequenceEqual(output.Order()))
             throw Failure("the output is not in the order of the input", transport);
+        bool isComputedOnce = options is { Fault: Fault.Drain, IsTwice: false, IsCancelled: false };
+        if (isComputedOnce && await NumSampledAsync() - _sampledBefore is var computed && computed != NumLines)
+            throw Failure($"{computed} lines were computed", transport);
+    }
+
+    /// <summary>Lines that the model has computed, one row each.</summary>
+    private async Task<long> NumSampledAsync()
+    {
+        if (options.Fault != Fault.Drain)
+            return 0;
+        using var lease = await new ModelLoading(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, CancellationToken.None);
+        return lease.Model.NumSampled;
     }
 
     private async Task<int[]> LinesAsync(string? fileId)

@@ -26,6 +26,9 @@ public enum Fault
     /// <summary>The process is killed after the call.</summary>
     KillAfter,
 
+    /// <summary>The process is told to stop, as by SIGTERM, once the call was made.</summary>
+    Drain,
+
     /// <summary>The process stands still before the call, loses its leases, and wakes up when others have gone on for a while.</summary>
     StallBriefly,
 

@@ -6,11 +6,13 @@ namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
 
 /// <summary>Passes calls on to storage, all but one, which meets a fault.</summary>
 /// <param name="atCall">From 1 on.</param>
-public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTransport
+public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTransport, IDisposable
 {
+    private const string Nothing = "nothing";
     private static readonly HttpClientTransport s_storage = new();
 
     private readonly TaskCompletionSource _stalled = new(TaskCreationOptions.RunContinuationsAsynchronously), _awoken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stopping = new();
     private int _calls;
     private volatile bool _isDead;
 
@@ -26,11 +28,22 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
     /// <summary>Whether the process stands still: its calls wait.</summary>
     public bool IsStalled => _stalled.Task.IsCompleted && !_awoken.Task.IsCompleted;
 
+    /// <summary>Cancelled when the process is told to stop.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
+    /// <summary>Whether another process has to take over.</summary>
+    public bool IsGone => IsDead || IsStalled || _stopping.IsCancellationRequested;
+
+    /// <summary>Whether the fault has happened.</summary>
+    public bool IsHit => Hit != Nothing;
+
     /// <summary>What the call with the fault was, for messages.</summary>
-    public string Hit { get; private set; } = "nothing";
+    public string Hit { get; private set; } = Nothing;
 
     /// <summary>Lets a process that stands still go on, with the call at which it stood.</summary>
     public void Wake() => _awoken.TrySetResult();
+
+    public void Dispose() => _stopping.Dispose();
 
     public override Request CreateRequest() => s_storage.CreateRequest();
 
@@ -55,7 +68,7 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
         }
         Hit = $"{message.Request.Method} {message.Request.Uri.Path}";
         _isDead = fault is Fault.KillBefore or Fault.KillAfter;
-        if (fault is Fault.TimeoutAfter or Fault.KillAfter)
+        if (fault is Fault.TimeoutAfter or Fault.KillAfter or Fault.Drain)
             await s_storage.ProcessAsync(message);
         switch (fault)
         {
@@ -67,6 +80,9 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
                 break;
             case Fault.NotFound:
                 message.Response = new BareResponse(404);
+                break;
+            case Fault.Drain:
+                await _stopping.CancelAsync();
                 break;
             case Fault.TimeoutBefore or Fault.TimeoutAfter:
                 throw new TaskCanceledException("The call timed out");

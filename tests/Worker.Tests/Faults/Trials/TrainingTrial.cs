@@ -32,6 +32,7 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
     private readonly List<IAsyncDisposable> _processes = [];
+    private readonly List<Task> _stalledFunctions = [];
     private int _numWorkers;
 
     public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
@@ -93,21 +94,26 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     public async Task FinishAsync(FineTuningJobRecord job) => await Process(new FaultyTransport(Fault.None, 0)).Services.GetRequiredService<FinishTraining>().RunAsync(Message(job), CancellationToken.None);
 
-    /// <summary>Takes the job from where it is to its end; one worker meets a fault at one call to storage, and others take over.</summary>
-    /// <returns>Calls to storage that the first worker made.</returns>
+    /// <summary>Takes the job from where it is to its end; one worker, or the functions, meet a fault at one call to storage, and others take over.</summary>
+    /// <param name="inFunctions">It is the functions, while they plan and finish.</param>
+    /// <param name="isTwice">Every message is delivered twice, at once, to two processes.</param>
+    /// <returns>Calls to storage that the process with the fault made.</returns>
     /// <exception cref="TrialException">The job came to no end.</exception>
-    public async Task<int> RunAsync(FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0)
+    public async Task<int> RunAsync(FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0, bool inFunctions = false, bool isTwice = false)
     {
-        var transport = new FaultyTransport(fault, atCall);
+        var none = new FaultyTransport(Fault.None, 0);
+        var faulty = new FaultyTransport(fault, atCall);
+        var (transport, functions) = inFunctions ? (none, faulty) : (faulty, none);
         var first = Worker(transport);
-        await PlanAsync(job);
+        await HandleAsync(functions, isTwice, (services, stop) => services.GetRequiredService<PlanTraining>().RunAsync(Message(job), stop));
         Task? stalled = null;
         for (int round = 0; !(await FindAsync(job)).IsTerminal; round++)
         {
             if (round == MaxRounds)
-                throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {transport.Hit}");
-            var worker = round == 0 || !(transport.IsDead || stalled is not null) ? first : Worker();
-            var running = worker.RunAsync(Message(job), CancellationToken.None);
+                throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {faulty.Hit}");
+            var worker = round == 0 || !(transport.IsGone || stalled is not null) ? first : Worker();
+            var second = isTwice ? TryAsync(Worker().RunAsync(Message(job), CancellationToken.None)) : Task.FromResult(false);
+            var running = worker.RunAsync(Message(job), worker == first ? transport.Stopping : CancellationToken.None);
             if (stalled is null && await Task.WhenAny(running, transport.Stalled) != running && transport.IsStalled)
             {
                 stalled = running;
@@ -115,16 +121,32 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
                 continue;
             }
             if (fault == Fault.StallBriefly)
-                transport.Wake();
-            if (await TryAsync(running))
-                await FinishAsync(job);
+                faulty.Wake();
+            if (await TryAsync(running) | await second)
+                await HandleAsync(functions, isTwice, (services, stop) => services.GetRequiredService<FinishTraining>().RunAsync(Message(job), stop));
             else
                 await TakeOverAsync(job);
         }
-        transport.Wake();
+        faulty.Wake();
         if (stalled is not null)
             await TryAsync(stalled);
-        return transport.Calls;
+        await Task.WhenAll(_stalledFunctions.Select(TryAsync));
+        return faulty.Calls;
+    }
+
+    /// <summary>Has the functions handle a message until it is done, as a queue does.</summary>
+    private async Task HandleAsync(FaultyTransport transport, bool isTwice, Func<IServiceProvider, CancellationToken, Task> handler)
+    {
+        for (int attempt = 0; attempt < MaxRounds; attempt++)
+        {
+            var current = transport.IsGone ? new FaultyTransport(Fault.None, 0) : transport;
+            var second = isTwice ? TryAsync(handler(Process(new FaultyTransport(Fault.None, 0)).Services, CancellationToken.None)) : Task.FromResult(false);
+            var running = handler(Process(current).Services, current.Stopping);
+            if (await Task.WhenAny(running, current.Stalled) != running && current.IsStalled)
+                _stalledFunctions.Add(running);
+            else if (await TryAsync(running) | await second)
+                return;
+        }
     }
 
     /// <returns>Whether the run ended well.</returns>

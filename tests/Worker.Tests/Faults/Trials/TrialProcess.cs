@@ -45,13 +45,23 @@ internal sealed class TrialProcess : IAsyncDisposable
     /// <summary>Whether it was killed.</summary>
     public bool IsDead => _transport.IsDead;
 
+    /// <summary>Whether it was killed, stands still, or was told to stop.</summary>
+    public bool IsGone => _transport.IsGone;
+
+    /// <summary>Cancelled when it is told to stop.</summary>
+    public CancellationToken Stopping => _transport.Stopping;
+
     /// <summary>Ends when it stands still.</summary>
     public Task Stalled => _transport.Stalled;
 
     /// <summary>Whether it stands still.</summary>
     public bool IsStalled => _transport.IsStalled;
 
-    public ValueTask DisposeAsync() => _services.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        _transport.Dispose();
+    }
 
     private T Get<T>()
         where T : notnull => _services.GetRequiredService<T>();

@@ -1,0 +1,33 @@
+using System.Text.Json;
+
+namespace LLaDA.Batch.Benchmarks.Pipeline;
+
+/// <summary>What the service adds to the model's time, and what planning and finishing take.</summary>
+internal static class PipelineBenchmark
+{
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    /// <param name="lines">Of the batch that runs through everything; 0 leaves it out.</param>
+    /// <param name="gap">Tokens that each of its lines asks for.</param>
+    /// <param name="sizes">Lines of the files that are planned and finished.</param>
+    public static async Task RunAsync(int lines, int gap, IReadOnlyList<int> sizes, FileInfo? json, CancellationToken cancellation)
+    {
+        var overhead = lines > 0 ? await OverheadBenchmark.RunAsync(lines, gap, cancellation) : null;
+        if (overhead is not null)
+        {
+            Console.WriteLine($"{lines} lines of {gap} tokens in {overhead.NumShards} shards: {overhead.WallSeconds:F1} s, of which the model computed {overhead.ModelSeconds:F1} s: {overhead.Share:P1} more");
+            Console.WriteLine("| where the rest goes | seconds | of the model's time |\n| --- | --- | --- |");
+            foreach (var (name, seconds) in overhead.Profile)
+                Console.WriteLine($"| {name} | {seconds:F2} | {seconds / overhead.ModelSeconds:P1} |");
+        }
+        List<StageMeasurement> stages = [];
+        Console.WriteLine("\n| lines | stage | seconds | microseconds a line | peak memory, MB |\n| --- | --- | --- | --- | --- |");
+        await foreach (var stage in StagesBenchmark.RunAsync(sizes, cancellation))
+        {
+            stages.Add(stage);
+            Console.WriteLine($"| {stage.Lines:N0} | {stage.Stage} | {stage.Seconds:F2} | {stage.Seconds / stage.Lines * 1e6:F0} | {stage.PeakBytes / 1e6:F0} |");
+        }
+        if (json is not null)
+            await File.WriteAllTextAsync(json.FullName, JsonSerializer.Serialize(new { overhead, stages }, s_json), cancellation);
+    }
+}

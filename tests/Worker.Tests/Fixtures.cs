@@ -1,0 +1,3 @@
+using LLaDA.Batch.Worker.Tests;
+
+[assembly: AssemblyFixture(typeof(TinyModel))]
