@@ -101,7 +101,7 @@ public sealed class TransformerBlock : nn.Module
         var grouped = Own(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth).permute(0, 2, 3, 1, 4);   // [rows, K, H / K, L, E]
         var attended = _config.IsCausal
             ? CausalAttention(grouped, Rows(segmentKeys), Rows(segmentValues))
-            : Attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment.KeyMask);
+            : Attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment);
         return attended.view(segment.NumRows, numHeads, group, segment.Length, _config.HeadWidth)
             .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.ModelWidth);
     }
@@ -109,8 +109,10 @@ public sealed class TransformerBlock : nn.Module
     /// <summary>Grouped-query attention: the query heads that share a key are further queries to it. Without a mask over queries their order is free.</summary>
     /// <param name="queries">[rows, K, H / K, L, E].</param>
     /// <param name="keys">[rows, K, L', E].</param>
-    private static Tensor Attention(Tensor queries, Tensor keys, Tensor values, Tensor? keyMask) =>
-        nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, keyMask);
+    private Tensor Attention(Tensor queries, Tensor keys, Tensor values, Segment segment) =>
+        training && segment.Cache is null && ProductAttention.Suits(_config, _computeType, queries.device, segment.Length)
+            ? ProductAttention.Attend(queries.flatten(2, 3), keys, values, segment.KeyMask)
+            : nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, segment.KeyMask);
 
     /// <summary>Each query sees the keys up to its own position; keys are repeated for the queries that share them.</summary>
     /// <remarks>Padding needs no mask: it stands behind a row's tokens, where none of them looks.</remarks>

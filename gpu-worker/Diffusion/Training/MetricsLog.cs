@@ -8,7 +8,8 @@ namespace LLaDA.Diffusion.Training;
 /// <param name="GradNorm">Before clipping.</param>
 /// <param name="NumTokens">Tokens seen since the run began, padding included.</param>
 /// <param name="ValidationLoss">The bound on held-out text, in nats per token, where it was estimated after this step.</param>
-public sealed record TrainingMetrics(int Step, double Loss, double GradNorm, double LearningRate, double TokensPerSecond, long NumTokens, double? ValidationLoss);
+/// <param name="PeakShare">Of the speed of matrix products, measured when the run began, in their type; null in lines that do not tell.</param>
+public sealed record TrainingMetrics(int Step, double Loss, double GradNorm, double LearningRate, double TokensPerSecond, long NumTokens, double? ValidationLoss, double? PeakShare = null);
 
 /// <summary>What a run tells of itself as it goes.</summary>
 /// <param name="Checkpoint">The folder of the checkpoint that was made of the step, whole; null where only the step is told.</param>

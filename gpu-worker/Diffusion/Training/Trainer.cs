@@ -53,11 +53,12 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         var state = checkpoints.Load(subject, new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint));
         using var log = new MetricsLog(folder, state.Step);
         int numSteps = options.LearningRate.NumSteps;
+        double peak = ProductSpeed.Measure(model.Device, model.ComputeType);
         while (state.Step < numSteps)
         {
             cancellation.ThrowIfCancellationRequested();
             long started = Stopwatch.GetTimestamp();
-            var (loss, gradNorm, numTokens) = Step(optimizer, state.Step);
+            var (loss, gradNorm, numTokens, flops) = Step(optimizer, state.Step);
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
             double rate = options.LearningRate.At(state.Step);
             state = state with { Step = state.Step + 1, NumTokens = state.NumTokens + numTokens };
@@ -65,7 +66,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
 
             bool isLast = state.Step == numSteps;
             double? validationLoss = validation is not null && (isLast || state.Step % options.ValidationInterval == 0) ? Validate(average) : null;
-            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss);
+            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, flops / seconds / peak);
             log.Write(metrics);
             yield return new TrainingProgress(metrics, Checkpoint: null);
             if (isLast || state.Step % options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
@@ -95,7 +96,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         return loss;
     }
 
-    private (double Loss, double GradNorm, long NumTokens) Step(AdamW optimizer, int step)
+    private (double Loss, double GradNorm, long NumTokens, double Flops) Step(AdamW optimizer, int step)
     {
         using var scope = NewDisposeScope();
         var (batch, tokenWeights) = Noise(CutSometimes(training.Batch(step, options.BatchSize), step), _random, (uint)step, options.StratifiesTimes);
@@ -110,7 +111,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
             throw new TrainingDivergedException(step, loss, gradNorm);
         optimizer.Update(options.LearningRate.At(step), Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)));
-        return (loss, gradNorm, batch.Tokens.Length);
+        return (loss, gradNorm, batch.Tokens.Length, ProductSpeed.FlopsOf(weights.Model.Config, batch));
     }
 
     private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified)

@@ -20,7 +20,8 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
     /// <param name="weightType">Type that the network's weights are kept in.</param>
     /// <param name="computeType">Type of the matrix products.</param>
     /// <param name="length">The longest row, in tokens.</param>
-    public static TrainingMemory Of(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length)
+    /// <param name="device">Where the training runs; null for one that is no CPU.</param>
+    public static TrainingMemory Of(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length, Device? device = null)
     {
         long weightBytes = Bytes(weightType), computeBytes = Bytes(computeType);
         bool isFull = numTrained >= config.NumParameters;
@@ -31,7 +32,9 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         long largest = isFull ? head * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
 
         long tokens = (long)Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize) * length;
-        long ofBlock = tokens * BytesOfToken(config, weightBytes, computeBytes);
+        bool keepsProbabilities = device is not null && ProductAttention.Suits(config, computeType, device, length);
+        long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.ModelWidth) * computeBytes : 0;
+        long ofBlock = tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities);
         long ofInputs = tokens * config.NumLayers * config.ModelWidth * weightBytes;
         long gradientsOfBlock = tokens * ((3L * config.FeedForwardWidth) + (4L * config.ModelWidth)) * computeBytes;
         long final = tokens * config.ModelWidth * 4 * Float32Bytes;
@@ -47,7 +50,7 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
     /// <exception cref="TrainingMemoryException">With the arithmetic, and with what would fit.</exception>
     public static void Require(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length, Device device)
     {
-        TrainingMemory Memory(TrainingOptions changed) => Of(config, numTrained, weightType, computeType, changed, length);
+        TrainingMemory Memory(TrainingOptions changed) => Of(config, numTrained, weightType, computeType, changed, length, device);
         long? processBytes = device.type == TorchSharp.DeviceType.CPU ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : null;
         var memory = Memory(options);
         if ((options.DeviceBytes ?? processBytes) is not { } available || memory.Total <= available)

@@ -34,7 +34,7 @@ public sealed class MetricsLogTests : IDisposable
     [Fact]
     public void What_was_written_is_read()
     {
-        TrainingMetrics[] lines = [new(1, 1.5, 2.5, 1e-3, 100, 64, null), new(2, 1.25, 2, 2e-3, 110, 128, 1.75)];
+        TrainingMetrics[] lines = [new(1, 1.5, 2.5, 1e-3, 100, 64, null), new(2, 1.25, 2, 2e-3, 110, 128, 1.75, 0.5)];
         using (var log = new MetricsLog(_folder.Path, 0))
         {
             foreach (var line in lines)

@@ -91,6 +91,16 @@ public sealed class TrainingMemoryTests : IDisposable
     }
 
     [Fact]
+    public void Probabilities_of_attention_are_kept_in_bfloat16_on_a_cpu()
+    {
+        long Activations(int length, Device? device) => TrainingMemory.Of(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.BFloat16, s_options, length, device).Activations;
+        long rows = s_options.BatchSize, probabilities = 2 * rows * 512 * 32 * ((32 * 512) + 4096);
+
+        Assert.Equal(probabilities, Activations(512, CPU) - Activations(512, null));
+        Assert.Equal(Activations(4096, CPU), Activations(4096, null));
+    }
+
+    [Fact]
     public void Activations_grow_with_the_tokens_of_a_pass_and_shrink_where_they_are_computed_again()
     {
         long Activations(TrainingOptions options, int length = 512) => TrainingMemory.Of(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.BFloat16, options, length).Activations;
