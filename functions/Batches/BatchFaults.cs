@@ -7,22 +7,29 @@ namespace LLaDA.Batch.Functions.Batches;
 /// <param name="Line">From 1 on; null when it concerns the whole file.</param>
 internal sealed record BatchFault(string Code, string Message, string? Param, int? Line);
 
-/// <summary>The faults of an input, all of them up to a cap.</summary>
+/// <summary>The faults of an input, the first ones up to a cap.</summary>
 internal sealed class BatchFaults
 {
     /// <summary>Faults listed; further ones are only counted.</summary>
     public const int MaxListed = 100;
 
+    /// <summary>A table takes strings of 32 K characters.</summary>
+    private const int MaxChars = 30_000;
+
     private readonly List<BatchFault> _listed = [];
-    private int _count;
+    private int _count, _chars;
 
     public bool Any => _count > 0;
 
     public void Add(string code, string message, int? line = null, string? param = null)
     {
         _count++;
-        if (_listed.Count < MaxListed)
-            _listed.Add(new BatchFault(code, message, param, line));
+        var fault = new BatchFault(code, message, param, line);
+        int chars = _listed.Count == _count - 1 && _listed.Count < MaxListed ? JsonSerializer.Serialize(fault, WireJson.Options).Length + 1 : MaxChars;
+        if (_chars + chars > MaxChars)
+            return;
+        _listed.Add(fault);
+        _chars += chars;
     }
 
     public string ToJson()
