@@ -18,15 +18,19 @@ internal sealed class BatchFaults
 
     private readonly List<BatchFault> _listed = [];
     private int _count, _chars;
+    private bool _isFull;
 
     public bool Any => _count > 0;
 
     public void Add(string code, string message, int? line = null, string? param = null)
     {
         _count++;
+        if (_isFull)
+            return;
         var fault = new BatchFault(code, message, param, line);
-        int chars = _listed.Count == _count - 1 && _listed.Count < MaxListed ? JsonSerializer.Serialize(fault, WireJson.Options).Length + 1 : MaxChars;
-        if (_chars + chars > MaxChars)
+        int chars = JsonSerializer.Serialize(fault, WireJson.Options).Length + 1;
+        _isFull = _listed.Count == MaxListed || _chars + chars > MaxChars;
+        if (_isFull)
             return;
         _listed.Add(fault);
         _chars += chars;

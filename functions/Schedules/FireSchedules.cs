@@ -135,6 +135,8 @@ internal sealed partial class FireSchedules(
         var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
+            if (await schedules.Records.FindAsync(schedule.Tenant, schedule.RowKey, cancellation) is null)
+                return;     // deleted while this host stood still, and the list of its data with it
             job = definition.Training.ToRecord(schedule.Tenant, run.RowKey, seed: (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue));
             (job.Model, job.Sources, job.ScheduleKey, job.ScheduledFolder) = (run.Model!, run.Sources, schedule.RowKey, definition.Folder.ToJson());
             job.ValidationFileId = Api.JsonBody.OptionalText(definition.Job, "validation_file");

@@ -60,7 +60,8 @@ public sealed class LLaDATokenizerTests
 
         Assert.Equal(word, s_tokenizer.Decode(ids));
         int first = IsolatingPreTokenizer.MaxWord - (char.IsHighSurrogate(word[IsolatingPreTokenizer.MaxWord - 1]) ? 1 : 0);
-        Assert.Equal(s_tokenizer.Encode(word[..first]).Concat(s_tokenizer.Encode(word[first..(2 * first)])), ids.Take(s_tokenizer.Encode(word[..first]).Count + s_tokenizer.Encode(word[first..(2 * first)]).Count));
+        var begin = s_tokenizer.Encode(word[..first]);
+        Assert.Equal(begin, ids.Take(begin.Count));
     }
 
     [Fact]
