@@ -1,6 +1,5 @@
 using System.ClientModel;
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Tests;
 using OpenAI.FineTuning;
@@ -115,7 +114,7 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
 
         var job = await NewClient(plane).GetFineTuningClient().GetJobAsync(record.Id);
         var files = NewClient(plane).GetOpenAIFileClient();
-        var metrics = Assert.Single((await files.GetFilesAsync()).Value, file => file.Purpose.ToString() == FilePurpose.FineTuneResults);
+        var metrics = Assert.Single((await files.GetFilesAsync()).Value, file => file.Purpose.ToString() == "FineTuneResults");
 
         Assert.Equal("succeeded", job.Status.ToString());
         Assert.Equal($"{record.Id}_metrics.csv", metrics.Filename);
