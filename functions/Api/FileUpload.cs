@@ -67,11 +67,15 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
             ? boundary.ToString()
             : throw ApiException.InvalidRequest("Send the file as multipart/form-data with the parts 'purpose' and 'file'", "file");
 
-    private static async Task<MultipartSection?> NextSectionAsync(MultipartReader reader, CancellationToken cancellation)
+    private async Task<MultipartSection?> NextSectionAsync(MultipartReader reader, CancellationToken cancellation)
     {
         try
         {
             return await reader.ReadNextSectionAsync(cancellation);
+        }
+        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge();
         }
         catch (Exception exception) when (exception is IOException or InvalidDataException)
         {
@@ -87,22 +91,29 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         {
             received += count;
             if (received > limits.MaxFileBytes)
-                throw ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
+                throw TooLarge();
             await file.WriteAsync(buffer.AsMemory(0, count), cancellation);
         }
     }
 
-    private static async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellation)
+    private async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellation)
     {
         try
         {
             return await body.ReadAsync(buffer, cancellation);
+        }
+        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge();
         }
         catch (IOException)
         {
             throw ApiException.InvalidRequest("The upload ended early", "file");
         }
     }
+
+    /// <summary>Told by the host before anything is read where the request says its size, and by the count else.</summary>
+    private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
 
     private static async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
     {

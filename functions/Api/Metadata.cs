@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Api;
 
@@ -6,6 +7,9 @@ namespace LLaDA.Batch.Functions.Api;
 internal static class Metadata
 {
     private const int MaxPairs = 16, MaxKey = 64, MaxValue = 512;
+
+    /// <summary>A table takes strings of 32 K characters, and escapes make control characters six of them.</summary>
+    private const int MaxJson = 30_000;
 
     /// <returns>A JSON object of strings; null when there is none.</returns>
     /// <exception cref="ApiException">400: it is something else, or over its limits.</exception>
@@ -15,8 +19,8 @@ internal static class Metadata
             return null;
         bool isValid = metadata.ValueKind == JsonValueKind.Object && metadata.GetPropertyCount() <= MaxPairs
             && metadata.EnumerateObject().All(pair => pair.Name.Length <= MaxKey && pair.Value.ValueKind == JsonValueKind.String && pair.Value.GetString()!.Length <= MaxValue);
-        return isValid
-            ? metadata.GetRawText()
+        return isValid && JsonSerializer.Serialize(metadata, WireJson.Options) is { Length: <= MaxJson } json
+            ? json
             : throw ApiException.InvalidRequest($"metadata must be an object of at most {MaxPairs} strings, with keys of up to {MaxKey} and values of up to {MaxValue} characters", "metadata");
     }
 }

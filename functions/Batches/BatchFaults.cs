@@ -7,22 +7,33 @@ namespace LLaDA.Batch.Functions.Batches;
 /// <param name="Line">From 1 on; null when it concerns the whole file.</param>
 internal sealed record BatchFault(string Code, string Message, string? Param, int? Line);
 
-/// <summary>The faults of an input, all of them up to a cap.</summary>
+/// <summary>The faults of an input, the first ones up to a cap.</summary>
 internal sealed class BatchFaults
 {
     /// <summary>Faults listed; further ones are only counted.</summary>
     public const int MaxListed = 100;
 
+    /// <summary>A table takes strings of 32 K characters.</summary>
+    private const int MaxChars = 30_000;
+
     private readonly List<BatchFault> _listed = [];
-    private int _count;
+    private int _count, _chars;
+    private bool _isFull;
 
     public bool Any => _count > 0;
 
     public void Add(string code, string message, int? line = null, string? param = null)
     {
         _count++;
-        if (_listed.Count < MaxListed)
-            _listed.Add(new BatchFault(code, message, param, line));
+        if (_isFull)
+            return;
+        var fault = new BatchFault(code, message, param, line);
+        int chars = JsonSerializer.Serialize(fault, WireJson.Options).Length + 1;
+        _isFull = _listed.Count == MaxListed || _chars + chars > MaxChars;
+        if (_isFull)
+            return;
+        _listed.Add(fault);
+        _chars += chars;
     }
 
     public string ToJson()

@@ -44,17 +44,17 @@ internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRec
             return Fault("invalid_custom_id", $"custom_id must be a string of 1 to {MaxCustomIdLength} characters", "custom_id");
         bool isDuplicate = !_customIds.Add(customId);
         if (isDuplicate)
-            Fault("duplicate_custom_id", $"The custom_id '{customId}' was used by an earlier line", "custom_id");
+            Fault("duplicate_custom_id", $"The custom_id '{Excerpt.Of(customId)}' was used by an earlier line", "custom_id");
         if (Text(json, "method") is not "POST")
             return Fault("invalid_method", "method must be POST", "method");
         if (Text(json, "url") is var url && url != endpoint)
-            return Fault("url_mismatch", $"url is '{url}', but the batch's endpoint is '{endpoint}'", "url");
+            return Fault("url_mismatch", $"url is '{Excerpt.Of(url)}', but the batch's endpoint is '{endpoint}'", "url");
         if (!json.TryGetProperty("body", out var body) || body.ValueKind != JsonValueKind.Object)
             return Fault("invalid_body", "body must be a JSON object", "body");
         if (Text(body, "model") is not { Length: > 0 } modelId)
             return Fault("missing_model", "body.model must name a model", "body.model");
         if (await FindModelAsync(modelId) is not { } model)
-            return Fault("model_not_found", $"There is no model '{modelId}'", "body.model");
+            return Fault("model_not_found", $"There is no model '{Excerpt.Of(modelId)}'", "body.model");
         Model ??= model;
         if (model.Id != Model.Id)
             return Fault("model_mismatch", $"The line names '{modelId}', an earlier one '{Model.Id}'; a batch has one model", "body.model");

@@ -4,6 +4,7 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
@@ -12,7 +13,8 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.FineTuning;
 
 /// <summary>Joins the blobs of a scheduled job, JSON Lines each, into its training file. May run twice, even at once: the file is written once.</summary>
-internal sealed class GatherTraining(FileStore files, FineTuningStore jobs, FineTuningEvents events, BlobFolders folders, ScheduledData data, ServiceLimits limits)
+internal sealed class GatherTraining(
+    FileStore files, FineTuningStore jobs, FineTuningEvents events, BlobFolders folders, ScheduledData data, ServiceLimits limits, RetentionOptions retention, TimeProvider time)
 {
     private const int MaxNamed = 5;
 
@@ -40,7 +42,7 @@ internal sealed class GatherTraining(FileStore files, FineTuningStore jobs, Fine
                 return null;
             await file.CompleteAsync();
         }
-        var record = await files.AddAsync(job.Tenant, job.RowKey, $"{job.Id}.jsonl", FilePurpose.FineTune, expiresAt: null, cancellation);
+        var record = await files.AddAsync(job.Tenant, job.RowKey, $"{job.Id}.jsonl", FilePurpose.FineTune, time.GetUtcNow() + retention.ScheduledFiles, cancellation);
         await events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Gathered, Summary(blobs.Count, changed), cancellation);
         return await jobs.UpdateAsync(job, current =>
         {

@@ -60,7 +60,7 @@ internal static class TrainingLine
             return fault;
         string role = message.GetProperty("role").GetString()!;
         if (role is not ("system" or "developer" or "user" or "assistant"))
-            return $"role is '{role}'; it must be system, developer, user or assistant";
+            return $"role is '{Excerpt.Of(role)}'; it must be system, developer, user or assistant";
         if (role != "assistant")
             return null;
         if (message.TryGetProperty("weight", out var weight) && !(weight.ValueKind == JsonValueKind.Number && weight.TryGetInt32(out int number) && number is 0 or 1))
@@ -76,7 +76,7 @@ internal static class TrainingLine
         foreach (var property in json.EnumerateObject())
         {
             if (!known.Contains(property.Name))
-                return $"'{property.Name}' is not supported";
+                return $"'{Excerpt.Of(property.Name)}' is not supported";
         }
         return null;
     }

@@ -10,6 +10,9 @@ public sealed record RetentionOptions
     /// <summary>Inputs and results of batches, where the client names no other time. Training data is kept until it is deleted.</summary>
     public TimeSpan BatchFiles { get; init; } = TimeSpan.FromDays(30);
 
+    /// <summary>The training files that schedules put together: their blobs are their owner's, and a job that is resumed later than this fails.</summary>
+    public TimeSpan ScheduledFiles { get; init; } = TimeSpan.FromDays(90);
+
     /// <summary>Plan, shards and parts, from the end of their batch on: what they hold is in the results by then. At least an hour, so that no worker is still at it.</summary>
     public TimeSpan Work { get; init; } = TimeSpan.FromDays(1);
 
@@ -24,5 +27,7 @@ public sealed record RetentionOptions
             yield return $"{Section}:{nameof(Work)} must be at least an hour, and {Section}:{nameof(Batches)} at least as long";
         if (BatchFiles < TimeSpan.FromHours(1))
             yield return $"{Section}:{nameof(BatchFiles)} must be at least an hour";
+        if (ScheduledFiles < TimeSpan.FromDays(1))
+            yield return $"{Section}:{nameof(ScheduledFiles)} must be at least a day";
     }
 }

@@ -137,6 +137,8 @@ internal sealed partial class FireSchedules(
         var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
+            if (await schedules.Records.FindAsync(schedule.Tenant, schedule.RowKey, cancellation) is null)
+                return;     // deleted while this host stood still, and the list of its data with it
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
             job = definition.Training.ToRecord(schedule.Tenant, run.RowKey, seed: (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue));

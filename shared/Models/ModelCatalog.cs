@@ -8,7 +8,8 @@ public sealed class ModelCatalog(StorageAccount storage)
 {
     private readonly Records<ModelRecord> _records = new(storage.Table(StorageNames.ModelsTable));
 
-    public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+    /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
+    public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) => ModelRecord.Key(id).Length > ModelRecord.MaxKey ? null :
         await _records.FindAsync(tenant, ModelRecord.Key(id), cancellation) ?? await _records.FindAsync(ModelRecord.EveryTenant, ModelRecord.Key(id), cancellation);
 
     public async Task<IReadOnlyList<ModelRecord>> ListAsync(string tenant, CancellationToken cancellation)

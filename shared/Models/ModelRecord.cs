@@ -10,6 +10,9 @@ public sealed class ModelRecord : Record
     /// <summary>The partition of the models that every tenant may use.</summary>
     public const string EveryTenant = "_everyone";
 
+    /// <summary>Characters of a key; storage takes 512.</summary>
+    public const int MaxKey = 500;
+
     /// <summary>About what LLaDA-8B does on a small GPU.</summary>
     private const double UnmeasuredRate = 2000;
 

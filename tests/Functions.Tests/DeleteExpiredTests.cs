@@ -43,6 +43,23 @@ public sealed class DeleteExpiredTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task What_a_schedule_put_together_goes_after_ninety_days()
+    {
+        await using var plane = await Schedules.Scheduling.StartedAsync(fixture);
+        await Schedules.Scheduling.UploadAsync(plane, "in/a.jsonl");
+        await Schedules.Scheduling.CreatedAsync(plane);
+        await Schedules.Scheduling.FireAsync(plane);
+        await FineTuning.Trainings.PlanAsync(plane, await Schedules.Scheduling.LastJobAsync(plane));
+
+        await RunAsync(plane, TimeSpan.FromDays(89));
+        Assert.Single(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync());
+        await RunAsync(plane, TimeSpan.FromDays(2));
+
+        Assert.Empty(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync());
+        Assert.True(await Schedules.Scheduling.Container(plane).GetBlobClient("in/a.jsonl").ExistsAsync());
+    }
+
+    [Fact]
     public async Task Records_of_batches_go_at_last()
     {
         await using var plane = await StartAsync(fixture);

@@ -10,6 +10,9 @@ namespace LLaDA.Diffusion.Text;
 /// <remarks>The library's own RegexPreTokenizer drops what its pattern does not match.</remarks>
 internal sealed class IsolatingPreTokenizer(IReadOnlyList<Regex> patterns) : PreTokenizer
 {
+    /// <summary>Characters after which a word is cut whatever follows: the time of its merges grows with the square of its length.</summary>
+    public const int MaxWord = 2_000;
+
     public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => PreTokenize(text.AsSpan());
 
     public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text)
@@ -22,7 +25,24 @@ internal sealed class IsolatingPreTokenizer(IReadOnlyList<Regex> patterns) : Pre
                 Cut(text.Slice(offset, length), pattern, offset, cut);
             words = cut;
         }
-        return words;
+        return words.Exists(word => word.Length > MaxWord) ? Bounded(words, text) : words;
+    }
+
+    private static List<(int Offset, int Length)> Bounded(List<(int Offset, int Length)> words, ReadOnlySpan<char> text)
+    {
+        List<(int, int)> bounded = [];
+        foreach (var (start, length) in words)
+        {
+            int offset = start, end = start + length;
+            while (end - offset > MaxWord)
+            {
+                int size = char.IsHighSurrogate(text[offset + MaxWord - 1]) ? MaxWord - 1 : MaxWord;
+                bounded.Add((offset, size));
+                offset += size;
+            }
+            bounded.Add((offset, end - offset));
+        }
+        return bounded;
     }
 
     private static void Cut(ReadOnlySpan<char> word, Regex pattern, int offset, List<(int Offset, int Length)> words)

@@ -63,6 +63,64 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
         Assert.Equal(pretraining.Id, (await client.GetJobAsync(pretraining.Id)).JobId);
     }
 
+    [Theory]
+    [InlineData("desc")]
+    [InlineData("asc")]
+    public async Task A_listing_goes_over_three_pages_though_its_cursors_are_gone(string order)
+    {
+        await using var plane = await StartAsync(fixture);
+        List<string> ids = [];
+        for (int index = 0; index < 7; index++)
+        {
+            ids.Add((await CreatedAsync(plane)).Id);
+            plane.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+        List<string> seen = [];
+        async Task SeeAsync(string id)
+        {
+            seen.Add(id);
+            if (seen.Count % 3 == 0)
+                await plane.Get<FineTuningStore>().Records.DeleteAsync(Tenant, id[FineTuningJobRecord.IdPrefix.Length..], CancellationToken.None);
+        }
+
+        if (order == "desc")    // the client knows no other
+        {
+            await foreach (var job in NewClient(plane).GetFineTuningClient().GetJobsAsync(new FineTuningJobCollectionOptions { PageSize = 3 }))
+                await SeeAsync(job.JobId);
+        }
+        for (bool hasMore = order == "asc"; hasMore;)
+        {
+            var page = await GetAsync(plane, $"?order=asc&limit=3{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}");
+            foreach (var job in page["data"]!.AsArray())
+                await SeeAsync(job!["id"]!.GetValue<string>());
+            hasMore = page["has_more"]!.GetValue<bool>();
+        }
+
+        Assert.Equal(order == "asc" ? ids : Enumerable.Reverse(ids), seen);
+    }
+
+    [Fact]
+    public async Task The_metrics_of_a_job_are_a_file_and_more_tokens_than_it_can_count_do_not_trouble_the_client()
+    {
+        await using var plane = await StartAsync(fixture);
+        var record = await PlannedAsync(plane);
+        await TrainAsync(plane, record);
+        await plane.Get<FineTuningStore>().UpdateAsync(record, current =>
+        {
+            current.TrainedTokens = 5_000_000_000;
+            return true;
+        }, CancellationToken.None);
+        await FinishAsync(plane, record);
+
+        var job = await NewClient(plane).GetFineTuningClient().GetJobAsync(record.Id);
+        var files = NewClient(plane).GetOpenAIFileClient();
+        var metrics = Assert.Single((await files.GetFilesAsync()).Value, file => file.Purpose.ToString() == "FineTuneResults");
+
+        Assert.Equal("succeeded", job.Status.ToString());
+        Assert.Equal($"{record.Id}_metrics.csv", metrics.Filename);
+        Assert.StartsWith("step,", (await files.DownloadFileAsync(metrics.Id)).Value.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_running_job_whose_estimate_has_passed_can_be_waited_for()
     {

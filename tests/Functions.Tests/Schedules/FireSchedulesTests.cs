@@ -1,7 +1,12 @@
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;
 
@@ -114,6 +119,43 @@ public sealed class FireSchedulesTests(StorageFixture fixture)
         var runs = await RunsAsync(plane, queueing);
         Assert.Equal(["job_created", "job_created", "job_created"], Outcomes(runs));
         Assert.Equal(3, runs.Select(run => run!["due_at"]!.GetValue<long>()).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_schedule_that_is_deleted_while_a_host_stands_still_at_any_call_makes_nothing_that_is_trained()
+    {
+        await using var plane = await StartedAsync(fixture);
+        await UploadAsync(plane, "in/a.jsonl");
+        int numStalls = 0;
+        for (bool isStalled = true; isStalled; numStalls++)
+        {
+            string id = await CreatedAsync(plane);
+            plane.Time.Advance(TimeSpan.FromMinutes(1));
+            var transport = new FaultyTransport(Fault.StallToTheEnd, numStalls + 1);
+            await using var host = NewHostOver(plane, transport);
+            var firing = host.GetRequiredService<FireSchedules>().RunAsync(CancellationToken.None);
+            await Task.WhenAny(firing, transport.Stalled);
+            isStalled = transport.IsStalled;
+            var before = (await JobsAsync(plane)).Select(job => job.RowKey).ToHashSet();
+
+            (await plane.Client.DeleteAsync($"/v1/schedules/{id}")).EnsureSuccessStatusCode();
+            transport.Wake();
+            await firing;
+
+            foreach (var job in (await JobsAsync(plane)).Where(job => !before.Contains(job.RowKey)))
+            {
+                await FineTuning.Trainings.PlanAsync(plane, job);
+                Assert.True((await FineTuning.Trainings.FindAsync(plane, job.Id)).ErrorCode == "training_data_not_found", transport.Hit);
+            }
+        }
+        Assert.InRange(numStalls, 10, 100);
+    }
+
+    private static ServiceProvider NewHostOver(ControlPlane plane, FaultyTransport transport)
+    {
+        var configuration = plane.Get<IConfiguration>();
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = configuration["Storage:ConnectionString"] }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        return new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton<TimeProvider>(plane.Time).AddSingleton(storage).BuildServiceProvider();
     }
 
     [Theory]
