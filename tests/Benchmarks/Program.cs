@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
 using LLaDA.Batch.Benchmarks.Faults;
-using LLaDA.Batch.Benchmarks.Fits;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
@@ -47,12 +46,9 @@ trainer.SetAction(parse =>
     TrainerBenchmark.Run(parse.GetValue(steps), parse.GetValue(json));
 });
 
-var fits = new Command("fits", "What fits where: models, cards, generation and training, by the worker's own arithmetic") { model, json };
-fits.SetAction(parse => FitsTable.Run(parse.GetValue(model)!.FullName, parse.GetValue(json)));
-
 var occurrences = new Option<int>("--occurrences") { Description = "Simulated minutes", DefaultValueFactory = _ => 1_000 };
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var schedules = new Command("schedules", "A schedule fired by two hosts at once, some of them killed at a call to storage") { occurrences, seed };
 schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunAsync(parse.GetValue(occurrences), parse.GetValue(seed), cancellation) ? 0 : 1);
 
-return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
+return await new RootCommand("Measures LLaDA.Batch") { sampler, rows, trainer, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model) }.Parse(args).InvokeAsync();
