@@ -44,9 +44,10 @@ public sealed class ReadinessTests(StorageFixture fixture)
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.Single(response.Headers.GetValues("x-request-id"));
         var said = JsonNode.Parse(await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!;
-        Assert.Equal(("not_ready", !isQueues), (said["status"]!.GetValue<string>(), said["storage"]!["queues"]!.GetValue<bool>()));
-        Assert.Equal(isQueues, said["storage"]!["blobs"]!.GetValue<bool>());
-        Assert.True(said["storage"]!["tables"]!.GetValue<bool>());
+        Assert.Equal("not_ready", said["status"]!.GetValue<string>());
+        Assert.False(said["storage"]![isQueues ? "queues" : "blobs"]!.GetValue<bool>());
+        if (!isSilent)      // time was moved while the others may still have been asked
+            Assert.True(said["storage"]!["queues"]!.GetValue<bool>() && said["storage"]!["tables"]!.GetValue<bool>());
         transport.IsBroken = false;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);   // kept for a moment
         plane.Time.Advance(Readiness.Kept + TimeSpan.FromSeconds(1));

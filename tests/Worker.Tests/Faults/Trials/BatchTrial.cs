@@ -15,7 +15,7 @@ namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
 /// <param name="IsRetried">Whether the storage client tries a failed call again.</param>
 /// <param name="IsTwice">Every message is delivered twice, at once, to two processes.</param>
 /// <param name="HasTwoWorkers">Two processes take messages at the same time.</param>
-/// <param name="IsCancelled">It is cancelled once it is planned.</param>
+/// <param name="IsCancelled">It is cancelled once its planning was tried.</param>
 public sealed record TrialOptions(Fault Fault, int AtCall, bool IsRetried = false, bool IsTwice = false, bool HasTwoWorkers = false, bool IsCancelled = false);
 
 /// <summary>Something that must hold did not; the message says what and where the fault was.</summary>
@@ -138,7 +138,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     private async Task<bool> TakeMessagesAsync(BatchRecord batch)
     {
         bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
-        if (any && options.IsCancelled)
+        if (options.IsCancelled)
             await CancelAsync(batch);
         any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.RunShard.RunAsync);
         any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
