@@ -25,14 +25,14 @@ internal sealed class Readiness(StorageAccount storage, TimeProvider time)
 
     private readonly Lock _lock = new();
     private Task<ReadinessObject>? _answer;
-    private long _asked;
+    private long _answered;
 
     public Task<ReadinessObject> AskAsync()
     {
         lock (_lock)
         {
-            if (_answer is null || (_answer.IsCompleted && time.GetElapsedTime(_asked) > Kept))
-                (_answer, _asked) = (AskStorageAsync(), time.GetTimestamp());
+            if (_answer is null || (_answer.IsCompleted && time.GetElapsedTime(Volatile.Read(ref _answered)) > Kept))
+                _answer = AskStorageAsync();
             return _answer;
         }
     }
@@ -43,6 +43,7 @@ internal sealed class Readiness(StorageAccount storage, TimeProvider time)
             AnswersAsync(cancellation => storage.Container(StorageNames.FilesContainer).GetPropertiesAsync(cancellationToken: cancellation)),
             AnswersAsync(cancellation => storage.Queue(StorageNames.PlanQueue).GetPropertiesAsync(cancellation)),
             AnswersAsync(cancellation => storage.Table(StorageNames.BatchesTable).GetEntityIfExistsAsync<TableEntity>("readyz", "readyz", cancellationToken: cancellation)));
+        Volatile.Write(ref _answered, time.GetTimestamp());
         return ReadinessObject.Of(new StorageReadiness(answers[0], answers[1], answers[2]));
     }
 
