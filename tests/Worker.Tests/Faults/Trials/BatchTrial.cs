@@ -10,17 +10,6 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
 
-/// <summary>One batch and what happens to it.</summary>
-/// <param name="AtCall">The call to storage that meets the fault, from 1 on.</param>
-/// <param name="IsRetried">Whether the storage client tries a failed call again.</param>
-/// <param name="IsTwice">Every message is delivered twice, at once, to two processes.</param>
-/// <param name="HasTwoWorkers">Two processes take messages at the same time.</param>
-/// <param name="IsCancelled">It is cancelled once its planning was tried.</param>
-public sealed record TrialOptions(Fault Fault, int AtCall, bool IsRetried = false, bool IsTwice = false, bool HasTwoWorkers = false, bool IsCancelled = false);
-
-/// <summary>Something that must hold did not; the message says what and where the fault was.</summary>
-public sealed class TrialException(string message) : Exception(message);
-
 /// <summary>
 /// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and then looks whether
 /// every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the trial, so nothing waits.
