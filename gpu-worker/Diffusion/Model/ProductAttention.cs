@@ -18,19 +18,20 @@ internal static class ProductAttention
     private const long MaxScores = 1 << 21;
 
     /// <param name="length">Of a row, in tokens.</param>
-    public static bool Suits(LLaDAConfig config, ScalarType computeType, Device device, int length) =>
-        computeType == ScalarType.BFloat16 && device.type == DeviceType.CPU && length <= MaxLength && !config.IsCausal;
+    public static bool Suits(ScalarType computeType, Device device, int length) =>
+        computeType == ScalarType.BFloat16 && device.type == DeviceType.CPU && length <= MaxLength;
 
     /// <param name="queries">[rows, H, L, E].</param>
     /// <param name="keys">[rows, H, L', E].</param>
     /// <param name="values">[rows, H, L', E].</param>
-    /// <param name="keyMask">[rows, 1, 1, L'], true where a key may be seen; null when all may.</param>
+    /// <param name="mask">[rows or 1, 1, L or 1, L'], true where a key may be seen; null when all may.</param>
     /// <returns>[rows, H, L, E].</returns>
-    public static Tensor Attend(Tensor queries, Tensor keys, Tensor values, Tensor? keyMask)
+    public static Tensor Attend(Tensor queries, Tensor keys, Tensor values, Tensor? mask)
     {
         using var scope = NewDisposeScope();
         using var scale = (1 / Math.Sqrt(queries.shape[^1])).ToScalar();
         var scaled = queries.mul(scale);
+        var hidden = mask?.logical_not();
         long numRows = queries.shape[0], scoresOfRow = queries.shape[1] * queries.shape[2] * keys.shape[2];
         long size = Math.Max(1, MaxScores / scoresOfRow);
         List<Tensor> attended = [];
@@ -39,8 +40,8 @@ internal static class ProductAttention
             long count = Math.Min(size, numRows - first);
             Tensor Rows(Tensor all) => all.narrow(0, first, count);
             var scores = matmul(Rows(scaled), Rows(keys).transpose(-2, -1));                // [rows, H, L, L']
-            if (keyMask is not null)
-                scores = scores.masked_fill(Rows(keyMask).logical_not(), LastingScalars.NegativeInfinity);
+            if (hidden is not null)
+                scores = scores.masked_fill(hidden.shape[0] == 1 ? hidden : Rows(hidden), LastingScalars.NegativeInfinity);
             attended.Add(matmul(nn.functional.softmax(scores, -1), Rows(values)));
         }
         return (attended.Count == 1 ? attended[0] : cat(attended)).MoveToOuterDisposeScope();

@@ -100,7 +100,7 @@ public sealed class TransformerBlock : nn.Module
 
         var grouped = Own(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth).permute(0, 2, 3, 1, 4);   // [rows, K, H / K, L, E]
         var attended = _config.IsCausal
-            ? CausalAttention(grouped, Rows(segmentKeys), Rows(segmentValues))
+            ? CausalAttention(grouped, Rows(segmentKeys), Rows(segmentValues), segment)
             : Attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment);
         return attended.view(segment.NumRows, numHeads, group, segment.Length, _config.HeadWidth)
             .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.ModelWidth);
@@ -110,16 +110,22 @@ public sealed class TransformerBlock : nn.Module
     /// <param name="queries">[rows, K, H / K, L, E].</param>
     /// <param name="keys">[rows, K, L', E].</param>
     private Tensor Attention(Tensor queries, Tensor keys, Tensor values, Segment segment) =>
-        training && segment.Cache is null && ProductAttention.Suits(_config, _computeType, queries.device, segment.Length)
+        MultipliesItself(queries, segment)
             ? ProductAttention.Attend(queries.flatten(2, 3), keys, values, segment.KeyMask)
             : nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, segment.KeyMask);
 
     /// <summary>Each query sees the keys up to its own position; keys are repeated for the queries that share them.</summary>
     /// <remarks>Padding needs no mask: it stands behind a row's tokens, where none of them looks.</remarks>
-    private static Tensor CausalAttention(Tensor queries, Tensor keys, Tensor values)
+    private Tensor CausalAttention(Tensor queries, Tensor keys, Tensor values, Segment segment)
     {
         long group = queries.shape[2];
         Tensor Repeat(Tensor shared) => group == 1 ? shared : shared.repeat_interleave(group, 1);
-        return nn.functional.scaled_dot_product_attention(queries.flatten(1, 2), Repeat(keys), Repeat(values), is_casual: true);
+        if (!MultipliesItself(queries, segment))
+            return nn.functional.scaled_dot_product_attention(queries.flatten(1, 2), Repeat(keys), Repeat(values), is_casual: true);
+        var mask = ones(segment.Length, segment.Length, ScalarType.Bool, queries.device).tril().view(1, 1, segment.Length, segment.Length);
+        return ProductAttention.Attend(queries.flatten(1, 2), Repeat(keys), Repeat(values), mask);
     }
+
+    private bool MultipliesItself(Tensor queries, Segment segment) =>
+        training && segment.Cache is null && ProductAttention.Suits(_computeType, queries.device, segment.Length);
 }

@@ -32,7 +32,7 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         long largest = isFull ? head * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
 
         long tokens = (long)Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize) * length;
-        bool keepsProbabilities = device is not null && ProductAttention.Suits(config, computeType, device, length);
+        bool keepsProbabilities = device is not null && ProductAttention.Suits(computeType, device, length);
         long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.ModelWidth) * computeBytes : 0;
         long ofBlock = tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities);
         long ofInputs = tokens * config.NumLayers * config.ModelWidth * weightBytes;
