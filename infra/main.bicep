@@ -37,7 +37,7 @@ param storageSku string = 'Standard_LRS'
 @allowed(['Basic', 'Standard', 'Premium'])
 param registrySku string = 'Basic'
 
-@allowed([512, 2048, 4096])
+@allowed([2048, 4096])
 @description('Memory of an instance of the functions in MB')
 param instanceMemory int = 2048
 

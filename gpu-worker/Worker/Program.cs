@@ -33,6 +33,7 @@ catch (Exception exception) when (exception is LibTorchMissingException or Inval
     return 1;
 }
 
+builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.GracePeriod);
 builder.Services.AddTelemetryExport(builder.Configuration, storage);
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardRelease>();

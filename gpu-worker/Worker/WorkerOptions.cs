@@ -46,6 +46,9 @@ public sealed record WorkerOptions
     /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long a shutdown may take to keep what is finished and hand the rest back, 1 second to an hour; after that the process ends without.</summary>
+    public TimeSpan GracePeriod { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How long there may be nothing to do before the process ends, for a platform that starts one where there is work; null never ends.</summary>
     public TimeSpan? IdleLimit { get; init; }
 
@@ -66,6 +69,8 @@ public sealed record WorkerOptions
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
         if (DeviceBytes < 1)
             yield return $"{Section}:{nameof(DeviceBytes)} must be at least 1";
+        if (GracePeriod < TimeSpan.FromSeconds(1) || GracePeriod > TimeSpan.FromHours(1))
+            yield return $"{Section}:{nameof(GracePeriod)} must lie in [00:00:01, 01:00:00]";
         if (IdleLimit <= TimeSpan.Zero)
             yield return $"{Section}:{nameof(IdleLimit)} must be above 0";
         if (HealthPort is < 1 or > 65535)

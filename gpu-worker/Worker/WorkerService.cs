@@ -27,6 +27,7 @@ internal sealed class WorkerService(
 
     /// <summary>Attempts are counted beside the work, with their reasons, not by the queue: a preempted message is no poison.</summary>
     private Task ConsumeAsync<T>(string queue, int concurrency, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
+        where T : class
     {
         var consumer = new QueueConsumerOptions { Concurrency = concurrency, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration, IdleLimit = options.IdleLimit };
         return new QueueConsumer<T>(storage, queue, consumer, handler, time, logger).RunAsync(shutdown);

@@ -136,6 +136,7 @@ resource workers 'Microsoft.App/containerApps@2025-07-01' = [
               { name: 'Worker__DeviceBytes', value: sizes[profile.hardware].deviceBytes }
               { name: 'Worker__HealthPort', value: string(healthPort) }
               { name: 'Worker__Trains', value: 'false' }
+              { name: 'Worker__GracePeriod', value: '00:${gracePeriod / 60}:${gracePeriod % 60}' }
             ])
             probes: [
               {

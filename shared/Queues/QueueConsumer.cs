@@ -32,7 +32,7 @@ public sealed record QueueConsumerOptions
 
 /// <summary>
 /// Takes messages off a queue and hands them to a handler, each at least once. A message is leased while it is in work, deleted when the handler returns, seen
-/// again when it throws, and copied to the queue's poison queue when it has been tried too often.
+/// again when it throws, and copied to the queue's poison queue when it has been tried too often or cannot be read at all.
 /// </summary>
 /// <remarks>
 /// Three things can end a handler early and are kept apart: the shutdown of the process (the message is handed back at once), the loss of the lease (somebody
@@ -40,6 +40,7 @@ public sealed record QueueConsumerOptions
 /// </remarks>
 public sealed partial class QueueConsumer<T>(
     StorageAccount storage, string queueName, QueueConsumerOptions options, Func<T, CancellationToken, Task> handler, TimeProvider time, ILogger logger)
+    where T : class
 {
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50);
 
@@ -99,7 +100,8 @@ public sealed partial class QueueConsumer<T>(
 
     private async Task ProcessAsync(QueueMessage message, CancellationToken shutdown)
     {
-        if (message.DequeueCount > options.MaxDequeueCount)
+        var work = Read(message);
+        if (work is null || message.DequeueCount > options.MaxDequeueCount)
         {
             await MoveToPoisonAsync(message);
             return;
@@ -109,7 +111,7 @@ public sealed partial class QueueConsumer<T>(
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(shutdown, lease.Lost);
         try
         {
-            await handler(JsonSerializer.Deserialize<T>(message.Body, WireJson.Options)!, stop.Token);
+            await handler(work, stop.Token);
             await lease.CompleteAsync();
         }
         catch (Exception) when (lease.Lost.IsCancellationRequested)
@@ -129,6 +131,19 @@ public sealed partial class QueueConsumer<T>(
         {
             LogFailed(logger, queueName, message.MessageId, message.DequeueCount, failure);
             await lease.ReturnAsync(options.RetryDelay * message.DequeueCount);
+        }
+    }
+
+    /// <returns>Null for what is no message of this queue, and will be none at the next attempt.</returns>
+    private static T? Read(QueueMessage message)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(message.Body, WireJson.Options);
+        }
+        catch (JsonException)
+        {
+            return null;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Storage;
 
@@ -93,7 +94,9 @@ public sealed class DeploymentTests
             string port = Setting(worker, "Worker__HealthPort")!;
 
             Assert.All(container["probes"]!.AsArray(), probe => Assert.Equal(port, $"{Deployment.At(probe!, "httpGet", "port")}"));
-            Assert.True(Deployment.At(worker, "properties", "template", "terminationGracePeriodSeconds")!.GetValue<int>() >= 30);
+            int seconds = Deployment.At(worker, "properties", "template", "terminationGracePeriodSeconds")!.GetValue<int>();
+            Assert.True(seconds >= 30);
+            Assert.Equal(TimeSpan.FromSeconds(seconds), TimeSpan.Parse(Setting(worker, "Worker__GracePeriod")!, CultureInfo.InvariantCulture));
         });
 
     [Theory]

@@ -34,7 +34,8 @@ internal sealed partial class Triggers(
         RepeatAsync(MeasureQueues.Interval, measureQueues.RunAsync, stoppingToken),
         RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
 
-    private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown) =>
+    private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
+        where T : class =>
         new QueueConsumer<T>(storage, queue, _options, handler, time, logger).RunAsync(shutdown);
 
     private async Task RepeatAsync(TimeSpan interval, Func<CancellationToken, Task> handler, CancellationToken shutdown)

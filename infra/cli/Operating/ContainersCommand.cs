@@ -24,7 +24,7 @@ internal static class ContainersCommand
     private static Command Bind(StorageTarget target)
     {
         var (tenant, name) = (Tenant(), Name());
-        var container = new Argument<string?>("container") { Description = "The container; the name unless given", DefaultValueFactory = _ => null };
+        var container = new Argument<string?>("container") { Description = "The container, made where there is none; the name unless given", DefaultValueFactory = _ => null };
         var account = new Option<Uri?>("--account-url") { Description = "Blob endpoint of another account, which the service's identity must reach" };
         var command = new Command("bind", "Lets a tenant name a container; a name that is bound already is bound anew") { tenant, name, container, account };
         command.SetAction(async (parse, cancellation) =>
@@ -34,6 +34,8 @@ internal static class ContainersCommand
             await storage.Table(StorageNames.ContainersTable).CreateIfNotExistsAsync(cancellation);
             string bound = parse.GetValue(container) ?? called;
             await new ContainerBindings(storage).BindAsync(who, called, bound, parse.GetValue(account), cancellation);
+            if (parse.GetValue(account) is null)
+                await storage.Container(bound).CreateIfNotExistsAsync(cancellationToken: cancellation);
             target.Report(parse).Tell(new { tenant = who, name = called, container = bound, account = parse.GetValue(account) }, $"{who} may name {called}, which is container {bound}");
         });
         return command;
