@@ -61,10 +61,13 @@ internal static class FineTuningApi
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, FineTuningStore jobs, TimeProvider time) => Json(await FindAsync(id, context, jobs), time);
 
-    private static async Task<IResult> CancelAsync(string id, HttpContext context, FineTuningStore jobs, CancelTraining cancel, TimeProvider time)
+    private static async Task<IResult> CancelAsync(string id, HttpContext context, FineTuningStore jobs, CancelTraining cancel, CloseTraining close, TimeProvider time)
     {
         var (job, isDone) = await cancel.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
-        return isDone ? Json(job!, time) : throw WrongState(job, "cancelled");
+        if (!isDone)
+            throw WrongState(job, "cancelled");
+        await close.RunAsync(job!, context.RequestAborted);
+        return Json(job!, time);
     }
 
     /// <summary>The run at work makes a checkpoint and stops.</summary>

@@ -74,6 +74,10 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     public Task DeleteActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
         _active.DeleteAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation);
 
+    /// <summary>Whether a job has something left to do.</summary>
+    public async Task<bool> IsActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
+        await _active.FindAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation) is not null;
+
     /// <summary>How many jobs of a tenant have something left to do.</summary>
     public ValueTask<int> CountActiveAsync(string tenant, CancellationToken cancellation) =>
         _active.ListPrefixAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Prefix(tenant), cancellation).CountAsync(cancellation);

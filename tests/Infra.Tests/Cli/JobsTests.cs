@@ -87,7 +87,7 @@ public sealed class JobsTests : IAsyncLifetime
 
         await DoneAsync("jobs", "cancel", _training.Id);
         Assert.Equal(FineTuningStatus.Cancelled, (await _trainings.FindAsync("acme", _training.Id, CancellationToken.None))!.Status);
-        Assert.Equal(0, await _trainings.CountActiveAsync("acme", CancellationToken.None));
+        Assert.Equal(1, await CountAsync(StorageNames.FinishTrainingQueue));
         Assert.Contains("is cancelled and cannot be", await Operator.RefusedAsync(_connection, "jobs", "cancel", _training.Id), StringComparison.Ordinal);
         Assert.Contains("is failed and cannot be", await Operator.RefusedAsync(_connection, "jobs", "cancel", _failed.Id), StringComparison.Ordinal);
     }
