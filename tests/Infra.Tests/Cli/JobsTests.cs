@@ -93,6 +93,18 @@ public sealed class JobsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_webhook_about_a_training_goes_back_once_the_training_has_ended()
+    {
+        string webhook = $$"""{"tenant":"acme","endpoint":"e","batch":null,"attempt":0,"job":"{{_training.RowKey}}"}""";
+        await SendAsync("webhook-poison", webhook);
+        Assert.Equal((0, 1, 0), Counts(await DoneAsync("poison", "redrive", "--queue", "webhook", "--json")));
+
+        await DoneAsync("jobs", "cancel", _training.Id);
+        await SendAsync("webhook-poison", webhook);
+        Assert.Equal((1, 0, 0), Counts(await DoneAsync("poison", "redrive", "--queue", "webhook", "--json")));
+    }
+
+    [Fact]
     public async Task Poison_goes_back_to_its_queue_where_its_job_needs_it_and_is_listed_with_that_job()
     {
         string shard = $$"""{"tenant":"acme","batch":"{{_running.RowKey}}","attempt":"attempt","shard":1}""";
