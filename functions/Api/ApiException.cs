@@ -29,6 +29,10 @@ public sealed class ApiException(int status, ApiError error) : Exception(error.M
     public static ApiException NotFound(string what) =>
         new(StatusCodes.Status404NotFound, new ApiError($"No such {what}", "invalid_request_error", Param: null, "not_found"));
 
+    /// <summary>The object is there for the tenant to see and not to change.</summary>
+    public static ApiException Forbidden(string message) =>
+        new(StatusCodes.Status403Forbidden, new ApiError(message, "permission_error", Param: null, "forbidden"));
+
     public static ApiException TooLarge(string message, string? param = "file") =>
         new(StatusCodes.Status413PayloadTooLarge, new ApiError(message, "invalid_request_error", param, "too_large"));
 

@@ -14,7 +14,7 @@ namespace LLaDA.Batch.Functions.Api;
 internal static class FineTuningApi
 {
     private const int DefaultLimit = 20, DefaultCheckpoints = 10, MaxLimit = 100;
-    private static readonly TimeSpan s_untilAJobEnds = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_untilAJobEnds = TimeSpan.FromSeconds(60), s_untilOnesArePlanned = TimeSpan.FromSeconds(10);
 
     public static void Map(IEndpointRouteBuilder v1)
     {
@@ -40,6 +40,8 @@ internal static class FineTuningApi
         string? validation = await FileAsync(body, "validation_file", isRequired: false, context, files);
         if (await jobs.CountActiveAsync(context.Tenant(), cancellation) >= limits.MaxActiveTrainings)
             throw ApiException.TooMany($"You have {limits.MaxActiveTrainings} fine-tuning jobs that have not ended, and more are not allowed", "rate_limit_exceeded", s_untilAJobEnds);
+        if (await queues.CountAsync(StorageNames.PlanTrainingQueue, cancellation) >= limits.MaxQueuedPlans)
+            throw ApiException.TooMany("Too many fine-tuning jobs wait to be planned", "server_overloaded", s_untilOnesArePlanned);
 
         string key = SortableKey.Create(time);
         var job = asked.ToRecord(context.Tenant(), key, Random.Shared.Next());
@@ -61,10 +63,13 @@ internal static class FineTuningApi
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, FineTuningStore jobs, TimeProvider time) => Json(await FindAsync(id, context, jobs), time);
 
-    private static async Task<IResult> CancelAsync(string id, HttpContext context, FineTuningStore jobs, CancelTraining cancel, TimeProvider time)
+    private static async Task<IResult> CancelAsync(string id, HttpContext context, FineTuningStore jobs, CancelTraining cancel, CloseTraining close, TimeProvider time)
     {
         var (job, isDone) = await cancel.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
-        return isDone ? Json(job!, time) : throw WrongState(job, "cancelled");
+        if (!isDone)
+            throw WrongState(job, "cancelled");
+        await close.RunAsync(job!, context.RequestAborted);
+        return Json(job!, time);
     }
 
     /// <summary>The run at work makes a checkpoint and stops.</summary>

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Wire;
 
@@ -19,6 +20,7 @@ internal static class ModelsApi
     {
         v1.MapGet("/models", ListAsync);
         v1.MapGet("/models/{**id}", GetAsync);
+        v1.MapDelete("/models/{**id}", DeleteAsync);
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, ModelCatalog models)
@@ -31,6 +33,23 @@ internal static class ModelsApi
     {
         var model = await models.FindAsync(context.Tenant(), Uri.UnescapeDataString(id), context.RequestAborted);
         return model is null ? throw ApiException.NotFound($"model: {id}") : Json(ModelObject.From(model));
+    }
+
+    /// <summary>What a job has made, its tenant may delete; what the operator has added, nobody but him.</summary>
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, ModelCatalog models, RemoveModel remove)
+    {
+        id = Uri.UnescapeDataString(id);
+        if (!FineTunedModels.IsName(id) && await models.FindAsync(context.Tenant(), id, context.RequestAborted) is not null)
+            throw ApiException.Forbidden($"Only a model that a fine-tuning job of yours has made can be deleted, and '{id}' is none");
+        try
+        {
+            bool isRemoved = FineTunedModels.IsName(id) && await remove.RunAsync(context.Tenant(), id, isForced: false, context.RequestAborted) is not null;
+            return isRemoved ? Json(new DeletedObject(id, "model")) : throw ApiException.NotFound($"model: {id}");
+        }
+        catch (ModelNotRemovedException refusal)
+        {
+            throw ApiException.Conflict(refusal.Message, refusal.Code);
+        }
     }
 
     private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);

@@ -36,7 +36,7 @@ public static class FunctionsServices
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<CancelBatch>().AddSingleton<SweepActive>();
-        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
+        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>().AddSingleton<RemoveModel>();
         services.AddSingleton<PlanTraining>().AddSingleton<FinishTraining>().AddSingleton<CloseTraining>().AddSingleton<CancelTraining>().AddSingleton<SweepTraining>();
         services.AddSingleton<ScheduleStore>().AddSingleton<ScheduledData>().AddSingleton<FireSchedules>().AddSingleton<GatherTraining>();
         services.AddSingleton<DeleteExpired>();

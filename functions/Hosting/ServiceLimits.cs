@@ -20,7 +20,7 @@ public sealed record ServiceLimits
     /// <summary>Bytes of the inputs of a tenant's batches that have not ended.</summary>
     public long MaxActiveBytes { get; init; } = 4L << 30;
 
-    /// <summary>Batches of all tenants that wait to be planned.</summary>
+    /// <summary>Batches of all tenants that wait to be planned, and likewise fine-tuning jobs.</summary>
     public int MaxQueuedPlans { get; init; } = 1_000;
 
     /// <summary>Fine-tuning jobs of a tenant that have not ended.</summary>

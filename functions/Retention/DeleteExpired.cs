@@ -1,15 +1,20 @@
 using System.Globalization;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Retention;
 
-/// <summary>Deletes what has been kept long enough: files, what is left of the work on ended batches, and at last their records.</summary>
-public sealed partial class DeleteExpired(FileStore files, BatchStore batches, StorageAccount storage, RetentionOptions options, TimeProvider time, ILogger<DeleteExpired> logger)
+/// <summary>Deletes what has been kept long enough: files, what is left of the work on ended batches, and at last their records; and what is left of models whose removal was cut off.</summary>
+public sealed partial class DeleteExpired(
+    FileStore files, BatchStore batches, ModelCatalog models, RemoveModel removeModel, StorageAccount storage, RetentionOptions options, TimeProvider time, ILogger<DeleteExpired> logger)
 {
     /// <summary>How often the timer fires.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    /// <summary>How long nobody must have gone on with the removal of a model.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
 
     public async Task RunAsync(CancellationToken cancellation)
     {
@@ -19,6 +24,8 @@ public sealed partial class DeleteExpired(FileStore files, BatchStore batches, S
             await files.DeleteAsync(file, cancellation);
             LogDeleted(logger, file.Id);
         }
+
+        await GoOnRemovingAsync(now, cancellation);
 
         // No row changes after its batch has ended but by this timer, so the time of the last change is near that of the end, and a filter that storage understands.
         await foreach (var batch in batches.Records.ScanAsync($"Timestamp lt datetime'{Text(now - options.Work)}'", cancellation))
@@ -31,6 +38,21 @@ public sealed partial class DeleteExpired(FileStore files, BatchStore batches, S
             {
                 await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, cancellation);
                 LogDeleted(logger, batch.Id);
+            }
+        }
+    }
+
+    private async Task GoOnRemovingAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        await foreach (var model in models.ListLeavingAsync(now - s_patience, cancellation))
+        {
+            try
+            {
+                await removeModel.RunAsync(model.Tenant, model.Id, isForced: false, cancellation);
+            }
+            catch (ModelNotRemovedException)
+            {
+                // It is needed, and can be named again.
             }
         }
     }

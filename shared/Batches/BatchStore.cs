@@ -56,9 +56,16 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
         Active.ListPrefixAsync(ActiveRecord.Partition, ActiveRecord.Prefix(tenant), cancellation);
 
     /// <summary>Every batch with something left to do, of all tenants.</summary>
-    public async IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> ListActiveAsync([EnumeratorCancellation] CancellationToken cancellation)
+    public IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> ListActiveAsync(CancellationToken cancellation) =>
+        WithBatchesAsync(Active.ListAsync(ActiveRecord.Partition, after: null, cancellation), cancellation);
+
+    /// <summary>Every batch of a tenant with something left to do.</summary>
+    public IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> ListActiveBatchesAsync(string tenant, CancellationToken cancellation) =>
+        WithBatchesAsync(ListActiveAsync(tenant, cancellation), cancellation);
+
+    private async IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> WithBatchesAsync(IAsyncEnumerable<ActiveRecord> rows, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await foreach (var active in Active.ListAsync(ActiveRecord.Partition, after: null, cancellation))
+        await foreach (var active in rows)
         {
             if (await Records.FindAsync(active.Tenant, active.BatchKey, cancellation) is { } batch)
                 yield return (active, batch);

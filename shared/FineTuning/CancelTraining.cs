@@ -1,7 +1,7 @@
 namespace LLaDA.Batch.Shared.FineTuning;
 
-/// <summary>Ends a job before its time; its checkpoints are kept. A run at work finds out at its next write.</summary>
-public sealed class CancelTraining(FineTuningStore jobs, CloseTraining close, TimeProvider time)
+/// <summary>Ends a job before its time; its checkpoints are kept. A run at work finds out at its next write. Closing the job is for the functions.</summary>
+public sealed class CancelTraining(FineTuningStore jobs, TimeProvider time)
 {
     /// <returns>The job as it is now, null when it is gone, and whether this call has ended it: a job that has ended stays as it is.</returns>
     public async Task<(FineTuningJobRecord? Job, bool IsDone)> RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
@@ -13,8 +13,6 @@ public sealed class CancelTraining(FineTuningStore jobs, CloseTraining close, Ti
             (current.Status, current.FinishedAt, current.EstimatedFinishAt) = (FineTuningStatus.Cancelled, time.GetUtcNow(), null);
             return true;
         }, cancellation);
-        if (isDone)
-            await close.RunAsync(cancelled!, cancellation);
         return (cancelled, isDone);
     }
 }

@@ -6,15 +6,19 @@ namespace LLaDA.Batch.Shared.FineTuning;
 /// <summary>Makes what a job has learnt a model that its tenant can name. Doing it twice is doing it once.</summary>
 public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog, TimeProvider time)
 {
+    private const string NamePrefix = "ft:";
     private const int NameDigits = 12;
 
     public Records<CheckpointRecord> Checkpoints { get; } = new(storage.Table(StorageNames.CheckpointsTable));
 
+    /// <summary>Whether a model of this name was made by a job: the operator's have no colons in their names.</summary>
+    public static bool IsName(string id) => id.StartsWith(NamePrefix, StringComparison.Ordinal);
+
     /// <summary>In OpenAI's pattern, <c>ft:base:organization:suffix:id</c>; a model that was tuned before keeps the name of what it came from.</summary>
     public static string NameOf(FineTuningJobRecord job)
     {
-        string root = job.Model.StartsWith("ft:", StringComparison.Ordinal) ? job.Model["ft:".Length..].Split("::")[0] : job.Model;
-        return $"ft:{root}::{job.Suffix}:{job.RowKey[^NameDigits..]}";
+        string root = IsName(job.Model) ? job.Model[NamePrefix.Length..].Split("::")[0] : job.Model;
+        return $"{NamePrefix}{root}::{job.Suffix}:{job.RowKey[^NameDigits..]}";
     }
 
     public static string NameOf(FineTuningJobRecord job, int step) => $"{NameOf(job)}:ckpt-step-{step}";

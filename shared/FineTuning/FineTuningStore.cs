@@ -74,14 +74,25 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     public Task DeleteActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
         _active.DeleteAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation);
 
+    /// <summary>Whether a job has something left to do.</summary>
+    public async Task<bool> IsActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
+        await _active.FindAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation) is not null;
+
     /// <summary>How many jobs of a tenant have something left to do.</summary>
     public ValueTask<int> CountActiveAsync(string tenant, CancellationToken cancellation) =>
         _active.ListPrefixAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Prefix(tenant), cancellation).CountAsync(cancellation);
 
     /// <summary>Every job with something left to do, of all tenants.</summary>
-    public async IAsyncEnumerable<FineTuningJobRecord> ListActiveAsync([EnumeratorCancellation] CancellationToken cancellation)
+    public IAsyncEnumerable<FineTuningJobRecord> ListActiveAsync(CancellationToken cancellation) =>
+        JobsOfAsync(_active.ListAsync(ActiveFineTuningRecord.Partition, after: null, cancellation), cancellation);
+
+    /// <summary>Every job of a tenant with something left to do.</summary>
+    public IAsyncEnumerable<FineTuningJobRecord> ListActiveAsync(string tenant, CancellationToken cancellation) =>
+        JobsOfAsync(_active.ListPrefixAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Prefix(tenant), cancellation), cancellation);
+
+    private async IAsyncEnumerable<FineTuningJobRecord> JobsOfAsync(IAsyncEnumerable<ActiveFineTuningRecord> rows, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await foreach (var active in _active.ListAsync(ActiveFineTuningRecord.Partition, after: null, cancellation))
+        await foreach (var active in rows)
         {
             if (await Records.FindAsync(active.Tenant, active.JobKey, cancellation) is { } job)
                 yield return job;

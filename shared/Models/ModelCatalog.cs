@@ -1,4 +1,3 @@
-using Azure;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Models;
@@ -10,7 +9,7 @@ public sealed class ModelCatalog(StorageAccount storage)
 
     /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
     public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) => ModelRecord.Key(id).Length > ModelRecord.MaxKey ? null :
-        await _records.FindAsync(tenant, ModelRecord.Key(id), cancellation) ?? await _records.FindAsync(ModelRecord.EveryTenant, ModelRecord.Key(id), cancellation);
+        await FindOwnAsync(tenant, id, cancellation) ?? await FindOwnAsync(ModelRecord.EveryTenant, id, cancellation);
 
     public async Task<IReadOnlyList<ModelRecord>> ListAsync(string tenant, CancellationToken cancellation)
     {
@@ -18,7 +17,10 @@ public sealed class ModelCatalog(StorageAccount storage)
         foreach (string partition in new[] { ModelRecord.EveryTenant, tenant })
         {
             await foreach (var model in _records.ListAsync(partition, after: null, cancellation))
-                models.Add(model);
+            {
+                if (model.State == ModelState.Known)
+                    models.Add(model);
+            }
         }
         return models;
     }
@@ -27,7 +29,7 @@ public sealed class ModelCatalog(StorageAccount storage)
     public async Task RegisterAsync(ModelRecord model, CancellationToken cancellation)
     {
         model.RowKey = ModelRecord.Key(model.Id);
-        var known = await _records.FindAsync(model.PartitionKey, model.RowKey, cancellation);
+        var known = await FindOwnAsync(model.PartitionKey, model.Id, cancellation);
         model.CreatedAt = known?.CreatedAt ?? model.CreatedAt;
         await _records.PutAsync(model, cancellation);
     }
@@ -43,27 +45,37 @@ public sealed class ModelCatalog(StorageAccount storage)
 
     /// <summary>The model of that very tenant.</summary>
     /// <param name="tenant">Or <see cref="ModelRecord.EveryTenant"/>.</param>
-    public Task<ModelRecord?> FindOwnAsync(string tenant, string id, CancellationToken cancellation) => _records.FindAsync(tenant, ModelRecord.Key(id), cancellation);
-
-    /// <summary>Makes a model unknown; its files stay.</summary>
-    /// <returns>False when it has been changed or removed since it was read.</returns>
-    public Task<bool> RemoveAsync(ModelRecord model, CancellationToken cancellation) => _records.TryDeleteAsync(model, cancellation);
-
-    /// <summary>Makes a removed model known again as it was.</summary>
-    /// <returns>False when another one has taken its name since.</returns>
-    public async Task<bool> RestoreAsync(ModelRecord model, CancellationToken cancellation)
-    {
-        try
-        {
-            await _records.AddAsync(model, cancellation);
-            return true;
-        }
-        catch (RequestFailedException failure) when (failure.Status == 409)
-        {
-            return false;
-        }
-    }
+    /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
+    public async Task<ModelRecord?> FindOwnAsync(string tenant, string id, CancellationToken cancellation) =>
+        await FindRecordAsync(tenant, id, cancellation) is { State: ModelState.Known } model ? model : null;
 
     /// <summary>The models of all tenants.</summary>
-    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) => _records.ScanAsync("", cancellation);
+    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) => ScanAsync(cancellation).Where(model => model.State == ModelState.Known);
+
+    /// <summary>The models of all tenants, also those whose removal has begun.</summary>
+    public IAsyncEnumerable<ModelRecord> ScanAsync(CancellationToken cancellation) => _records.ScanAsync("", cancellation);
+
+    /// <summary>The removals that nobody went on with since a time.</summary>
+    public IAsyncEnumerable<ModelRecord> ListLeavingAsync(DateTimeOffset since, CancellationToken cancellation) =>
+        ScanAsync(cancellation).Where(model => model.State != ModelState.Known && model.Timestamp < since);
+
+    /// <summary>The model of that very tenant, also when its removal has begun.</summary>
+    internal async Task<ModelRecord?> FindRecordAsync(string tenant, string id, CancellationToken cancellation) =>
+        ModelRecord.Key(id).Length > ModelRecord.MaxKey ? null : await _records.FindAsync(tenant, ModelRecord.Key(id), cancellation);
+
+    /// <summary>Notes how far the removal of a model has come.</summary>
+    /// <returns>False when it was changed or removed since it was read.</returns>
+    internal async Task<bool> TrySetStateAsync(ModelRecord model, ModelState state, CancellationToken cancellation)
+    {
+        var before = model.State;
+        model.State = state;
+        if (await _records.TryUpdateAsync(model, cancellation))
+            return true;
+        model.State = before;
+        return false;
+    }
+
+    /// <summary>Forgets a model.</summary>
+    /// <returns>False when it was changed or removed since it was read.</returns>
+    internal Task<bool> TryDeleteAsync(ModelRecord model, CancellationToken cancellation) => _records.TryDeleteAsync(model, cancellation);
 }

@@ -4,6 +4,19 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Models;
 
+/// <summary>How far the removal of a model has come.</summary>
+public enum ModelState
+{
+    /// <summary>It can be named.</summary>
+    Known,
+
+    /// <summary>No new job can name it; it comes back if somebody had named it before.</summary>
+    Leaving,
+
+    /// <summary>It does not come back, and its files may be deleted already.</summary>
+    Gone,
+}
+
 /// <summary>A model that batches can name.</summary>
 public sealed class ModelRecord : Record
 {
@@ -36,6 +49,9 @@ public sealed class ModelRecord : Record
 
     /// <summary>The model that an adapter changes, where <see cref="Folder"/> holds a LoRA adapter in PEFT's layout; empty where it holds whole weights.</summary>
     public string BaseModel { get; set; } = "";
+
+    /// <summary>Nobody finds a model that is not <see cref="ModelState.Known"/>, but whoever goes on with its removal.</summary>
+    public ModelState State { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }
 

@@ -9,9 +9,10 @@ public sealed record PlanMessage(string Tenant, string Batch);
 /// <param name="Attempt">The planning that wrote the shard.</param>
 public sealed record ShardMessage(string Tenant, string Batch, string Attempt, int Shard);
 
-/// <summary>Tell an endpoint how a batch has ended.</summary>
+/// <summary>Tell an endpoint how a batch or a fine-tuning job has ended.</summary>
+/// <param name="Batch">Null where it is a job.</param>
 /// <param name="Attempt">From 0 on.</param>
-public sealed record WebhookMessage(string Tenant, string Endpoint, string Batch, int Attempt);
+public sealed record WebhookMessage(string Tenant, string Endpoint, string? Batch, int Attempt, string? Job = null);
 
 /// <summary>Close the batch if everything has been done, or if it was cancelled or has expired.</summary>
 public sealed record FinishMessage(string Tenant, string Batch);

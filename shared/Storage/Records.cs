@@ -56,6 +56,21 @@ public sealed class Records<T>(TableClient table)
         }
     }
 
+    /// <summary>Changes a row if it is still what was read.</summary>
+    /// <returns>False when it has been changed or deleted since.</returns>
+    public async Task<bool> TryUpdateAsync(T record, CancellationToken cancellation)
+    {
+        try
+        {
+            record.ETag = (await table.UpdateEntityAsync(record, record.ETag, TableUpdateMode.Replace, cancellation)).Headers.ETag!.Value;
+            return true;
+        }
+        catch (RequestFailedException failure) when (failure.Status is 404 or 412)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Deletes a row if it is still what was read.</summary>
     /// <returns>False when it has been changed or deleted since.</returns>
     public async Task<bool> TryDeleteAsync(T record, CancellationToken cancellation)

@@ -1,7 +1,9 @@
 using System.ClientModel;
+using System.ClientModel.Primitives;
 using System.Text.Json.Nodes;
 using OpenAI;
 using OpenAI.Batch;
+using OpenAI.Chat;
 using OpenAI.Files;
 
 namespace LLaDA.Batch.EndToEnd.Tests;
@@ -28,7 +30,15 @@ public sealed class OpenAIClientTests(StackFixture fixture)
         var batch = JsonNode.Parse((await operation.GetBatchAsync(options: null)).GetRawResponse().Content.ToString())!;
         Assert.Equal("completed", batch["status"]!.GetValue<string>());
         string output = (await files.DownloadFileAsync(batch["output_file_id"]!.GetValue<string>())).Value.ToString();
-        Assert.Equal("one", JsonNode.Parse(output)!["custom_id"]!.GetValue<string>());
+        var answered = JsonNode.Parse(output)!;
+        Assert.Equal("one", answered["custom_id"]!.GetValue<string>());
+        var completion = ModelReaderWriter.Read<ChatCompletion>(BinaryData.FromString(answered["response"]!["body"]!.ToJsonString()))!;
+        Assert.Equal((model, ChatMessageRole.Assistant), (completion.Model, completion.Role));
+        Assert.Equal(answered["response"]!["body"]!["choices"]![0]!["message"]!["content"]!.GetValue<string>(), Assert.Single(completion.Content).Text);
+        Assert.True(completion.FinishReason is ChatFinishReason.Stop or ChatFinishReason.Length);
+        Assert.InRange(completion.Usage.OutputTokenCount, 1, 4);
+        Assert.True(completion.Usage.InputTokenCount > 1);
+        Assert.Equal(completion.Usage.InputTokenCount + completion.Usage.OutputTokenCount, completion.Usage.TotalTokenCount);
         Assert.Contains((await files.GetFilesAsync()).Value, file => file.Id == batch["output_file_id"]!.GetValue<string>());
         Assert.True((await files.DeleteFileAsync(input.Id)).Value.Deleted);
     }

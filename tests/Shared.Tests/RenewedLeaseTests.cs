@@ -1,5 +1,7 @@
 using Azure;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Tests;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Shared.Tests;
@@ -73,6 +75,23 @@ public sealed class RenewedLeaseTests
         }
 
         Assert.InRange(s_duration / 60 * ticks, s_duration * 0.8, s_duration * 0.95);
+    }
+
+    [Fact]
+    public async Task A_loss_is_counted_once_under_what_was_lost_and_an_end_is_none()
+    {
+        using var telemetry = new RecordedTelemetry();
+        await using var lost = new RenewedLease(s_duration, _ => throw new RequestFailedException(409, "no"), _time, "lost here");
+        await using var ended = new RenewedLease(s_duration, RenewAsync, _time, "ended here");
+        await ended.EndAsync();
+
+        _time.Advance(s_duration / 2);
+        _time.Advance(s_duration * 3);
+
+        Assert.True(lost.Lost.IsCancellationRequested);
+        Assert.Equal(1, telemetry.Sum(Telemetry.LeaseLosses, "lost here"));
+        Assert.Equal(0, telemetry.Sum(Telemetry.LeaseLosses, "ended here"));
+        Assert.Contains($"{Telemetry.Lease}=lost here", telemetry.Attributes);
     }
 
     [Fact]

@@ -62,9 +62,11 @@ internal sealed class Jobs(StorageAccount storage, TimeProvider time)
                 : throw Ended(batch.Id, cancelling is null ? null : JobView.Name(cancelling.Status));
         }
         var training = (FineTuningJobRecord)job;
-        var close = new CloseTraining(_trainings, new FineTuningEvents(storage, time), storage);
-        var (cancelled, isDone) = await new CancelTraining(_trainings, close, time).RunAsync(training, cancellation);
-        return isDone ? JobView.From(cancelled!) : throw Ended(training.Id, cancelled is null ? null : JobView.Name(cancelled.Status));
+        var (cancelled, isDone) = await new CancelTraining(_trainings, time).RunAsync(training, cancellation);
+        if (!isDone)
+            throw Ended(training.Id, cancelled is null ? null : JobView.Name(cancelled.Status));
+        await new WorkQueues(storage).SendFinishTrainingAsync(training.Tenant, training.RowKey, cancellation);
+        return JobView.From(cancelled!);
     }
 
     private static OperatorException Ended(string id, string? status) => new($"{id} is {status ?? "gone"} and cannot be cancelled");

@@ -73,14 +73,25 @@ internal static partial class ModelsCommand
         var command = new Command("remove", "Removes a model with its files, unless a job that has not ended, a schedule or an adapter needs it") { name, tenant, force };
         command.SetAction(async (parse, cancellation) =>
         {
-            var (model, hasDeletedFiles) = await new RemoveModel(target.Connect(parse), TimeProvider.System)
-                .RunAsync(Owner(parse.GetValue(tenant)), parse.GetRequiredValue(name), parse.GetValue(force), cancellation);
+            var (model, hasDeletedFiles) = await RemoveAsync(target.Connect(parse), Owner(parse.GetValue(tenant)), parse.GetRequiredValue(name), parse.GetValue(force), cancellation);
             string files = hasDeletedFiles ? "and its files are deleted"
                 : model.Folder.Length == 0 ? "but workers that have it in a folder of their own make it known again when they start"
                 : "and its files stay: another model has them as well";
             target.Report(parse).Tell(new { id = model.Id, removed = true, deleted_files = hasDeletedFiles }, $"{model.Id} is removed, {files}");
         });
         return command;
+    }
+
+    private static async Task<RemovedModel> RemoveAsync(StorageAccount storage, string tenant, string name, bool isForced, CancellationToken cancellation)
+    {
+        try
+        {
+            return await new RemoveModel(storage, TimeProvider.System).RunAsync(tenant, name, isForced, cancellation) ?? throw new OperatorException($"There is no model {name}", ExitCodes.NotFound);
+        }
+        catch (ModelNotRemovedException refusal)
+        {
+            throw new OperatorException(refusal.Message);
+        }
     }
 
     private static Command Prune(StorageTarget target)

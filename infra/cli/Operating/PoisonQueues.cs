@@ -94,15 +94,16 @@ internal sealed class PoisonQueues(StorageAccount storage, TimeProvider time)
         {
             case { Tenant: { } tenant, Batch: { } key }:
                 var batch = await _batches.Records.FindAsync(tenant, key, cancellation);
-                // An endpoint hears of a batch that has ended; everything else concerns one that has not.
-                bool isNeeded = batch is not null && batch.IsTerminal == (queue == StorageNames.WebhookQueue);
-                return none with { Tenant = tenant, Job = BatchRecord.IdPrefix + key, State = batch is null ? "gone" : JobView.Name(batch.Status), IsNeeded = isNeeded };
+                return none with { Tenant = tenant, Job = BatchRecord.IdPrefix + key, State = batch is null ? "gone" : JobView.Name(batch.Status), IsNeeded = IsNeeded(batch?.IsTerminal) };
             case { Tenant: { } tenant, Job: { } key }:
                 var job = await _trainings.Records.FindAsync(tenant, key, cancellation);
-                return none with { Tenant = tenant, Job = FineTuningJobRecord.IdPrefix + key, State = job is null ? "gone" : JobView.Name(job.Status), IsNeeded = job is { IsTerminal: false } };
+                return none with { Tenant = tenant, Job = FineTuningJobRecord.IdPrefix + key, State = job is null ? "gone" : JobView.Name(job.Status), IsNeeded = IsNeeded(job?.IsTerminal) };
             default:
                 return none;
         }
+
+        // An endpoint hears of a job that has ended; everything else concerns one that has not.
+        bool IsNeeded(bool? hasEnded) => hasEnded is { } ended && ended == (queue == StorageNames.WebhookQueue);
     }
 
     /// <returns>Null for what is no message of this service.</returns>

@@ -40,7 +40,7 @@ internal sealed class UnusedFolders(StorageAccount storage, TimeProvider time)
         }
 
         // Records are read after the blobs: whatever was made known meanwhile is not taken for unused.
-        await foreach (var model in new ModelCatalog(storage).ListAllAsync(cancellation))
+        await foreach (var model in new ModelCatalog(storage).ScanAsync(cancellation))
             folders.Remove(model.Folder);
         List<UnusedFolder> unused = [];
         var records = new FineTuningStore(storage, time).Records;

@@ -1,5 +1,7 @@
 using System.ClientModel;
+using System.ClientModel.Primitives;
 using System.Text;
+using System.Text.Json.Nodes;
 using LLaDA.Tests;
 using OpenAI;
 using OpenAI.Files;
@@ -42,6 +44,37 @@ public sealed class OpenAIFilesContractTests(StorageFixture fixture)
         Assert.Equal(4, all.Count);
         Assert.Equal(new[] { batch.OutputFileId, batch.ErrorFileId }.Order(), results.Select(file => file.Id).Order());
         Assert.Equal("""{"custom_id":"id-2"}""" + "\n", (await files.DownloadFileAsync(batch.ErrorFileId)).Value.ToString());
+    }
+
+    /// <summary>The client's own listing knows no limit and no cursor; pages are read through its pipeline.</summary>
+    [Theory]
+    [InlineData("desc")]
+    [InlineData("asc")]
+    public async Task A_listing_goes_over_three_pages_though_its_cursors_are_gone(string order)
+    {
+        await using var plane = await StartAsync(fixture);
+        var files = NewClient(plane).GetOpenAIFileClient();
+        List<string> ids = [], seen = [];
+        for (int index = 0; index < 7; index++)
+        {
+            ids.Add((await files.UploadFileAsync(BinaryData.FromString("{}"), $"{index}.jsonl", FileUploadPurpose.Batch)).Value.Id);
+            plane.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        for (bool hasMore = true; hasMore;)
+        {
+            using var message = files.Pipeline.CreateMessage();
+            message.Request.Method = "GET";
+            message.Request.Uri = new Uri(plane.Client.BaseAddress!, $"/v1/files?limit=3&order={order}{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}");
+            await files.Pipeline.SendAsync(message);
+            var page = ModelReaderWriter.Read<OpenAIFileCollection>(message.Response!.Content)!;
+            Assert.True(page.Count == 3 || seen.Count == 6);
+            seen.AddRange(page.Select(file => file.Id));
+            hasMore = JsonNode.Parse(message.Response.Content)!["has_more"]!.GetValue<bool>();
+            await files.DeleteFileAsync(seen[^1]);
+        }
+
+        Assert.Equal(order == "asc" ? ids : Enumerable.Reverse(ids), seen);
     }
 
     [Fact]

@@ -63,6 +63,22 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
         Assert.Equal(pretraining.Id, (await client.GetJobAsync(pretraining.Id)).JobId);
     }
 
+    [Fact]
+    public async Task A_result_can_be_deleted()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await TrainAsync(plane, await PlannedAsync(plane));
+        await FinishAsync(plane, job);
+        var client = NewClient(plane).GetOpenAIModelClient();
+
+        var deleted = (await client.DeleteModelAsync(FineTunedModels.NameOf(job))).Value;
+
+        Assert.Equal((FineTunedModels.NameOf(job), true), (deleted.ModelId, deleted.Deleted));
+        var refused = await Assert.ThrowsAsync<ClientResultException>(() => client.DeleteModelAsync(Model));
+        Assert.Equal(403, refused.Status);
+        Assert.Contains("permission_error", refused.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("desc")]
     [InlineData("asc")]

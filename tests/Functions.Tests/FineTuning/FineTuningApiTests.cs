@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
@@ -190,5 +191,19 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
 
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.NotNull(response.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task When_too_many_jobs_wait_to_be_planned_everybody_waits_and_nothing_is_left_behind()
+    {
+        await using var plane = await StartAsync(fixture, ("Limits:MaxQueuedPlans", "1"));
+        await plane.Get<WorkQueues>().SendPlanTrainingAsync("other", "job", CancellationToken.None);
+
+        using var response = await PostAsync(plane);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
+        Assert.True(response.Headers.RetryAfter!.Delta > TimeSpan.Zero);
+        Assert.Equal("server_overloaded", JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["code"]!.GetValue<string>());
+        Assert.Equal(0, await plane.Get<FineTuningStore>().CountActiveAsync(Tenant, CancellationToken.None));
     }
 }

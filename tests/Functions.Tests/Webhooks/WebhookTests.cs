@@ -159,13 +159,13 @@ public sealed class WebhookTests(StorageFixture fixture)
     }
 
     /// <summary>Delivers what is on the queue now.</summary>
-    private static async Task DeliverAsync(ControlPlane plane)
+    internal static async Task DeliverAsync(ControlPlane plane)
     {
         foreach (var message in await TakeAsync(plane))
             await plane.Get<DeliverWebhook>().RunAsync(message, CancellationToken.None);
     }
 
-    private static async Task<List<WebhookMessage>> TakeAsync(ControlPlane plane)
+    internal static async Task<List<WebhookMessage>> TakeAsync(ControlPlane plane)
     {
         List<WebhookMessage> taken = [];
         var queue = plane.Storage.Queue(StorageNames.WebhookQueue);
@@ -183,7 +183,7 @@ public sealed class WebhookTests(StorageFixture fixture)
         return await plane.Client.PostAsync("/v1/webhook_endpoints", body);
     }
 
-    private static async Task<JsonNode> CreatedAsync(ControlPlane plane, string json) => await ReadAsync(await PostAsync(plane, json));
+    internal static async Task<JsonNode> CreatedAsync(ControlPlane plane, string json) => await ReadAsync(await PostAsync(plane, json));
 
     private static string Text(JsonNode json, string name) => json[name]!.GetValue<string>();
 }

@@ -87,9 +87,21 @@ public sealed class JobsTests : IAsyncLifetime
 
         await DoneAsync("jobs", "cancel", _training.Id);
         Assert.Equal(FineTuningStatus.Cancelled, (await _trainings.FindAsync("acme", _training.Id, CancellationToken.None))!.Status);
-        Assert.Equal(0, await _trainings.CountActiveAsync("acme", CancellationToken.None));
+        Assert.Equal(1, await CountAsync(StorageNames.FinishTrainingQueue));
         Assert.Contains("is cancelled and cannot be", await Operator.RefusedAsync(_connection, "jobs", "cancel", _training.Id), StringComparison.Ordinal);
         Assert.Contains("is failed and cannot be", await Operator.RefusedAsync(_connection, "jobs", "cancel", _failed.Id), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_webhook_about_a_training_goes_back_once_the_training_has_ended()
+    {
+        string webhook = $$"""{"tenant":"acme","endpoint":"e","batch":null,"attempt":0,"job":"{{_training.RowKey}}"}""";
+        await SendAsync("webhook-poison", webhook);
+        Assert.Equal((0, 1, 0), Counts(await DoneAsync("poison", "redrive", "--queue", "webhook", "--json")));
+
+        await DoneAsync("jobs", "cancel", _training.Id);
+        await SendAsync("webhook-poison", webhook);
+        Assert.Equal((1, 0, 0), Counts(await DoneAsync("poison", "redrive", "--queue", "webhook", "--json")));
     }
 
     [Fact]

@@ -102,7 +102,7 @@ public sealed class RemoveModelTests : IAsyncLifetime
     {
         var storage = Intercepted(new Interception(IsRemoval, before: () => UseAsync("planned batch")));
 
-        await Assert.ThrowsAsync<OperatorException>(() => new RemoveModel(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new RemoveModel(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         Assert.Equal(_model.Folder, (await _catalog.FindAsync(Tenant, Id, CancellationToken.None))!.Folder);
         Assert.True(await HasFilesAsync());
@@ -127,7 +127,7 @@ public sealed class RemoveModelTests : IAsyncLifetime
     {
         var storage = Intercepted(new Interception(IsRemoval, before: () => AddAsync(ModelRecord.EveryTenant, Id)));
 
-        await Assert.ThrowsAsync<OperatorException>(() => new RemoveModel(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new RemoveModel(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         var known = await _catalog.FindAsync(Tenant, Id, CancellationToken.None);
         Assert.NotEqual(_model.Folder, known!.Folder);
@@ -143,7 +143,7 @@ public sealed class RemoveModelTests : IAsyncLifetime
         Assert.False(await HasFilesAsync());
     }
 
-    private static bool IsRemoval(RequestMethod method, string path) => method == RequestMethod.Delete && path.Contains("/models(", StringComparison.Ordinal);
+    private static bool IsRemoval(RequestMethod method, string path) => method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal);
 
     private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
 

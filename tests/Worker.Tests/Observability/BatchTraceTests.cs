@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Text;
+using Azure.Core;
+using Azure.Core.Pipeline;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
@@ -7,8 +9,11 @@ using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Batch.Worker.Shards;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Worker.Tests.Observability;
@@ -80,6 +85,33 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
     }
 
     [Fact]
+    public async Task A_lease_that_is_lost_in_the_middle_of_a_shard_is_counted_and_stops_the_work()
+    {
+        using var telemetry = new RecordedTelemetry();
+        using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, await fixture.NewAccountAsync());
+        await using var process = new TrialProcess(_connectionString, new FaultyTransport(Fault.None, 0), isRetried: false, models, _time);
+        var (batch, request) = await CreatedAsync(telemetry);
+        await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+        var message = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), (_, _) => Task.CompletedTask);
+        var writing = new Standstill("/attempts/");     // the lease is there by then
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client => client.AddPolicy(writing, HttpPipelinePosition.PerCall));
+        var (batches, queues) = (new BatchStore(storage, _time), new WorkQueues(storage));
+        var runner = new RunShard(
+            batches, storage, queues, new ShardRelease(storage, batches, queues, _time), new ModelLoading(new ModelCatalog(storage), models), new WorkerOptions(), _time, NullLogger<RunShard>.Instance);
+
+        var running = runner.RunAsync(message, CancellationToken.None);
+        await writing.Reached;
+        await new BatchBlobs(Storage, batch).LeaseOf(message.Attempt, message.Shard).BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
+        _time.Advance(new WorkerOptions().LeaseDuration / 2);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+        Assert.True(telemetry.Sum(Telemetry.LeaseLosses, "shard") >= 1);
+        var span = telemetry.SpansOf(request.TraceId)[^1];
+        Assert.Equal(("shard", "stopped"), (span.OperationName, span.GetTagItem(Telemetry.Outcome)));
+        Assert.Empty(await new BatchBlobs(Storage, batch).ListPartsAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task A_failure_is_an_error_of_its_span_named_by_its_type_alone()
     {
         using var telemetry = new RecordedTelemetry();
@@ -129,5 +161,25 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         await handler(content, CancellationToken.None);
         await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
         return content;
+    }
+
+    /// <summary>A call to storage that gets no answer until its caller gives it up.</summary>
+    private sealed class Standstill(string path) : HttpPipelinePolicy
+    {
+        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Reached => _reached.Task;
+
+        public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline) => ProcessNext(message, pipeline);
+
+        public override async ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
+        {
+            if (message.Request.Method == RequestMethod.Put && message.Request.Uri.Path.Contains(path, StringComparison.Ordinal))
+            {
+                _reached.SetResult();
+                await Task.Delay(Timeout.Infinite, message.CancellationToken);
+            }
+            await ProcessNextAsync(message, pipeline);
+        }
     }
 }

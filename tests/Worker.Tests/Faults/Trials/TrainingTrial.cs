@@ -10,7 +10,7 @@ using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Training;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
@@ -24,7 +24,8 @@ public sealed record Trained(FineTuningJobRecord Job, string Model, string Metri
 /// <param name="connectionString">An empty storage account.</param>
 /// <param name="modelsPath">A folder of models.</param>
 /// <param name="model">The one to tune.</param>
-public sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors) : IAsyncDisposable
+/// <param name="log">Is told everything, also by the worker.</param>
+public sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
 {
     public const string Tenant = "tenant";
     private const int MaxRounds = 60;
@@ -81,12 +82,12 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         var (services, storage) = Process(transport ?? new FaultyTransport(Fault.None, 0));
         var options = new WorkerOptions { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"), TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
         var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
-        var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, NullLogger<ModelCache>.Instance);
+        var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
         var loading = new ModelLoading(catalog, new ModelHost(options, tensors, cache, Time));
         var (jobs, events, files) = (services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(), services.GetRequiredService<FileStore>());
         var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, services.GetRequiredService<FineTunedModels>(), files);
         var runner = new TrainingRunner(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
-        return new RunTraining(jobs, events, runner, storage, new WorkQueues(storage), options, time ?? Time, NullLogger<RunTraining>.Instance);
+        return new RunTraining(jobs, events, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<RunTraining>>());
     }
 
     /// <summary>Plans the job.</summary>
@@ -202,11 +203,17 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
             await (await blobs.LeaseAsync(CancellationToken.None)).BreakAsync(TimeSpan.Zero);
     }
 
+    private void Configure(ILoggingBuilder logging)
+    {
+        if (log is not null)
+            logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log);
+    }
+
     private (ServiceProvider Services, StorageAccount Storage) Process(FaultyTransport transport)
     {
         var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        var services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
+        var services = new ServiceCollection().AddLogging(Configure).AddFunctions(configuration).AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
         _processes.Add(services);
         return (services, storage);
     }

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Tests;
 
 /// <summary>Keeps everything that is logged, and the scopes.</summary>
-internal sealed class RecordingLog : ILoggerProvider, ILogger
+public sealed class RecordingLog : ILoggerProvider, ILogger
 {
     public ConcurrentQueue<string> Entries { get; } = new();
 

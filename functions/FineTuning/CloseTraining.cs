@@ -1,14 +1,18 @@
+using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Shared.FineTuning;
+namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>What is left to do when a job has ended. A sweep does it again until it was done to its end, so everything in here may happen twice.</summary>
-public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events, StorageAccount storage)
+/// <summary>What is left to do when a job has ended. A sweep does it again until it was done to its end, so everything in here may happen twice; after that nothing happens.</summary>
+public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events, DeliverWebhook webhooks, StorageAccount storage)
 {
     public async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         TracedWork.SetStatus(job.Status);
+        if (!await jobs.IsActiveAsync(job.Tenant, job.RowKey, cancellation))
+            return;
         var (level, message) = job.Status switch
         {
             FineTuningStatus.Succeeded => ("info", $"The job has succeeded; the model is {job.FineTunedModel}"),
@@ -17,6 +21,7 @@ public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events,
         };
         await events.AddAsync(job, Math.Max(job.Step, job.CheckpointStep), job.Epoch, FineTuningEventKind.Ended, message, cancellation, level);
         await new FineTuningBlobs(storage, job).DeleteStatesAsync(keptEpoch: 0, keptStep: 0, cancellation);
+        await webhooks.SendAsync(job, cancellation);
         await jobs.DeleteActiveAsync(job.Tenant, job.RowKey, cancellation);
     }
 }

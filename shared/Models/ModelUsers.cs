@@ -3,15 +3,14 @@ using System.Text.Json;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
-namespace LLaDA.Batch.Cli.Operating;
+namespace LLaDA.Batch.Shared.Models;
 
 /// <summary>Who still needs a model: batches and fine-tuning jobs that have not ended, schedules, and adapters that change it.</summary>
-internal sealed class ModelUsers(StorageAccount storage, TimeProvider time)
+public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
 {
     private const int MaxLineBytes = 64 << 20;
 
@@ -24,36 +23,37 @@ internal sealed class ModelUsers(StorageAccount storage, TimeProvider time)
     /// <summary>Their ids. A tenant that has a model of its own by that name means that one.</summary>
     public async IAsyncEnumerable<string> ListAsync(ModelRecord model, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        bool isEverybodys = model.Tenant == ModelRecord.EveryTenant;
         var others = await TenantsOfOthersAsync(_catalog, model, cancellation);
         foreach (string adapter in await AdaptersAsync(_catalog, model, cancellation))
             yield return adapter;
-        await foreach (var (_, batch) in _batches.ListActiveAsync(cancellation))
+        await foreach (var (_, batch) in isEverybodys ? _batches.ListActiveAsync(cancellation) : _batches.ListActiveBatchesAsync(model.Tenant, cancellation))
         {
             if (!batch.IsTerminal && Means(batch.Tenant) && await ModelOfAsync(batch, cancellation) == model.Id)
                 yield return batch.Id;
         }
-        await foreach (var job in _trainings.ListActiveAsync(cancellation))
+        await foreach (var job in isEverybodys ? _trainings.ListActiveAsync(cancellation) : _trainings.ListActiveAsync(model.Tenant, cancellation))
         {
             // A run goes on from its own last checkpoint, which is a model as well.
             bool isCheckpoint = model.Folder.StartsWith($"{job.Tenant}/{job.RowKey}/", StringComparison.Ordinal);
             if (!job.IsTerminal && ((Means(job.Tenant) && job.Model == model.Id) || isCheckpoint))
                 yield return job.Id;
         }
-        await foreach (var schedule in _schedules.Records.ScanAsync("", cancellation))
+        await foreach (var schedule in isEverybodys ? _schedules.Records.ScanAsync("", cancellation) : _schedules.Records.ListAsync(model.Tenant, after: null, cancellation))
         {
             if (Means(schedule.Tenant) && (ModelOf(schedule) == model.Id || schedule.LastModel == model.Id || await LastResultAsync(schedule, cancellation) == model.Id))
                 yield return schedule.Id;
         }
 
-        bool Means(string tenant) => tenant == model.Tenant || (model.Tenant == ModelRecord.EveryTenant && !others.Contains(tenant));
+        bool Means(string tenant) => tenant == model.Tenant || (isEverybodys && !others.Contains(tenant));
     }
 
-    /// <summary>The adapters that change a model.</summary>
+    /// <summary>The adapters that change a model, also those whose removal may still be taken back.</summary>
     public static async Task<IReadOnlyList<string>> AdaptersAsync(ModelCatalog catalog, ModelRecord model, CancellationToken cancellation)
     {
         var others = await TenantsOfOthersAsync(catalog, model, cancellation);
-        return await catalog.ListAllAsync(cancellation)
-            .Where(adapter => adapter.BaseModel == model.Id && (adapter.Tenant == model.Tenant || (model.Tenant == ModelRecord.EveryTenant && !others.Contains(adapter.Tenant))))
+        return await catalog.ScanAsync(cancellation)
+            .Where(adapter => adapter.State != ModelState.Gone && adapter.BaseModel == model.Id && (adapter.Tenant == model.Tenant || (model.Tenant == ModelRecord.EveryTenant && !others.Contains(adapter.Tenant))))
             .Select(adapter => adapter.Id).ToListAsync(cancellation);
     }
 
