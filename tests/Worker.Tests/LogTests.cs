@@ -100,6 +100,7 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
 
     /// <summary>Consumes the worker's queue as the worker does, until something has been logged.</summary>
     private static async Task ConsumeAsync<T>(StorageAccount storage, Func<T, CancellationToken, Task> handler, ILoggerFactory logs, Func<bool> isLogged)
+        where T : class
     {
         var options = new QueueConsumerOptions { MaxDequeueCount = int.MaxValue, RetryDelay = TimeSpan.Zero, MaxPollingInterval = s_interval };
         using var shutdown = new CancellationTokenSource();
