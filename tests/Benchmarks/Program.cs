@@ -40,7 +40,7 @@ rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, 
 
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var of = new Option<string[]>("--of") { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["batches", "trainings"] };
-var trials = new Option<int>("--trials") { Description = "Of each fault: at each call to storage in turn, then at random ones", DefaultValueFactory = _ => 150 };
+var trials = new Option<int>("--trials") { Description = "Of each fault: at each call to storage in turn, then at random ones; never more than two for each call", DefaultValueFactory = _ => 150 };
 var faults = new Command("faults", "Batches and trainings with a fault of storage, or a process killed, stopped or standing still, at each call to storage in turn") { of, trials, seed };
 faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(of)!, parse.GetValue(trials), parse.GetValue(seed), cancellation) == 0 ? 0 : 1);
 
