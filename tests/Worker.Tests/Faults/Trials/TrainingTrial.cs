@@ -43,11 +43,17 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     public StorageAccount Storage => _storage;
 
-    /// <summary>A job as a client creates it.</summary>
-    public async Task<FineTuningJobRecord> CreateAsync(FineTuningJobRecord job, string content)
+    /// <summary>Storage with its tables, containers and queues, and the model.</summary>
+    public async Task PrepareAsync()
     {
         await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         await new ModelCatalog(_storage).RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+    }
+
+    /// <summary>A job as a client creates it.</summary>
+    public async Task<FineTuningJobRecord> CreateAsync(FineTuningJobRecord job, string content)
+    {
+        await PrepareAsync();
         var files = new FileStore(_storage, Time);
         string key = files.NewKey();
         await using (var writer = files.Write(Tenant, key, CancellationToken.None))
