@@ -98,10 +98,8 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
         var now = _trial.Time.GetUtcNow();
         _trial.Time.SetUtcNow(new DateTimeOffset(now.UtcDateTime.Date.AddDays(now.Hour < 3 ? 0 : 1), TimeSpan.Zero).AddHours(3).AddSeconds(10));
         await _functions.Services.GetRequiredService<FireSchedules>().RunAsync(CancellationToken.None);
-        var queue = _trial.Storage.Queue(StorageNames.PlanTrainingQueue);
-        if ((await queue.ReceiveMessagesAsync()).Value is not [var message])
+        if ((await _trial.Storage.Queue(StorageNames.PlanTrainingQueue).PeekMessageAsync()).Value is not { } message)
             return null;
-        await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
         string key = message.Body.ToObjectFromJson<TrainingMessage>(WireJson.Options)!.Job;
         var job = (await _trial.Jobs.Records.FindAsync(TrainingTrial.Tenant, key, CancellationToken.None))!;
         await _trial.RunAsync(job);
