@@ -61,8 +61,9 @@ schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunA
 
 var overheadLines = new Option<int>("--lines") { Description = "Lines of the batch whose wall clock is measured; 0 leaves it out", DefaultValueFactory = _ => 1_000 };
 var gap = new Option<int>("--gap") { Description = "Tokens that each of its lines asks for", DefaultValueFactory = _ => 16 };
-var sizes = new Option<int[]>("--sizes") { Description = "Lines of the files that are planned and finished", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 10_000, 100_000] };
-var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, json };
-pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(json), cancellation));
+var sizes = new Option<int[]>("--sizes") { Description = "Lines of the files that are planned and finished; 0 leaves them out", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 10_000, 100_000] };
+var documents = new Option<int[]>("--documents") { Description = "Documents of the folders that are planned and finished; 0 leaves them out", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 5_000, 20_000] };
+var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, documents, json };
+pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(documents)!, parse.GetValue(json), cancellation));
 
 return await new RootCommand("Measures LLaDA.Batch") { pipeline, sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();
