@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
+using Azure.Core.Pipeline;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Local;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -38,7 +40,9 @@ internal static class FunctionsStage
     {
         string connection = Environment.GetEnvironmentVariable(Connection)!;
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connection), new("Limits:MaxLines", arguments[3])]).Build();
-        await using var services = new ServiceCollection().AddLogging().AddFunctions(configuration).BuildServiceProvider();
+        using var client = new HttpClient(new MadeUpDocuments(int.Parse(arguments[3], CultureInfo.InvariantCulture)));
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = connection }, options => options.Transport = new HttpClientTransport(client));
+        await using var services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).BuildServiceProvider();
         long started = Stopwatch.GetTimestamp();
         await (arguments[1] == "plan"
             ? services.GetRequiredService<PlanBatch>().RunAsync(new PlanMessage(StagesBenchmark.Tenant, arguments[2]), CancellationToken.None)

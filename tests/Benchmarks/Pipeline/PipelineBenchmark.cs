@@ -24,7 +24,7 @@ internal static class PipelineBenchmark
                 Console.WriteLine($"| {name} | {seconds:F2} | {seconds / overhead.ModelSeconds:P1} |");
         }
         var files = await MeasureAsync("lines", sizes, StagesBenchmark.CreateFileAsync, cancellation);
-        var folders = await MeasureAsync("documents", documents, DocumentFolder.CreateAsync, cancellation);
+        var folders = await MeasureAsync("documents", documents, StagesBenchmark.CreateFolderAsync, cancellation);
         if (json is not null)
             await File.WriteAllTextAsync(json.FullName, JsonSerializer.Serialize(new { overhead, files, folders }, s_json), cancellation);
     }

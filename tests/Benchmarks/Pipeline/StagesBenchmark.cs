@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Local;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
@@ -66,6 +68,24 @@ internal static class StagesBenchmark
         }
         var input = await files.AddAsync(Tenant, key, "input.jsonl", FilePurpose.Batch, expiresAt: null, cancellation);
         return new BatchRecord { PartitionKey = Tenant, Endpoint = BatchEndpoint.Infill, InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
+    }
+
+    /// <summary>A batch over a folder of <see cref="MadeUpDocuments"/>, whatever their number.</summary>
+    public static async Task<BatchRecord> CreateFolderAsync(StorageAccount storage, int numDocuments, CancellationToken cancellation)
+    {
+        await new ContainerBindings(storage).BindAsync(Tenant, MadeUpDocuments.Container, MadeUpDocuments.Container, accountUrl: null, cancellation);
+        await storage.Container(MadeUpDocuments.Container).CreateIfNotExistsAsync(cancellationToken: cancellation);
+        static string Folder(string prefix) => new BlobFolder(MadeUpDocuments.Container, prefix, Url: null, SealedUrl: null).ToJson();
+        return new BatchRecord
+        {
+            PartitionKey = Tenant,
+            Endpoint = BatchEndpoint.Infill,
+            InputFolder = Folder(MadeUpDocuments.Input),
+            OutputFolder = Folder(MadeUpDocuments.Output),
+            DocumentBody = $$"""{"model":"{{Model}}"}""",
+            CompletionWindow = "24h",
+            ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1),
+        };
     }
 
     private static async Task PrepareAsync(StorageAccount storage, CancellationToken cancellation)
