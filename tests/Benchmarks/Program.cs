@@ -40,7 +40,7 @@ rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, 
 
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var of = new Option<string[]>("--of") { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["batches", "trainings"] };
-var trials = new Option<int>("--trials") { Description = "Of each fault: at each call to storage in turn, then at random ones", DefaultValueFactory = _ => 150 };
+var trials = new Option<int>("--trials") { Description = "Of each fault: at each call to storage in turn, then at random ones; never more than two for each call", DefaultValueFactory = _ => 150 };
 var faults = new Command("faults", "Batches and trainings with a fault of storage, or a process killed, stopped or standing still, at each call to storage in turn") { of, trials, seed };
 faults.SetAction(async (parse, cancellation) => await FaultMatrix.RunAsync(parse.GetValue(of)!, parse.GetValue(trials), parse.GetValue(seed), cancellation) == 0 ? 0 : 1);
 
@@ -61,8 +61,9 @@ schedules.SetAction(async (parse, cancellation) => await SchedulesBenchmark.RunA
 
 var overheadLines = new Option<int>("--lines") { Description = "Lines of the batch whose wall clock is measured; 0 leaves it out", DefaultValueFactory = _ => 1_000 };
 var gap = new Option<int>("--gap") { Description = "Tokens that each of its lines asks for", DefaultValueFactory = _ => 16 };
-var sizes = new Option<int[]>("--sizes") { Description = "Lines of the files that are planned and finished", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 10_000, 100_000] };
-var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, json };
-pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(json), cancellation));
+var sizes = new Option<int[]>("--sizes") { Description = "Lines of the files that are planned and finished; 0 leaves them out", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 10_000, 100_000] };
+var documents = new Option<int[]>("--documents") { Description = "Documents of the folders that are planned and finished; 0 leaves them out", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1_000, 5_000, 20_000] };
+var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, documents, json };
+pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(documents)!, parse.GetValue(json), cancellation));
 
 return await new RootCommand("Measures LLaDA.Batch") { pipeline, sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();

@@ -9,17 +9,17 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace LLaDA.Batch.Benchmarks.Faults;
 
 /// <summary>Batches of 14 lines through every fault.</summary>
-internal sealed class BatchMatrix(TinyModel model, TensorThread tensors, Func<string> newAccount)
+internal sealed class BatchMatrix(TinyModel model, TensorThread tensors, TrialAccounts accounts)
 {
     public async Task<int> RunAsync(IEnumerable<Fault> faults, int numTrials, int seed, CancellationToken cancellation)
     {
         var worker = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
-        using var cache = new ModelCache(new ModelFolders(new StorageAccount(new StorageOptions { ConnectionString = newAccount() })), worker, TimeProvider.System, NullLogger<ModelCache>.Instance);
+        using var cache = new ModelCache(new ModelFolders(new StorageAccount(new StorageOptions { ConnectionString = await accounts.NewAsync() })), worker, TimeProvider.System, NullLogger<ModelCache>.Instance);
         using var models = new ModelHost(worker, tensors, cache, TimeProvider.System);
         int calls = 0;
         async Task<string> TrialAsync(TrialOptions options)
         {
-            await using var trial = new BatchTrial(newAccount(), models, TinyModel.Id, options);
+            await using var trial = new BatchTrial(await accounts.NewAsync(), models, TinyModel.Id, options);
             calls = await trial.RunAsync();
             return trial.HitIn ?? "not reached";
         }

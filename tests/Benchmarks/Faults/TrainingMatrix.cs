@@ -6,7 +6,7 @@ using LLaDA.Batch.Worker.Tests.Faults.Trials;
 namespace LLaDA.Batch.Benchmarks.Faults;
 
 /// <summary>Trainings of six steps, with a checkpoint each, through every fault: the result has to be that of an undisturbed one, losses and weights alike.</summary>
-internal sealed class TrainingMatrix(TinyModel model, TensorThread tensors, Func<string> newAccount)
+internal sealed class TrainingMatrix(TinyModel model, TensorThread tensors, TrialAccounts accounts)
 {
     private const int NumExamples = 6;
 
@@ -20,7 +20,7 @@ internal sealed class TrainingMatrix(TinyModel model, TensorThread tensors, Func
         int calls = 0;
         async Task<string> TrialAsync(Options options)
         {
-            await using var trial = new TrainingTrial(newAccount(), model.Folder, TinyModel.Id, tensors);
+            await using var trial = new TrainingTrial(await accounts.NewAsync(), model.Folder, TinyModel.Id, tensors);
             var job = await trial.CreateAsync(Job(), s_examples);
             calls = await trial.RunAsync(job, options.Fault, options.AtCall, options.InFunctions, options.IsTwice);
             if (options.Fault == Fault.NotFound && (await trial.FindAsync(job)).Status == FineTuningStatus.Failed)

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Benchmarks.Pipeline;
 
@@ -9,8 +11,9 @@ internal static class PipelineBenchmark
 
     /// <param name="lines">Of the batch that runs through everything; 0 leaves it out.</param>
     /// <param name="gap">Tokens that each of its lines asks for.</param>
-    /// <param name="sizes">Lines of the files that are planned and finished.</param>
-    public static async Task RunAsync(int lines, int gap, IReadOnlyList<int> sizes, FileInfo? json, CancellationToken cancellation)
+    /// <param name="sizes">Lines of the files that are planned and finished; 0 is left out.</param>
+    /// <param name="documents">Documents of the folders that are.</param>
+    public static async Task RunAsync(int lines, int gap, IReadOnlyList<int> sizes, IReadOnlyList<int> documents, FileInfo? json, CancellationToken cancellation)
     {
         var overhead = lines > 0 ? await OverheadBenchmark.RunAsync(lines, gap, cancellation) : null;
         if (overhead is not null)
@@ -20,14 +23,25 @@ internal static class PipelineBenchmark
             foreach (var (name, seconds) in overhead.Profile)
                 Console.WriteLine($"| {name} | {seconds:F2} | {seconds / overhead.ModelSeconds:P1} |");
         }
+        var files = await MeasureAsync("lines", sizes, StagesBenchmark.CreateFileAsync, cancellation);
+        var folders = await MeasureAsync("documents", documents, StagesBenchmark.CreateFolderAsync, cancellation);
+        if (json is not null)
+            await File.WriteAllTextAsync(json.FullName, JsonSerializer.Serialize(new { overhead, files, folders }, s_json), cancellation);
+    }
+
+    private static async Task<List<StageMeasurement>> MeasureAsync(
+        string of, IReadOnlyList<int> sizes, Func<StorageAccount, int, CancellationToken, Task<BatchRecord>> create, CancellationToken cancellation)
+    {
         List<StageMeasurement> stages = [];
-        Console.WriteLine("\n| lines | stage | seconds | microseconds a line | peak memory, MB |\n| --- | --- | --- | --- | --- |");
-        await foreach (var stage in StagesBenchmark.RunAsync(sizes, cancellation))
+        int[] measured = [.. sizes.Where(size => size > 0)];
+        if (measured.Length == 0)
+            return stages;
+        Console.WriteLine($"\n| {of} | stage | seconds | microseconds each | processor, seconds | peak memory, MB |\n| --- | --- | --- | --- | --- | --- |");
+        await foreach (var stage in StagesBenchmark.RunAsync(measured, create, cancellation))
         {
             stages.Add(stage);
-            Console.WriteLine($"| {stage.Lines:N0} | {stage.Stage} | {stage.Seconds:F2} | {stage.Seconds / stage.Lines * 1e6:F0} | {stage.PeakBytes / 1e6:F0} |");
+            Console.WriteLine($"| {stage.Lines:N0} | {stage.Stage} | {stage.Seconds:F2} | {stage.Seconds / stage.Lines * 1e6:F0} | {stage.ProcessorSeconds:F2} | {stage.PeakBytes / 1e6:F0} |");
         }
-        if (json is not null)
-            await File.WriteAllTextAsync(json.FullName, JsonSerializer.Serialize(new { overhead, stages }, s_json), cancellation);
+        return stages;
     }
 }

@@ -212,6 +212,23 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         }
     }
 
+    /// <summary>One seeded call for each fault; for 404 the first one, by which storage denies the job itself: a sweep has to find it.</summary>
+    [Theory]
+    [MemberData(nameof(Faults))]
+    [InlineData(Fault.NotFound, 2)]
+    public async Task Planning_finishing_and_sweeping_may_meet_any_fault_as_well(Fault fault, int? rank)
+    {
+        const int seed = 20262, numCalls = 25;
+        var undisturbed = await UndisturbedAsync(rank);
+        int atCall = fault == Fault.NotFound ? 1 : new Random(seed + (int)fault).Next(1, numCalls + 1);
+        var trial = NewTrial();
+        var job = await trial.CreateAsync(Job(rank), s_examples);
+        await trial.RunAsync(job, fault, atCall, inFunctions: true);
+
+        var result = await trial.ResultAsync(job);
+        Assert.Equal((atCall, undisturbed.Model, undisturbed.Metrics), (atCall, result.Model, result.Metrics));
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var trial in _trials)

@@ -1,4 +1,5 @@
 using System.Text;
+using Azure.Storage.Queues.Models;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Files;
@@ -6,6 +7,7 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Training;
 using Microsoft.Extensions.Configuration;
@@ -28,12 +30,14 @@ public sealed record Trained(FineTuningJobRecord Job, string Model, string Metri
 public sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
 {
     public const string Tenant = "tenant";
-    private const int MaxRounds = 60;
+    private const int MaxIdleRounds = 60;
+    private static readonly TimeSpan s_idleTime = TimeSpan.FromMinutes(3);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
     private readonly List<IAsyncDisposable> _processes = [];
-    private readonly List<Task> _stalledFunctions = [];
+    private readonly List<Task> _stalled = [];
+    private Action? _wake;
     private int _numWorkers;
 
     public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
@@ -44,11 +48,17 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     public StorageAccount Storage => _storage;
 
-    /// <summary>A job as a client creates it.</summary>
-    public async Task<FineTuningJobRecord> CreateAsync(FineTuningJobRecord job, string content)
+    /// <summary>Storage with its tables, containers and queues, and the model.</summary>
+    public async Task PrepareAsync()
     {
         await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         await new ModelCatalog(_storage).RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+    }
+
+    /// <summary>A job as a client creates it.</summary>
+    public async Task<FineTuningJobRecord> CreateAsync(FineTuningJobRecord job, string content)
+    {
+        await PrepareAsync();
         var files = new FileStore(_storage, Time);
         string key = files.NewKey();
         await using (var writer = files.Write(Tenant, key, CancellationToken.None))
@@ -79,7 +89,7 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     /// <summary>A worker's process, over storage of its own.</summary>
     public RunTraining Worker(FaultyTransport? transport = null, TimeProvider? time = null)
     {
-        var (services, storage) = Process(transport ?? new FaultyTransport(Fault.None, 0));
+        var (services, storage) = Process(transport ?? Sound());
         var options = new WorkerOptions { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"), TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
         var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
         var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
@@ -91,63 +101,82 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     }
 
     /// <summary>Plans the job.</summary>
-    public async Task PlanAsync(FineTuningJobRecord job) => await Process(new FaultyTransport(Fault.None, 0)).Services.GetRequiredService<PlanTraining>().RunAsync(Message(job), CancellationToken.None);
+    public async Task PlanAsync(FineTuningJobRecord job) => await Functions<PlanTraining>(Sound()).RunAsync(Message(job), CancellationToken.None);
 
-    public async Task FinishAsync(FineTuningJobRecord job) => await Process(new FaultyTransport(Fault.None, 0)).Services.GetRequiredService<FinishTraining>().RunAsync(Message(job), CancellationToken.None);
-
-    /// <summary>Takes the job from where it is to its end; one worker, or the functions, meet a fault at one call to storage, and others take over.</summary>
-    /// <param name="inFunctions">It is the functions, while they plan and finish.</param>
+    /// <summary>
+    /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the functions, meet a fault at one call to storage, and
+    /// others take over.
+    /// </summary>
+    /// <param name="inFunctions">It is the functions, while they plan, finish and sweep.</param>
     /// <param name="isTwice">Every message is delivered twice, at once, to two processes.</param>
     /// <returns>Calls to storage that the process with the fault made.</returns>
     /// <exception cref="TrialException">The job came to no end.</exception>
     public async Task<int> RunAsync(FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0, bool inFunctions = false, bool isTwice = false)
     {
-        var none = new FaultyTransport(Fault.None, 0);
         var faulty = new FaultyTransport(fault, atCall);
-        var (transport, functions) = inFunctions ? (none, faulty) : (faulty, none);
+        var (transport, functions) = inFunctions ? (Sound(), faulty) : (faulty, Sound());
         var first = Worker(transport);
-        await HandleAsync(functions, isTwice, (services, stop) => services.GetRequiredService<PlanTraining>().RunAsync(Message(job), stop));
-        Task? stalled = null;
-        for (int round = 0; !(await FindAsync(job)).IsTerminal; round++)
+        _wake = fault == Fault.StallBriefly ? faulty.Wake : null;
+        Task<bool> TakeAsync(string queue, FaultyTransport side, Func<FaultyTransport, TrainingMessage, CancellationToken, Task> handler) =>
+            TakeMessagesAsync(queue, message => DeliverAsync(side, isTwice, (process, stop) => handler(process, message, stop)));
+        for (int idle = 0; !await IsDoneAsync(job);)
         {
-            if (round == MaxRounds)
-                throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {faulty.Hit}");
-            var worker = round == 0 || !(transport.IsGone || stalled is not null) ? first : Worker();
-            var second = isTwice ? TryAsync(Worker().RunAsync(Message(job), CancellationToken.None)) : Task.FromResult(false);
-            var running = worker.RunAsync(Message(job), worker == first ? transport.Stopping : CancellationToken.None);
-            if (stalled is null && await Task.WhenAny(running, transport.Stalled) != running && transport.IsStalled)
-            {
-                stalled = running;
-                await TakeOverAsync(job);
+            bool any = await TakeAsync(StorageNames.PlanTrainingQueue, functions, (process, message, stop) => Functions<PlanTraining>(process).RunAsync(message, stop));
+            any |= await TakeAsync(StorageNames.TrainQueue(StorageNames.DefaultProfile), transport, (process, message, stop) => (process == transport ? first : Worker(process)).RunAsync(message, stop));
+            any |= await TakeAsync(StorageNames.FinishTrainingQueue, functions, (process, message, stop) => Functions<FinishTraining>(process).RunAsync(message, stop));
+            if (any)
                 continue;
-            }
-            if (fault == Fault.StallBriefly)
-                faulty.Wake();
-            if (await TryAsync(running) | await second)
-                await HandleAsync(functions, isTwice, (services, stop) => services.GetRequiredService<FinishTraining>().RunAsync(Message(job), stop));
-            else
-                await TakeOverAsync(job);
+            if (++idle > MaxIdleRounds)
+                throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {faulty.Hit}");
+            Time.Advance(s_idleTime);
+            await BreakLeaseAsync(job);
+            await DeliverAsync(functions, isTwice: false, (process, stop) => Functions<SweepTraining>(process).RunAsync(stop));
         }
         faulty.Wake();
-        if (stalled is not null)
-            await TryAsync(stalled);
-        await Task.WhenAll(_stalledFunctions.Select(TryAsync));
+        await Task.WhenAll(_stalled.Select(TryAsync));
+        _stalled.Clear();
         return faulty.Calls;
     }
 
-    /// <summary>Has the functions handle a message until it is done, as a queue does.</summary>
-    private async Task HandleAsync(FaultyTransport transport, bool isTwice, Func<IServiceProvider, CancellationToken, Task> handler)
+    /// <returns>False when there were none, or none could be done: time has to pass.</returns>
+    private async Task<bool> TakeMessagesAsync(string name, Func<TrainingMessage, Task<bool>> deliver)
     {
-        for (int attempt = 0; attempt < MaxRounds; attempt++)
+        var queue = _storage.Queue(name);
+        List<QueueMessage> failed = [];
+        bool any = false;
+        while ((await queue.ReceiveMessageAsync(TimeSpan.FromMinutes(5))).Value is { } message)
         {
-            var current = transport.IsGone ? new FaultyTransport(Fault.None, 0) : transport;
-            var second = isTwice ? TryAsync(handler(Process(new FaultyTransport(Fault.None, 0)).Services, CancellationToken.None)) : Task.FromResult(false);
-            var running = handler(Process(current).Services, current.Stopping);
-            if (await Task.WhenAny(running, current.Stalled) != running && current.IsStalled)
-                _stalledFunctions.Add(running);
-            else if (await TryAsync(running) | await second)
-                return;
+            if (await deliver(message.Body.ToObjectFromJson<TrainingMessage>(WireJson.Options)!))
+            {
+                any = true;
+                await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
+            }
+            else
+            {
+                failed.Add(message);
+            }
         }
+        foreach (var message in failed)
+            await queue.UpdateMessageAsync(message.MessageId, message.PopReceipt, visibilityTimeout: TimeSpan.Zero);
+        return any;
+    }
+
+    /// <summary>Has a process do something as a queue or a timer does; one that was killed, stands still or was told to stop is replaced.</summary>
+    /// <returns>Whether one of those who tried has done it.</returns>
+    private async Task<bool> DeliverAsync(FaultyTransport side, bool isTwice, Func<FaultyTransport, CancellationToken, Task> handler)
+    {
+        bool wasStalled = _stalled.Count > 0;
+        var process = side.IsGone || wasStalled ? Sound() : side;
+        var second = isTwice ? TryAsync(handler(Sound(), CancellationToken.None)) : Task.FromResult(false);
+        var running = handler(process, process.Stopping);
+        if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
+        {
+            _stalled.Add(running);
+            return await second;
+        }
+        if (wasStalled)
+            _wake?.Invoke();
+        return await TryAsync(running) | await second;
     }
 
     /// <returns>Whether the run ended well.</returns>
@@ -164,12 +193,8 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         }
     }
 
-    /// <summary>Time passes, and the lease of a run that is gone has run out.</summary>
-    private async Task TakeOverAsync(FineTuningJobRecord job)
-    {
-        Time.Advance(TimeSpan.FromMinutes(3));
-        await BreakLeaseAsync(job);
-    }
+    private async Task<bool> IsDoneAsync(FineTuningJobRecord job) =>
+        (await FindAsync(job)).IsTerminal && !await Jobs.ListActiveAsync(CancellationToken.None).AnyAsync(active => active.RowKey == job.RowKey);
 
     /// <summary>What a job that has succeeded came to.</summary>
     public async Task<Trained> ResultAsync(FineTuningJobRecord job)
@@ -208,6 +233,12 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         if (log is not null)
             logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log);
     }
+
+    private static FaultyTransport Sound() => new(Fault.None, 0);
+
+    /// <summary>What a new process of the functions does.</summary>
+    private T Functions<T>(FaultyTransport transport)
+        where T : notnull => Process(transport).Services.GetRequiredService<T>();
 
     private (ServiceProvider Services, StorageAccount Storage) Process(FaultyTransport transport)
     {
