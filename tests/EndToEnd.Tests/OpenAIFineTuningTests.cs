@@ -22,7 +22,7 @@ public sealed class OpenAIFineTuningTests(StackFixture fixture)
 
         var checkpoints = await job.GetCheckpointsAsync().ToListAsync();
         Assert.Equal(Enumerable.Range(1, NumExamples).Reverse(), checkpoints.Select(checkpoint => checkpoint.StepNumber));
-        Assert.All(checkpoints, checkpoint => Assert.True(checkpoint.Metrics.TrainLoss > 0));
+        Assert.All(checkpoints, checkpoint => Assert.True(checkpoint.Metrics.TrainLoss >= 0));     // 0 where chance masked nothing of the one short answer
         var known = (await client.GetOpenAIModelClient().GetModelsAsync()).Value.Select(model => model.Id).ToHashSet();
         string[] models = [.. checkpoints.Select(checkpoint => checkpoint.ModelId), job.Value!];
         foreach (string model in models)
