@@ -45,6 +45,7 @@ internal static class CommandLine
         PretrainCommand.Create(),
         SftCommand.Create(),
         EvaluateCommand.Create(),
+        AnswersCommand.Create(),
     };
 
     /// <returns>Null for what nobody expects: a fault of this program.</returns>

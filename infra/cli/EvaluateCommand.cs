@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text.Json;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Evaluation;
@@ -13,8 +11,6 @@ namespace LLaDA.Batch.Cli;
 /// <summary>Judges a model, and its autoregressive twin beside it, on held-out text.</summary>
 internal static class EvaluateCommand
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     public static Command Create()
     {
         var model = new Option<DirectoryInfo>("--model") { Description = "Folder of the model, tokenizer included", Required = true };
@@ -59,25 +55,8 @@ internal static class EvaluateCommand
                 LabelledTexts = WordKinds.Read(tokenizer, TextDocuments.Read(parse.GetRequiredValue(text)), parse.GetValue(questions)),
             };
             var evaluation = new ModelEvaluation(documents, forbidden, options);
-            Write(evaluation.Diffusion(network).Concat(twinNetwork is null ? [] : evaluation.Twin(twinNetwork)), parse.GetValue(json), cancellation);
+            EvaluationTable.Write(evaluation.Diffusion(network).Concat(twinNetwork is null ? [] : evaluation.Twin(twinNetwork)), parse.GetValue(json), cancellation);
         }, cancellation));
         return command;
-    }
-
-    /// <summary>A table grows row by row, since an evaluation takes minutes; JSON comes whole.</summary>
-    private static void Write(IEnumerable<Evaluated> rows, bool isJson, CancellationToken cancellation)
-    {
-        if (!isJson)
-            Console.WriteLine("| model | measure | setting | value | 95 % interval | n |\n| --- | --- | --- | --- | --- | --- |");
-        List<Evaluated> all = [];
-        foreach (var row in rows)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            all.Add(row);
-            if (!isJson)
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {row.Model} | {row.Measure} | {row.Setting} | {row.Value:F3} | {row.Low:F3} to {row.High:F3} | {row.Trials} |"));
-        }
-        if (isJson)
-            Console.WriteLine(JsonSerializer.Serialize(all, s_json));
     }
 }

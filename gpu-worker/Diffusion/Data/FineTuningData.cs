@@ -55,6 +55,13 @@ public sealed class FineTuningData : ITrainingData, IDisposable
             [.. examples.Select(example => _options.LearnsPadding ? length : example.Length)]);
     }
 
+    /// <summary>Every answer of every line that is used, in the order of the file.</summary>
+    public IEnumerable<AnsweredPrompt> Answers() => _used.SelectMany(line => ExampleFormat.Read(_lines.Read(line)).Select((pair, index) =>
+    {
+        var example = Fit(Encode(pair));
+        return new AnsweredPrompt(index + 1, example.Prompt, example.Answer);
+    }));
+
     public void Dispose() => _lines.Dispose();
 
     private Example Draw(long row)

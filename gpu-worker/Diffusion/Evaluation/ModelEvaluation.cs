@@ -29,7 +29,11 @@ public sealed record EvaluationOptions
 /// <param name="Measure">What.</param>
 /// <param name="Setting">How, such as a share of masks.</param>
 /// <param name="Value">Bits, or a share in [0, 1].</param>
-public sealed record Evaluated(string Model, string Measure, string Setting, double Value, double Low, double High, int Trials);
+public sealed record Evaluated(string Model, string Measure, string Setting, double Value, double Low, double High, int Trials)
+{
+    public static Evaluated Share(string model, string measure, string setting, Proportion share) =>
+        new(model, measure, setting, share.Value, share.Interval.Low, share.Interval.High, share.Trials);
+}
 
 /// <summary>Judges a diffusion model on held-out text, and its autoregressive twin on the same documents and the same gaps.</summary>
 /// <param name="forbidden">Tokens that are no text and never fill a gap.</param>
@@ -45,9 +49,9 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
         foreach (var row in Bits("diffusion", "bound", bits))
             yield return row;
         foreach (double ratio in options.MaskRatios)
-            yield return Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
+            yield return Evaluated.Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
         foreach (var (length, tasks) in Gaps())
-            yield return Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
+            yield return Evaluated.Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
         foreach (var row in Labels("diffusion", model, questions => MultipleChoice.Diffusion(model, questions, likelihood, PassTokens)))
             yield return row;
     }
@@ -60,8 +64,8 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             yield return row;
         foreach (var (length, tasks) in Gaps())
         {
-            yield return Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
-            yield return Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
+            yield return Evaluated.Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
+            yield return Evaluated.Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
         }
         foreach (var row in Labels("twin", model, questions => MultipleChoice.Twin(model, questions, PassTokens)))
             yield return row;
@@ -80,8 +84,8 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             var questions = texts.Questions(shots, options.Seed);
             var values = likelihoods(questions);
             string setting = FormattableString.Invariant($"{shots} shots of each label, chance {texts.Chance:F3}");
-            yield return Share(name, "label by likelihood", setting, MultipleChoice.Accuracy(questions, values));
-            yield return Share(name, "label by likelihood", setting + ", calibrated", MultipleChoice.Accuracy(questions, MultipleChoice.Calibrated(values)));
+            yield return Evaluated.Share(name, "label by likelihood", setting, MultipleChoice.Accuracy(questions, values));
+            yield return Evaluated.Share(name, "label by likelihood", setting + ", calibrated", MultipleChoice.Accuracy(questions, MultipleChoice.Calibrated(values)));
         }
     }
 
@@ -94,7 +98,4 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             new Evaluated(model, "bits per byte", kind, bits.PerByte, byteScale * (bits.PerToken - bits.HalfWidth), byteScale * (bits.PerToken + bits.HalfWidth), bits.NumDocuments),
         ];
     }
-
-    private static Evaluated Share(string model, string measure, string setting, Proportion share) =>
-        new(model, measure, setting, share.Value, share.Interval.Low, share.Interval.High, share.Trials);
 }

@@ -46,6 +46,21 @@ public sealed class FineTuningDataTests : IDisposable
         Assert.Equal([prompt.Length], batch.PromptLengths);
     }
 
+    [Fact]
+    public void Answers_are_all_that_is_learnt_line_by_line_with_their_turn()
+    {
+        using var data = Open(ThreeTurns, Completion);
+
+        AnsweredPrompt[] answers = [.. data.Answers()];
+
+        Assert.Equal([1, 2, 1], answers.Select(answer => answer.Turn));
+        ChatMessage[] history = [new("system", "s"), new("user", "a"), new("assistant", "1"), new("user", "b"), new("assistant", "2"), new("user", "c")];
+        Assert.Equal([.. ChatTemplate.Encode(s_tokenizer, history[..2])], answers[0].Prompt);
+        Assert.Equal([.. ChatTemplate.Encode(s_tokenizer, history)], answers[1].Prompt);
+        Assert.Equal([.. s_tokenizer.Encode("3"), s_tokenizer.EndOfTurnId!.Value, s_tokenizer.EndOfTextId], answers[1].Answer);
+        Assert.Equal([.. s_tokenizer.Encode(" was"), s_tokenizer.EndOfTextId], answers[2].Answer);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

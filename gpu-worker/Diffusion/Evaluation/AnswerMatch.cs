@@ -1,0 +1,43 @@
+using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Diffusion.Evaluation;
+
+/// <summary>How often a prompt is answered token for token as the data has it.</summary>
+public static class AnswerMatch
+{
+    private const int RowsOfPass = 32;
+
+    /// <param name="maxTokens">Masks behind each prompt, as far as the context has room. What is filled in ends at the first end of text or turn.</param>
+    /// <param name="options">How the masks are filled.</param>
+    public static Proportion Diffusion(MaskPredictor model, IReadOnlyList<AnsweredPrompt> examples, int maxTokens, SamplingOptions options)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
+        using var sampler = new Sampler(model);
+        return Proportion.Of(examples.Chunk(RowsOfPass).SelectMany(chunk => sampler
+            .Sample([.. chunk.Select(example => new SamplingRow(Canvas(model.Config, example.Prompt, maxTokens), options))])
+            .Zip(chunk, (row, example) => IsAnswer(model.Config, row.Tokens.AsSpan(example.Prompt.Length), example.Answer))).ToList());
+    }
+
+    private static int[] Canvas(LLaDAConfig config, int[] prompt, int maxTokens)
+    {
+        int room = Math.Min(maxTokens, config.MaxSequenceLength - prompt.Length);
+        return room > 0
+            ? [.. prompt, .. Enumerable.Repeat(config.MaskTokenId, room)]
+            : throw new ArgumentException($"A prompt of {prompt.Length} tokens leaves no room for an answer; the model takes {config.MaxSequenceLength}", nameof(prompt));
+    }
+
+    private static bool IsAnswer(LLaDAConfig config, ReadOnlySpan<int> filled, ReadOnlySpan<int> answer)
+    {
+        int length = Length(config, answer);
+        return filled.Length >= length && Length(config, filled) == length && filled[..length].SequenceEqual(answer[..length]);
+    }
+
+    /// <summary>Tokens before the first end, or all.</summary>
+    private static int Length(LLaDAConfig config, ReadOnlySpan<int> tokens)
+    {
+        int end = tokens.IndexOfAny(config.EosTokenId, config.EotTokenId ?? config.EosTokenId);
+        return end < 0 ? tokens.Length : end;
+    }
+}
