@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using LLaDA.Diffusion.Evaluation;
 
 namespace LLaDA.Batch.Cli;
@@ -7,7 +8,7 @@ namespace LLaDA.Batch.Cli;
 /// <summary>Writes what was measured as a Markdown table, or as JSON.</summary>
 internal static class EvaluationTable
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     /// <summary>A table grows row by row, since an evaluation takes minutes; JSON comes whole.</summary>
     public static void Write(IEnumerable<Evaluated> rows, bool isJson, CancellationToken cancellation)

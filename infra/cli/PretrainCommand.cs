@@ -35,13 +35,21 @@ internal static class PretrainCommand
         {
             LibTorch.Load();
             var vocabulary = new LLaDATokenizer(parse.GetRequiredValue(tokenizer).FullName);
+            if (vocabulary.MaskId is null)
+                throw new CheckpointException(parse.GetRequiredValue(tokenizer).FullName, "has no token for masks");
             var options = run.Training(parse, parse.GetValue(steps), FinalRate, DecayShare) with { RandomLengthRatio = parse.GetValue(randomLength) };
+            Require(options.Validate());
             string? source = parse.GetValue(from)?.FullName;
             var config = source is null
                 ? Config(vocabulary, parse.GetValue(width), parse.GetValue(layers), parse.GetValue(heads), parse.GetValue(maxLength)) with { IsCausal = parse.GetValue(causal) }
                 : LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
             if (config.EmbeddingSize < vocabulary.NumTokens || config.MaskTokenId != vocabulary.MaskId)
                 throw new CheckpointException(source!, "was trained with another tokenizer");
+            if (parse.GetValue(causal) && !config.IsCausal)
+                throw new CheckpointException(source!, "is a diffusion model; --causal begins a twin anew");
+            Require(config.Validate());
+            if (parse.GetValue(length) < 1 || parse.GetValue(length) > config.MaxSequenceLength)
+                throw new ArgumentException($"--sequence-length is {parse.GetValue(length)}; it must lie in [1, {config.MaxSequenceLength}], the longest canvas of the model");
 
             Directory.CreateDirectory(run.Run(parse));
             TokenSequences Sequences(string path, string name) => new(Documents.Pack(path, vocabulary, Path.Combine(run.Run(parse), name)), parse.GetValue(length), options.Seed);
@@ -55,6 +63,12 @@ internal static class PretrainCommand
             RunOptions.Save(model, parse.GetRequiredValue(tokenizer).FullName, run.Output(parse));
         }, cancellation));
         return command;
+    }
+
+    private static void Require(IEnumerable<string> errors)
+    {
+        if (errors.ToList() is { Count: > 0 } sentences)
+            throw new ArgumentException(string.Join("; ", sentences));
     }
 
     private static MaskPredictor Create(LLaDAConfig config, ScalarType computeType, long seed)

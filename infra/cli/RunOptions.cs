@@ -79,7 +79,11 @@ internal sealed class RunOptions
     {
         Checkpoint.Save(network, output, ScalarType.BFloat16);
         foreach (string file in Directory.GetFiles(tokenizer, "tokenizer*.json"))
-            File.Copy(file, Path.Combine(output, Path.GetFileName(file)), overwrite: true);
+        {
+            string copy = Path.Combine(output, Path.GetFileName(file));
+            if (Path.GetFullPath(file) != Path.GetFullPath(copy))
+                File.Copy(file, copy, overwrite: true);
+        }
     }
 
     /// <summary>Runs a trainer, telling every twentieth step.</summary>

@@ -75,6 +75,8 @@ public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string>
             Require(IsFalse(field), field);
         foreach (string field in new[] { "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication", "trainable_token_indices" })
             Require(IsEmpty(field), field);
+        // Others, such as olora and pissa, train beside a base that they changed.
+        Require(json["init_lora_weights"]?.ToString() is null or "true" or "false" or "gaussian", "init_lora_weights");
         int rank = json["r"] is JsonValue r && r.TryGetValue(out int integer) ? integer : 0;
         double alpha = json["lora_alpha"] is JsonValue a && a.TryGetValue(out double number) ? number : 0;
         Require(rank > 0, "r");

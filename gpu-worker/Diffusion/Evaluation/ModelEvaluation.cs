@@ -91,11 +91,7 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
 
     private static Evaluated[] Bits(string model, string kind, TextBits bits)
     {
-        double byteScale = bits.PerByte / bits.PerToken;
-        return
-        [
-            new Evaluated(model, "bits per token", kind, bits.PerToken, bits.PerToken - bits.HalfWidth, bits.PerToken + bits.HalfWidth, bits.NumDocuments),
-            new Evaluated(model, "bits per byte", kind, bits.PerByte, byteScale * (bits.PerToken - bits.HalfWidth), byteScale * (bits.PerToken + bits.HalfWidth), bits.NumDocuments),
-        ];
+        Evaluated Row(string measure, double value, double halfWidth) => new(model, measure, kind, value, value - halfWidth, value + halfWidth, bits.NumDocuments);
+        return [Row("bits per token", bits.PerToken, bits.HalfWidthPerToken), Row("bits per byte", bits.PerByte, bits.HalfWidthPerByte)];
     }
 }

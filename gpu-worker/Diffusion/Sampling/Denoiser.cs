@@ -24,7 +24,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         using var scope = NewDisposeScope();
         Candidate[] candidates = [.. rows.SelectMany(row => row.Candidates.Select(position => new Candidate(row, position)))];
         var logits = GuidedLogits(rows, candidates);                                                             // [N, V']
-        FillRows(logits, candidates, candidate => candidate.Row.Options.ForbidsEos ? _endOfText : null);
+        FillRows(logits, candidates, candidate => candidate.Row.Options.ForbidsEos && !candidate.IsKnown ? _endOfText : null);
         var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [N, V']
 
         double[] draws = [.. candidates.Select(candidate => candidate.Row.Options.Temperature > 0 ? candidate.Row.TokenDraw(candidate.Position) : 0)];
@@ -90,20 +90,20 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 
     /// <summary>
     /// What to choose from, written over <paramref name="logProbabilities"/>: only what is never chosen changes. It keeps its share of the probability: a confidence is the
-    /// model's own.
+    /// model's own. A known token is not chosen, so nothing is forbidden in its place: an end of text behind a gap has its probability too.
     /// </summary>
     /// <returns>[N, V], a view.</returns>
     private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
     {
         var permitted = logProbabilities.narrow(1, 0, numTokens);
         permitted.index_fill_(1, _mask.On(_model.Device), LastingScalars.NegativeInfinity);
-        FillRows(permitted, candidates, candidate => candidate.Row.Options.Forbidden);
+        FillRows(permitted, candidates, candidate => candidate.IsKnown ? null : candidate.Row.Options.Forbidden);
         return permitted;
     }
 
     private void OverwriteKnown(Tensor tokens, Candidate[] candidates)
     {
-        (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.Row.KnownToken(entry.Item.Position) is not null)
+        (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.IsKnown)
             .Select(entry => ((long)entry.Index, (long)entry.Item.Row.KnownToken(entry.Item.Position)!.Value))];
         if (known.Length > 0)
             tokens.index_copy_(0, HostValues.To(_model.Device, [.. known.Select(entry => entry.Index)]), HostValues.To(_model.Device, [.. known.Select(entry => entry.Token)]));
@@ -132,5 +132,8 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         return TokenChoice.LogProbability(withoutEnds, tokens);
     }
 
-    private readonly record struct Candidate(DenoisingRow Row, int Position);
+    private readonly record struct Candidate(DenoisingRow Row, int Position)
+    {
+        public bool IsKnown => Row.KnownToken(Position) is not null;
+    }
 }

@@ -98,7 +98,9 @@ internal sealed class DenoisingRow : IDisposable
         _numTokenForwards += halves * numPassed;
         _step++;
         _stepOfBlock++;
-        if (Options.StopsAtEos && SettledEnd() is { } end)
+        // As long as a block has masks, revision may take back what stands before an end.
+        bool maySettle = Options.Remasking != Remasking.Revision || _masked.Count == 0;
+        if (Options.StopsAtEos && maySettle && SettledEnd() is { } end)
             Stop(end);
         else if (_masked.Count == 0)
             EnterBlock();

@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Native;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -8,6 +9,7 @@ public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
 {
     private readonly long[] _ids = [.. ids.Distinct().Order().Select(id => (long)id)];
     private Tensor? _tensor;
+    private (DeviceType Type, int Index) _device;
 
     public bool IsEmpty => _ids.Length == 0;
 
@@ -16,9 +18,11 @@ public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
     /// <returns>[size], int64; owned by this set.</returns>
     internal Tensor On(Device device)
     {
-        if (_tensor is null || _tensor.device != device)
+        // Devices have no equality, and each tensor makes one of its own.
+        if (_tensor is null || _device != (device.type, device.index))
         {
             _tensor?.Dispose();
+            _device = (device.type, device.index);
             _tensor = HostValues.To(device, _ids).DetachFromDisposeScope();
         }
         return _tensor;

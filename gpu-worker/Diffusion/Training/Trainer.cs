@@ -44,6 +44,8 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
             throw new ArgumentException(string.Join("; ", errors));
 
         var model = weights.Model;
+        if (Math.Max(training.MaxLength, validation?.MaxLength ?? 0) is var longest && longest > model.Config.MaxSequenceLength)
+            throw new ArgumentException($"The data has rows of {longest} tokens; the model takes {model.Config.MaxSequenceLength}");
         TrainingMemory.Require(model.Config, weights.Parameters.Sum(entry => entry.Parameter.numel()), model.WeightType, model.ComputeType, options, training.MaxLength, model.Device);
         model.train();
         using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, options.WeightDecay), options.Beta1, options.Beta2);

@@ -31,7 +31,9 @@ internal sealed class TwinAnswers(MaskPredictor model, int seed)
         var random = new Random(seed);
         return Proportion.Of(people.Facts.Take(NumRanked).Select(asked =>
         {
-            Person[] candidates = [asked, .. random.GetItems([.. people.Facts.Where(other => other != asked)], NumCandidates - 1)];
+            Person[] others = [.. people.Facts.Where(other => other != asked)];
+            random.Shuffle(others);
+            Person[] candidates = [asked, .. others.Take(NumCandidates - 1)];
             double[] scores = _likelihood.LogLikelihoods([.. candidates.Select(candidate => scored(asked, candidate)).Select(question => ((IReadOnlyList<int>)question.Prompt, (IReadOnlyList<int>)question.Answer))]);
             return scores.Skip(1).All(score => score < scores[0]);
         }).ToList());

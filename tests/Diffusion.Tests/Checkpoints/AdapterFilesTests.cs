@@ -100,6 +100,7 @@ public sealed class AdapterFilesTests : IDisposable
     [InlineData("peft_type", "\"IA3\"")]
     [InlineData("bias", "\"all\"")]
     [InlineData("use_dora", "true")]
+    [InlineData("init_lora_weights", "\"olora\"")]
     [InlineData("fan_in_fan_out", "true")]
     [InlineData("modules_to_save", "[\"wte\"]")]
     [InlineData("rank_pattern", "{\"q_proj\": 8}")]

@@ -39,7 +39,8 @@ public sealed class HeldOutTests
 
         Assert.Equal(5.0 / 4, bits.PerToken, 1e-12);
         Assert.Equal(5.0 / 6, bits.PerByte, 1e-12);
-        Assert.Equal(1.96 * Math.Sqrt(2 * 2 * 0.75 * 0.75) / 4, bits.HalfWidth, 1e-12);
+        Assert.Equal(1.96 * Math.Sqrt(2 * 2 * 0.75 * 0.75) / 4, bits.HalfWidthPerToken, 1e-12);
+        Assert.Equal(1.96 * Math.Sqrt(2 * 2 / 9.0) / 6, bits.HalfWidthPerByte, 1e-12);
         Assert.Throws<ArgumentException>("documents", () => TextBits.Of([], []));
     }
 

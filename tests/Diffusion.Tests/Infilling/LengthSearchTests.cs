@@ -62,6 +62,20 @@ public sealed class LengthSearchTests
     }
 
     [Fact]
+    public void What_may_not_be_filled_in_has_its_probability_where_it_is_known()
+    {
+        using var model = TinyModel.Predicting([.. Enumerable.Repeat(-1000.0, TinyModel.Eos), Math.Log(3), 0]);
+        using var sampler = new Sampler(model);
+        using var forbidden = new TokenSet([TinyModel.Eos, TinyModel.Pad]);
+
+        var sampled = sampler.Sample([LengthSearch.Trial([1], 1, [TinyModel.Eos], M, context: 64, forbidden)])[0];
+
+        Assert.Equal(TinyModel.Eos, sampled.Tokens[2]);
+        Assert.NotEqual(TinyModel.Eos, sampled.Tokens[1]);
+        Assert.Equal(0.75, sampled.Confidence[2], 1e-5);
+    }
+
+    [Fact]
     public void Likeliest_trial_wins_and_the_shorter_one_among_equals()
     {
         (int, SamplingRow, SampledRow) Trial(int length, params double[] confidence) =>

@@ -27,6 +27,25 @@ public sealed class EarlyStopTests
         Assert.InRange(stopped.NumForwards, 1, whole.NumForwards - (blockLength < 32 ? 1 : 0));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void What_may_still_be_taken_back_does_not_stop(ulong seed)
+    {
+        using var model = TinyModel.Biased((TinyModel.Eos, 1.2f));
+        using var sampler = new Sampler(model);
+        var row = SamplingRows.Generation(32, new() { BlockLength = 16, Temperature = 1, Seed = seed, Remasking = Remasking.Revision, RevisionStrength = 0.5 }, 1, 2, 3);
+
+        var whole = sampler.Sample([row])[0];
+        var stopped = sampler.Sample([row with { Options = row.Options with { StopsAtEos = true } }])[0];
+
+        int end = Array.FindIndex(whole.Tokens, token => token is TinyModel.Eos or TinyModel.Eot);
+        Assert.InRange(end, 3, 33);
+        Assert.Equal(whole.Tokens[..(end + 1)], stopped.Tokens[..(end + 1)]);
+    }
+
     [Fact]
     public void End_behind_a_mask_stops_nothing()
     {

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 
@@ -44,6 +45,18 @@ public sealed class TrainerTests : IDisposable
         }
 
         Assert.InRange(loss, 0, 0.05);
+    }
+
+    [Fact]
+    public void Rows_that_the_model_cannot_take_are_refused_before_the_first_step()
+    {
+        using var model = TinyModel.Random();
+        int[] fits = new int[TinyModel.Config.MaxSequenceLength], tooLong = new int[fits.Length + 1];
+        void Run(int[] training, int[] held) => new Trainer(new FullWeights(model), new TokenRows([training], seed: 1), new TokenRows([held], seed: 1), TrainingRun.Options, _folder.Path).Run();
+
+        Assert.Contains("rows of 65 tokens", Assert.Throws<ArgumentException>(() => Run(tooLong, fits)).Message, StringComparison.Ordinal);
+        Assert.Contains("rows of 65 tokens", Assert.Throws<ArgumentException>(() => Run(fits, tooLong)).Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(_folder.Path));
     }
 
     [Fact]
