@@ -17,7 +17,6 @@ internal sealed partial class Part : IAsyncDisposable
     private readonly TimeSpan _stopTime;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _running;
-    private Process? _process;
 
     /// <param name="say">Where the word about a restart goes.</param>
     /// <param name="stopTime">How long it may take to end in order; then it is killed.</param>
@@ -83,12 +82,6 @@ internal sealed partial class Part : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        if (_process is { HasExited: false } process)
-        {
-            _ = Kill(process.Id, Terminate);
-            if (await Task.WhenAny(_running, Task.Delay(_stopTime, CancellationToken.None)) != _running)
-                process.Kill(entireProcessTree: true);
-        }
         await _running;
         _stopping.Dispose();
     }
@@ -120,10 +113,21 @@ internal sealed partial class Part : IAsyncDisposable
     private async Task<int> RunOnceAsync()
     {
         await using var log = new StreamWriter(_logPath, append: true) { AutoFlush = true };
-        using var process = _process = Process.Start(_start)!;
-        await Task.WhenAll(CopyAsync(process.StandardOutput, log), CopyAsync(process.StandardError, log));
-        await process.WaitForExitAsync();
+        using var process = Process.Start(_start)!;
+        int id = process.Id;
+        await using var stop = _stopping.Token.Register(() => _ = Kill(id, Terminate));
+        var ended = Task.WhenAll(CopyAsync(process.StandardOutput, log), CopyAsync(process.StandardError, log), process.WaitForExitAsync());
+        if (await Task.WhenAny(ended, StopTimeAsync()) != ended)
+            process.Kill(entireProcessTree: true);
+        await ended;
         return process.ExitCode;
+    }
+
+    /// <summary>Ends when the part has had its time to stop.</summary>
+    private async Task StopTimeAsync()
+    {
+        await Task.Delay(Timeout.Infinite, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(_stopTime, CancellationToken.None);
     }
 
     private static async Task CopyAsync(StreamReader from, StreamWriter to)

@@ -68,6 +68,17 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     }
 
     [Fact]
+    public async Task A_part_that_cannot_start_gets_one_sentence_and_leaves_nothing_behind()
+    {
+        var options = new LocalStackOptions(_folder, Settings: new Dictionary<string, string> { ["Worker__ShardsInHand"] = "0" });
+
+        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
+
+        Assert.StartsWith("worker does not start: ", exception.Message, StringComparison.Ordinal);
+        await using var again = await StartAsync();
+    }
+
+    [Fact]
     public async Task A_port_in_use_gets_one_sentence()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
