@@ -38,8 +38,8 @@ internal sealed class ScheduledData(StorageAccount storage, ServiceLimits limits
         await foreach (var item in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
         {
             var blob = new ScheduledBlob(item.Name, item.Properties.ETag.ToString()!);
-            if (item.Properties.ContentLength is not > 0 || known.Contains(blob))
-                continue;   // also the marker of an empty folder
+            if (item.Properties.ContentLength is not > 0 || item.Properties.AccessTier == AccessTier.Archive || known.Contains(blob))
+                continue;   // also the marker of an empty folder; what is archived cannot be read, and is new when it comes back
             blobs.Add(blob);
             bytes += item.Properties.ContentLength.Value;
             if (blobs.Count > limits.MaxLines || bytes > limits.MaxFileBytes)

@@ -71,6 +71,17 @@ public sealed class BadInputTests(StorageFixture fixture)
         Assert.Equal(("line_too_long", 2), FaultOf(refused));
     }
 
+    [Fact]
+    public async Task A_line_that_asks_for_more_tokens_than_can_be_counted_is_planned_like_any_other()
+    {
+        await using var plane = await StartAsync(fixture);
+        string gaps = string.Concat(Enumerable.Repeat("[MASK:1048576]", 2048));
+
+        var planned = await plane.PlannedAsync($"{Line("a")}\n{Line("b", gaps)}\n{Line("c")}");
+
+        Assert.Equal((BatchStatus.InProgress, 3), (planned.Status, planned.TotalLines));
+    }
+
     /// <summary>What a batch failed for is kept in a row, which takes 32 K characters.</summary>
     [Theory]
     [InlineData("url_mismatch")]
