@@ -96,7 +96,7 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         }
     }
 
-    private async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellation)
+    private async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
     {
         try
         {
@@ -115,10 +115,12 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
     /// <summary>Told by the host before anything is read where the request says its size, and by the count else.</summary>
     private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
 
-    private static async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
+    private async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
     {
         byte[] bytes = new byte[MaxFieldBytes];
-        int count = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
+        int count = 0;
+        while (count < bytes.Length && await ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
+            count += read;
         return System.Text.Encoding.UTF8.GetString(bytes, 0, count).Trim();
     }
 

@@ -23,6 +23,7 @@ public sealed class BadInputTests(StorageFixture fixture)
     [Theory]
     [InlineData("Content-Length: 76", PartHead, false)]
     [InlineData("Content-Length: 18", "--b\r\nContent-Dispo", false)]
+    [InlineData("Content-Length: 58", "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbat", false)]
     [InlineData("Transfer-Encoding: chunked", "5\r\n--b\r\n\r\n0\r\n\r\n", false)]
     [InlineData("Content-Length: 1000000", PartHead, true)]
     [InlineData("Transfer-Encoding: chunked", "5\r\n--b\r\n\r\n", true)]
