@@ -54,7 +54,7 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         string Url(string prefix, TimeSpan time) => $"{container.Uri}/{prefix}{container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow() + time).Query}";
         string signature = Url("in/", TimeSpan.FromDays(2));
 
-        await AssertErrorAsync(await PostAsync(plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(23))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""), HttpStatusCode.BadRequest, "input_blobs");
+        await AssertErrorAsync(await PostAsync(plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(24.5))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""), HttpStatusCode.BadRequest, "input_blobs");
         var batch = await CreatedAsync(plane, $$"""{"url":"{{signature}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}""");
         await plane.PlanAsync(batch);
         await AnswerAsync(plane, batch);
