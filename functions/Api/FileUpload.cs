@@ -50,13 +50,27 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
                 throw ApiException.InvalidRequest("The form has no part named 'file' with a file name", "file", "missing_required_parameter");
             string allowed = Allowed(purpose);
             var kept = ExpiresAfter.Read(anchor, seconds) ?? retention.KeepsFilesFor(allowed);
-            await writer.CompleteAsync();
-            return await files.AddAsync(tenant, key, filename!, allowed, time.GetUtcNow() + kept, cancellation);
+            return await KeepAsync(writer, tenant, key, filename!, allowed, time.GetUtcNow() + kept);
         }
         finally
         {
             if (writer is not null)
                 await writer.DisposeAsync();
+        }
+    }
+
+    /// <summary>Nothing is half kept: bytes and record are written whether the client waits for them or not, and what failed is deleted again.</summary>
+    private async Task<FileRecord> KeepAsync(FileWriter writer, string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt)
+    {
+        try
+        {
+            await writer.CompleteAsync();
+            return await files.AddAsync(tenant, key, filename, purpose, expiresAt, CancellationToken.None);
+        }
+        catch
+        {
+            await files.DeleteAsync(tenant, key, CancellationToken.None);
+            throw;
         }
     }
 

@@ -137,7 +137,7 @@ internal sealed partial class FireSchedules(
         var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
-            if (await schedules.Records.FindAsync(schedule.Tenant, schedule.RowKey, cancellation) is null)
+            if (await schedules.FindAsync(schedule.Tenant, schedule.Id, cancellation) is null)
                 return;     // deleted while this host stood still, and the list of its data with it
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);

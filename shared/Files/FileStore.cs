@@ -14,7 +14,7 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public string NewKey() => SortableKey.Create(time);
 
     public async Task<FileRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
-        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key && await Records.FindAsync(tenant, key, cancellation) is { } file && !file.IsExpired(time.GetUtcNow()) ? file : null;
 
     /// <summary>Begins to write the bytes of a key. They can be seen by nobody before <see cref="AddAsync"/>.</summary>
     public FileWriter Write(string tenant, string key, CancellationToken cancellation) => new(Blob(tenant, key), overwrite: false, cancellation);
@@ -42,10 +42,19 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public Task<Stream> OpenReadAsync(FileRecord file, CancellationToken cancellation) =>
         Blob(file.Tenant, file.RowKey).OpenReadAsync(new(allowModifications: false), cancellation);
 
-    public async Task DeleteAsync(FileRecord file, CancellationToken cancellation)
+    /// <summary>Deletes bytes and row. The row expires first and goes last: whatever is cut short after that, nobody sees the file any more, and a timer deletes the rest.</summary>
+    public async Task DeleteAsync(string tenant, string key, CancellationToken cancellation)
     {
-        await Records.DeleteAsync(file.Tenant, file.RowKey, cancellation);
-        await DeleteBytesAsync(file.Tenant, file.RowKey, cancellation);
+        var now = time.GetUtcNow();
+        await Records.UpdateAsync(tenant, key, current =>
+        {
+            if (current.IsExpired(now))
+                return false;
+            current.ExpiresAt = now;
+            return true;
+        }, cancellation);
+        await DeleteBytesAsync(tenant, key, cancellation);
+        await Records.DeleteAsync(tenant, key, cancellation);
     }
 
     /// <summary>Downloads a file to this machine.</summary>

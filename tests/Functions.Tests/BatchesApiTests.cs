@@ -91,6 +91,25 @@ public sealed class BatchesApiTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_deletion_that_storage_cuts_short_is_made_again_and_goes_on()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(2));
+        await plane.AnswerAsync(batch, 0);
+        await plane.FinishAsync(batch);
+
+        faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains("/parts/", StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/batches/{batch.Id}")).StatusCode);
+        faults.Refuses = _ => false;
+        Assert.Equal("completed", (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["status"]!.GetValue<string>());
+        (await plane.Client.DeleteAsync($"/v1/batches/{batch.Id}")).EnsureSuccessStatusCode();
+
+        await AssertErrorAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}"), HttpStatusCode.NotFound, null);
+        Assert.Empty(await plane.Storage.Container(Shared.Storage.StorageNames.BatchesContainer).GetBlobsAsync().ToListAsync());
+    }
+
+    [Fact]
     public async Task Another_tenants_batch_cannot_be_seen_listed_or_cancelled()
     {
         await using var plane = await StartAsync(fixture);
