@@ -57,6 +57,14 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         await Records.DeleteAsync(tenant, key, cancellation);
     }
 
+    /// <summary>Deletes bytes without a row and a row without bytes: what a late writer brings back of a file that was deleted.</summary>
+    public async Task DeleteHalvesAsync(string tenant, string key, CancellationToken cancellation)
+    {
+        bool isListed = await Records.FindAsync(tenant, key, cancellation) is not null;
+        if (!isListed || !await Blob(tenant, key).ExistsAsync(cancellation))
+            await DeleteAsync(tenant, key, cancellation);
+    }
+
     /// <summary>Downloads a file to this machine.</summary>
     public async Task DownloadAsync(FileRecord file, string path, CancellationToken cancellation) => await Blob(file.Tenant, file.RowKey).DownloadToAsync(path, cancellation);
 
