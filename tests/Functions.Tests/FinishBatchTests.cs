@@ -174,6 +174,26 @@ public sealed class FinishBatchTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_batch_cancelled_between_its_plan_and_its_record_of_it_counts_all_of_its_lines()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(3));
+        await plane.Batches.UpdateAsync(batch, current =>
+        {
+            (current.Status, current.Model, current.TotalLines, current.InProgressAt) = (BatchStatus.Validating, null, 0, null);
+            return true;
+        }, CancellationToken.None);
+        (await plane.Client.PostAsync($"/v1/batches/{batch.Id}/cancel", null)).EnsureSuccessStatusCode();
+        plane.Time.Advance(BatchTimes.CancelGrace);
+
+        await plane.FinishAsync(batch);
+
+        var json = await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}"));
+        Assert.Equal("""{"total":3,"completed":0,"failed":3}""", json["request_counts"]!.ToJsonString());
+        Assert.Equal(Model, json["model"]!.GetValue<string>());
+    }
+
+    [Fact]
     public async Task An_expired_batch_keeps_what_was_finished()
     {
         await using var plane = await StartAsync(fixture);
