@@ -38,7 +38,7 @@ internal static class SchedulesApi
 
         var now = time.GetUtcNow();
         var schedule = new ScheduleRecord { PartitionKey = context.Tenant(), RowKey = SortableKey.Create(time), Definition = definition.ToJson(), NextAt = Next(definition, now), CreatedAt = now };
-        await schedules.Records.AddAsync(schedule, cancellation);
+        await schedules.Records.AddOwnAsync(schedule, cancellation);
         return Json(ScheduleObject.From(schedule));
     }
 
