@@ -8,7 +8,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Retention;
 
-/// <summary>Deletes what has been kept long enough: files, what is left of the work on ended batches, and at last their records; and what is left of models and schedules whose removal was cut off.</summary>
+/// <summary>Deletes what has been kept long enough: files, outcomes of schedules, what is left of the work on ended batches, and at last their records; and what is left of models and schedules whose removal was cut off.</summary>
 internal sealed partial class DeleteExpired(
     FileStore files, BatchStore batches, ScheduleStore schedules, DeleteSchedule deleteSchedule, ModelCatalog models, RemoveModel removeModel, StorageAccount storage,
     RetentionOptions options, TimeProvider time, ILogger<DeleteExpired> logger)
@@ -31,6 +31,8 @@ internal sealed partial class DeleteExpired(
         await GoOnRemovingAsync(now, cancellation);
         await foreach (var schedule in schedules.Records.ScanAsync($"{nameof(ScheduleRecord.DeletedAt)} lt datetime'{Text(now - s_patience)}'", cancellation))
             await deleteSchedule.RunAsync(schedule, cancellation);
+        await foreach (var run in schedules.Runs.ScanAsync($"{nameof(ScheduleRunRecord.CreatedAt)} lt datetime'{Text(now - options.ScheduleRuns)}'", cancellation))
+            await schedules.Runs.DeleteAsync(run.PartitionKey, run.RowKey, cancellation);
 
         // No row changes after its batch has ended but by this timer, so the time of the last change is near that of the end, and a filter that storage understands.
         await foreach (var batch in batches.Records.ScanAsync($"Timestamp lt datetime'{Text(now - options.Work)}'", cancellation))

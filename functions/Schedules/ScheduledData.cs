@@ -74,14 +74,22 @@ internal sealed class ScheduledData(StorageAccount storage, ServiceLimits limits
         return blobs;
     }
 
+    /// <summary>Deletes a list.</summary>
+    public Task DeleteAsync(string list, CancellationToken cancellation) => _lists.DeleteBlobIfExistsAsync(list, cancellationToken: cancellation);
+
+    /// <summary>Deletes what a job that has ended was to learn from: what it has learnt is in the list of what was seen.</summary>
+    public Task DeleteSourcesAsync(ScheduleRecord schedule, string runKey, CancellationToken cancellation) => DeleteAllAsync($"{Root(schedule)}sources/{runKey}/", kept: null, cancellation);
+
     /// <summary>Deletes the lists of a deleted schedule.</summary>
     /// <param name="kept">One that a job still needs.</param>
-    public async Task DeleteAsync(ScheduleRecord schedule, string? kept, CancellationToken cancellation)
+    public Task DeleteAsync(ScheduleRecord schedule, string? kept, CancellationToken cancellation) => DeleteAllAsync(Root(schedule), kept, cancellation);
+
+    private async Task DeleteAllAsync(string prefix, string? kept, CancellationToken cancellation)
     {
-        await foreach (var list in _lists.GetBlobsAsync(new GetBlobsOptions { Prefix = Root(schedule) }, cancellation))
+        await foreach (var list in _lists.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
         {
             if (list.Name != kept)
-                await _lists.DeleteBlobIfExistsAsync(list.Name, cancellationToken: cancellation);
+                await DeleteAsync(list.Name, cancellation);
         }
     }
 

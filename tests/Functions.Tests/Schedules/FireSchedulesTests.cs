@@ -72,6 +72,7 @@ public sealed class FireSchedulesTests(StorageFixture fixture)
         Assert.Equal(["job_created", "job_created", "nothing_new", "nothing_new", "job_created", "job_created"], Outcomes(runs));
         Assert.Equal([2, 2, 2, 1], runs.Where(run => run!["fine_tuning_job"] is not null).Select(run => run!["blobs"]!.GetValue<int>()));
         Assert.Equal(4, (await JobsAsync(plane)).Count);
+        Assert.Equal(["seen", "sources"], await plane.Storage.Container(StorageNames.SchedulesContainer).GetBlobsAsync().Select(list => list.Name.Split('/')[2]).ToListAsync());
     }
 
     [Fact]

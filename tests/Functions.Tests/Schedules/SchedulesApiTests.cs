@@ -20,6 +20,7 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         ("""{"cron":"nonsense"}""", "cron"),
         ("""{"cron":"* * * * * *"}""", "cron"),
         ("""{"cron":"61 * * * *"}""", "cron"),
+        ("""{"cron":"@every_second"}""", "cron"),
         ("""{"cron":"0 0 30 2 *"}""", "cron"),
         ("""{"cron":"0 0 31 4,6,9,11 *"}""", "cron"),
         ("""{"cron":5}""", "cron"),
