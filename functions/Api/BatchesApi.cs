@@ -84,14 +84,17 @@ internal static class BatchesApi
         return Json(await ToObjectAsync(batch, storage, context.RequestAborted));
     }
 
-    /// <summary>Deletes an ended batch with all that is left of its work; its input and its results are files of their own.</summary>
+    /// <summary>
+    /// Deletes an ended batch with all that is left of its work; its input and its results are files of their own. The record goes last: a call that is cut short is made again and
+    /// goes on, and what nobody asks for again goes with the work of other batches.
+    /// </summary>
     private static async Task<IResult> DeleteAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
     {
         var batch = await FindAsync(id, context, batches);
         if (!batch.IsTerminal)
             throw ApiException.Conflict($"The batch is {WireName(batch.Status)}; cancel it and wait for its end before you delete it", "not_ended");
-        await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, context.RequestAborted);
         await new BatchBlobs(storage, batch).DeleteAsync(context.RequestAborted);
+        await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, context.RequestAborted);
         return Json(new DeletedObject(batch.Id, "batch"));
     }
 

@@ -50,13 +50,27 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
                 throw ApiException.InvalidRequest("The form has no part named 'file' with a file name", "file", "missing_required_parameter");
             string allowed = Allowed(purpose);
             var kept = ExpiresAfter.Read(anchor, seconds) ?? retention.KeepsFilesFor(allowed);
-            await writer.CompleteAsync();
-            return await files.AddAsync(tenant, key, filename!, allowed, time.GetUtcNow() + kept, cancellation);
+            return await KeepAsync(writer, tenant, key, filename!, allowed, time.GetUtcNow() + kept);
         }
         finally
         {
             if (writer is not null)
                 await writer.DisposeAsync();
+        }
+    }
+
+    /// <summary>Nothing is half kept: bytes and record are written whether the client waits for them or not, and what failed is deleted again.</summary>
+    private async Task<FileRecord> KeepAsync(FileWriter writer, string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt)
+    {
+        try
+        {
+            await writer.CompleteAsync();
+            return await files.AddAsync(tenant, key, filename, purpose, expiresAt, CancellationToken.None);
+        }
+        catch
+        {
+            await files.DeleteAsync(tenant, key, CancellationToken.None);
+            throw;
         }
     }
 
@@ -96,7 +110,7 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         }
     }
 
-    private async Task<int> ReadAsync(Stream body, byte[] buffer, CancellationToken cancellation)
+    private async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
     {
         try
         {
@@ -115,10 +129,12 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
     /// <summary>Told by the host before anything is read where the request says its size, and by the count else.</summary>
     private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
 
-    private static async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
+    private async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
     {
         byte[] bytes = new byte[MaxFieldBytes];
-        int count = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
+        int count = 0;
+        while (count < bytes.Length && await ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
+            count += read;
         return System.Text.Encoding.UTF8.GetString(bytes, 0, count).Trim();
     }
 

@@ -38,12 +38,13 @@ internal static class FilesApi
     private static async Task<IResult> UploadAsync(HttpContext context, FileUpload upload) =>
         Json(FileObject.From(await upload.ReceiveAsync(context.Request, context.Tenant(), context.RequestAborted)));
 
-    private static async Task<IResult> ListAsync(HttpContext context, FileStore files)
+    private static async Task<IResult> ListAsync(HttpContext context, FileStore files, TimeProvider time)
     {
         var query = ListQuery.Read(context.Request, FileRecord.IdPrefix, DefaultLimit, MaxLimit);
         string? purpose = context.Request.Query["purpose"].FirstOrDefault();
+        var now = time.GetUtcNow();
         var (page, hasMore) = await files.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, file => purpose is null || file.Purpose == purpose, context.RequestAborted);
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, file => !file.IsExpired(now) && (purpose is null || file.Purpose == purpose), context.RequestAborted);
         return Json(new ListPage<FileObject>([.. page.Select(FileObject.From)], page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
     }
 
@@ -52,7 +53,7 @@ internal static class FilesApi
     private static async Task<IResult> DeleteAsync(string id, HttpContext context, FileStore files)
     {
         var file = await FindAsync(id, context, files);
-        await files.DeleteAsync(file, context.RequestAborted);
+        await files.DeleteAsync(file.Tenant, file.RowKey, context.RequestAborted);
         return Json(new DeletedObject(file.Id, "file"));
     }
 

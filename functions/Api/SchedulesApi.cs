@@ -2,7 +2,6 @@ using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Files;
-using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
@@ -34,19 +33,20 @@ internal static class SchedulesApi
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
         var definition = await ScheduleDefinition.ReadAsync(body, context.Tenant(), folders, time.GetUtcNow(), cancellation);
         await CheckAsync(definition, context, models, files);
-        if (await schedules.Records.ListAsync(context.Tenant(), after: null, cancellation).CountAsync(cancellation) >= limits.MaxSchedules)
+        if (await schedules.Records.ListAsync(context.Tenant(), after: null, cancellation).CountAsync(known => known.DeletedAt is null, cancellation) >= limits.MaxSchedules)
             throw ApiException.InvalidRequest($"You have {limits.MaxSchedules} schedules, and more are not allowed", code: "too_many_schedules");
 
         var now = time.GetUtcNow();
         var schedule = new ScheduleRecord { PartitionKey = context.Tenant(), RowKey = SortableKey.Create(time), Definition = definition.ToJson(), NextAt = Next(definition, now), CreatedAt = now };
-        await schedules.Records.AddAsync(schedule, cancellation);
+        await schedules.Records.AddOwnAsync(schedule, cancellation);
         return Json(ScheduleObject.From(schedule));
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, ScheduleStore schedules)
     {
         var query = ListQuery.Read(context.Request, ScheduleRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await schedules.Records.PageAsync(context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
+        var (page, hasMore) = await schedules.Records.PageAsync(
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, schedule => schedule.DeletedAt is null, context.RequestAborted);
         return Json(new ListPage<ScheduleObject>([.. page.Select(ScheduleObject.From)], page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
     }
 
@@ -97,13 +97,10 @@ internal static class SchedulesApi
         return Json(ScheduleObject.From(updated ?? throw NotFound(id)));
     }
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext context, ScheduleStore schedules, ScheduledData data, FineTuningStore jobs)
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, ScheduleStore schedules, DeleteSchedule delete)
     {
-        var cancellation = context.RequestAborted;
         var schedule = await FindAsync(id, context, schedules);
-        await schedules.DeleteAsync(schedule, cancellation);
-        var last = schedule.LastJobKey is { } key ? await jobs.Records.FindAsync(schedule.Tenant, key, cancellation) : null;
-        await data.DeleteAsync(schedule, kept: last is { TrainingFileId: null, IsTerminal: false } ? last.Sources : null, cancellation);
+        await delete.RunAsync(schedule, context.RequestAborted);
         return Json(new DeletedObject(schedule.Id, "schedule"));
     }
 

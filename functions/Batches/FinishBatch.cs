@@ -31,14 +31,17 @@ internal sealed partial class FinishBatch(
         var ending = Ending(batch, isComplete: plan is not null && parts.Count == plan.Shards.Count);
         if (ending is null)
             return;     // called too early: whoever finishes the last part calls again
-        if (plan is not null)
-            await AnswerMissingAsync(blobs, plan, parts, ending, cancellation);
-
-        if (await SettleAsync(batch, ending, cancellation) is not { IsTerminal: false } settled)
+        if (await SettleAsync(batch, plan, ending, cancellation) is not { IsTerminal: false } settled)
             return;
         if (plan is not null)
+        {
+            await AnswerMissingAsync(blobs, plan, parts, ending, cancellation);
             await JoinAsync(settled, blobs, plan, cancellation);
-        await EndAsync(settled, blobs, ending, cancellation);
+        }
+        if (await batches.Records.FindAsync(batch.Tenant, batch.RowKey, cancellation) is { IsTerminal: false })
+            await EndAsync(settled, blobs, ending, cancellation);
+        await files.DeleteHalvesAsync(settled.Tenant, settled.OutputFileKey!, cancellation);
+        await files.DeleteHalvesAsync(settled.Tenant, settled.ErrorFileKey!, cancellation);
     }
 
     /// <summary>What happens when finishing has failed too often.</summary>
@@ -96,11 +99,13 @@ internal sealed partial class FinishBatch(
         return batch.OutputFolder is null ? PartJoiner.JoinAsync(files, batch, windows, cancellation) : documents.WriteAsync(batch, files, windows, cancellation);
     }
 
-    /// <summary>Settles the files' keys, and that a batch which completes can no longer be cancelled.</summary>
-    private Task<BatchRecord?> SettleAsync(BatchRecord batch, BatchEnding ending, CancellationToken cancellation) => batches.UpdateAsync(batch, current =>
+    /// <summary>Settles the files' keys, and that a batch which completes can no longer be cancelled. It comes first: a sweep leaves alone what has just changed.</summary>
+    private Task<BatchRecord?> SettleAsync(BatchRecord batch, BatchPlan? plan, BatchEnding ending, CancellationToken cancellation) => batches.UpdateAsync(batch, current =>
     {
         if (ending.Status == BatchStatus.Completed && current.Status == BatchStatus.InProgress)
             (current.Status, current.FinalizingAt) = (BatchStatus.Finalizing, time.GetUtcNow());
+        if (plan is not null)   // a cancellation may have come between the plan and its record
+            (current.Model, current.TotalLines) = (plan.Model, plan.NumLines);
         current.OutputFileKey ??= files.NewKey();
         current.ErrorFileKey ??= files.NewKey();
         return true;

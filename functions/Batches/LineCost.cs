@@ -40,7 +40,8 @@ internal readonly partial record struct LineCost(int CanvasTokens, long TokenFor
     {
         if (!body.TryGetProperty("text", out var text) || text.ValueKind != JsonValueKind.String)
             return DefaultNewTokens;
-        return GapPattern().Matches(text.GetString()!).Sum(gap => int.TryParse(gap.Groups["length"].ValueSpan, out int length) ? Math.Min(length, MaxTokens) : DefaultGapTokens);
+        long tokens = GapPattern().Matches(text.GetString()!).Sum(gap => long.TryParse(gap.Groups["length"].ValueSpan, out long length) ? length : DefaultGapTokens);
+        return (int)Math.Min(tokens, MaxTokens);
     }
 
     private static int? Number(JsonElement body, string name) =>

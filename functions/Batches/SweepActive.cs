@@ -40,6 +40,9 @@ public sealed partial class SweepActive(
                 await close.RunAsync(batch, cancellation);
                 break;
             case BatchStatus.Validating or BatchStatus.InProgress when now >= batch.ExpiresAt + BatchTimes.CancelGrace:
+                if (isQuiet)    // else it is being finished
+                    await FinishAsync(batch, cancellation);
+                break;
             case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isQuiet:
             case BatchStatus.Finalizing when isQuiet:
                 await FinishAsync(batch, cancellation);

@@ -68,6 +68,10 @@ internal sealed class DocumentReader(ServiceLimits limits)
         {
             return Refused("document_not_found", "The document was deleted before it was read");
         }
+        catch (RequestFailedException failure) when (failure.ErrorCode == BlobErrorCode.BlobArchived)
+        {
+            return Refused("document_archived", "The document lies in the archive tier and cannot be read there");
+        }
 
         DocumentLine Refused(string code, string message) => new(new ShardLine(number, name, JsonElement.Parse("{}")), new LineError(code, message));
     }

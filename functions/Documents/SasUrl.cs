@@ -7,10 +7,13 @@ namespace LLaDA.Batch.Functions.Documents;
 
 /// <summary>
 /// Checks the URL of a folder that a client shares: https, a host of Azure Storage and nothing else (this service must not become a way to reach other places),
-/// a signature that outlives the batch, and never a container of the service.
+/// a signature that outlives the batch by the time to write its results, and never a container of the service.
 /// </summary>
 internal static class SasUrl
 {
+    /// <summary>How much longer than its batch a signature must be valid: results are written after the end of the window.</summary>
+    private static readonly TimeSpan s_finishing = TimeSpan.FromHours(1);
+
     /// <param name="parameter">The parameter to name when it is refused.</param>
     /// <param name="until">The end of the batch.</param>
     /// <exception cref="ApiException">It is refused; the message holds nothing of the signature.</exception>
@@ -28,8 +31,8 @@ internal static class SasUrl
             throw Refused("has a path that leads elsewhere");
         if (parts.Sas?.Signature is not { Length: > 0 })
             throw Refused("has no shared access signature");
-        if (parts.Sas.ExpiresOn < until)
-            throw Refused($"has a signature that must be valid until the batch has ended, at {until:u}");
+        if (parts.Sas.ExpiresOn < until + s_finishing)
+            throw Refused($"has a signature that must be valid until the results are written, {s_finishing.TotalHours} hour after the end of the batch: until {until + s_finishing:u}");
         return parts;
 
         ApiException Refused(string rule) => ApiException.InvalidRequest($"{parameter}.url {rule}", parameter);

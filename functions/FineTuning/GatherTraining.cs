@@ -37,7 +37,7 @@ internal sealed class GatherTraining(
                     changed.Add(blob.Name);
             }
             if (changed.Count == blobs.Count)
-                faults.Add("training_data_changed", "All of the data was changed or deleted before it was read");
+                faults.Add("training_data_changed", "All of the data was changed, archived or deleted before it was read");
             if (faults.Any)
                 return null;
             await file.CompleteAsync();
@@ -80,7 +80,7 @@ internal sealed class GatherTraining(
             }
             return true;
         }
-        catch (RequestFailedException failure) when (failure.Status is 404 or 412)
+        catch (RequestFailedException failure) when (failure.Status is 404 or 412 || failure.ErrorCode == BlobErrorCode.BlobArchived)
         {
             return false;
         }
@@ -90,7 +90,7 @@ internal sealed class GatherTraining(
     {
         var text = new StringBuilder($"Gathered {count - changed.Count} blobs");
         if (changed.Count > 0)
-            text.Append($"; {changed.Count} were changed or deleted meanwhile and are left to the next run: {string.Join(", ", changed.Take(MaxNamed))}{(changed.Count > MaxNamed ? ", ..." : "")}");
+            text.Append($"; {changed.Count} were changed, archived or deleted meanwhile and are left to the next run: {string.Join(", ", changed.Take(MaxNamed))}{(changed.Count > MaxNamed ? ", ..." : "")}");
         return text.ToString();
     }
 }

@@ -26,7 +26,7 @@ internal static class TrainingLine
                 return "it has a string that is no text: an escape names half of a character";
             return method == FineTuningMethod.Pretrain ? TextFault(json) : json.TryGetProperty("messages", out var messages) ? Unknown(json, "messages") ?? DialogueFault(messages) : PairFault(json);
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             return "it is not valid JSON";
         }

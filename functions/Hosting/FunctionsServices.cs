@@ -38,7 +38,7 @@ public static class FunctionsServices
         services.AddSingleton<ShardRelease>().AddSingleton<PlanBatch>().AddSingleton<FinishBatch>().AddSingleton<CloseBatch>().AddSingleton<CancelBatch>().AddSingleton<SweepActive>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>().AddSingleton<RemoveModel>();
         services.AddSingleton<PlanTraining>().AddSingleton<FinishTraining>().AddSingleton<CloseTraining>().AddSingleton<CancelTraining>().AddSingleton<SweepTraining>();
-        services.AddSingleton<ScheduleStore>().AddSingleton<ScheduledData>().AddSingleton<FireSchedules>().AddSingleton<GatherTraining>();
+        services.AddSingleton<ScheduleStore>().AddSingleton<ScheduledData>().AddSingleton<FireSchedules>().AddSingleton<DeleteSchedule>().AddSingleton<GatherTraining>();
         services.AddSingleton<DeleteExpired>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhook>();

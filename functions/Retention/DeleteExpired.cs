@@ -1,19 +1,22 @@
 using System.Globalization;
+using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Retention;
 
-/// <summary>Deletes what has been kept long enough: files, what is left of the work on ended batches, and at last their records; and what is left of models whose removal was cut off.</summary>
-public sealed partial class DeleteExpired(
-    FileStore files, BatchStore batches, ModelCatalog models, RemoveModel removeModel, StorageAccount storage, RetentionOptions options, TimeProvider time, ILogger<DeleteExpired> logger)
+/// <summary>Deletes what has been kept long enough: files, outcomes of schedules, what is left of the work on ended batches, and at last their records; and what is left of models and schedules whose removal was cut off.</summary>
+internal sealed partial class DeleteExpired(
+    FileStore files, BatchStore batches, ScheduleStore schedules, DeleteSchedule deleteSchedule, ModelCatalog models, RemoveModel removeModel, StorageAccount storage,
+    RetentionOptions options, TimeProvider time, ILogger<DeleteExpired> logger)
 {
     /// <summary>How often the timer fires.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
-    /// <summary>How long nobody must have gone on with the removal of a model.</summary>
+    /// <summary>How long nobody must have gone on with the removal of a model or a schedule.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(5);
 
     public async Task RunAsync(CancellationToken cancellation)
@@ -21,11 +24,15 @@ public sealed partial class DeleteExpired(
         var now = time.GetUtcNow();
         await foreach (var file in files.Records.ScanAsync($"{nameof(FileRecord.ExpiresAt)} lt datetime'{Text(now)}'", cancellation))
         {
-            await files.DeleteAsync(file, cancellation);
+            await files.DeleteAsync(file.Tenant, file.RowKey, cancellation);
             LogDeleted(logger, file.Id);
         }
 
         await GoOnRemovingAsync(now, cancellation);
+        await foreach (var schedule in schedules.Records.ScanAsync($"{nameof(ScheduleRecord.DeletedAt)} lt datetime'{Text(now - s_patience)}'", cancellation))
+            await deleteSchedule.RunAsync(schedule, cancellation);
+        await foreach (var run in schedules.Runs.ScanAsync($"{nameof(ScheduleRunRecord.CreatedAt)} lt datetime'{Text(now - options.ScheduleRuns)}'", cancellation))
+            await schedules.Runs.DeleteAsync(run.PartitionKey, run.RowKey, cancellation);
 
         // No row changes after its batch has ended but by this timer, so the time of the last change is near that of the end, and a filter that storage understands.
         await foreach (var batch in batches.Records.ScanAsync($"Timestamp lt datetime'{Text(now - options.Work)}'", cancellation))

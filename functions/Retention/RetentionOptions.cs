@@ -19,6 +19,9 @@ public sealed record RetentionOptions
     /// <summary>Records of batches, from their end on.</summary>
     public TimeSpan Batches { get; init; } = TimeSpan.FromDays(90);
 
+    /// <summary>Outcomes of schedules, from when they were decided on.</summary>
+    public TimeSpan ScheduleRuns { get; init; } = TimeSpan.FromDays(90);
+
     public TimeSpan? KeepsFilesFor(string purpose) => purpose == FilePurpose.FineTune ? null : BatchFiles;
 
     public IEnumerable<string> Validate()
@@ -27,6 +30,8 @@ public sealed record RetentionOptions
             yield return $"{Section}:{nameof(Work)} must be at least an hour, and {Section}:{nameof(Batches)} at least as long";
         if (BatchFiles < TimeSpan.FromHours(1))
             yield return $"{Section}:{nameof(BatchFiles)} must be at least an hour";
+        if (ScheduleRuns < TimeSpan.FromDays(1))
+            yield return $"{Section}:{nameof(ScheduleRuns)} must be at least a day";
         if (ScheduledFiles < TimeSpan.FromDays(1))
             yield return $"{Section}:{nameof(ScheduledFiles)} must be at least a day";
     }

@@ -49,7 +49,7 @@ internal sealed partial class FireSchedules(
                 return;
             if (run.Status == ScheduleRunStatus.JobCreated)
                 await CreateJobAsync(current, definition, run, cancellation);
-            current = await schedules.UpdateAsync(current, latest => Settle(latest, run), cancellation);
+            current = await SettleAsync(current, run, cancellation);
         }
     }
 
@@ -137,7 +137,7 @@ internal sealed partial class FireSchedules(
         var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
-            if (await schedules.Records.FindAsync(schedule.Tenant, schedule.RowKey, cancellation) is null)
+            if (await schedules.FindAsync(schedule.Tenant, schedule.Id, cancellation) is null)
                 return;     // deleted while this host stood still, and the list of its data with it
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
@@ -152,6 +152,25 @@ internal sealed partial class FireSchedules(
         string message = string.Create(CultureInfo.InvariantCulture, $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {run.DueAt:yyyy-MM-dd HH:mm} UTC");
         await events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Created, message, cancellation);
         await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+    }
+
+    /// <summary>Takes an occurrence off what waits, and deletes the lists that nobody reads any more once it is off: its outcome holds, whoever still decides on older ones.</summary>
+    private async Task<ScheduleRecord?> SettleAsync(ScheduleRecord schedule, ScheduleRunRecord run, CancellationToken cancellation)
+    {
+        string? seen = null, lastJobKey = null;
+        bool isSettled = false;
+        var current = await schedules.UpdateAsync(schedule, latest =>
+        {
+            (seen, lastJobKey) = (latest.Seen, latest.LastJobKey);
+            return isSettled = Settle(latest, run);
+        }, cancellation);
+        if (current is null || !isSettled)
+            return current;
+        if (seen is not null && seen != current.Seen)
+            await data.DeleteAsync(seen, cancellation);
+        if (lastJobKey is not null && lastJobKey != current.LastJobKey)
+            await data.DeleteSourcesAsync(current, lastJobKey, cancellation);
+        return current;
     }
 
     private static bool Settle(ScheduleRecord schedule, ScheduleRunRecord run)

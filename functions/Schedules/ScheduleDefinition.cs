@@ -51,6 +51,9 @@ public sealed record ScheduleDefinition(
     /// <summary>A table takes strings of 32 K characters.</summary>
     private const int MaxJson = 30_000;
 
+    /// <summary>What five fields can ask for; the parser knows a name for every second as well.</summary>
+    private static readonly TimeSpan s_leastInterval = TimeSpan.FromMinutes(1);
+
     private static readonly string[] s_known = ["cron", "time_zone", "job", "start_from", "training_data", "overlap", "missed", "metadata"];
 
     [JsonIgnore]
@@ -95,8 +98,11 @@ public sealed record ScheduleDefinition(
             throw ApiException.InvalidRequest("cron must be an expression of five fields: minute, hour, day of month, month, day of week", "cron", "invalid_cron");
         if (zone.Length > MaxTimeZone || zone.Contains("..", StringComparison.Ordinal) || !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out var found))
             throw ApiException.InvalidRequest("time_zone must be a name of the IANA database, such as Europe/Berlin", "time_zone", "invalid_time_zone");
-        if (new Occurrences(cron, found).Next(now) is null)
+        var occurrences = new Occurrences(cron, found);
+        if (occurrences.Next(now) is not { } first)
             throw ApiException.InvalidRequest($"cron never fires: there is no time that '{text}' names", "cron", "cron_never_fires");
+        if (occurrences.Next(first) - first < s_leastInterval)
+            throw ApiException.InvalidRequest("cron must not fire more often than once a minute", "cron", "invalid_cron");
     }
 
     private static JsonElement ReadJob(JsonElement body)

@@ -38,8 +38,8 @@ internal sealed class ScheduledData(StorageAccount storage, ServiceLimits limits
         await foreach (var item in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
         {
             var blob = new ScheduledBlob(item.Name, item.Properties.ETag.ToString()!);
-            if (item.Properties.ContentLength is not > 0 || known.Contains(blob))
-                continue;   // also the marker of an empty folder
+            if (item.Properties.ContentLength is not > 0 || item.Properties.AccessTier == AccessTier.Archive || known.Contains(blob))
+                continue;   // also the marker of an empty folder; what is archived cannot be read, and is new when it comes back
             blobs.Add(blob);
             bytes += item.Properties.ContentLength.Value;
             if (blobs.Count > limits.MaxLines || bytes > limits.MaxFileBytes)
@@ -74,14 +74,22 @@ internal sealed class ScheduledData(StorageAccount storage, ServiceLimits limits
         return blobs;
     }
 
+    /// <summary>Deletes a list.</summary>
+    public Task DeleteAsync(string list, CancellationToken cancellation) => _lists.DeleteBlobIfExistsAsync(list, cancellationToken: cancellation);
+
+    /// <summary>Deletes what a job that has ended was to learn from: what it has learnt is in the list of what was seen.</summary>
+    public Task DeleteSourcesAsync(ScheduleRecord schedule, string runKey, CancellationToken cancellation) => DeleteAllAsync($"{Root(schedule)}sources/{runKey}/", kept: null, cancellation);
+
     /// <summary>Deletes the lists of a deleted schedule.</summary>
     /// <param name="kept">One that a job still needs.</param>
-    public async Task DeleteAsync(ScheduleRecord schedule, string? kept, CancellationToken cancellation)
+    public Task DeleteAsync(ScheduleRecord schedule, string? kept, CancellationToken cancellation) => DeleteAllAsync(Root(schedule), kept, cancellation);
+
+    private async Task DeleteAllAsync(string prefix, string? kept, CancellationToken cancellation)
     {
-        await foreach (var list in _lists.GetBlobsAsync(new GetBlobsOptions { Prefix = Root(schedule) }, cancellation))
+        await foreach (var list in _lists.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
         {
             if (list.Name != kept)
-                await _lists.DeleteBlobIfExistsAsync(list.Name, cancellationToken: cancellation);
+                await DeleteAsync(list.Name, cancellation);
         }
     }
 

@@ -39,7 +39,7 @@ public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, 
         string secret = WebhookSignature.NewSecret();
         var endpoint = new WebhookEndpointRecord { PartitionKey = tenant, RowKey = SortableKey.Create(time), Url = url, Events = string.Join(',', events), CreatedAt = time.GetUtcNow() };
         endpoint.SealedSecret = secrets.Seal(secret, Owner(endpoint));
-        await Records.AddAsync(endpoint, cancellation);
+        await Records.AddOwnAsync(endpoint, cancellation);
         return (endpoint, secret);
     }
 

@@ -22,7 +22,7 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
         batch.TraceParent = TracedWork.Here;
         await Active.PutAsync(
             new ActiveRecord { PartitionKey = ActiveRecord.Partition, RowKey = ActiveRecord.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant, InputBytes = inputBytes }, cancellation);
-        await Records.AddAsync(batch, cancellation);
+        await Records.AddOwnAsync(batch, cancellation);
     }
 
     public async Task<BatchRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>

@@ -34,6 +34,8 @@ public sealed class FileRecord : Record
 
     public DateTimeOffset CreatedAt { get; set; }
 
-    /// <summary>When it is deleted; null when it is kept.</summary>
+    /// <summary>From when on it does not exist any more, although row and bytes go a little later; null when it is kept.</summary>
     public DateTimeOffset? ExpiresAt { get; set; }
+
+    public bool IsExpired(DateTimeOffset now) => ExpiresAt <= now;
 }

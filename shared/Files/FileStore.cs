@@ -14,7 +14,7 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public string NewKey() => SortableKey.Create(time);
 
     public async Task<FileRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
-        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key && await Records.FindAsync(tenant, key, cancellation) is { } file && !file.IsExpired(time.GetUtcNow()) ? file : null;
 
     /// <summary>Begins to write the bytes of a key. They can be seen by nobody before <see cref="AddAsync"/>.</summary>
     public FileWriter Write(string tenant, string key, CancellationToken cancellation) => new(Blob(tenant, key), overwrite: false, cancellation);
@@ -42,10 +42,27 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public Task<Stream> OpenReadAsync(FileRecord file, CancellationToken cancellation) =>
         Blob(file.Tenant, file.RowKey).OpenReadAsync(new(allowModifications: false), cancellation);
 
-    public async Task DeleteAsync(FileRecord file, CancellationToken cancellation)
+    /// <summary>Deletes bytes and row. The row expires first and goes last: whatever is cut short after that, nobody sees the file any more, and a timer deletes the rest.</summary>
+    public async Task DeleteAsync(string tenant, string key, CancellationToken cancellation)
     {
-        await Records.DeleteAsync(file.Tenant, file.RowKey, cancellation);
-        await DeleteBytesAsync(file.Tenant, file.RowKey, cancellation);
+        var now = time.GetUtcNow();
+        await Records.UpdateAsync(tenant, key, current =>
+        {
+            if (current.IsExpired(now))
+                return false;
+            current.ExpiresAt = now;
+            return true;
+        }, cancellation);
+        await DeleteBytesAsync(tenant, key, cancellation);
+        await Records.DeleteAsync(tenant, key, cancellation);
+    }
+
+    /// <summary>Deletes bytes without a row and a row without bytes: what a late writer brings back of a file that was deleted.</summary>
+    public async Task DeleteHalvesAsync(string tenant, string key, CancellationToken cancellation)
+    {
+        bool isListed = await Records.FindAsync(tenant, key, cancellation) is not null;
+        if (!isListed || !await Blob(tenant, key).ExistsAsync(cancellation))
+            await DeleteAsync(tenant, key, cancellation);
     }
 
     /// <summary>Downloads a file to this machine.</summary>

@@ -26,7 +26,7 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
         string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true), secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
-        await _records.AddAsync(
+        await _records.AddOwnAsync(
             new ApiKeyRecord { PartitionKey = ApiKeyRecord.Partition, RowKey = id, Name = name, Tenant = tenant, SecretHash = Convert.ToHexStringLower(Hash(secret)), CreatedAt = time.GetUtcNow() },
             cancellation);
         return $"llada-{id}-{secret}";

@@ -41,7 +41,7 @@ public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
         }
         await foreach (var schedule in isEverybodys ? _schedules.Records.ScanAsync("", cancellation) : _schedules.Records.ListAsync(model.Tenant, after: null, cancellation))
         {
-            if (Means(schedule.Tenant) && (ModelOf(schedule) == model.Id || schedule.LastModel == model.Id || await LastResultAsync(schedule, cancellation) == model.Id))
+            if (schedule.DeletedAt is null && Means(schedule.Tenant) && (ModelOf(schedule) == model.Id || schedule.LastModel == model.Id || await LastResultAsync(schedule, cancellation) == model.Id))
                 yield return schedule.Id;
         }
 

@@ -43,6 +43,9 @@ public sealed class ScheduleRecord : Record
 
     public DateTimeOffset CreatedAt { get; set; }
 
+    /// <summary>From when on it does not exist any more, although its outcomes, its lists and at last its row go a little later; it is paused as well.</summary>
+    public DateTimeOffset? DeletedAt { get; set; }
+
     /// <summary>The occurrences that wait, oldest first.</summary>
     public IReadOnlyList<DateTimeOffset> GetWaiting() =>
         [.. Waiting.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(ticks => new DateTimeOffset(long.Parse(ticks, CultureInfo.InvariantCulture), TimeSpan.Zero))];

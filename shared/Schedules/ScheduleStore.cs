@@ -12,10 +12,11 @@ public sealed class ScheduleStore(StorageAccount storage)
     public Records<ScheduleRunRecord> Runs { get; } = new(storage.Table(StorageNames.ScheduleRunsTable));
 
     public async Task<ScheduleRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
-        SortableKey.Parse(id, ScheduleRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
+        SortableKey.Parse(id, ScheduleRecord.IdPrefix) is { } key && await Records.FindAsync(tenant, key, cancellation) is { DeletedAt: null } schedule ? schedule : null;
 
-    public Task<ScheduleRecord?> UpdateAsync(ScheduleRecord schedule, Func<ScheduleRecord, bool> change, CancellationToken cancellation) =>
-        Records.UpdateAsync(schedule.Tenant, schedule.RowKey, change, cancellation);
+    /// <returns>The schedule as it is now; null when it is gone.</returns>
+    public async Task<ScheduleRecord?> UpdateAsync(ScheduleRecord schedule, Func<ScheduleRecord, bool> change, CancellationToken cancellation) =>
+        await Records.UpdateAsync(schedule.Tenant, schedule.RowKey, current => current.DeletedAt is null && change(current), cancellation) is { DeletedAt: null } updated ? updated : null;
 
     /// <summary>The schedules of all tenants that have something to do.</summary>
     public IAsyncEnumerable<ScheduleRecord> ListDueAsync(DateTimeOffset now, CancellationToken cancellation)
@@ -44,11 +45,21 @@ public sealed class ScheduleStore(StorageAccount storage)
         }
     }
 
-    /// <summary>Deletes a schedule and what is known of its runs; their jobs stay.</summary>
+    /// <summary>Marks a schedule as deleted: from here on nobody finds or fires it.</summary>
+    /// <returns>The schedule as it was last; null when it is gone.</returns>
+    public Task<ScheduleRecord?> MarkDeletedAsync(ScheduleRecord schedule, DateTimeOffset now, CancellationToken cancellation) => Records.UpdateAsync(schedule.Tenant, schedule.RowKey, current =>
+    {
+        if (current.DeletedAt is not null)
+            return false;
+        (current.DeletedAt, current.IsPaused) = (now, true);
+        return true;
+    }, cancellation);
+
+    /// <summary>Deletes what is known of a schedule's runs, whose jobs stay, and at last its row.</summary>
     public async Task DeleteAsync(ScheduleRecord schedule, CancellationToken cancellation)
     {
-        await Records.DeleteAsync(schedule.Tenant, schedule.RowKey, cancellation);
         await foreach (var run in Runs.ListAsync(ScheduleRunRecord.Partition(schedule), after: null, cancellation))
             await Runs.DeleteAsync(run.PartitionKey, run.RowKey, cancellation);
+        await Records.DeleteAsync(schedule.Tenant, schedule.RowKey, cancellation);
     }
 }

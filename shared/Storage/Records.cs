@@ -26,6 +26,19 @@ public sealed class Records<T>(TableClient table)
     /// <exception cref="RequestFailedException">409: there is such a row already.</exception>
     public async Task AddAsync(T record, CancellationToken cancellation) => record.ETag = (await table.AddEntityAsync(record, cancellation)).Headers.ETag!.Value;
 
+    /// <summary>Writes a row whose key was just drawn at random: one that is there already is this one, written by a call whose answer got lost.</summary>
+    public async Task AddOwnAsync(T record, CancellationToken cancellation)
+    {
+        try
+        {
+            await AddAsync(record, cancellation);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 409)
+        {
+            // It is there.
+        }
+    }
+
     public async Task PutAsync(T record, CancellationToken cancellation) => await table.UpsertEntityAsync(record, TableUpdateMode.Replace, cancellation);
 
     public async Task<T?> FindAsync(string partition, string key, CancellationToken cancellation)

@@ -23,6 +23,7 @@ public sealed class BadInputTests(StorageFixture fixture)
     [Theory]
     [InlineData("Content-Length: 76", PartHead, false)]
     [InlineData("Content-Length: 18", "--b\r\nContent-Dispo", false)]
+    [InlineData("Content-Length: 58", "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbat", false)]
     [InlineData("Transfer-Encoding: chunked", "5\r\n--b\r\n\r\n0\r\n\r\n", false)]
     [InlineData("Content-Length: 1000000", PartHead, true)]
     [InlineData("Transfer-Encoding: chunked", "5\r\n--b\r\n\r\n", true)]
@@ -69,6 +70,17 @@ public sealed class BadInputTests(StorageFixture fixture)
 
         Assert.Equal((BatchStatus.InProgress, 3), (planned.Status, planned.TotalLines));
         Assert.Equal(("line_too_long", 2), FaultOf(refused));
+    }
+
+    [Fact]
+    public async Task A_line_that_asks_for_more_tokens_than_can_be_counted_is_planned_like_any_other()
+    {
+        await using var plane = await StartAsync(fixture);
+        string gaps = string.Concat(Enumerable.Repeat("[MASK:1048576]", 2048));
+
+        var planned = await plane.PlannedAsync($"{Line("a")}\n{Line("b", gaps)}\n{Line("c")}");
+
+        Assert.Equal((BatchStatus.InProgress, 3), (planned.Status, planned.TotalLines));
     }
 
     /// <summary>What a batch failed for is kept in a row, which takes 32 K characters.</summary>

@@ -90,6 +90,53 @@ public sealed class BatchesApiTests(StorageFixture fixture)
         await AssertErrorAsync(await plane.Client.PostAsync($"/v1/batches/{batch.Id}/cancel", null), HttpStatusCode.Conflict, null);
     }
 
+    [Theory]
+    [InlineData("/v1/batches", "/batches")]
+    [InlineData("/v1/schedules", "/schedules")]
+    [InlineData("/v1/webhook_endpoints", "/webhooks")]
+    [InlineData("/v1/fine_tuning/jobs", "/finetuning")]
+    public async Task What_was_created_by_a_call_to_storage_whose_answer_got_lost_is_there_once(string path, string insert)
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        await Schedules.Scheduling.BindAsync(plane);
+        string batch = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>(), training = (await plane.UploadAsync("{}", "fine-tune"))["id"]!.GetValue<string>();
+        using var content = new StringContent(
+            path switch
+            {
+                "/v1/batches" => $$"""{"input_file_id":"{{batch}}","endpoint":"/v1/infill","completion_window":"24h"}""",
+                "/v1/schedules" => Schedules.Scheduling.Body().ToJsonString(),
+                "/v1/webhook_endpoints" => """{"url":"https://example.com/hook","events":["batch.completed"]}""",
+                _ => $$"""{"training_file":"{{training}}","model":"{{Model}}"}""",
+            }, Encoding.UTF8, "application/json");
+
+        bool isLost = false;
+        faults.Loses = call => isLost = call.StartsWith("POST", StringComparison.Ordinal) && call.EndsWith(insert, StringComparison.Ordinal);
+        (await plane.Client.PostAsync(path, content)).EnsureSuccessStatusCode();
+
+        Assert.True(isLost);
+        Assert.Single((await ReadAsync(await plane.Client.GetAsync(path)))["data"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task A_deletion_that_storage_cuts_short_is_made_again_and_goes_on()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(2));
+        await plane.AnswerAsync(batch, 0);
+        await plane.FinishAsync(batch);
+
+        faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains("/parts/", StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/batches/{batch.Id}")).StatusCode);
+        faults.Refuses = _ => false;
+        Assert.Equal("completed", (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["status"]!.GetValue<string>());
+        (await plane.Client.DeleteAsync($"/v1/batches/{batch.Id}")).EnsureSuccessStatusCode();
+
+        await AssertErrorAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}"), HttpStatusCode.NotFound, null);
+        Assert.Empty(await plane.Storage.Container(Shared.Storage.StorageNames.BatchesContainer).GetBlobsAsync().ToListAsync());
+    }
+
     [Fact]
     public async Task Another_tenants_batch_cannot_be_seen_listed_or_cancelled()
     {

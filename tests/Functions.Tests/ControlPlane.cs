@@ -10,6 +10,7 @@ using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -66,6 +67,14 @@ public sealed class ControlPlane : IAsyncDisposable
 
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();
+
+    /// <summary>Another process of the control plane, whose calls to storage meet a fault.</summary>
+    public ServiceProvider NewHostOver(FaultyTransport transport)
+    {
+        var configuration = Get<IConfiguration>();
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = configuration["Storage:ConnectionString"] }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        return new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton<TimeProvider>(Time).AddSingleton(storage).BuildServiceProvider();
+    }
 
     /// <summary>A client with a new key of a tenant.</summary>
     public async Task<HttpClient> NewClientAsync(string tenant)

@@ -60,6 +60,23 @@ public sealed class DeleteExpiredTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Outcomes_of_a_schedule_go_after_ninety_days_and_no_occurrence_comes_twice()
+    {
+        await using var plane = await Schedules.Scheduling.StartedAsync(fixture);
+        string id = await Schedules.Scheduling.CreatedAsync(plane);
+        await Schedules.Scheduling.FireAsync(plane);
+        await plane.Client.PostAsync($"/v1/schedules/{id}/pause", null);
+
+        await RunAsync(plane, TimeSpan.FromDays(89));
+        Assert.Single(await Schedules.Scheduling.RunsAsync(plane, id));
+        await RunAsync(plane, TimeSpan.FromDays(2));
+        await plane.Client.PostAsync($"/v1/schedules/{id}/resume", null);
+        await Schedules.Scheduling.FireAsync(plane, minutes: 0);
+
+        Assert.Empty(await Schedules.Scheduling.RunsAsync(plane, id));
+    }
+
+    [Fact]
     public async Task Records_of_batches_go_at_last()
     {
         await using var plane = await StartAsync(fixture);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
@@ -127,6 +128,41 @@ public sealed class FilesApiTests(StorageFixture fixture)
 
         Assert.True(deleted["deleted"]!.GetValue<bool>());
         await AssertErrorAsync(await plane.Client.GetAsync($"/v1/files/{id}"), HttpStatusCode.NotFound, null);
+        Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
+    }
+
+    [Theory]
+    [InlineData("/files/")]
+    [InlineData("/files(")]
+    public async Task A_deletion_that_storage_cuts_short_leaves_nothing_to_be_seen_and_the_rest_goes_with_the_timer(string path)
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        string id = Text(await plane.UploadAsync("{}"), "id");
+
+        faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/files/{id}")).StatusCode);
+        faults.Refuses = _ => false;
+
+        await AssertErrorAsync(await plane.Client.GetAsync($"/v1/files/{id}"), HttpStatusCode.NotFound, null);
+        await AssertErrorAsync(await plane.Client.GetAsync($"/v1/files/{id}/content"), HttpStatusCode.NotFound, null);
+        Assert.Empty((await ReadAsync(await plane.Client.GetAsync("/v1/files")))["data"]!.AsArray());
+        plane.Time.Advance(TimeSpan.FromSeconds(1));
+        await plane.Get<DeleteExpired>().RunAsync(CancellationToken.None);
+        Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
+        Assert.Empty(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync());
+    }
+
+    [Fact]
+    public async Task An_upload_whose_record_cannot_be_written_leaves_nothing_behind()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new ByteArrayContent("{}"u8.ToArray()), "file", "x" } };
+
+        faults.Refuses = call => !call.StartsWith("DELETE", StringComparison.Ordinal) && !call.StartsWith("GET", StringComparison.Ordinal) && call.Contains("/files(", StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.PostAsync("/v1/files", form)).StatusCode);
+
         Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
     }
 

@@ -3,7 +3,10 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
+using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests;
@@ -90,6 +93,33 @@ public sealed class FinishBatchTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_finish_that_stood_still_brings_no_file_back_that_was_deleted_meanwhile()
+    {
+        await using var plane = await StartAsync(fixture);
+        int numStalls = 0;
+        for (bool isStalled = true; isStalled; numStalls++)
+        {
+            var batch = await plane.PlannedAsync(Lines(2));
+            await plane.AnswerAsync(batch, 0);
+            var transport = new FaultyTransport(Fault.StallToTheEnd, numStalls + 1);
+            await using var host = plane.NewHostOver(transport);
+            var late = host.GetRequiredService<FinishBatch>().RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+            await Task.WhenAny(late, transport.Stalled);
+            isStalled = transport.IsStalled;
+
+            await plane.FinishAsync(batch);
+            foreach (var file in await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync())
+                (await plane.Client.DeleteAsync($"/v1/files/{file.Id}")).EnsureSuccessStatusCode();
+            transport.Wake();
+            await IgnoringConflictAsync(late);
+
+            Assert.True(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().CountAsync() == 0, transport.Hit);
+            Assert.True(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).CountAsync() == 0, transport.Hit);
+        }
+        Assert.InRange(numStalls, 10, 100);
+    }
+
+    [Fact]
     public async Task A_cancelled_batch_keeps_what_was_finished_and_says_what_was_not()
     {
         await using var plane = await StartAsync(fixture);
@@ -141,6 +171,26 @@ public sealed class FinishBatchTests(StorageFixture fixture)
         Assert.Equal(BatchStatus.Cancelled, batch.Status);
         Assert.Null(batch.OutputFileId);
         Assert.Null(batch.ErrorFileId);
+    }
+
+    [Fact]
+    public async Task A_batch_cancelled_between_its_plan_and_its_record_of_it_counts_all_of_its_lines()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(3));
+        await plane.Batches.UpdateAsync(batch, current =>
+        {
+            (current.Status, current.Model, current.TotalLines, current.InProgressAt) = (BatchStatus.Validating, null, 0, null);
+            return true;
+        }, CancellationToken.None);
+        (await plane.Client.PostAsync($"/v1/batches/{batch.Id}/cancel", null)).EnsureSuccessStatusCode();
+        plane.Time.Advance(BatchTimes.CancelGrace);
+
+        await plane.FinishAsync(batch);
+
+        var json = await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}"));
+        Assert.Equal("""{"total":3,"completed":0,"failed":3}""", json["request_counts"]!.ToJsonString());
+        Assert.Equal(Model, json["model"]!.GetValue<string>());
     }
 
     [Fact]

@@ -87,6 +87,24 @@ public sealed class SweepActiveTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_batch_whose_window_ended_is_left_alone_while_it_is_being_finished()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(1));
+        await plane.Batches.UpdateAsync(batch, current =>
+        {
+            current.ExpiresAt = plane.Time.GetUtcNow() - TimeSpan.FromHours(1);
+            return true;
+        }, CancellationToken.None);
+        await EmptyAsync(plane);
+
+        await SweepAsync(plane, TimeSpan.FromSeconds(60));
+        Assert.Equal((0, 0, 0), await CountsAsync(plane));
+        await SweepAsync(plane, TimeSpan.FromSeconds(90));
+        Assert.Equal((0, 0, 1), await CountsAsync(plane));
+    }
+
+    [Fact]
     public async Task Terminal_batches_are_not_looked_at_any_more()
     {
         await using var plane = await StartAsync(fixture);

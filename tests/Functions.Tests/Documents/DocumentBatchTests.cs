@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Azure.Storage.Sas;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
@@ -23,6 +24,8 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
             await UploadAsync(container, $"in/{index % 7}/ünïcode {index:D3}.txt", $"document {index} [MASK:2]\r\n");
         await container.GetBlobClient("in/broken.txt").UploadAsync(new BinaryData(new byte[] { 0x41, 0xff, 0x42 }));
         await UploadAsync(container, "in/large.txt", new string('x', 1001));
+        await UploadAsync(container, "in/old.txt", "[MASK:2]");
+        await container.GetBlobClient("in/old.txt").SetAccessTierAsync(AccessTier.Archive);
         await UploadAsync(container, "elsewhere/other.txt", "not asked for [MASK:1]");
 
         var batch = await CreatedAsync(plane, """{"container":"corpus","prefix":"in"}""", """{"container":"corpus","prefix":"out/"}""");
@@ -31,12 +34,12 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         await plane.FinishAsync(batch);
 
         batch = await plane.ReloadAsync(batch);
-        Assert.Equal((BatchStatus.Completed, 150, 2), (batch.Status, batch.CompletedLines, batch.FailedLines));
+        Assert.Equal((BatchStatus.Completed, 150, 3), (batch.Status, batch.CompletedLines, batch.FailedLines));
         foreach (int index in Enumerable.Range(0, 150))
             Assert.Equal($"document {index} filled\r\n", (await container.GetBlobClient($"out/{index % 7}/ünïcode {index:D3}.txt").DownloadContentAsync()).Value.Content.ToString());
         JsonNode[] manifest = [.. (await container.GetBlobClient($"out/manifest.{batch.Id}.jsonl").DownloadContentAsync()).Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
-        Assert.Equal(152, manifest.Select(entry => entry["custom_id"]!.GetValue<string>()).Distinct().Count());
-        Assert.Equal([("broken.txt", "not_utf8"), ("large.txt", "document_too_large")], manifest.Where(entry => entry["error"] is not null).Select(entry => (entry["custom_id"]!.GetValue<string>(), entry["error"]!["code"]!.GetValue<string>())));
+        Assert.Equal(153, manifest.Select(entry => entry["custom_id"]!.GetValue<string>()).Distinct().Count());
+        Assert.Equal([("broken.txt", "not_utf8"), ("large.txt", "document_too_large"), ("old.txt", "document_archived")], manifest.Where(entry => entry["error"] is not null).Select(entry => (entry["custom_id"]!.GetValue<string>(), entry["error"]!["code"]!.GetValue<string>())));
         Assert.All(manifest.Where(entry => entry["error"] is null), entry => Assert.Equal($"out/{entry["custom_id"]}", entry["response"]!["body"]!["blob"]!.GetValue<string>()));
         Assert.Equal(151, await container.GetBlobsAsync(new Azure.Storage.Blobs.Models.GetBlobsOptions { Prefix = "out/" }).CountAsync());
         Assert.Equal(150, (await plane.LinesAsync(batch.OutputFileId!)).Length);
@@ -51,7 +54,7 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         string Url(string prefix, TimeSpan time) => $"{container.Uri}/{prefix}{container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow() + time).Query}";
         string signature = Url("in/", TimeSpan.FromDays(2));
 
-        await AssertErrorAsync(await PostAsync(plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(23))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""), HttpStatusCode.BadRequest, "input_blobs");
+        await AssertErrorAsync(await PostAsync(plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(24.5))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""), HttpStatusCode.BadRequest, "input_blobs");
         var batch = await CreatedAsync(plane, $$"""{"url":"{{signature}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}""");
         await plane.PlanAsync(batch);
         await AnswerAsync(plane, batch);

@@ -40,6 +40,7 @@ public sealed class SasUrlTests
     [InlineData("&sig=abc%3D", "")]
     [InlineData("&se=2030-01-02T00:00:00Z", "")]
     [InlineData("2030-01-02", "2029-12-31")]
+    [InlineData("2030-01-02T00:00:00Z", "2030-01-01T00:59:59Z")]
     [InlineData(Good, "not a url")]
     [InlineData(Good, "/relative")]
     public void Anything_else_is_refused_without_a_word_of_the_signature(string part, string replacement)

@@ -100,6 +100,7 @@ public sealed class PlanTrainingTests(StorageFixture fixture)
     [InlineData("""{"prompt":"a","completion":""}""", "completion is empty")]
     [InlineData("""{"prompt":"a","prompt":"b","completion":"c"}""", "not valid JSON")]
     [InlineData("""{"prompt":"\ud800","completion":"c"}""", "no text")]
+    [InlineData("""{"\ud800":1,"prompt":"a","completion":"b"}""", "not valid JSON")]
     [InlineData("""["prompt"]""", "not a JSON object")]
     public void A_line_is_learnt_from_or_its_fault_is_named(string line, string? fault)
     {

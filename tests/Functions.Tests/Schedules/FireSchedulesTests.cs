@@ -1,11 +1,9 @@
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;
@@ -74,6 +72,7 @@ public sealed class FireSchedulesTests(StorageFixture fixture)
         Assert.Equal(["job_created", "job_created", "nothing_new", "nothing_new", "job_created", "job_created"], Outcomes(runs));
         Assert.Equal([2, 2, 2, 1], runs.Where(run => run!["fine_tuning_job"] is not null).Select(run => run!["blobs"]!.GetValue<int>()));
         Assert.Equal(4, (await JobsAsync(plane)).Count);
+        Assert.Equal(["seen", "sources"], await plane.Storage.Container(StorageNames.SchedulesContainer).GetBlobsAsync().Select(list => list.Name.Split('/')[2]).ToListAsync());
     }
 
     [Fact]
@@ -132,7 +131,7 @@ public sealed class FireSchedulesTests(StorageFixture fixture)
             string id = await CreatedAsync(plane);
             plane.Time.Advance(TimeSpan.FromMinutes(1));
             var transport = new FaultyTransport(Fault.StallToTheEnd, numStalls + 1);
-            await using var host = NewHostOver(plane, transport);
+            await using var host = plane.NewHostOver(transport);
             var firing = host.GetRequiredService<FireSchedules>().RunAsync(CancellationToken.None);
             await Task.WhenAny(firing, transport.Stalled);
             isStalled = transport.IsStalled;
@@ -149,13 +148,6 @@ public sealed class FireSchedulesTests(StorageFixture fixture)
             }
         }
         Assert.InRange(numStalls, 10, 100);
-    }
-
-    private static ServiceProvider NewHostOver(ControlPlane plane, FaultyTransport transport)
-    {
-        var configuration = plane.Get<IConfiguration>();
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = configuration["Storage:ConnectionString"] }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
-        return new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton<TimeProvider>(plane.Time).AddSingleton(storage).BuildServiceProvider();
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using Azure.Storage.Blobs.Models;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
@@ -61,6 +62,28 @@ public sealed class GatherTrainingTests(StorageFixture fixture)
         await EndAsync(plane, job);
         await FireAsync(plane);
         Assert.Equal([2, 1], (await RunsAsync(plane, id)).Select(run => run!["blobs"]!.GetValue<int>()));
+    }
+
+    [Fact]
+    public async Task What_is_archived_is_left_out_and_is_new_when_it_comes_back()
+    {
+        await using var plane = await StartedAsync(fixture);
+        await UploadAsync(plane, "in/a.jsonl");
+        await UploadAsync(plane, "in/b.jsonl");
+        await UploadAsync(plane, "in/c.jsonl");
+        await ArchiveAsync("in/b.jsonl");
+        string id = await CreatedAsync(plane, """{"training_data":{"container":"corpus","prefix":"in","select":"new"}}""");
+        await FireAsync(plane);
+        await ArchiveAsync("in/c.jsonl");
+        await FineTuning.Trainings.PlanAsync(plane, await LastJobAsync(plane));
+
+        Assert.Equal((FineTuningStatus.Queued, 1), ((await LastJobAsync(plane)).Status, (await LastJobAsync(plane)).NumExamples));
+        await EndAsync(plane, await LastJobAsync(plane));
+        await Container(plane).GetBlobClient("in/b.jsonl").SetAccessTierAsync(AccessTier.Hot);
+        await FireAsync(plane);
+        Assert.Equal([2, 1], (await RunsAsync(plane, id)).Select(run => run!["blobs"]!.GetValue<int>()));
+
+        Task ArchiveAsync(string name) => Container(plane).GetBlobClient(name).SetAccessTierAsync(AccessTier.Archive);
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;
@@ -18,6 +20,7 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         ("""{"cron":"nonsense"}""", "cron"),
         ("""{"cron":"* * * * * *"}""", "cron"),
         ("""{"cron":"61 * * * *"}""", "cron"),
+        ("""{"cron":"@every_second"}""", "cron"),
         ("""{"cron":"0 0 30 2 *"}""", "cron"),
         ("""{"cron":"0 0 31 4,6,9,11 *"}""", "cron"),
         ("""{"cron":5}""", "cron"),
@@ -124,6 +127,32 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         Assert.Equal([ids[2], ids[3]], await ListAsync(plane, $"?limit=2&after={ids[1]}"));
         Assert.Equal([ids[4], ids[3], ids[2], ids[0]], await ListAsync(plane, "?order=asc"));
         await AssertErrorAsync(await plane.Client.GetAsync($"/v1/schedules/{ids[1]}"), HttpStatusCode.NotFound, parameter: null);
+    }
+
+    [Fact]
+    public async Task A_deletion_that_storage_cuts_short_leaves_nothing_to_be_seen_or_fired_and_the_rest_goes_with_the_timer()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        await BindAsync(plane);
+        await UploadAsync(plane, "in/a.jsonl");
+        string id = await CreatedAsync(plane);
+        await FireAsync(plane);
+        await EndAsync(plane, await LastJobAsync(plane));
+
+        faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains("/scheduleruns(", StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/schedules/{id}")).StatusCode);
+        faults.Refuses = _ => false;
+
+        await AssertErrorAsync(await plane.Client.GetAsync($"/v1/schedules/{id}"), HttpStatusCode.NotFound, parameter: null);
+        await AssertErrorAsync(await plane.Client.PostAsync($"/v1/schedules/{id}/resume", null), HttpStatusCode.NotFound, parameter: null);
+        Assert.Empty(await ListAsync(plane, ""));
+        await FireAsync(plane, minutes: 6);
+        Assert.Single(await JobsAsync(plane));
+        await plane.Get<DeleteExpired>().RunAsync(CancellationToken.None);
+        foreach (string table in new[] { StorageNames.SchedulesTable, StorageNames.ScheduleRunsTable })
+            Assert.Empty(await plane.Storage.Table(table).QueryAsync<Azure.Data.Tables.TableEntity>().ToListAsync());
+        Assert.Empty(await plane.Storage.Container(StorageNames.SchedulesContainer).GetBlobsAsync().ToListAsync());
     }
 
     [Fact]

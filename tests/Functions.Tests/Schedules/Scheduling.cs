@@ -19,11 +19,16 @@ internal static class Scheduling
     public static async Task<ControlPlane> StartedAsync(StorageFixture fixture, params (string Key, string Value)[] settings)
     {
         var plane = await StartAsync(fixture, settings);
+        await BindAsync(plane);
+        return plane;
+    }
+
+    public static async Task BindAsync(ControlPlane plane)
+    {
         await plane.Get<ContainerBindings>().BindAsync(Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);
         await Container(plane).CreateAsync();
         var now = plane.Time.GetUtcNow();
         plane.Time.Advance(TimeSpan.FromSeconds(90 - now.Second));      // half a minute past a minute
-        return plane;
     }
 
     public static BlobContainerClient Container(ControlPlane plane) => plane.Storage.Container("documents");
