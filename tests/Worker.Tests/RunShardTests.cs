@@ -217,9 +217,41 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         Assert.Contains("server_error", Assert.Single(await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Json, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task No_line_is_blamed_where_the_model_in_memory_is_broken()
+    {
+        var (runner, storage, batch) = await PlannedAsync([Lines(4)]);
+        using (var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), CancellationToken.None))
+            await _tensors.RunAsync(() => Break(lease.Model), CancellationToken.None);
+
+        await Assert.ThrowsAsync<BrokenDeviceException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
+
+        Assert.Equal(0, (await Blobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+
+        static bool Break(LoadedModel model)
+        {
+            model.Dispose();
+            return true;
+        }
+    }
+
+    [Fact]
+    public async Task No_line_is_blamed_where_the_model_cannot_be_loaded()
+    {
+        Assert.SkipWhen(TorchSharp.torch.cuda.is_available(), "A device that is not there can be asked for only without a graphics card");
+        var (runner, storage, batch) = await PlannedAsync([Lines(1)], device: DeviceChoice.Cuda);
+
+        foreach (int _ in Enumerable.Range(0, ShardAttempts.MaxFailures + 1))
+            await Assert.ThrowsAsync<InvalidOperationException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
+
+        Assert.Equal(0, (await Blobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+    }
+
     public void Dispose() => _tensors.Dispose();
 
-    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null)
+    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto)
     {
         var storage = await fixture.NewAccountAsync();
         var batches = new BatchStore(storage, TimeProvider.System);
@@ -240,7 +272,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         await release.FillAsync(batch.Tenant, CancellationToken.None);
         await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
 
-        var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
+        var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256, Device = device };
         _models = TinyModel.NewHost(options, _tensors, storage);
         var runner = new RunShard(
             batches, storage, queues, release, new ModelLoading(new ModelCatalog(storage), _models), options, TimeProvider.System, NullLogger<RunShard>.Instance);
