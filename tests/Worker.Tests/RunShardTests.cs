@@ -7,6 +7,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
+using LLaDA.Diffusion.Sampling;
 using LLaDA.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -153,7 +154,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     {
         const int numLines = 60;
         var (runner, storage, batch) = await PlannedAsync([SlowLines(numLines)]);
-        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), CancellationToken.None);
+        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None);
         using var shutdown = new CancellationTokenSource();
         var running = runner.RunAsync(Message(batch, 0), shutdown.Token);
         // Between two steps, when rows have just been finished and nobody has been told yet.
@@ -207,6 +208,36 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     }
 
     [Fact]
+    public async Task A_line_is_not_given_up_for_its_neighbours_failures()
+    {
+        object[] poison = [new { model = TinyModel.Id, prompt = "the", suffix = " fox", max_tokens = 1 }], innocent = [new { model = TinyModel.Id, prompt = "the", max_tokens = 40 }];
+        var (runner, storage, batch) = await PlannedAsync([poison, innocent], endpoint: BatchEndpoint.Completions);
+        var blobs = Blobs(storage, batch);
+        using (var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None))
+        {
+            // From here on a row between two texts fails every row of its step.
+            int[] canvas = [lease.Model.MaskTokenId];
+            await lease.Model.Calls(CancellationToken.None).SampleAsync(new SamplingRow(canvas, new SamplingOptions { Forbidden = lease.Model.NonText }));
+            lease.Model.NonText.Dispose();
+        }
+        using var bothHaveBegun = new ManualResetEventSlim();
+        var held = _tensors.RunAsync(() => bothHaveBegun.Wait(s_limit), CancellationToken.None);
+
+        var running = Task.WhenAll(Enumerable.Range(0, 2).Select(shard => runner.RunAsync(Message(batch, shard), CancellationToken.None)));
+        foreach (int shard in new[] { 0, 1 })
+        {
+            while (await blobs.FindAttemptsAsync(shard, CancellationToken.None) is null)
+                await Task.Yield();
+        }
+        bothHaveBegun.Set();
+        await running.WaitAsync(s_limit);
+
+        Assert.True(await held);
+        Assert.Contains("server_error", Assert.Single(await blobs.ReadPartAsync(0, CancellationToken.None)).Json, StringComparison.Ordinal);
+        Assert.False(Assert.Single(await blobs.ReadPartAsync(1, CancellationToken.None)).IsError);
+    }
+
+    [Fact]
     public async Task A_single_line_that_took_its_workers_with_it_is_given_up()
     {
         var (runner, storage, batch) = await PlannedAsync([Lines(1)]);
@@ -221,7 +252,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     public async Task No_line_is_blamed_where_the_model_in_memory_is_broken()
     {
         var (runner, storage, batch) = await PlannedAsync([Lines(4)]);
-        using (var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), CancellationToken.None))
+        using (var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None))
             await _tensors.RunAsync(() => Break(lease.Model), CancellationToken.None);
 
         await Assert.ThrowsAsync<BrokenDeviceException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
@@ -251,11 +282,12 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
 
     public void Dispose() => _tensors.Dispose();
 
-    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto)
+    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto,
+        string endpoint = BatchEndpoint.Infill)
     {
         var storage = await fixture.NewAccountAsync();
         var batches = new BatchStore(storage, TimeProvider.System);
-        var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = BatchEndpoint.Infill, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
+        var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = endpoint, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
         await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
         var blobs = Blobs(storage, batch);
         int line = 0;

@@ -87,20 +87,24 @@ public sealed partial class RunShard(
             return attempts.End();
         }
 
-        using var model = await models.AcquireAsync(batch.Tenant, plan.Model, cancellation);
-        var begun = attempts.Begin();
-        await blobs.WriteAttemptsAsync(shard, begun, cancellation);
-        try
+        ShardAttempts begun;
+        // A failure may be a neighbour's, whose line ended the process of both: lines that have failed once are run alone.
+        using (var model = await models.AcquireAsync(batch.Tenant, plan.Model, isAlone: group.Failures > 0, cancellation))
         {
-            await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
-        }
-        catch (Exception failure) when (failure is not OperationCanceledException)
-        {
-            if (!await model.Model.WorksAsync(cancellation))
-                throw new BrokenDeviceException(failure);
-            Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "lines"), Telemetry.With(Telemetry.Outcome, "failed"));
-            // Its message may quote the line, so only its type is kept.
-            return begun.Explain(failure.GetType().Name);
+            begun = attempts.Begin();
+            await blobs.WriteAttemptsAsync(shard, begun, cancellation);
+            try
+            {
+                await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
+            }
+            catch (Exception failure) when (failure is not OperationCanceledException)
+            {
+                if (!await model.Model.WorksAsync(cancellation))
+                    throw new BrokenDeviceException(failure);
+                Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "lines"), Telemetry.With(Telemetry.Outcome, "failed"));
+                // Its message may quote the line, so only its type is kept.
+                return begun.Explain(failure.GetType().Name);
+            }
         }
         var left = begun.End();
         if (left.Current is not null)

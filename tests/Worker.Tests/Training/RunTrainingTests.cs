@@ -267,7 +267,7 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
 
     private static async Task<int[]> PredictAsync(ModelLoading loading, string id)
     {
-        using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, CancellationToken.None);
+        using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, isAlone: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
         return [.. (await lease.Model.Calls(CancellationToken.None).SampleAsync(new Diffusion.Sampling.SamplingRow(canvas, new Diffusion.Sampling.SamplingOptions()))).Tokens];
     }
