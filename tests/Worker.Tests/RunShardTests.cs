@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Azure;
+using Azure.Core;
+using Azure.Core.Pipeline;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
@@ -146,6 +149,24 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         Assert.Equal(200, (await blobs.ListPartsAsync(CancellationToken.None))[0].Completed);
     }
 
+    [Fact]
+    public async Task A_part_that_storage_refuses_is_written_by_the_next_owner_without_computing_a_line_again()
+    {
+        var (runner, storage, batch) = await PlannedAsync([Lines(5)], configure: client =>
+        {
+            client.Retry.MaxRetries = 0;
+            client.AddPolicy(new RefusesFirstPart(), HttpPipelinePosition.PerCall);
+        });
+        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None);
+
+        await Assert.ThrowsAsync<RequestFailedException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
+        Assert.Equal((5, 5L), ((await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None)).Lines.Count, lease.Model.NumSampled));
+        await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
+
+        Assert.Equal(5, (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0].Completed);
+        Assert.Equal(5, lease.Model.NumSampled);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(9)]
@@ -283,9 +304,10 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     public void Dispose() => _tensors.Dispose();
 
     private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto,
-        string endpoint = BatchEndpoint.Infill)
+        string endpoint = BatchEndpoint.Infill, Action<ClientOptions>? configure = null)
     {
-        var storage = await fixture.NewAccountAsync();
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() }, configure);
+        await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         var batches = new BatchStore(storage, TimeProvider.System);
         var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = endpoint, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
         await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
@@ -347,6 +369,20 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         }
         catch (TryAgainException)
         {
+        }
+    }
+
+    private sealed class RefusesFirstPart : HttpPipelinePolicy
+    {
+        private bool _hasRefused;
+
+        public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline) => ProcessNext(message, pipeline);
+
+        public override ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
+        {
+            bool isRefused = !_hasRefused && message.Request.Method == RequestMethod.Put && message.Request.Uri.Path!.Contains("/parts/", StringComparison.Ordinal);
+            _hasRefused |= isRefused;
+            return isRefused ? throw new RequestFailedException(503, "busy") : ProcessNextAsync(message, pipeline);
         }
     }
 }

@@ -47,28 +47,32 @@ public sealed partial class RunShard(
         var lines = await blobs.ReadShardAsync(plan.Attempt, shard, stop);
         var (finished, counts) = await blobs.ReadProgressAsync(shard, stop);
         var answers = new ShardAnswers(finished, counts);
-        string outcome = "completed";
         var attempts = await blobs.FindAttemptsAsync(shard, stop) ?? ShardAttempts.Of(lines.Count);
         try
         {
             while (attempts.Current is not null)
                 attempts = await RunGroupAsync(batch, plan, blobs, shard, lines, attempts, answers, cancellation.Token);
+            return await EndAsync("completed");
         }
         catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested && !stop.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
         {
             answers.AddNotRun(lines, watch.Reason);
-            outcome = watch.Reason.Code;
+            return await EndAsync(watch.Reason.Code);
         }
         catch
         {
             await ExcuseAsync(blobs, shard, attempts, answers, lease);
             throw;
         }
-        bool isMine = await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
-        Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isMine ? outcome : "late"));
-        if (isMine)
-            LogFinished(logger, batch.Id, shard, lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
-        return isMine;
+
+        async Task<bool> EndAsync(string outcome)
+        {
+            bool isMine = await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
+            Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isMine ? outcome : "late"));
+            if (isMine)
+                LogFinished(logger, batch.Id, shard, lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
+            return isMine;
+        }
     }
 
     /// <summary>Runs the lines whose turn it is; once they have failed too often, halves them, or gives a single one up.</summary>
