@@ -168,6 +168,23 @@ public sealed class LineJobsTests(TinyModel model)
         Assert.Equal(Enumerable.Repeat(model.Loaded.MaskTokenId, 4), canvas.TakeLast(4));
     }
 
+    [Fact]
+    public void Lengths_of_some_gaps_only_are_searched_at_once()
+    {
+        int asked = 0;
+        string text = string.Concat(Enumerable.Repeat("the [MASK] ", ModelCalls.MaxSearches + 10));
+
+        _ = Create(BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{text}}"}""").RunAsync(new ModelCalls(
+            _ =>
+            {
+                asked++;
+                return new TaskCompletionSource<SampledRow>().Task;
+            },
+            (_, _, _) => throw new InvalidOperationException()));
+
+        Assert.Equal(ModelCalls.MaxSearches * InfillJob.DefaultMaxGapLength, asked);
+    }
+
     /// <summary>The first canvas that a job asks for.</summary>
     private static SamplingRow FirstRow(ILineJob job)
     {

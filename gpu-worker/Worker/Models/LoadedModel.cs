@@ -77,7 +77,7 @@ public sealed class LoadedModel : IDisposable
                 Telemetry.ForwardPasses.Add(1);
             }
             return sum;
-        });
+        }) { Ending = cancellation };
 
     /// <summary>Tokens that pass through the model in a second.</summary>
     public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) => _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
