@@ -1,4 +1,5 @@
 using Azure;
+using Azure.Identity;
 using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
@@ -105,7 +106,7 @@ public sealed partial class RunTraining(
     };
 
     /// <summary>A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk has to end at last.</summary>
-    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException;
+    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or AuthenticationFailedException;
 
     private async Task FailAsync(FineTuningJobRecord run, string code, string message, string? param)
     {

@@ -1,4 +1,3 @@
-using Azure;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 
@@ -56,7 +55,7 @@ internal sealed class TrainingWatch : IAsyncDisposable
             _isPaused = current?.Status == FineTuningStatus.Paused;
             return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused } && current.Epoch == job.Epoch;
         }
-        catch (RequestFailedException)
+        catch (Exception failure) when (failure is not OperationCanceledException)
         {
             return true;    // storage does not answer: look again
         }
