@@ -138,6 +138,29 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
     }
 
+    [Fact]
+    public async Task A_job_that_is_resumed_before_its_paused_run_has_stopped_keeps_the_runs_checkpoint()
+    {
+        var undisturbed = await UndisturbedAsync(rank: 2);
+        var trial = NewTrial();
+        var job = await trial.CreateAsync(Job(rank: 2), s_examples);
+        await trial.PlanAsync(job);
+        var running = trial.Worker(time: TimeProvider.System).RunAsync(TrainingTrial.Message(job), CancellationToken.None);
+        while ((await trial.FindAsync(job)).Step == 0)
+            await Task.Yield();
+        await trial.ChangeAsync(job, current => current.Status = FineTuningStatus.Paused);
+        int before = (await trial.ChangeAsync(job, current => current.Status = FineTuningStatus.Queued))!.CheckpointStep;
+        await running;
+
+        var stopped = await trial.FindAsync(job);
+        Assert.Equal((FineTuningStatus.Queued, 1), (stopped.Status, stopped.Epoch));
+        Assert.True(stopped.CheckpointStep > before);
+        await trial.RunAsync(job);
+
+        var result = await trial.ResultAsync(job);
+        Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
