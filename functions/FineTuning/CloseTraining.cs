@@ -1,12 +1,11 @@
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
-using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
 /// <summary>What is left to do when a job has ended. A sweep does it again until it was done to its end, so everything in here may happen twice; after that nothing happens.</summary>
-public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events, DeliverWebhook webhooks, StorageAccount storage)
+public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events, DeliverWebhook webhooks, FineTunedModels tuned)
 {
     public async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
@@ -20,7 +19,7 @@ public sealed class CloseTraining(FineTuningStore jobs, FineTuningEvents events,
             _ => ("info", "The job was cancelled"),
         };
         await events.AddAsync(job, Math.Max(job.Step, job.CheckpointStep), job.Epoch, FineTuningEventKind.Ended, message, cancellation, level);
-        await new FineTuningBlobs(storage, job).DeleteStatesAsync(keptEpoch: 0, keptStep: 0, cancellation);
+        await tuned.DeleteLeftoversAsync(job, cancellation);
         await webhooks.SendAsync(job, cancellation);
         await jobs.DeleteActiveAsync(job.Tenant, job.RowKey, cancellation);
     }

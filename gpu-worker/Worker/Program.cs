@@ -39,7 +39,9 @@ builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSing
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardRelease>();
 builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelFolders>().AddSingleton<ModelCache>().AddSingleton<ModelHost>().AddSingleton<ModelLoading>().AddSingleton<ModelAnnouncement>().AddSingleton<RunShard>();
 builder.Services.AddSingleton<FileStore>().AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
-builder.Services.AddSingleton<TrainingCheckpoints>().AddSingleton<TrainingRunner>().AddSingleton<RunTraining>();
+builder.Services.AddSingleton<TrainingCheckpoints>().AddSingleton<TrainingRunner>().AddSingleton<RunTraining>().AddSingleton<DeviceGuard>();
 builder.Services.AddSingleton<HealthEndpoint>().AddHostedService(services => services.GetRequiredService<HealthEndpoint>()).AddHostedService<WorkerService>();
-await builder.Build().RunAsync();
-return 0;
+var host = builder.Build();
+var guard = host.Services.GetRequiredService<DeviceGuard>();
+await host.RunAsync();
+return guard.IsBroken ? 1 : 0;

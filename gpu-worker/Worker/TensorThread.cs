@@ -49,6 +49,20 @@ public sealed class TensorThread : IDisposable
         return completion.Task;
     }
 
+    /// <summary>Whether a piece of work comes to its end.</summary>
+    public async Task<bool> SucceedsAsync<T>(Func<T> work, CancellationToken cancellation)
+    {
+        try
+        {
+            await RunAsync(work, cancellation);
+            return true;
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
     public void Dispose()
     {
         _work.CompleteAdding();

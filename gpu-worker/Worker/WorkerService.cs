@@ -10,7 +10,7 @@ namespace LLaDA.Batch.Worker;
 
 /// <summary>The worker's life: announce the models, take shards and trainings until the shutdown.</summary>
 internal sealed class WorkerService(
-    WorkerOptions options, StorageAccount storage, ModelAnnouncement announcement, HealthEndpoint health, RunShard runShard, RunTraining runTraining, IHostApplicationLifetime lifetime, TimeProvider time,
+    WorkerOptions options, StorageAccount storage, ModelAnnouncement announcement, HealthEndpoint health, RunShard runShard, RunTraining runTraining, DeviceGuard guard, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<WorkerService> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -30,6 +30,6 @@ internal sealed class WorkerService(
         where T : class
     {
         var consumer = new QueueConsumerOptions { Concurrency = concurrency, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration, IdleLimit = options.IdleLimit };
-        return new QueueConsumer<T>(storage, queue, consumer, handler, time, logger).RunAsync(shutdown);
+        return new QueueConsumer<T>(storage, queue, consumer, (message, stop) => guard.RunAsync(() => handler(message, stop)), time, logger).RunAsync(shutdown);
     }
 }

@@ -38,6 +38,17 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
     public Task AddResultAsync(FineTuningJobRecord job, ModelRecord from, CancellationToken cancellation) =>
         RegisterAsync(job, from, NameOf(job), job.CheckpointEpoch, job.CheckpointStep, cancellation);
 
+    /// <summary>Deletes what runs of an ended job have uploaded and nobody needs: all states, and checkpoints that were never published.</summary>
+    public async Task DeleteLeftoversAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        var checkpoints = Checkpoints.ListAsync(CheckpointRecord.Partition(job), after: null, cancellation);
+        var published = await checkpoints.Select(checkpoint => FineTuningBlobs.Folder(job, checkpoint.Epoch, checkpoint.Step)).ToHashSetAsync(cancellationToken: cancellation);
+        published.Add(FineTuningBlobs.Folder(job, job.CheckpointEpoch, job.CheckpointStep));    // perhaps about to be registered
+        var blobs = new FineTuningBlobs(storage, job);
+        await blobs.DeleteStatesAsync(keptEpoch: 0, keptStep: 0, cancellation);
+        await blobs.DeleteModelsAsync(published, cancellation);
+    }
+
     private Task RegisterAsync(FineTuningJobRecord job, ModelRecord from, string name, int epoch, int step, CancellationToken cancellation) => catalog.RegisterAsync(
         new ModelRecord
         {

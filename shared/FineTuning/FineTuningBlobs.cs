@@ -74,5 +74,17 @@ public sealed class FineTuningBlobs(StorageAccount storage, FineTuningJobRecord 
         }
     }
 
+    /// <summary>Deletes checkpoints as models, all but some.</summary>
+    /// <param name="kept">Folders.</param>
+    public async Task DeleteModelsAsync(IReadOnlySet<string> kept, CancellationToken cancellation)
+    {
+        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = $"{Root}/" }, cancellation))
+        {
+            bool isOfModel = blob.Name[(Root.Length + 1)..].Split('/') is [var epoch, var step, _] && int.TryParse(epoch, out _) && int.TryParse(step, out _);
+            if (isOfModel && !kept.Contains(blob.Name[..blob.Name.LastIndexOf('/')]))
+                await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: cancellation);
+        }
+    }
+
     private string StatePrefix(int epoch, int step) => string.Create(CultureInfo.InvariantCulture, $"{Root}/state/{epoch}/{step}/");
 }

@@ -58,14 +58,14 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     public Task<FineTuningJobRecord?> UpdateAsync(FineTuningJobRecord job, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation) =>
         Records.UpdateAsync(job.Tenant, job.RowKey, current => !current.IsTerminal && change(current), cancellation);
 
-    /// <summary>Changes a job as the run of an epoch.</summary>
+    /// <summary>Changes a job as the run of an epoch. The next run raises the epoch when it begins: until then a job that was paused, and queued again, is this run's.</summary>
     /// <exception cref="StaleRunException">A later run has begun, or the job has ended: nothing was written.</exception>
     public async Task<FineTuningJobRecord> UpdateAsync(FineTuningJobRecord job, int epoch, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation)
     {
         bool isCurrent = false;
         var updated = await Records.UpdateAsync(job.Tenant, job.RowKey, current =>
         {
-            isCurrent = current.Epoch == epoch && current.Status is FineTuningStatus.Running or FineTuningStatus.Paused;
+            isCurrent = current.Epoch == epoch && current.Status is FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued;
             return isCurrent && change(current);
         }, cancellation);
         return isCurrent ? updated! : throw new StaleRunException(job.Id, epoch);

@@ -69,8 +69,9 @@ public sealed partial class QueueConsumer<T>(
             {
                 return;
             }
-            catch (Exception failure) when (failure is RequestFailedException or AggregateException or HttpRequestException)
+            catch (Exception failure)
             {
+                // Whatever it is, a token that cannot be had too: a consumer that ended would leave its queue to nobody.
                 LogReceiveFailed(logger, queueName, failure);
             }
             try

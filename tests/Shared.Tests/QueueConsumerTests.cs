@@ -1,4 +1,7 @@
 using System.Collections.Concurrent;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Identity;
 using Azure.Storage.Queues;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
@@ -144,6 +147,24 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_queue_is_read_again_after_a_failure_to_get_a_token()
+    {
+        var storage = new StorageAccount(
+            new StorageOptions { ConnectionString = fixture.NewConnectionString() }, client => client.AddPolicy(new NoTokenForFirstRead(), HttpPipelinePosition.PerCall));
+        await storage.Queue(QueueName).CreateAsync();
+        await storage.Queue(QueueName).SendMessageAsync("""{"tenant":"t","batch":"b"}""");
+        var handled = new TaskCompletionSource();
+
+        await RunUntilAsync(storage, _options, (_, _) =>
+        {
+            handled.SetResult();
+            return Task.CompletedTask;
+        }, handled.Task);
+
+        Assert.True(handled.Task.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task All_messages_are_handled_by_as_many_at_a_time_as_allowed()
     {
         var (storage, queue) = await NewQueueAsync([.. Enumerable.Range(0, 20).Select(index => $$"""{"tenant":"t","batch":"{{index}}"}""")]);
@@ -212,5 +233,19 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     {
         for (int seen = target; seen < value; seen = target)
             Interlocked.CompareExchange(ref target, value, seen);
+    }
+
+    private sealed class NoTokenForFirstRead : HttpPipelinePolicy
+    {
+        private bool _hasFailed;
+
+        public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline) => ProcessNext(message, pipeline);
+
+        public override ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
+        {
+            bool fails = !_hasFailed && message.Request.Method == RequestMethod.Get;
+            _hasFailed |= fails;
+            return fails ? throw new AuthenticationFailedException("there is no token") : ProcessNextAsync(message, pipeline);
+        }
     }
 }

@@ -129,6 +129,16 @@ public sealed class AnswerTests(TinyModel model)
         Assert.Equal(0, usage.CompletionTokens);
     }
 
+    [Fact]
+    public void Infilling_fills_more_gaps_than_are_searched_at_once()
+    {
+        const int numGaps = ModelCalls.MaxSearches + 10;
+
+        var (answer, _) = Run(BatchEndpoint.Infill, new { model = TinyModel.Id, text = string.Concat(Enumerable.Repeat("the [MASK] ", numGaps)) }, " fox");
+
+        Assert.Equal(string.Concat(Enumerable.Repeat("the fox ", numGaps)), answer["text"]!.GetValue<string>());
+    }
+
     /// <summary>Fills each mask with the next of the words, the last one again and again; null stands for the end of the text.</summary>
     private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words) => Run(endpoint, body, _ => { }, words);
 

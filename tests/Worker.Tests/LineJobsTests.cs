@@ -82,6 +82,9 @@ public sealed class LineJobsTests(TinyModel model)
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"robot","content":"x"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":1,"text":"x"}]}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":1,"content":"x"}]}""", "invalid_value")]
+    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[5]}""", "invalid_value")]
     [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK]","max_gap_length":0}""", "invalid_value")]
     [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK]","max_gap_length":63}""", "invalid_value")]
     [InlineData(BatchEndpoint.Score, """{"model":"tiny","prompt":"a"}""", "missing_required_parameter")]
@@ -163,6 +166,23 @@ public sealed class LineJobsTests(TinyModel model)
         Assert.Single(canvas, token => token == tokenizer.BeginningOfTextId);
         Assert.Equal(3, canvas.Count(token => token == tokenizer.EndOfTurnId));
         Assert.Equal(Enumerable.Repeat(model.Loaded.MaskTokenId, 4), canvas.TakeLast(4));
+    }
+
+    [Fact]
+    public void Lengths_of_some_gaps_only_are_searched_at_once()
+    {
+        int asked = 0;
+        string text = string.Concat(Enumerable.Repeat("the [MASK] ", ModelCalls.MaxSearches + 10));
+
+        _ = Create(BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{text}}"}""").RunAsync(new ModelCalls(
+            _ =>
+            {
+                asked++;
+                return new TaskCompletionSource<SampledRow>().Task;
+            },
+            (_, _, _) => throw new InvalidOperationException()));
+
+        Assert.Equal(ModelCalls.MaxSearches * InfillJob.DefaultMaxGapLength, asked);
     }
 
     /// <summary>The first canvas that a job asks for.</summary>

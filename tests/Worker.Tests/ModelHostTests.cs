@@ -82,11 +82,33 @@ public sealed class ModelHostTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_wants_the_model_alone_waits_for_the_others_and_they_for_him()
+    {
+        var shared = await AcquireAsync(s_tiny);
+        var alone = AcquireAsync(s_tiny, isAlone: true);
+        var joined = await AcquireAsync(s_tiny).WaitAsync(s_limit);
+        shared.Dispose();
+        Assert.False(alone.IsCompleted);
+        joined.Dispose();
+
+        var lease = await alone.WaitAsync(s_limit);
+        Task<ModelLease>[] others = [AcquireAsync(s_tiny), AcquireAsync(s_tiny)];
+        var nextAlone = AcquireAsync(s_tiny, isAlone: true);
+        Assert.DoesNotContain(others.Append(nextAlone), other => other.IsCompleted);
+        lease.Dispose();
+
+        var together = await Task.WhenAll(others).WaitAsync(s_limit);
+        Assert.False(nextAlone.IsCompleted);
+        Assert.All(together, other => other.Dispose());
+        (await nextAlone.WaitAsync(s_limit)).Dispose();
+    }
+
+    [Fact]
     public async Task Who_stops_waiting_keeps_nobody_out()
     {
         var first = await AcquireAsync(s_tiny);
         using var stop = new CancellationTokenSource();
-        var other = _host.AcquireAsync(s_other, stop.Token);
+        var other = _host.AcquireAsync(s_other, isAlone: false, stop.Token);
         _time.Advance(ModelHost.Patience);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => other);
@@ -116,5 +138,5 @@ public sealed class ModelHostTests : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<ModelLease> AcquireAsync(ModelSource source) => _host.AcquireAsync(source, CancellationToken.None);
+    private Task<ModelLease> AcquireAsync(ModelSource source, bool isAlone = false) => _host.AcquireAsync(source, isAlone, CancellationToken.None);
 }

@@ -56,7 +56,7 @@ public sealed class ModelLoadingTests(StorageFixture fixture, TinyModel model) :
         var (loading, catalog) = await NewAsync();
         await AddAsync(catalog, "mine", Path.Combine(model.Folder, TinyModel.Id));
 
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync("another", "mine", CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync("another", "mine", isAlone: false, CancellationToken.None));
     }
 
     [Fact]
@@ -68,8 +68,8 @@ public sealed class ModelLoadingTests(StorageFixture fixture, TinyModel model) :
         await AddAsync(catalog, "twice", adapter, "adapted");
         await AddAsync(catalog, "alone", adapter, "unknown");
 
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "twice", CancellationToken.None));
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "alone", CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "twice", isAlone: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "alone", isAlone: false, CancellationToken.None));
     }
 
     public void Dispose()
@@ -113,7 +113,7 @@ public sealed class ModelLoadingTests(StorageFixture fixture, TinyModel model) :
 
     private static async Task<int[]> PredictAsync(ModelLoading loading, string id)
     {
-        using var lease = await loading.AcquireAsync(Tenant, id, CancellationToken.None);
+        using var lease = await loading.AcquireAsync(Tenant, id, isAlone: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
         var row = await lease.Model.Calls(CancellationToken.None).SampleAsync(new SamplingRow(canvas, new SamplingOptions()));
         return [.. row.Tokens];

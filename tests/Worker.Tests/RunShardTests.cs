@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Azure;
+using Azure.Core;
+using Azure.Core.Pipeline;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
@@ -7,6 +10,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
+using LLaDA.Diffusion.Sampling;
 using LLaDA.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -145,6 +149,24 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         Assert.Equal(200, (await blobs.ListPartsAsync(CancellationToken.None))[0].Completed);
     }
 
+    [Fact]
+    public async Task A_part_that_storage_refuses_is_written_by_the_next_owner_without_computing_a_line_again()
+    {
+        var (runner, storage, batch) = await PlannedAsync([Lines(5)], configure: client =>
+        {
+            client.Retry.MaxRetries = 0;
+            client.AddPolicy(new RefusesFirstPart(), HttpPipelinePosition.PerCall);
+        });
+        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None);
+
+        await Assert.ThrowsAsync<RequestFailedException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
+        Assert.Equal((5, 5L), ((await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None)).Lines.Count, lease.Model.NumSampled));
+        await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
+
+        Assert.Equal(5, (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0].Completed);
+        Assert.Equal(5, lease.Model.NumSampled);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(9)]
@@ -153,7 +175,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     {
         const int numLines = 60;
         var (runner, storage, batch) = await PlannedAsync([SlowLines(numLines)]);
-        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), CancellationToken.None);
+        using var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None);
         using var shutdown = new CancellationTokenSource();
         var running = runner.RunAsync(Message(batch, 0), shutdown.Token);
         // Between two steps, when rows have just been finished and nobody has been told yet.
@@ -207,6 +229,37 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     }
 
     [Fact]
+    public async Task A_line_is_not_given_up_for_its_neighbours_failures()
+    {
+        object[] poison = [.. Enumerable.Repeat(new { model = TinyModel.Id, prompt = "the", suffix = " fox", max_tokens = 1 }, 8)];
+        object[] innocent = [new { model = TinyModel.Id, prompt = "the", max_tokens = 60 }];
+        var (runner, storage, batch) = await PlannedAsync([poison, innocent], endpoint: BatchEndpoint.Completions);
+        var blobs = Blobs(storage, batch);
+        using (var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None))
+        {
+            // From here on a row between two texts fails every row of its step.
+            int[] canvas = [lease.Model.MaskTokenId];
+            await lease.Model.Calls(CancellationToken.None).SampleAsync(new SamplingRow(canvas, new SamplingOptions { Forbidden = lease.Model.NonText }));
+            lease.Model.NonText.Dispose();
+        }
+        using var bothHaveBegun = new ManualResetEventSlim();
+        var held = _tensors.RunAsync(() => bothHaveBegun.Wait(s_limit), CancellationToken.None);
+
+        var running = Task.WhenAll(Enumerable.Range(0, 2).Select(shard => runner.RunAsync(Message(batch, shard), CancellationToken.None)));
+        foreach (int shard in new[] { 0, 1 })
+        {
+            while (await blobs.FindAttemptsAsync(shard, CancellationToken.None) is null)
+                await Task.Yield();
+        }
+        bothHaveBegun.Set();
+        await running.WaitAsync(s_limit);
+
+        Assert.True(await held);
+        Assert.All(await blobs.ReadPartAsync(0, CancellationToken.None), line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
+        Assert.False(Assert.Single(await blobs.ReadPartAsync(1, CancellationToken.None)).IsError);
+    }
+
+    [Fact]
     public async Task A_single_line_that_took_its_workers_with_it_is_given_up()
     {
         var (runner, storage, batch) = await PlannedAsync([Lines(1)]);
@@ -217,13 +270,47 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         Assert.Contains("server_error", Assert.Single(await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Json, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task No_line_is_blamed_where_the_model_in_memory_is_broken()
+    {
+        var (runner, storage, batch) = await PlannedAsync([Lines(4)]);
+        using (var lease = await _models!.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None))
+            await _tensors.RunAsync(() => Break(lease.Model), CancellationToken.None);
+
+        await Assert.ThrowsAsync<BrokenDeviceException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
+
+        Assert.Equal(0, (await Blobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+
+        static bool Break(LoadedModel model)
+        {
+            model.Dispose();
+            return true;
+        }
+    }
+
+    [Fact]
+    public async Task No_line_is_blamed_where_the_model_cannot_be_loaded()
+    {
+        Assert.SkipWhen(TorchSharp.torch.cuda.is_available(), "A device that is not there can be asked for only without a graphics card");
+        var (runner, storage, batch) = await PlannedAsync([Lines(1)], device: DeviceChoice.Cuda);
+
+        foreach (int _ in Enumerable.Range(0, ShardAttempts.MaxFailures + 1))
+            await Assert.ThrowsAsync<InvalidOperationException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
+
+        Assert.Equal(0, (await Blobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+    }
+
     public void Dispose() => _tensors.Dispose();
 
-    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null)
+    private async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> PlannedAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto,
+        string endpoint = BatchEndpoint.Infill, Action<ClientOptions>? configure = null)
     {
-        var storage = await fixture.NewAccountAsync();
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() }, configure);
+        await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         var batches = new BatchStore(storage, TimeProvider.System);
-        var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = BatchEndpoint.Infill, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
+        var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = endpoint, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
         await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
         var blobs = Blobs(storage, batch);
         int line = 0;
@@ -240,7 +327,7 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         await release.FillAsync(batch.Tenant, CancellationToken.None);
         await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
 
-        var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
+        var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256, Device = device };
         _models = TinyModel.NewHost(options, _tensors, storage);
         var runner = new RunShard(
             batches, storage, queues, release, new ModelLoading(new ModelCatalog(storage), _models), options, TimeProvider.System, NullLogger<RunShard>.Instance);
@@ -283,6 +370,20 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
         }
         catch (TryAgainException)
         {
+        }
+    }
+
+    private sealed class RefusesFirstPart : HttpPipelinePolicy
+    {
+        private bool _hasRefused;
+
+        public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline) => ProcessNext(message, pipeline);
+
+        public override ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
+        {
+            bool isRefused = !_hasRefused && message.Request.Method == RequestMethod.Put && message.Request.Uri.Path!.Contains("/parts/", StringComparison.Ordinal);
+            _hasRefused |= isRefused;
+            return isRefused ? throw new RequestFailedException(503, "busy") : ProcessNextAsync(message, pipeline);
         }
     }
 }

@@ -14,6 +14,9 @@ public sealed record FilledSpan(int Index, string Text, IReadOnlyList<int> Token
 /// </summary>
 public sealed class InfillDocument
 {
+    /// <summary>Of a document: a line is run as a whole, and its canvases are held in memory.</summary>
+    public const int MaxGaps = 4096, MaxMaskedTokens = 262_144;
+
     private readonly GapText _text;
     private readonly LLaDATokenizer _tokenizer;
     private readonly SamplingOptions _options;
@@ -31,16 +34,19 @@ public sealed class InfillDocument
     /// <param name="context">The model's longest canvas, in tokens.</param>
     /// <param name="openLengths">By gap of unknown length, in their order, the number of tokens to fill it with.</param>
     /// <param name="options">Of the whole document; its steps are shared out among the windows.</param>
-    /// <exception cref="InfillException">No gap, an empty one, or one that does not fit into the context.</exception>
+    /// <exception cref="InfillException">No gap, an empty one, one that does not fit into the context, or more in all than a document may have.</exception>
     public InfillDocument(GapText text, LLaDATokenizer tokenizer, int maskTokenId, int context, IReadOnlyList<int> openLengths, SamplingOptions options)
     {
         if (text.Gaps.Count == 0)
             throw new InfillException("no_gap", "The text has no gap: write [MASK:n] for n tokens or [MASK]");
+        if (text.Gaps.Count > MaxGaps)
+            throw new InfillException("too_many_gaps", $"The text has {text.Gaps.Count} gaps; at most {MaxGaps} are allowed");
 
         (_text, _tokenizer, _options, _context, _maskTokenId) = (text, tokenizer, options, context, maskTokenId);
         _gaps = new (int, int)[text.Gaps.Count];
         var lengths = new Queue<int>(openLengths);
         List<int> canvas = [tokenizer.BeginningOfTextId];
+        int numMasked = 0;
         foreach (var (index, piece) in text.Pieces.Index())
         {
             canvas.AddRange(tokenizer.Encode(piece));
@@ -51,6 +57,9 @@ public sealed class InfillDocument
                 throw new InfillException("empty_gap", $"Gap {index} has length 0; a gap has at least one token");
             if (length > context - 2)
                 throw new InfillException("context_length_exceeded", $"Gap {index} of {length} tokens does not fit into the model's context of {context}");
+            numMasked += length;
+            if (numMasked > MaxMaskedTokens)
+                throw new InfillException("too_many_masked_tokens", $"The gaps of the text have more than {MaxMaskedTokens} tokens in all, a gap of unknown length counting as its bound");
             _gaps[index] = (canvas.Count, canvas.Count + length);
             canvas.AddRange(Enumerable.Repeat(maskTokenId, length));
         }

@@ -77,16 +77,27 @@ public sealed class LoadedModel : IDisposable
                 Telemetry.ForwardPasses.Add(1);
             }
             return sum;
-        });
+        }) { Ending = cancellation };
 
     /// <summary>Tokens that pass through the model in a second.</summary>
     public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) => _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
+
+    /// <summary>Whether the smallest pass still works: where it does not, no line is to blame for its failure.</summary>
+    public Task<bool> WorksAsync(CancellationToken cancellation) => _tensors.SucceedsAsync(PassOnce, cancellation);
 
     public void Dispose()
     {
         NonText.Dispose();
         _engine.Dispose();
         _predictor.Dispose();
+    }
+
+    private float PassOnce()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var logits = _predictor.forward(full([1, 1], MaskTokenId, ScalarType.Int64, _predictor.Device));
+        return logits.sum().item<float>();
     }
 
     private double MeasureTokensPerSecond()

@@ -18,7 +18,7 @@ public sealed partial class ModelAnnouncement(
             string id = Path.GetFileName(folder);
             try
             {
-                using var lease = await models.AcquireAsync(new ModelSource(id), cancellation);
+                using var lease = await models.AcquireAsync(new ModelSource(id), isAlone: false, cancellation);
                 var model = lease.Model;
                 double rate = await model.MeasureTokensPerSecondAsync(cancellation);
                 await catalog.RegisterAsync(

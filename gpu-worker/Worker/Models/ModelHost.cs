@@ -4,7 +4,8 @@ namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>
 /// Keeps one model in memory. Shards of the same model share it; a shard of another one waits until nobody uses it, and then that one takes its place. Who waits longest is
-/// served first, and once it has waited for <see cref="Patience"/> nobody joins the model in memory any more: no model keeps another one out.
+/// served first, and once it has waited for <see cref="Patience"/> nobody joins the model in memory any more: no model keeps another one out. Who wants to be alone waits in the
+/// same way, and nobody joins him.
 /// </summary>
 public sealed class ModelHost(WorkerOptions options, TensorThread tensors, ModelCache cache, TimeProvider time) : IDisposable
 {
@@ -17,10 +18,11 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
     private LoadedModel? _loaded;
 
     /// <summary>The model, fetched and loaded if need be. Dispose the lease to let others have their turn.</summary>
+    /// <param name="isAlone">Nobody else uses a model meanwhile.</param>
     /// <exception cref="CheckpointException">There is no such model, or it cannot be loaded.</exception>
-    public async Task<ModelLease> AcquireAsync(ModelSource source, CancellationToken cancellation)
+    public async Task<ModelLease> AcquireAsync(ModelSource source, bool isAlone, CancellationToken cancellation)
     {
-        var place = TryJoin(source) ?? await WaitAsync(source, cancellation);
+        var place = TryJoin(source, isAlone) ?? await WaitAsync(source, isAlone, cancellation);
         try
         {
             return new ModelLease(this, place, await place.Loading.WaitAsync(cancellation));
@@ -38,27 +40,26 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
     {
         lock (_lock)
         {
-            place.Users--;
+            place.Leave();
             Admit();
         }
     }
 
-    private ModelInPlace? TryJoin(ModelSource source)
+    private ModelInPlace? TryJoin(ModelSource source, bool isAlone)
     {
         lock (_lock)
         {
             bool isKeepingOut = _waiting.Count > 0 && time.GetElapsedTime(_waiting[0].Since) >= Patience;
-            if (_current is null || _current.Source != source || _current.Loading.IsFaulted || isKeepingOut)
+            if (_current is null || _current.Source != source || _current.Loading.IsFaulted || isKeepingOut || !_current.Admits(isAlone))
                 return null;
-            _current.Users++;
-            return _current;
+            return _current.Enter(isAlone);
         }
     }
 
     /// <summary>Its files are fetched while others still use the model in memory.</summary>
-    private async Task<ModelInPlace> WaitAsync(ModelSource source, CancellationToken cancellation)
+    private async Task<ModelInPlace> WaitAsync(ModelSource source, bool isAlone, CancellationToken cancellation)
     {
-        var waiter = new Waiter(source, await ModelFiles.AcquireAsync(source, options, cache, cancellation), time.GetTimestamp());
+        var waiter = new Waiter(source, isAlone, await ModelFiles.AcquireAsync(source, options, cache, cancellation), time.GetTimestamp());
         lock (_lock)
         {
             _waiting.Add(waiter);
@@ -75,29 +76,29 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
                 if (_waiting.Remove(waiter))
                     waiter.Files.Dispose();
                 else
-                    waiter.Turn.Task.Result.Users--;    // its turn came at the same moment
+                    waiter.Turn.Task.Result.Leave();    // its turn came at the same moment
                 Admit();
             }
             throw;
         }
     }
 
-    /// <summary>Gives the place, once nobody uses it, to who has waited longest, and to all who wait for the same model. Call it under the lock.</summary>
+    /// <summary>Gives the place, once nobody uses it, to who has waited longest, and to all who wait for the same model and would share it. Call it under the lock.</summary>
     private void Admit()
     {
         if (_current is { Users: > 0 } || _waiting.Count == 0)
             return;
-        var (source, files, _) = _waiting[0];
+        var (source, isAlone, files, _) = _waiting[0];
         bool isThere = _current is not null && _current.Source == source && !_current.Loading.IsFaulted;
         _current = isThere ? _current! : new ModelInPlace(source, tensors.RunAsync(() => Load(source, files), CancellationToken.None));
-        foreach (var waiter in _waiting.Where(waiter => waiter.Source == source))
+        List<Waiter> admitted = isAlone ? [_waiting[0]] : [.. _waiting.Where(waiter => waiter.Source == source && !waiter.IsAlone)];
+        foreach (var waiter in admitted)
         {
-            _current.Users++;
-            waiter.Turn.SetResult(_current);
+            waiter.Turn.SetResult(_current.Enter(isAlone));
             if (isThere || waiter.Files != files)
                 waiter.Files.Dispose();
         }
-        _waiting.RemoveAll(waiter => waiter.Source == source);
+        _waiting.RemoveAll(admitted.Contains);
     }
 
     /// <summary>Runs on the tensor thread, on which loads follow one another; to its end, whoever waits for it.</summary>
@@ -111,7 +112,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
         }
     }
 
-    private sealed record Waiter(ModelSource Source, ModelFiles Files, long Since)
+    private sealed record Waiter(ModelSource Source, bool IsAlone, ModelFiles Files, long Since)
     {
         public TaskCompletionSource<ModelInPlace> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
@@ -124,8 +125,22 @@ internal sealed class ModelInPlace(ModelSource source, Task<LoadedModel> loading
 
     public Task<LoadedModel> Loading { get; } = loading;
 
-    /// <summary>Guarded by the host's lock.</summary>
-    public int Users { get; set; }
+    // Users are guarded by the host's lock.
+
+    public int Users { get; private set; }
+
+    /// <summary>Whether its only user is to stay so.</summary>
+    public bool HasOneAlone { get; private set; }
+
+    public bool Admits(bool alone) => Users == 0 || !(alone || HasOneAlone);
+
+    public ModelInPlace Enter(bool alone)
+    {
+        (Users, HasOneAlone) = (Users + 1, alone);
+        return this;
+    }
+
+    public void Leave() => (Users, HasOneAlone) = (Users - 1, false);
 }
 
 /// <summary>The right to use a model.</summary>

@@ -7,11 +7,12 @@ namespace LLaDA.Batch.Worker.Models;
 public sealed class ModelLoading(ModelCatalog catalog, ModelHost models)
 {
     /// <summary>The model that a tenant calls so. One from storage is measured when it is loaded for the first time.</summary>
+    /// <param name="isAlone">Nobody else uses a model meanwhile.</param>
     /// <exception cref="CheckpointException">There is no such model, or it cannot be loaded.</exception>
-    public async Task<ModelLease> AcquireAsync(string tenant, string id, CancellationToken cancellation)
+    public async Task<ModelLease> AcquireAsync(string tenant, string id, bool isAlone, CancellationToken cancellation)
     {
         var record = await catalog.FindAsync(tenant, id, cancellation);
-        var lease = await models.AcquireAsync(await SourceAsync(tenant, id, record, cancellation), cancellation);
+        var lease = await models.AcquireAsync(await SourceAsync(tenant, id, record, cancellation), isAlone, cancellation);
         try
         {
             if (record is { Folder.Length: > 0, TokenForwardsPerSecond: 0 })

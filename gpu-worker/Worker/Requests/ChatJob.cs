@@ -61,7 +61,7 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         if (content.ValueKind != JsonValueKind.Array)
             return null;
         string?[] parts = [.. content.EnumerateArray().Select(part =>
-            part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var type) && type.GetString() == "text"
+            part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out var type) && type.ValueKind == JsonValueKind.String && type.GetString() == "text"
             && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null)];
         return Array.Exists(parts, part => part is null) ? null : string.Concat(parts);
     }

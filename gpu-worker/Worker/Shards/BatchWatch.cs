@@ -1,4 +1,3 @@
-using Azure;
 using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Worker.Shards;
@@ -56,7 +55,7 @@ internal sealed class BatchWatch : IAsyncDisposable
         {
             return await batches.Records.FindAsync(batch.Tenant, batch.RowKey, _ended.Token) is { Status: BatchStatus.InProgress };
         }
-        catch (RequestFailedException)
+        catch (Exception failure) when (failure is not OperationCanceledException)
         {
             return true;    // storage does not answer: look again
         }

@@ -7,7 +7,6 @@ using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Diffusion.Checkpoints;
 using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Shards;
@@ -19,7 +18,6 @@ namespace LLaDA.Batch.Worker.Shards;
 public sealed partial class RunShard(
     BatchStore batches, StorageAccount storage, WorkQueues queues, ShardRelease release, ModelLoading models, WorkerOptions options, TimeProvider time, ILogger<RunShard> logger)
 {
-
     private readonly ShardGeneration _generation = new(time);
 
     /// <param name="stop">The worker shuts down, or the message is somebody else's.</param>
@@ -49,30 +47,38 @@ public sealed partial class RunShard(
         var lines = await blobs.ReadShardAsync(plan.Attempt, shard, stop);
         var (finished, counts) = await blobs.ReadProgressAsync(shard, stop);
         var answers = new ShardAnswers(finished, counts);
-        string outcome = "completed";
         var attempts = await blobs.FindAttemptsAsync(shard, stop) ?? ShardAttempts.Of(lines.Count);
         try
         {
             while (attempts.Current is not null)
-                attempts = await RunGroupAsync(batch, plan, blobs, shard, lines, attempts, answers, lease, cancellation.Token);
+                attempts = await RunGroupAsync(batch, plan, blobs, shard, lines, attempts, answers, cancellation.Token);
+            return await EndAsync("completed");
         }
         catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested && !stop.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
         {
             answers.AddNotRun(lines, watch.Reason);
-            outcome = watch.Reason.Code;
+            return await EndAsync(watch.Reason.Code);
         }
-        bool isMine = await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
-        Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isMine ? outcome : "late"));
-        if (isMine)
-            LogFinished(logger, batch.Id, shard, lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
-        return isMine;
+        catch
+        {
+            await ExcuseAsync(blobs, shard, attempts, answers, lease);
+            throw;
+        }
+
+        async Task<bool> EndAsync(string outcome)
+        {
+            bool isMine = await blobs.WritePartAsync(shard, answers.Lines, answers.Counts, CancellationToken.None);
+            Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isMine ? outcome : "late"));
+            if (isMine)
+                LogFinished(logger, batch.Id, shard, lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
+            return isMine;
+        }
     }
 
     /// <summary>Runs the lines whose turn it is; once they have failed too often, halves them, or gives a single one up.</summary>
-    /// <returns>What is left to run.</returns>
+    /// <returns>What is left to run; what is thrown is not the lines' fault.</returns>
     private async Task<ShardAttempts> RunGroupAsync(
-        BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, IReadOnlyList<ShardLine> lines, ShardAttempts attempts, ShardAnswers answers, RenewedLease lease,
-        CancellationToken cancellation)
+        BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, IReadOnlyList<ShardLine> lines, ShardAttempts attempts, ShardAnswers answers, CancellationToken cancellation)
     {
         var group = attempts.Current!;
         ShardLine[] inTurn = [.. lines.Skip(group.First).Take(group.Count)];
@@ -85,28 +91,29 @@ public sealed partial class RunShard(
             return attempts.End();
         }
 
-        var begun = attempts.Begin();
-        try
+        ShardAttempts begun;
+        // A failure may be a neighbour's, whose line ended the process of both: lines that have failed once are run alone.
+        using (var model = await models.AcquireAsync(batch.Tenant, plan.Model, isAlone: group.Failures > 0, cancellation))
         {
+            begun = attempts.Begin();
             await blobs.WriteAttemptsAsync(shard, begun, cancellation);
-            using var model = await models.AcquireAsync(batch.Tenant, plan.Model, cancellation);
-            await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
-            var left = begun.End();
-            if (left.Current is not null)
-                await blobs.WriteProgressAsync(shard, answers.Lines, answers.Counts, cancellation);
-            return left;
+            try
+            {
+                await _generation.RunAsync(batch, inTurn, model.Model, answers, cancellation);
+            }
+            catch (Exception failure) when (failure is not OperationCanceledException)
+            {
+                if (!await model.Model.WorksAsync(cancellation))
+                    throw new BrokenDeviceException(failure);
+                Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "lines"), Telemetry.With(Telemetry.Outcome, "failed"));
+                // Its message may quote the line, so only its type is kept.
+                return begun.Explain(failure.GetType().Name);
+            }
         }
-        catch (Exception failure) when (IsExcuse(failure))
-        {
-            await ExcuseAsync(blobs, shard, attempts, answers, lease);
-            throw;
-        }
-        catch (Exception failure)
-        {
-            Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "lines"), Telemetry.With(Telemetry.Outcome, "failed"));
-            // Its message may quote the line, so only its type is kept.
-            return begun.Explain(failure.GetType().Name);
-        }
+        var left = begun.End();
+        if (left.Current is not null)
+            await blobs.WriteProgressAsync(shard, answers.Lines, answers.Counts, cancellation);
+        return left;
     }
 
     private async Task<RenewedLease> AcquireAsync(BlobLeaseClient lease, CancellationToken cancellation)
@@ -122,11 +129,7 @@ public sealed partial class RunShard(
         return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "shard", () => lease.ReleaseAsync());
     }
 
-    /// <summary>A shutdown, a lost lease and failing storage are not the lines' fault.</summary>
-    private static bool IsExcuse(Exception failure) =>
-        failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or IOException or CheckpointException;
-
-    /// <summary>The attempt does not count, and what was finished is kept for the next owner.</summary>
+    /// <summary>For a shutdown, a lost lease, failing storage, a model that cannot be loaded or a broken device: the attempt does not count, and what was finished is kept for the next owner.</summary>
     private static async Task ExcuseAsync(BatchBlobs blobs, int shard, ShardAttempts before, ShardAnswers answers, RenewedLease lease)
     {
         if (lease.Lost.IsCancellationRequested)

@@ -15,7 +15,7 @@ internal sealed class ShardGeneration(TimeProvider time)
     {
         // A line that fails ends the others' rows too: nothing goes on behind the caller's back.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var calls = model.Calls(ending.Token);
+        using var calls = model.Calls(ending.Token);
         var running = CreateJobs(batch, lines, model, answers).ToDictionary(entry => entry.Job.RunAsync(calls), entry => entry.Line);
         try
         {

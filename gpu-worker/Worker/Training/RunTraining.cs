@@ -1,4 +1,5 @@
 using Azure;
+using Azure.Identity;
 using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
@@ -15,7 +16,7 @@ namespace LLaDA.Batch.Worker.Training;
 /// run names its epoch, so that one which wakes up after its lease was lost changes nothing.
 /// </summary>
 public sealed partial class RunTraining(
-    FineTuningStore jobs, FineTuningEvents events, TrainingRunner runner, StorageAccount storage, WorkQueues queues, WorkerOptions options, TimeProvider time, ILogger<RunTraining> logger)
+    FineTuningStore jobs, FineTuningEvents events, FineTunedModels tuned, TrainingRunner runner, StorageAccount storage, WorkQueues queues, WorkerOptions options, TimeProvider time, ILogger<RunTraining> logger)
 {
     /// <summary>Runs that may end without a word or an excuse before the next checkpoint.</summary>
     private const int MaxFailedRuns = 3;
@@ -42,6 +43,9 @@ public sealed partial class RunTraining(
         catch (StaleRunException exception)
         {
             LogStale(logger, exception.Message);
+            // The job may have been closed while this run still uploaded a checkpoint.
+            if (await jobs.Records.FindAsync(run.Tenant, run.RowKey, CancellationToken.None) is { IsTerminal: true } ended)
+                await tuned.DeleteLeftoversAsync(ended, CancellationToken.None);
         }
         catch (Exception failure) when (Reason(failure) is { } reason)
         {
@@ -105,7 +109,7 @@ public sealed partial class RunTraining(
     };
 
     /// <summary>A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk has to end at last.</summary>
-    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException;
+    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or AuthenticationFailedException;
 
     private async Task FailAsync(FineTuningJobRecord run, string code, string message, string? param)
     {

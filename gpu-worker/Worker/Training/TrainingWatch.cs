@@ -1,4 +1,3 @@
-using Azure;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 
@@ -17,7 +16,7 @@ internal sealed class TrainingWatch : IAsyncDisposable
     /// <summary>Cancelled when the job has ended or another run has begun.</summary>
     public CancellationToken Unwanted => _unwanted.Token;
 
-    /// <summary>Whether the run is to make a checkpoint and stop.</summary>
+    /// <summary>Whether the run is to make a checkpoint and stop: the job is paused, or was and is queued again, so that the next run goes on from there.</summary>
     public bool IsPaused => _isPaused;
 
     public async ValueTask DisposeAsync()
@@ -53,10 +52,10 @@ internal sealed class TrainingWatch : IAsyncDisposable
         try
         {
             var current = await jobs.Records.FindAsync(job.Tenant, job.RowKey, _ended.Token);
-            _isPaused = current?.Status == FineTuningStatus.Paused;
-            return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused } && current.Epoch == job.Epoch;
+            _isPaused = current?.Status is FineTuningStatus.Paused or FineTuningStatus.Queued;
+            return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued } && current.Epoch == job.Epoch;
         }
-        catch (RequestFailedException)
+        catch (Exception failure) when (failure is not OperationCanceledException)
         {
             return true;    // storage does not answer: look again
         }

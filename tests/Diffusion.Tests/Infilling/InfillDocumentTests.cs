@@ -117,6 +117,18 @@ public sealed class InfillDocumentTests
         Assert.Equal(code, exception.Code);
     }
 
+    [Theory]
+    [InlineData("[MASK:1] ", InfillDocument.MaxGaps, 64, "too_many_gaps")]
+    [InlineData("[MASK:65536] ", InfillDocument.MaxMaskedTokens / 65536, 100_000, "too_many_masked_tokens")]
+    public void A_text_with_more_gaps_or_tokens_in_them_than_allowed_is_refused_with_a_code(string gap, int most, int context, string code)
+    {
+        Assert.False(Document(string.Concat(Enumerable.Repeat(gap, most)), context).IsDone);
+
+        var exception = Assert.Throws<InfillException>(() => Document(string.Concat(Enumerable.Repeat(gap, most + 1)), context));
+
+        Assert.Equal(code, exception.Code);
+    }
+
     [Fact]
     public void Longest_gap_fits_the_context_exactly()
     {

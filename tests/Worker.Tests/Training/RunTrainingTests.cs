@@ -1,4 +1,5 @@
 using System.Globalization;
+using Azure.Storage.Blobs;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
@@ -39,6 +40,21 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         var events = await new FineTuningEvents(trial.Storage, trial.Time).Records.ListAsync(FineTuningEvents.Partition(ended), after: null, CancellationToken.None).ToListAsync(TestContext.Current.CancellationToken);
         Assert.Equal(NumSteps, events.Count(entry => entry.Message.StartsWith("Checkpoint created", StringComparison.Ordinal)));
         Assert.Contains(ended.FineTunedModel!, events[0].Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_uploaded_and_never_published_goes_when_the_job_has_ended()
+    {
+        var trial = NewTrial();
+        var job = await trial.CreateAsync(Job(rank: 2), s_examples);
+        var unpublished = await LeaveUnpublishedAsync(trial, job);
+
+        await trial.RunAsync(job);
+
+        Assert.False(await unpublished.ExistsAsync());
+        var result = await trial.ResultAsync(job);
+        foreach (int step in Enumerable.Range(1, NumSteps))
+            Assert.NotEmpty(await trial.HashesAsync(FineTunedModels.NameOf(result.Job, step)));
     }
 
     [Theory]
@@ -138,6 +154,29 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
     }
 
+    [Fact]
+    public async Task A_job_that_is_resumed_before_its_paused_run_has_stopped_keeps_the_runs_checkpoint()
+    {
+        var undisturbed = await UndisturbedAsync(rank: 2);
+        var trial = NewTrial();
+        var job = await trial.CreateAsync(Job(rank: 2), s_examples);
+        await trial.PlanAsync(job);
+        var running = trial.Worker(time: TimeProvider.System).RunAsync(TrainingTrial.Message(job), CancellationToken.None);
+        while ((await trial.FindAsync(job)).Step == 0)
+            await Task.Yield();
+        await trial.ChangeAsync(job, current => current.Status = FineTuningStatus.Paused);
+        int before = (await trial.ChangeAsync(job, current => current.Status = FineTuningStatus.Queued))!.CheckpointStep;
+        await running;
+
+        var stopped = await trial.FindAsync(job);
+        Assert.Equal((FineTuningStatus.Queued, 1), (stopped.Status, stopped.Epoch));
+        Assert.True(stopped.CheckpointStep > before);
+        await trial.RunAsync(job);
+
+        var result = await trial.ResultAsync(job);
+        Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -146,6 +185,7 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         var trial = NewTrial();
         var job = await trial.CreateAsync(Job(rank: 2), s_examples);
         await trial.PlanAsync(job);
+        var unpublished = await LeaveUnpublishedAsync(trial, job);
         var stale = trial.Worker().RunAsync(TrainingTrial.Message(job), CancellationToken.None);
         while ((await trial.FindAsync(job)).CheckpointStep == 0)
             await Task.Yield();
@@ -155,6 +195,7 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         var now = await trial.FindAsync(job);
         Assert.Equal((taken!.Status, taken.Epoch, taken.CheckpointEpoch, taken.CheckpointStep), (now.Status, now.Epoch, now.CheckpointEpoch, now.CheckpointStep));
         Assert.True(now.CheckpointStep < NumSteps);
+        Assert.Equal(isCancelled, !await unpublished.ExistsAsync());
     }
 
     [Fact]
@@ -252,6 +293,14 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
         return _trials[^1];
     }
 
+    /// <summary>A file of a checkpoint whose run came to no end.</summary>
+    private static async Task<BlobClient> LeaveUnpublishedAsync(TrainingTrial trial, FineTuningJobRecord job)
+    {
+        var blob = trial.Storage.Container(StorageNames.ModelsContainer).GetBlobClient($"{FineTuningBlobs.Folder(job, epoch: 1, step: 99)}/adapter_model.safetensors");
+        await blob.UploadAsync(BinaryData.FromString("half"));
+        return blob;
+    }
+
     private static FineTuningJobRecord Job(int? rank, string from = "") => new()
     {
         Method = FineTuningMethod.Supervised,
@@ -267,7 +316,7 @@ public sealed class RunTrainingTests(StorageFixture fixture, TinyModel model) : 
 
     private static async Task<int[]> PredictAsync(ModelLoading loading, string id)
     {
-        using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, CancellationToken.None);
+        using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, isAlone: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
         return [.. (await lease.Model.Calls(CancellationToken.None).SampleAsync(new Diffusion.Sampling.SamplingRow(canvas, new Diffusion.Sampling.SamplingOptions()))).Tokens];
     }

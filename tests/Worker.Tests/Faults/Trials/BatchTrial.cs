@@ -259,7 +259,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     {
         if (options.Fault != Fault.Drain)
             return 0;
-        using var lease = await new ModelLoading(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, CancellationToken.None);
+        using var lease = await new ModelLoading(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
         return lease.Model.NumSampled;
     }
 

@@ -95,9 +95,10 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
         var loading = new ModelLoading(catalog, new ModelHost(options, tensors, cache, Time));
         var (jobs, events, files) = (services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(), services.GetRequiredService<FileStore>());
-        var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, services.GetRequiredService<FineTunedModels>(), files);
+        var tuned = services.GetRequiredService<FineTunedModels>();
+        var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, tuned, files);
         var runner = new TrainingRunner(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
-        return new RunTraining(jobs, events, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<RunTraining>>());
+        return new RunTraining(jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<RunTraining>>());
     }
 
     /// <summary>Plans the job.</summary>
