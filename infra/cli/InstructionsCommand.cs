@@ -64,7 +64,7 @@ internal static class InstructionsCommand
             yield return new(gloss.Document, [.. TrainingTables.Hash(gloss.Document) / 50 % 2 == 0 ? ByWord(gloss) : [.. ByDefinition(gloss), KindOf(gloss)], .. Others(gloss)]);
     }
 
-    /// <summary>Each chosen entry and verse is asked for in both ways; a definition, which is the hardest, also on its own, since of a dialogue's answers a step learns one.</summary>
+    /// <summary>Each chosen entry and verse is asked for in both ways.</summary>
     private static IEnumerable<Dialogue> ByHeart(TrainingTables tables, int numWords, int numVerses)
     {
         var common = new CommonEntries(tables);
@@ -76,7 +76,6 @@ internal static class InstructionsCommand
         }
         foreach (var gloss in common.Words(numWords))
         {
-            yield return new(gloss.Document, ByWord(gloss));
             yield return new(gloss.Document, [.. ByWord(gloss), KindOf(gloss), .. Others(gloss)]);
             yield return new(gloss.Document, [.. ByDefinition(gloss), KindOf(gloss)]);
         }
