@@ -98,5 +98,15 @@ public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
 
     private static JsonElement Property(JsonElement parent, string name) => parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) ? value : default;
 
-    private static string? Text(JsonElement parent, string name) => Property(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+    private static string? Text(JsonElement parent, string name)
+    {
+        try
+        {
+            return Property(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;    // half of a surrogate pair, which no model's name has
+        }
+    }
 }

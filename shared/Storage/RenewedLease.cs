@@ -43,9 +43,9 @@ public sealed class RenewedLease : IAsyncDisposable
         {
             await (_release?.Invoke() ?? Task.CompletedTask);
         }
-        catch (RequestFailedException)
+        catch (Exception)
         {
-            // It runs out by itself.
+            // It runs out by itself, and what the holder failed with must not be hidden.
         }
         _lost.Dispose();
         _ended.Dispose();

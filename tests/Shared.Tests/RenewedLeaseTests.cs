@@ -122,6 +122,10 @@ public sealed class RenewedLeaseTests
         Assert.Equal(1, released);
     }
 
+    [Fact]
+    public async Task What_fails_while_it_is_given_up_hides_nothing() =>
+        await new RenewedLease(s_duration, RenewAsync, _time, "test", () => throw new AggregateException()).DisposeAsync();
+
     private Task RenewAsync(CancellationToken cancellation)
     {
         _renewals++;

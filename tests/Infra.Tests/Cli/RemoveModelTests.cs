@@ -70,6 +70,7 @@ public sealed class RemoveModelTests : IAsyncLifetime
     {
         await AddBatchAsync(new BatchRecord { Model = Id, Status = BatchStatus.Completed });
         await AddBatchAsync(new BatchRecord { Model = "other" });
+        await AddBatchAsync(new BatchRecord { DocumentBody = """{"model":"\ud800"}""" });
         await AddAsync("own", Id);
         await AddBatchAsync(new BatchRecord { PartitionKey = "own", Model = Id });
 
