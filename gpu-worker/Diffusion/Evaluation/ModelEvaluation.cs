@@ -45,7 +45,8 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
     {
         var estimator = new LikelihoodEstimator(model, PassTokens);
         var likelihood = new LikelihoodOptions { NumSamples = options.NumSamples, Seed = options.Seed };
-        var bits = TextBits.Of(documents, [.. documents.Select(document => estimator.LogLikelihood(document.Tokens[..1], document.Tokens[1..], likelihood))]);
+        // Patterns of their own for each: documents of one length would share theirs, and an interval takes documents for independent.
+        var bits = TextBits.Of(documents, [.. documents.Index().Select(entry => estimator.LogLikelihood(entry.Item.Tokens[..1], entry.Item.Tokens[1..], likelihood with { Seed = options.Seed + (ulong)entry.Index }))]);
         foreach (var row in Bits("diffusion", "bound", bits))
             yield return row;
         foreach (double ratio in options.MaskRatios)

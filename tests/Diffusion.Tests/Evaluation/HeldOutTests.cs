@@ -31,6 +31,20 @@ public sealed class HeldOutTests
     }
 
     [Fact]
+    public void Documents_of_one_length_are_masked_each_in_its_own_way()
+    {
+        using var model = TinyModel.Random();
+        using var recording = new Recording(model);
+        using var none = new TokenSet([]);
+        var document = new HeldOutDocument([.. Enumerable.Range(0, 20)], 20);
+
+        _ = new ModelEvaluation([document, document], none, new EvaluationOptions { GapLengths = [], MaskRatios = [], NumSamples = 4 }).Diffusion(model).ToList();
+
+        Assert.Equal(2, recording.NumForwards);
+        Assert.NotEqual(recording.Passes[0], recording.Passes[1]);
+    }
+
+    [Fact]
     public void Bits_weigh_documents_by_their_length_and_their_interval_is_that_of_a_ratio()
     {
         HeldOutDocument[] documents = [new([0, 1], 2), new([0, 1, 2, 3], 4)];
