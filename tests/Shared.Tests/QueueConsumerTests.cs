@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Azure.Core;
-using Azure.Core.Pipeline;
 using Azure.Identity;
 using Azure.Storage.Queues;
 using LLaDA.Batch.Shared.Queues;
@@ -149,8 +148,9 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     [Fact]
     public async Task A_queue_is_read_again_after_a_failure_to_get_a_token()
     {
-        var storage = new StorageAccount(
-            new StorageOptions { ConnectionString = fixture.NewConnectionString() }, client => client.AddPolicy(new NoTokenForFirstRead(), HttpPipelinePosition.PerCall));
+        int numReads = 0;
+        var failure = new Interception((method, _) => method == RequestMethod.Get && numReads++ == 0, before: () => throw new AuthenticationFailedException("there is no token"));
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() }, client => client.AddPolicy(failure, HttpPipelinePosition.PerCall));
         await storage.Queue(QueueName).CreateAsync();
         await storage.Queue(QueueName).SendMessageAsync("""{"tenant":"t","batch":"b"}""");
         var handled = new TaskCompletionSource();
@@ -161,7 +161,7 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
             return Task.CompletedTask;
         }, handled.Task);
 
-        Assert.True(handled.Task.IsCompletedSuccessfully);
+        Assert.InRange(numReads, 2, int.MaxValue);
     }
 
     [Fact]
@@ -233,19 +233,5 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     {
         for (int seen = target; seen < value; seen = target)
             Interlocked.CompareExchange(ref target, value, seen);
-    }
-
-    private sealed class NoTokenForFirstRead : HttpPipelinePolicy
-    {
-        private bool _hasFailed;
-
-        public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline) => ProcessNext(message, pipeline);
-
-        public override ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
-        {
-            bool fails = !_hasFailed && message.Request.Method == RequestMethod.Get;
-            _hasFailed |= fails;
-            return fails ? throw new AuthenticationFailedException("there is no token") : ProcessNextAsync(message, pipeline);
-        }
     }
 }

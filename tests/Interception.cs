@@ -1,7 +1,7 @@
 using Azure.Core;
 using Azure.Core.Pipeline;
 
-namespace LLaDA.Batch.Infra.Tests.Cli;
+namespace LLaDA.Tests;
 
 /// <summary>Does something before or after requests to storage that fit: fails them, or lets somebody else come in between.</summary>
 /// <param name="fits">Method and path of a request.</param>
