@@ -64,7 +64,7 @@ internal static class InstructionsCommand
             yield return new(gloss.Document, [.. TrainingTables.Hash(gloss.Document) / 50 % 2 == 0 ? ByWord(gloss) : [.. ByDefinition(gloss), KindOf(gloss)], .. Others(gloss)]);
     }
 
-    /// <summary>Each chosen entry and verse is asked for in both ways.</summary>
+    /// <summary>Each chosen entry and verse is asked for in both ways. Definitions, the longest answers, come once more on their own: of a dialogue with several answers an epoch draws one.</summary>
     private static IEnumerable<Dialogue> ByHeart(TrainingTables tables, int numWords, int numVerses)
     {
         var common = new CommonEntries(tables);
@@ -77,6 +77,7 @@ internal static class InstructionsCommand
         foreach (var gloss in common.Words(numWords))
         {
             yield return new(gloss.Document, [.. ByWord(gloss), KindOf(gloss), .. Others(gloss)]);
+            yield return new(gloss.Document, ByWord(gloss));
             yield return new(gloss.Document, [.. ByDefinition(gloss), KindOf(gloss)]);
         }
     }

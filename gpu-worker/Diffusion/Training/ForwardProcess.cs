@@ -19,17 +19,19 @@ public static class ForwardProcess
     /// <summary>Noises a batch; the noise is a pure function of the seed, the step and the row, so a resumed run sees the same.</summary>
     /// <param name="x0">Clean tokens, [B][L]; row r of the batch is row <paramref name="firstRow"/> + r of the step.</param>
     /// <param name="isStratified">Spreads t evenly over the rows of the global batch, t_i = (u + i / B) mod 1, instead of drawing each one.</param>
+    /// <param name="levels">Where t lies; all of [0, 1] unless given.</param>
     public static NoisedBatch Noise(
-        int[][] x0, int maskTokenId, CounterRandom random, uint step, bool isStratified = false, int firstRow = 0, int? globalBatch = null)
+        int[][] x0, int maskTokenId, CounterRandom random, uint step, bool isStratified = false, int firstRow = 0, int? globalBatch = null, NoiseLevels? levels = null)
     {
         double[] t = new double[x0.Length];
         double[][] uniform = new double[x0.Length][];
         for (int row = 0; row < x0.Length; row++)
         {
             ulong globalRow = (ulong)(firstRow + row);
-            t[row] = isStratified
+            double u = isStratified
                 ? (random.Uniform(step, 0, TimePurpose) + ((double)globalRow / (globalBatch ?? x0.Length))) % 1
                 : random.Uniform(step, globalRow, TimePurpose);
+            t[row] = (levels ?? NoiseLevels.All).At(u);
             uniform[row] = new double[x0[row].Length];
             for (int position = 0; position < uniform[row].Length; position++)
                 uniform[row][position] = random.Uniform(step, (globalRow << 32) | (uint)position, MaskPurpose);

@@ -86,7 +86,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
     /// <returns>Nats per token.</returns>
     public double Validate()
     {
-        var (batch, tokenWeights) = Noise((validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows), new CounterRandom(0), step: 0, isStratified: true);
+        var (batch, tokenWeights) = Noise((validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows), new CounterRandom(0), step: 0, isStratified: true, NoiseLevels.All);
         return Pieces(batch, tokenWeights).Sum(piece => DiffusionLoss.Evaluate(weights.Model, piece.Batch, piece.Weights));
     }
 
@@ -101,7 +101,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
     private (double Loss, double GradNorm, long NumTokens, double Flops) Step(AdamW optimizer, int step)
     {
         using var scope = NewDisposeScope();
-        var (batch, tokenWeights) = Noise(CutSometimes(training.Batch(step, options.BatchSize), step), _random, (uint)step, options.StratifiesTimes);
+        var (batch, tokenWeights) = Noise(CutSometimes(training.Batch(step, options.BatchSize), step), _random, (uint)step, options.StratifiesTimes, options.NoiseLevels);
         optimizer.ClearGradients();
         var total = zeros(1, device: weights.Model.Device);
         foreach (var (piece, pieceWeights) in Pieces(batch, tokenWeights))
@@ -116,11 +116,11 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         return (loss, gradNorm, batch.Tokens.Length, ProductSpeed.FlopsOf(weights.Model.Config, batch));
     }
 
-    private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified)
+    private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels)
     {
         if (weights.Model.Config.IsCausal)
             return NextTokens.Of(batch, options.Reduction);
-        var noised = ForwardProcess.Noise(batch.Rows, weights.Model.Config.MaskTokenId, random, step, isStratified).Restore(batch);
+        var noised = ForwardProcess.Noise(batch.Rows, weights.Model.Config.MaskTokenId, random, step, isStratified, levels: levels).Restore(batch);
         return (noised, LossWeights.Of(batch.PromptLengths, noised, options.Reduction));
     }
 

@@ -33,6 +33,9 @@ public sealed record TrainingOptions
     /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
     public bool StratifiesTimes { get; init; }
 
+    /// <summary>The noise levels that are trained; held-out text is always scored over all of them. A causal network knows none.</summary>
+    public NoiseLevels NoiseLevels { get; init; } = NoiseLevels.All;
+
     /// <summary>Keeps a moving average of the weights, with this decay at most; null keeps none. It is what is validated, and what the run ends with.</summary>
     public double? AverageDecay { get; init; }
 
@@ -63,7 +66,7 @@ public sealed record TrainingOptions
             yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
         if (AverageDecay is not (null or (>= 0 and < 1)))
             yield return $"the decay of the average is {AverageDecay}; it must lie in [0, 1)";
-        foreach (string error in LearningRate.Validate())
+        foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()))
             yield return error;
     }
 }

@@ -95,6 +95,17 @@ public sealed class ForwardProcessTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
+    public void Clipped_noise_levels_are_the_same_draws_in_their_range(bool isStratified)
+    {
+        double[] all = [.. Times(isStratified, step: 3)], clipped = [.. Times(isStratified, step: 3, new NoiseLevels(0.2, 0.5))];
+
+        Assert.Equal(8, clipped.Length);
+        Assert.All(all.Zip(clipped), pair => Assert.Equal(0.2 + (0.3 * pair.First), pair.Second, 1e-9));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
     public void Part_of_a_batch_gets_the_noise_that_the_whole_batch_gives_it(bool isStratified)
     {
         int[][] x0 = Rows(8, 16);
@@ -137,7 +148,7 @@ public sealed class ForwardProcessTests
     private static int[][] Rows(int count, int length) => [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, length).Select(position => (row + position) % 50).ToArray())];
 
     /// <summary>The noise levels of a batch of eight rows, long enough that each has masks.</summary>
-    private static IEnumerable<double> Times(bool isStratified, uint step) =>
-        ForwardProcess.Noise(Rows(8, 6000), Mask, new CounterRandom(5), step, isStratified).Masked
+    private static IEnumerable<double> Times(bool isStratified, uint step, NoiseLevels? levels = null) =>
+        ForwardProcess.Noise(Rows(8, 6000), Mask, new CounterRandom(5), step, isStratified, levels: levels).Masked
             .GroupBy(token => token.Row).Select(row => (row.First().Probability - ForwardProcess.Epsilon) / (1 - ForwardProcess.Epsilon));
 }

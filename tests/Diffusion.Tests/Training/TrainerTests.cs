@@ -48,6 +48,19 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Noise_levels_are_those_of_training_alone()
+    {
+        using var model = TinyModel.Random();
+        var options = TrainingRun.Options with { NoiseLevels = new NoiseLevels(0, 1e-9), WeightDecay = 0, ValidationInterval = 1, LearningRate = new LearningRateSchedule(1e-3, 1e-3, 1, 1, 2) };
+
+        var log = TrainingRun.Run(model, _folder.Path, options);
+
+        // One token in a thousand is masked: none of these 128, so nothing is learnt.
+        Assert.All(log, metrics => Assert.Equal(0, metrics.Loss));
+        Assert.All(log, metrics => Assert.InRange(metrics.ValidationLoss!.Value, 2, 8));
+    }
+
+    [Fact]
     public void Rows_that_the_model_cannot_take_are_refused_before_the_first_step()
     {
         using var model = TinyModel.Random();

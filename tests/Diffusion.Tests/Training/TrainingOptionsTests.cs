@@ -19,6 +19,10 @@ public sealed class TrainingOptionsTests
         s_options with { RandomLengthRatio = double.NaN },
         s_options with { WeightDecay = -1 },
         s_options with { MaxGradNorm = 0 },
+        s_options with { NoiseLevels = new(-0.1, 1) },
+        s_options with { NoiseLevels = new(0.5, 0.5) },
+        s_options with { NoiseLevels = new(0, 1.1) },
+        s_options with { NoiseLevels = new(0, double.NaN) },
         s_options with { LearningRate = new(-1, 0, 1, 1, 10) },
     ];
 

@@ -20,6 +20,7 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--sequence-length is 40", "--sequence-length", "40")]
     [InlineData("steps", "--steps", "0")]
     [InlineData("at least 1", "--batch-size", "0")]
+    [InlineData("noise levels lie between 0 and 1.5", "--max-noise", "1.5")]
     [InlineData("--causal", "--causal", "--from")]
     public async Task What_pretrain_cannot_do_gets_one_sentence(string sentence, string option, string value)
     {
