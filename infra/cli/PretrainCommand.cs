@@ -47,14 +47,16 @@ internal static class PretrainCommand
                 throw new CheckpointException(source!, "was trained with another tokenizer");
             if (parse.GetValue(causal) && !config.IsCausal)
                 throw new CheckpointException(source!, "is a diffusion model; --causal begins a twin anew");
+            if (config.IsCausal && run.ClipsNoise(parse))
+                throw new ArgumentException("A causal network is not trained by noise: --min-noise and --max-noise go with diffusion models");
             Require(config.Validate());
             if (parse.GetValue(length) < 1 || parse.GetValue(length) > config.MaxSequenceLength)
                 throw new ArgumentException($"--sequence-length is {parse.GetValue(length)}; it must lie in [1, {config.MaxSequenceLength}], the longest canvas of the model");
 
             Directory.CreateDirectory(run.Run(parse));
-            TokenSequences Sequences(string path, string name) => new(Documents.Pack(path, vocabulary, Path.Combine(run.Run(parse), name)), parse.GetValue(length), options.Seed);
-            using var training = Sequences(parse.GetRequiredValue(text), "training.tokens");
-            using var held = Sequences(parse.GetRequiredValue(validation), "validation.tokens");
+            TokenSequences Sequences(string path, string name, long seed) => new(Documents.Pack(path, vocabulary, Path.Combine(run.Run(parse), name)), parse.GetValue(length), seed);
+            using var training = Sequences(parse.GetRequiredValue(text), "training.tokens", options.Seed);
+            using var held = Sequences(parse.GetRequiredValue(validation), "validation.tokens", Trainer.ValidationSeed);
             TrainingMemory.Require(config, config.NumParameters, ScalarType.Float32, run.ComputeType(parse), options, training.MaxLength, CPU);
             using var model = source is null ? Create(config, run.ComputeType(parse), options.Seed) : Checkpoint.Load(source, CPU, ScalarType.Float32, run.ComputeType(parse));
             Console.WriteLine($"{model.Config.NumParameters:N0} parameters, {training.NumRows:N0} sequences of {parse.GetValue(length)} tokens, {(double)options.LearningRate.NumSteps * options.BatchSize / training.NumRows:F1} epochs");

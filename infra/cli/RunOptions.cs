@@ -14,7 +14,7 @@ internal sealed class RunOptions
     private readonly Option<int> _batchSize = new("--batch-size") { Description = "Rows of a step" };
     private readonly Option<int?> _microBatchSize = new("--micro-batch-size") { Description = "Rows of a forward pass; a step adds up as many as its batch takes" };
     private readonly Option<double> _rate = new("--learning-rate") { Description = "Peak rate" };
-    private readonly Option<int> _warmup = new("--warmup-steps") { Description = "Steps up to the peak rate" };
+    private readonly Option<int> _warmup = new("--warmup-steps") { Description = "Steps up to the peak rate; unless given, no more than a tenth of all" };
     private readonly Option<double> _weightDecay = new("--weight-decay") { DefaultValueFactory = _ => 0.1 };
     private readonly Option<long> _seed = new("--seed") { DefaultValueFactory = _ => 1 };
     private readonly Option<int> _interval = new("--checkpoint-interval") { Description = "Steps between checkpoints and estimates on held-out text", DefaultValueFactory = _ => 500 };
@@ -50,12 +50,15 @@ internal sealed class RunOptions
 
     public ScalarType ComputeType(ParseResult parse) => parse.GetValue(_isFloat32) ? ScalarType.Float32 : ScalarType.BFloat16;
 
+    /// <summary>Whether a range of noise levels is asked for.</summary>
+    public bool ClipsNoise(ParseResult parse) => parse.GetResult(_minNoise) is { Implicit: false } || parse.GetResult(_maxNoise) is { Implicit: false };
+
     /// <param name="finalShare">The last rate, as a share of the peak.</param>
     /// <param name="decayShare">Share of the steps in which the rate falls.</param>
     public TrainingOptions Training(ParseResult parse, int numSteps, double finalShare, double decayShare)
     {
         double peak = parse.GetValue(_rate);
-        int warmup = Math.Min(parse.GetValue(_warmup), numSteps / 10);
+        int warmup = parse.GetResult(_warmup) is { Implicit: false } ? parse.GetValue(_warmup) : Math.Min(parse.GetValue(_warmup), numSteps / 10);
         return new TrainingOptions
         {
             BatchSize = BatchSize(parse),

@@ -50,15 +50,15 @@ internal static class SftCommand
                 BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
             } : null;
             var config = LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
-            FineTuningData Open(FileInfo file) => new(file.FullName, tokenizer, new FineTuningOptions
+            FineTuningData Open(FileInfo file, long seed) => new(file.FullName, tokenizer, new FineTuningOptions
             {
                 MaxLength = parse.GetValue(maxLength) ?? config.MaxSequenceLength,
                 LongExamples = parse.GetValue(longExamples),
                 LearnsPadding = !parse.GetValue(ignoresPadding),
-                Seed = run.Seed(parse),
+                Seed = seed,
             });
-            using var training = Open(parse.GetRequiredValue(data));
-            using var held = parse.GetValue(validation) is { } file ? Open(file) : null;
+            using var training = Open(parse.GetRequiredValue(data), run.Seed(parse));
+            using var held = parse.GetValue(validation) is { } file ? Open(file, Trainer.ValidationSeed) : null;
             int numSteps = (int)Math.Ceiling(parse.GetValue(epochs) * training.NumRows / run.BatchSize(parse));
             var options = run.Training(parse, numSteps, FinalRate, DecayShare) with { Reduction = parse.GetValue(reduction) };
 

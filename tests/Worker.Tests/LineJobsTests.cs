@@ -126,6 +126,16 @@ public sealed class LineJobsTests(TinyModel model)
     }
 
     [Fact]
+    public void A_developer_speaks_as_the_system_does_in_training()
+    {
+        IReadOnlyList<int> Canvas(string role) =>
+            FirstRow(Create(BatchEndpoint.ChatCompletions, $$"""{"model":"tiny","messages":[{"role":"{{role}}","content":"the"},{"role":"user","content":"fox"}]}""")).Canvas;
+
+        Assert.Equal(Canvas("system"), Canvas("developer"));
+        Assert.NotEqual(Canvas("user"), Canvas("developer"));
+    }
+
+    [Fact]
     public void Caches_and_parallel_decoding_reach_the_sampler_from_every_endpoint()
     {
         foreach (var (endpoint, body) in s_bodies)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Text;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Checkpoints;
@@ -29,7 +30,7 @@ public static class Checkpoint
     }
 
     /// <summary>Loads the model of a folder. All names, shapes, types and sizes are checked before memory is taken for it.</summary>
-    /// <param name="folder">Holds config.json and the weights.</param>
+    /// <param name="folder">Holds config.json and the weights, and tokenizer.json where config.json does not name the end of a turn.</param>
     /// <param name="device">Where the weights go.</param>
     /// <param name="weightType">Type of the weights in memory; those of the files are converted.</param>
     /// <param name="computeType">Type of the matrix products.</param>
@@ -39,7 +40,7 @@ public static class Checkpoint
         string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32, string? adapter = null)
     {
         LibTorch.Load();
-        var config = LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile));
+        var config = WithEndOfTurn(LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile)), Path.Combine(folder, LLaDATokenizer.FileName));
         using var weights = new WeightFiles(folder);
         var names = weights.Match(ParameterShapes.Of(config));
         using var adapterFiles = adapter is null ? null : new AdapterFiles(adapter);
@@ -94,6 +95,11 @@ public static class Checkpoint
         File.WriteAllText(Path.Combine(folder, IndexFile), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         File.Delete(Path.Combine(folder, SingleFile));
     }
+
+    /// <summary>LLaDA's own config.json does not name the end of a turn; the tokenizer beside it does.</summary>
+    private static LLaDAConfig WithEndOfTurn(LLaDAConfig config, string tokenizer) => config.EotTokenId is not null || !File.Exists(tokenizer)
+        ? config
+        : config with { EotTokenId = TokenizerJson.FindAddedToken(tokenizer, SpecialTokens.EndOfTurn) is { } id && id < config.EmbeddingSize ? id : null };
 
     private static List<List<(string Name, Tensor Tensor)>> Shards(MaskPredictor model, int elementBytes, long maxShardBytes)
     {

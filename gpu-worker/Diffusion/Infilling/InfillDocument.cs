@@ -17,6 +17,8 @@ public sealed class InfillDocument
     /// <summary>Of a document: a line is run as a whole, and its canvases are held in memory.</summary>
     public const int MaxGaps = 4096, MaxMaskedTokens = 262_144;
 
+    private const uint WindowPurpose = 61;
+
     private readonly GapText _text;
     private readonly LLaDATokenizer _tokenizer;
     private readonly SamplingOptions _options;
@@ -90,7 +92,7 @@ public sealed class InfillDocument
         var (start, end) = Extent(_windows[_window]);
         var (firstGap, endGap) = _windows[_window];
         int[] targets = [.. _gaps[firstGap..endGap].SelectMany(gap => Enumerable.Range(gap.Start - start, gap.End - gap.Start))];
-        var options = _stepsOfWindow.Length == 0 ? _options : _options with { Steps = _stepsOfWindow[_window] };
+        var options = _options with { Seed = SeedOfWindow(), Steps = _stepsOfWindow.Length == 0 ? _options.Steps : _stepsOfWindow[_window] };
         return new SamplingRow(_canvas[start..end], options, targets);
     }
 
@@ -136,6 +138,9 @@ public sealed class InfillDocument
         int start = Math.Max(0, Math.Min(firstMask - (around / 2), _canvas.Length - _context));
         return (start, Math.Min(_canvas.Length, start + _context));
     }
+
+    /// <summary>Gaps of different windows often stand in the same place of their canvases, and draws follow from the seed and that place.</summary>
+    private ulong SeedOfWindow() => _window == 0 ? _options.Seed : new CounterRandom(_options.Seed).Below(ulong.MaxValue, 0, (ulong)_window, WindowPurpose);
 
     private int NumMasks(int firstGap, int endGap) => _gaps[firstGap..endGap].Sum(gap => gap.End - gap.Start);
 

@@ -47,7 +47,7 @@ public sealed record LLaDAConfig
 
     public required int PadTokenId { get; init; }
 
-    /// <summary>End of turn; null where config.json does not name it (then the tokenizer does).</summary>
+    /// <summary>End of turn; null where config.json does not name it. <see cref="Checkpoints.Checkpoint.Load"/> then looks it up in the tokenizer beside it.</summary>
     public int? EotTokenId { get; init; }
 
     /// <summary>E, the width of one head.</summary>

@@ -95,9 +95,9 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
     /// <returns>[N, V], a view.</returns>
     private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
     {
+        FillRows(logProbabilities, candidates, candidate => candidate.IsKnown ? null : candidate.Row.Options.Forbidden);
         var permitted = logProbabilities.narrow(1, 0, numTokens);
         permitted.index_fill_(1, _mask.On(_model.Device), LastingScalars.NegativeInfinity);
-        FillRows(permitted, candidates, candidate => candidate.IsKnown ? null : candidate.Row.Options.Forbidden);
         return permitted;
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using LLaDA.Diffusion.Model;
 
 namespace LLaDA.Diffusion.Sampling;
@@ -24,7 +25,7 @@ internal sealed class DenoisingRow : IDisposable
     private int _numForwards;
     private long _numTokenForwards;
 
-    /// <exception cref="ArgumentException">An option is out of range, the canvas does not fit the model, or a target is no mask.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the canvas does not fit the model, a target is no mask, or an id is no token.</exception>
     public DenoisingRow(SamplingRow row, LLaDAConfig config)
     {
         if (row.Options.Validate().FirstOrDefault() is { Sentence: { } sentence })
@@ -45,6 +46,7 @@ internal sealed class DenoisingRow : IDisposable
             if (!isAscending || _targets[index] < 0 || _targets[index] >= Canvas.Length || IsGiven[_targets[index]])
                 throw new ArgumentException($"Target {index} of the row is position {_targets[index]}: targets must be masked positions, ascending", nameof(row));
         }
+        RequireTokens(row, config);
         _blocks = [.. _targets.Chunk(row.Options.BlockLength ?? Math.Max(1, _targets.Length))];
         _stepsOfBlock = _targets.Length == 0 ? [] : TransferSchedule.ShareSteps([.. _blocks.Select(block => block.Length)], row.Options.Steps ?? _targets.Length);
         EnterBlock();
@@ -124,6 +126,21 @@ internal sealed class DenoisingRow : IDisposable
         int[] earlier = [.. _blocks[_block].Where(position => Canvas[position] != _config.MaskTokenId)];
         int count = Math.Min((int)(Options.RevisionStrength * earlier.Length), _masked.Count - quota);
         return [.. earlier.OrderBy(position => _confidence[position]).Take(count)];
+    }
+
+    /// <summary>An id without an embedding would fail the pass of all rows, and on a card the process.</summary>
+    private void RequireTokens(SamplingRow row, LLaDAConfig config)
+    {
+        int wrong = Array.FindIndex(Canvas, token => token < 0 || token >= config.EmbeddingSize);
+        if (wrong >= 0)
+            throw new ArgumentException($"Position {wrong} of the canvas holds the id {Canvas[wrong]}; ids must lie in [0, {config.EmbeddingSize})", nameof(row));
+        if (row.Options.Forbidden is { } forbidden && !forbidden.LiesBelow(config.EmbeddingSize))
+            throw new ArgumentException($"A forbidden id is no token: ids must lie in [0, {config.EmbeddingSize})", nameof(row));
+        foreach (var (position, known) in row.Known ?? ReadOnlyDictionary<int, int>.Empty)
+        {
+            if (Array.BinarySearch(_targets, position) < 0 || known < 0 || known >= config.EmbeddingSize || known == config.MaskTokenId)
+                throw new ArgumentException($"Position {position} is known to be {known}: what is known must be a target and a token other than [MASK]", nameof(row));
+        }
     }
 
     private void EnterBlock()

@@ -7,6 +7,9 @@ namespace LLaDA.Diffusion.Sampling;
 /// <summary>Chooses a token for every candidate position and says how probable it is.</summary>
 internal static class TokenChoice
 {
+    /// <summary>A draw takes up to 80 bytes a logit, in float64 and sorted: a few rows at a time, so that a pass needs no memory for all of them.</summary>
+    private const int RowsAtOnce = 64;
+
     /// <summary>Draws from softmax(logits / temperature) restricted to the nucleus; at temperature 0 takes the largest logit, the lowest id among equals.</summary>
     /// <remarks>
     /// By the inverse of the cumulative distribution in float64, one uniform number a position. The distribution is that of the reference's Gumbel-max in float64,
@@ -27,9 +30,13 @@ internal static class TokenChoice
         // Each candidate goes the way that its own options choose: the same uniform number gives another token in the other one.
         void DrawWhere(Func<SamplingOptions, bool> isDrawn, Func<Tensor, Tensor, Tensor, Tensor> draw)
         {
-            long[] drawn = [.. options.Index().Where(entry => isDrawn(entry.Item)).Select(entry => (long)entry.Index)];
-            if (drawn.Length == 0)
-                return;
+            foreach (long[] drawn in options.Index().Where(entry => isDrawn(entry.Item)).Select(entry => (long)entry.Index).Chunk(RowsAtOnce))
+                DrawRows(drawn, draw);
+        }
+
+        void DrawRows(long[] drawn, Func<Tensor, Tensor, Tensor, Tensor> draw)
+        {
+            using var temporaries = NewDisposeScope();
             var device = logits.device;
             var temperatures = HostValues.To(device, [.. drawn.Select(row => options[(int)row].Temperature)]).unsqueeze(1);
             var topP = HostValues.To(device, [.. drawn.Select(row => options[(int)row].TopP)]).unsqueeze(1);

@@ -13,6 +13,9 @@ public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
 
     public bool IsEmpty => _ids.Length == 0;
 
+    /// <summary>Whether all ids lie in [0, <paramref name="end"/>).</summary>
+    public bool LiesBelow(int end) => IsEmpty || (_ids[0] >= 0 && _ids[^1] < end);
+
     public bool Contains(int id) => Array.BinarySearch(_ids, id) >= 0;
 
     /// <returns>[size], int64; owned by this set.</returns>

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>The alphabet of byte-level BPE (GPT-2): each byte has a printable character of its own, so that any bytes can be spelt in a vocabulary.</summary>
@@ -10,6 +12,9 @@ internal static class ByteLevel
     private static readonly Dictionary<char, byte> s_byteOfChar = s_charOfByte.Index().ToDictionary(entry => entry.Item, entry => (byte)entry.Index);
 
     public static char ToChar(byte value) => s_charOfByte[value];
+
+    /// <summary>How a vocabulary spells a text.</summary>
+    public static string Spell(string text) => string.Concat(Encoding.UTF8.GetBytes(text).Select(ToChar));
 
     /// <summary>The bytes that a vocabulary entry stands for; null when it is not spelt in the alphabet.</summary>
     public static byte[]? ToBytes(string token)

@@ -13,6 +13,8 @@ public sealed class LLaDATokenizer
     public const string FileName = "tokenizer.json";
 
     private readonly BpeTokenizer _bpe;
+    private readonly IsolatingPreTokenizer? _wholeWords;
+    private readonly IReadOnlyDictionary<string, int> _vocabulary;
     private readonly Dictionary<int, string> _special;
 
     /// <summary>By id; null where an id stands for no text.</summary>
@@ -24,7 +26,7 @@ public sealed class LLaDATokenizer
     {
         string path = Path.Combine(folder, FileName);
         var json = TokenizerJson.Read(path);
-        _bpe = json.Bpe;
+        (_bpe, _wholeWords, _vocabulary) = (json.Bpe, json.WholeWords, json.Vocabulary);
         _special = json.AddedTokens.ToDictionary(token => token.Value, token => token.Key);
 
         NumTokens = 1 + json.Vocabulary.Values.Concat(json.AddedTokens.Values).Max();
@@ -64,7 +66,9 @@ public sealed class LLaDATokenizer
     /// <summary>Ids that stand for no text: special tokens and holes of the vocabulary.</summary>
     public IEnumerable<int> NonTextIds => Enumerable.Range(0, NumTokens).Where(id => _bytes[id] is null);
 
-    public IReadOnlyList<int> Encode(string text) => text.Length == 0 ? [] : _bpe.EncodeToIds(text);
+    public IReadOnlyList<int> Encode(string text) => text.Length == 0 ? []
+        : _wholeWords is null ? _bpe.EncodeToIds(text)
+        : [.. _wholeWords.PreTokenize(text).SelectMany(word => EncodeWord(text.Substring(word.Offset, word.Length)))];
 
     /// <summary>The bytes that the tokens stand for, special tokens left out. Only together do they have to be UTF-8.</summary>
     public byte[] DecodeBytes(IEnumerable<int> ids)
@@ -77,4 +81,6 @@ public sealed class LLaDATokenizer
 
     /// <summary>The text that the tokens stand for, special tokens left out; bytes that form no character are dropped.</summary>
     public string Decode(IEnumerable<int> ids) => Utf8Repair.Decode(DecodeBytes(ids));
+
+    private IReadOnlyList<int> EncodeWord(string word) => _vocabulary.TryGetValue(ByteLevel.Spell(word), out int id) ? [id] : _bpe.EncodeToIds(word);
 }

@@ -7,7 +7,9 @@ namespace LLaDA.Diffusion.Text;
 
 /// <summary>What a Hugging Face tokenizer.json of a byte-level BPE tokenizer says.</summary>
 /// <param name="Bpe">Cuts text into words and merges their bytes; knows no added tokens.</param>
-internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyDictionary<string, int> AddedTokens, BpeTokenizer Bpe)
+/// <param name="WholeWords">Cuts text into words of which those that the vocabulary has are tokens as they are (ignore_merges); the other ones, each alone, go to <paramref name="Bpe"/>. Null where all do.</param>
+/// <remarks>The normalizer NFC is read but not applied: nothing here needs ICU, and text is nearly always composed already. Text that is not gets other tokens than by Hugging Face.</remarks>
+internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyDictionary<string, int> AddedTokens, BpeTokenizer Bpe, IsolatingPreTokenizer? WholeWords)
 {
     private const int MaxTokens = 10_000_000;
 
@@ -22,20 +24,28 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
             var root = json.RootElement;
             var model = root.GetProperty("model");
             Require(path, model, "type", "BPE");
-            if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null)
-                throw new CheckpointException(path, $"has the normalizer {normalizer.GetProperty("type")}, which is not supported");
+            if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null && normalizer.GetProperty("type").GetString() is var kind && kind != "NFC")
+                throw new CheckpointException(path, $"has the normalizer {kind}, which is not supported");
+            foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
+            {
+                if (model.TryGetProperty(affix, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() != "")
+                    throw new CheckpointException(path, $"has {affix} {value}, which is not supported");
+            }
 
             var vocabulary = model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
             var addedTokens = root.GetProperty("added_tokens").EnumerateArray()
                 .ToDictionary(token => token.GetProperty("content").GetString()!, token => token.GetProperty("id").GetInt32());
             RequireIds(path, vocabulary);
             RequireIds(path, addedTokens);
-            return new TokenizerJson(vocabulary, addedTokens, BpeTokenizer.Create(new BpeOptions(vocabulary)
+            var words = ReadPreTokenizer(path, root.GetProperty("pre_tokenizer"));
+            bool ignoresMerges = model.TryGetProperty("ignore_merges", out var ignored) && ignored.ValueKind == JsonValueKind.True;
+            var bpe = BpeTokenizer.Create(new BpeOptions(vocabulary)
             {
                 Merges = model.GetProperty("merges").EnumerateArray().Select(Merge).ToList(),
                 ByteLevel = true,
-                PreTokenizer = ReadPreTokenizer(path, root.GetProperty("pre_tokenizer")),
-            }));
+                PreTokenizer = ignoresMerges ? new IsolatingPreTokenizer([]) : words,
+            });
+            return new TokenizerJson(vocabulary, addedTokens, bpe, ignoresMerges ? words : null);
         }
         catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -44,6 +54,26 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
         {
             throw new CheckpointException(path, $"is not a byte-level BPE tokenizer: {exception.Message}");
+        }
+    }
+
+    /// <summary>The id of an added token, without reading what else the file holds; null where it has none of that name.</summary>
+    /// <exception cref="CheckpointException">Not JSON.</exception>
+    public static int? FindAddedToken(string path, string content)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            foreach (var token in json.RootElement.GetProperty("added_tokens").EnumerateArray())
+            {
+                if (token.GetProperty("content").GetString() == content)
+                    return token.GetProperty("id").GetInt32();
+            }
+            return null;
+        }
+        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            throw new CheckpointException(path, $"does not list its added tokens: {exception.Message}");
         }
     }
 
@@ -63,7 +93,7 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
     {
         var steps = json.GetProperty("type").GetString() == "Sequence" ? [.. json.GetProperty("pretokenizers").EnumerateArray()] : new List<JsonElement> { json };
         Regex[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()
-            .Select(pattern => new Regex(pattern, RegexOptions.Compiled | RegexOptions.CultureInvariant, s_matchTimeout))];
+            .Select(pattern => new Regex(PossessiveQuantifiers.ToAtomic(pattern), RegexOptions.Compiled | RegexOptions.CultureInvariant, s_matchTimeout))];
         return patterns.Length > 0 ? new IsolatingPreTokenizer(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
     }
 

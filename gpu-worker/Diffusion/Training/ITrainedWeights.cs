@@ -1,6 +1,7 @@
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using TorchSharp.Modules;
+using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
@@ -25,7 +26,9 @@ public sealed class FullWeights(MaskPredictor model) : ITrainedWeights
 {
     public MaskPredictor Model => model;
 
-    public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; } = [.. model.named_parameters()];
+    public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; } = model.WeightType == ScalarType.Float32
+        ? [.. model.named_parameters()]
+        : throw new ArgumentException($"The weights are {model.WeightType}; full training changes float32 weights, since smaller types round most updates away", nameof(model));
 
     public void Save(string folder) => Checkpoint.Save(model, folder);
 

@@ -12,6 +12,9 @@ namespace LLaDA.Diffusion.Training;
 /// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint goes on from it.</param>
 public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
 {
+    /// <summary>For the data that is held out, whatever the seed of the run: so the estimates of runs compare.</summary>
+    public const long ValidationSeed = 0;
+
     private const uint CropPurpose = 21, LengthPurpose = 22;
     private const int ValidationRows = 128;
 
@@ -52,7 +55,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         using var average = options.AverageDecay is { } decay ? new WeightAverage(weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(folder, options.NumCheckpoints);
         var subject = new TrainingSubject(weights, optimizer, average);
-        var state = checkpoints.Load(subject, new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint));
+        var state = checkpoints.Load(subject, new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint, options.Objective));
         using var log = new MetricsLog(folder, state.Step);
         int numSteps = options.LearningRate.NumSteps;
         double peak = ProductSpeed.Measure(model.Device, model.ComputeType);
@@ -68,6 +71,8 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
 
             bool isLast = state.Step == numSteps;
             double? validationLoss = validation is not null && (isLast || state.Step % options.ValidationInterval == 0) ? Validate(average) : null;
+            if (validationLoss is { } held && !double.IsFinite(held))
+                throw new TrainingDivergedException(state.Step - 1, held, gradNorm);
             var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, flops / seconds / peak);
             log.Write(metrics);
             yield return new TrainingProgress(metrics, Checkpoint: null);

@@ -10,7 +10,8 @@ namespace LLaDA.Diffusion.Training;
 /// <param name="NumTokens">Tokens seen.</param>
 /// <param name="BatchSize">With the step it gives the position in the data.</param>
 /// <param name="Data">The fingerprint of the data.</param>
-internal sealed record TrainingState(int Step, long NumTokens, long Seed, int BatchSize, string Data);
+/// <param name="Objective">What is minimised (<see cref="TrainingOptions.Objective"/>); null in checkpoints that do not tell, which are trusted.</param>
+internal sealed record TrainingState(int Step, long NumTokens, long Seed, int BatchSize, string Data, string? Objective);
 
 /// <summary>What a run changes as it goes.</summary>
 /// <param name="Average">Null where none is kept.</param>
@@ -91,9 +92,11 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
         }
         if (state is null)
             throw new CheckpointException(path, "does not tell where the run stands");
-        return state with { Step = 0, NumTokens = 0 } == expected
+        return state with { Step = 0, NumTokens = 0, Objective = state.Objective ?? expected.Objective } == expected
             ? state
-            : throw new CheckpointException(path, $"belongs to a run with seed {state.Seed}, batches of {state.BatchSize} and data {state.Data}; this one has seed {expected.Seed}, batches of {expected.BatchSize} and data {expected.Data}");
+            : throw new CheckpointException(path, $"belongs to a run with {Told(state)}; this one has {Told(expected)}");
+
+        static string Told(TrainingState told) => $"seed {told.Seed}, batches of {told.BatchSize}, data {told.Data} and objective {told.Objective ?? "unknown"}";
     }
 
     private static void Read(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors)

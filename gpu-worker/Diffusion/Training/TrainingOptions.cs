@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>How a run goes; the defaults are LLaDA's where they do not depend on size.</summary>
@@ -52,6 +54,10 @@ public sealed record TrainingOptions
 
     /// <summary>Steps between estimates of the bound on held-out text, at least 1.</summary>
     public int ValidationInterval { get; init; } = 500;
+
+    /// <summary>What is minimised and kept of it. A run does not go on with another one; how a step is computed, and at which rate, may change.</summary>
+    internal string Objective => string.Create(CultureInfo.InvariantCulture,
+        $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, random lengths {RandomLengthRatio}, average {AverageDecay?.ToString(CultureInfo.InvariantCulture) ?? "none"}");
 
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()

@@ -46,7 +46,8 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
             string? role = message.ValueKind == JsonValueKind.Object && message.TryGetProperty("role", out var name) && name.ValueKind == JsonValueKind.String ? name.GetString() : null;
             if (role is null || !s_roles.Contains(role))
                 throw RequestBody.Invalid("messages", $"[{messages.Count}].role must be one of {string.Join(", ", s_roles)}");
-            messages.Add(new ChatMessage(role, Content(message) ?? throw RequestBody.Invalid("messages", $"[{messages.Count}].content must be a text, or a list of text parts")));
+            // Training knows a developer's message as the system's, and so do the models.
+            messages.Add(new ChatMessage(role == "developer" ? "system" : role, Content(message) ?? throw RequestBody.Invalid("messages", $"[{messages.Count}].content must be a text, or a list of text parts")));
         }
         return messages;
     }

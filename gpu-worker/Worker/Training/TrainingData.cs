@@ -1,6 +1,7 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Text;
+using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Worker.Training;
 
@@ -28,10 +29,10 @@ internal sealed class TrainingData : IDisposable
     /// <exception cref="TrainingFileException">Names lines.</exception>
     public static TrainingData Open(FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
     {
-        var training = OpenFile(job, "training_file", trainingPath, tokenizer, contextLength);
+        var training = OpenFile(job, "training_file", trainingPath, tokenizer, contextLength, job.Seed);
         try
         {
-            return new TrainingData(training, validationPath is null ? null : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength));
+            return new TrainingData(training, validationPath is null ? null : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength, Trainer.ValidationSeed));
         }
         catch
         {
@@ -46,13 +47,13 @@ internal sealed class TrainingData : IDisposable
         (Validation as IDisposable)?.Dispose();
     }
 
-    private static ITrainingData OpenFile(FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength)
+    private static ITrainingData OpenFile(FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
     {
         try
         {
             return job.Method == FineTuningMethod.Pretrain
-                ? OpenText(path, tokenizer, contextLength, job.Seed)
-                : new FineTuningData(path, tokenizer, new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = job.Seed });
+                ? OpenText(path, tokenizer, contextLength, seed)
+                : new FineTuningData(path, tokenizer, new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = seed });
         }
         catch (TrainingDataException exception)
         {

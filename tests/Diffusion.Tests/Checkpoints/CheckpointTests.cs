@@ -28,6 +28,25 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void End_of_turn_comes_from_the_tokenizer_where_the_config_does_not_name_it()
+    {
+        using var folder = new TemporaryFolder();
+        using (var model = TinyModel.Random(TinyModel.Config with { EotTokenId = null }))
+            Checkpoint.Save(model, folder.Path);
+
+        using (var without = Checkpoint.Load(folder.Path))
+            Assert.Null(without.Config.EotTokenId);
+        foreach (var (tokens, expected) in ((string, int?)[])[("""{"id":38,"content":"<|eot_id|>"}""", 38), ("""{"id":38,"content":"<|other|>"}""", null), ("""{"id":44,"content":"<|eot_id|>"}""", null)])
+        {
+            File.WriteAllText(folder.File("tokenizer.json"), $$"""{"added_tokens":[{{tokens}}]}""");
+            using var loaded = Checkpoint.Load(folder.Path);
+            Assert.Equal(expected, loaded.Config.EotTokenId);
+        }
+        File.WriteAllText(folder.File("tokenizer.json"), "{}");
+        Assert.Contains("tokenizer.json does not list its added tokens", Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Shards_load_to_the_same_logits_and_hold_what_their_index_says()
     {
         using var scope = NewDisposeScope();

@@ -85,13 +85,24 @@ public sealed class InfillWindowTests
     public void Steps_of_the_document_are_shared_out_among_its_windows()
     {
         string text = string.Join(new string('x', 60), "[MASK:4]", "[MASK:8]", "[MASK:4]");
-        var document = InfillDocumentTests.Document(text, Context, new SamplingOptions { Steps = 8, Seed = 3 });
+        var document = InfillDocumentTests.Document(text, Context, new SamplingOptions { Steps = 8 });
 
         var windows = Play(document);
 
         Assert.Equal([2, 4, 2], windows.Select(window => window.Options.Steps));
-        Assert.All(windows, window => Assert.Equal(3UL, window.Options.Seed));
         Assert.All(Play(InfillDocumentTests.Document(text, Context)), window => Assert.Null(window.Options.Steps));
+    }
+
+    [Fact]
+    public void Each_window_draws_numbers_of_its_own()
+    {
+        string text = string.Join(new string('x', 60), "[MASK:4]", "[MASK:4]", "[MASK:4]");
+        ulong[] Seeds(ulong seed) => [.. Play(InfillDocumentTests.Document(text, Context, new SamplingOptions { Seed = seed })).Select(window => window.Options.Seed)];
+
+        Assert.Equal(3UL, Seeds(3)[0]);
+        Assert.Equal(3, Seeds(3).Distinct().Count());
+        Assert.Equal(Seeds(3), Seeds(3));
+        Assert.Empty(Seeds(3).Intersect(Seeds(4)));
     }
 
     private static void ForAnyDocument(Action<List<SamplingRow>, InfillDocument, (string[] Words, int[] Gaps)> holds) =>

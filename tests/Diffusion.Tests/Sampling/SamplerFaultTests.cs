@@ -37,6 +37,32 @@ public sealed class SamplerFaultTests : IDisposable
     public void Targets_that_are_no_masked_positions_in_order_are_refused(params int[] targets) =>
         AssertRefused("targets must be masked positions", new SamplingRow([1, TinyModel.Mask, TinyModel.Mask], new(), targets));
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(44)]
+    public void Id_without_an_embedding_is_refused(int token) =>
+        AssertRefused($"Position 1 of the canvas holds the id {token}; ids must lie in [0, 44)", new SamplingRow([TinyModel.Mask, token], new()));
+
+    [Theory]
+    [InlineData(0, 3)]
+    [InlineData(2, 3)]
+    [InlineData(1, -1)]
+    [InlineData(1, 44)]
+    [InlineData(1, TinyModel.Mask)]
+    public void What_is_known_must_be_a_token_of_a_target(int position, int token) =>
+        AssertRefused($"Position {position} is known to be {token}", new SamplingRow([5, TinyModel.Mask, TinyModel.Mask], new(), [1]) { Known = new Dictionary<int, int> { [position] = token } });
+
+    [Fact]
+    public void Forbidden_ids_may_lie_beyond_the_vocabulary_and_not_beyond_the_embedding()
+    {
+        using var beyondVocabulary = new TokenSet([3, 43]);
+        using var beyondEmbedding = new TokenSet([3, 44]);
+
+        _sampler.Sample([SamplingRows.Generation(2, new() { Forbidden = beyondVocabulary })]);
+
+        AssertRefused("A forbidden id is no token", SamplingRows.Generation(2, new() { Forbidden = beyondEmbedding }));
+    }
+
     [Fact]
     public void Cancellation_is_seen_between_steps()
     {

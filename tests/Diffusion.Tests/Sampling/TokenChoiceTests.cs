@@ -41,6 +41,23 @@ public sealed class TokenChoiceTests
             Assert.InRange(counts[index], (NumDraws * expected[token]) - 1.01, (NumDraws * expected[token]) + 1.01);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(0.8)]
+    public void Many_rows_get_what_each_gets_alone(double topP)
+    {
+        using var scope = NewDisposeScope();
+        var random = new CounterRandom(4);
+        var logits = tensor(Enumerable.Range(0, 150 * 20).Select(index => (float)(4 * random.Uniform(0, (ulong)index, 0))).ToArray(), [150, 20]);
+        double[] draws = [.. Enumerable.Range(0, 150).Select(row => random.Uniform(1, (ulong)row, 0))];
+        SamplingOptions[] options = [.. Enumerable.Range(0, 150).Select(row => new SamplingOptions { Temperature = row % 3, TopP = topP })];
+
+        var together = TokenChoice.Choose(logits, options, draws);
+
+        Assert.Equal(
+            Enumerable.Range(0, 150).Select(row => TokenChoice.Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()), together.data<long>().ToArray());
+    }
+
     [Fact]
     public void Zero_temperature_takes_the_largest_logit_and_the_lowest_id_among_equals()
     {

@@ -52,10 +52,36 @@ public sealed class TokenizerJsonTests
         Assert.Equal([" ", "1", "2", "1", "2"], tokenizer.Encode(" 1212").Select(id => tokenizer.Decode([id])));
     }
 
+    [Fact]
+    public void Composed_text_is_expected_of_a_tokenizer_that_composes_it() =>
+        AssertSameTokens(TinyTokenizer.Changed(json => json["normalizer"] = new JsonObject { ["type"] = "NFC" }));
+
+    [Fact]
+    public void Pattern_may_have_possessive_quantifiers() =>
+        AssertSameTokens(TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(ByteLevel.WordPattern.Replace("]+", "]++", StringComparison.Ordinal)), ByteLevelWithoutRegex)));
+
+    [Fact]
+    public void Words_of_the_vocabulary_are_tokens_where_merges_are_ignored()
+    {
+        void AddWord(JsonObject json) => json["model"]!["vocab"]![ByteLevel.Spell(" Größe")] = 500;
+        var merging = TinyTokenizer.Changed(AddWord);
+        var ignoring = TinyTokenizer.Changed(json =>
+        {
+            AddWord(json);
+            json["model"]!["ignore_merges"] = true;
+        });
+
+        Assert.DoesNotContain(500, merging.Encode("die Größe"));
+        Assert.Equal([.. merging.Encode("die"), 500, .. merging.Encode("!")], ignoring.Encode("die Größe!"));
+        TinyTokenizer.AnyText.Sample(text => Assert.Equal(text, ignoring.Decode(ignoring.Encode(text))));
+    }
+
     public static TheoryData<string, string> Refusals => new()
     {
         { """{"model":{"type":"WordPiece"}}""", "has type WordPiece; only BPE is supported" },
-        { """{"normalizer":{"type":"NFC"}}""", "has the normalizer NFC, which is not supported" },
+        { """{"normalizer":{"type":"NFKC"}}""", "has the normalizer NFKC, which is not supported" },
+        { """{"model":{"end_of_word_suffix":"</w>"}}""", "has end_of_word_suffix </w>, which is not supported" },
+        { """{"model":{"continuing_subword_prefix":"##"}}""", "has continuing_subword_prefix ##, which is not supported" },
         { """{"pre_tokenizer":{"type":"Whitespace"}}""", "has the pre-tokenizer Whitespace, which is not supported" },
         { """{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":true}}""", "adds a space before the text, which is not supported" },
         { """{"pre_tokenizer":{"type":"ByteLevel","use_regex":false}}""", "has no rule that cuts text into words" },

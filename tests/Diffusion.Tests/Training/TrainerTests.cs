@@ -61,6 +61,14 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Weights_that_round_updates_away_are_refused()
+    {
+        using var model = TinyModel.Random(weightType: ScalarType.BFloat16);
+
+        Assert.Contains("The weights are BFloat16", Assert.Throws<ArgumentException>(() => new FullWeights(model)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Rows_that_the_model_cannot_take_are_refused_before_the_first_step()
     {
         using var model = TinyModel.Random();

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
@@ -168,7 +169,10 @@ public sealed class TrainingCheckpointTests : IDisposable
 
         Assert.Contains("state.json belongs to a run with seed 1, batches of 4", Refusal(TrainingRun.Options with { BatchSize = 2 }).Message, StringComparison.Ordinal);
         Assert.Contains("this one has seed 9", Refusal(TrainingRun.Options with { Seed = 9 }).Message, StringComparison.Ordinal);
-        Assert.Contains("average.safetensors is missing", Refusal(TrainingRun.Options with { AverageDecay = 0.9 }).Message, StringComparison.Ordinal);
+        Assert.Contains("this one has seed 1, batches of 4, data", Refusal(TrainingRun.Options with { AverageDecay = 0.9 }).Message, StringComparison.Ordinal);
+        Assert.Contains("average 0.9", Refusal(TrainingRun.Options with { AverageDecay = 0.9 }).Message, StringComparison.Ordinal);
+        Assert.Contains("over t in [0, 0.5]", Refusal(TrainingRun.Options with { NoiseLevels = new NoiseLevels(0, 0.5) }).Message, StringComparison.Ordinal);
+        Assert.Contains("Token over t", Refusal(TrainingRun.Options with { Reduction = LossReduction.Token }).Message, StringComparison.Ordinal);
 
         using (var other = ones(3))
             SafetensorsWriter.Write(Path.Combine(folder, "optimizer.safetensors"), [("something", other)]);
@@ -190,6 +194,31 @@ public sealed class TrainingCheckpointTests : IDisposable
         var log = TrainingRun.Run(model, _folder.Path, TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-4, 1e-5, 0, 1, 6) });
 
         Assert.Equal([(4, 1e-4), (5, 1e-4), (6, 1e-5)], log.Select(metrics => (metrics.Step, Math.Round(metrics.LearningRate, 9))));
+    }
+
+    [Fact]
+    public void Checkpoint_that_does_not_tell_its_objective_is_trusted()
+    {
+        using var model = TinyModel.Random();
+        RunUntil(4, model, _folder.Path);
+        string folder = _folder.File("checkpoints/step-00000003"), state = Path.Combine(folder, "state.json");
+        var json = JsonNode.Parse(File.ReadAllText(state))!.AsObject();
+        Assert.True(json.Remove("Objective"));
+        File.WriteAllText(state, json.ToJsonString());
+        Manifest.Write(folder);
+
+        Assert.Equal(4, TrainingRun.Run(model, _folder.Path)[0].Step);
+    }
+
+    [Fact]
+    public void Weights_whose_held_out_loss_is_not_finite_have_diverged()
+    {
+        using var model = TinyModel.Random();
+        var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e25, 1e25, 0, 0, 2), ValidationInterval = 1 };
+
+        var exception = Assert.Throws<TrainingDivergedException>(() => TrainingRun.Run(model, _folder.Path, options));
+
+        Assert.Contains("diverged at step 0: the loss is NaN", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

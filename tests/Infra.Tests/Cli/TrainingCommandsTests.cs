@@ -21,6 +21,7 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("steps", "--steps", "0")]
     [InlineData("at least 1", "--batch-size", "0")]
     [InlineData("noise levels lie between 0 and 1.5", "--max-noise", "1.5")]
+    [InlineData("warmup (3) and decay (0) must fit into the 2 steps", "--warmup-steps", "3")]
     [InlineData("--causal", "--causal", "--from")]
     public async Task What_pretrain_cannot_do_gets_one_sentence(string sentence, string option, string value)
     {
@@ -33,6 +34,15 @@ public sealed class TrainingCommandsTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains(sentence, Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
         Assert.False(Directory.Exists(File("model")));
+    }
+
+    [Fact]
+    public async Task Twin_has_no_noise_to_clip()
+    {
+        var (code, _, error) = await Operator.RunAsync([.. Pretrain("model"), "--causal", "--min-noise", "0"]);
+
+        Assert.Equal(1, code);
+        Assert.Contains("--min-noise and --max-noise go with diffusion models", error, StringComparison.Ordinal);
     }
 
     [Fact]
