@@ -15,6 +15,10 @@ param location string
 @description('Object id of who deploys: may create API keys and add models')
 param operatorId string = ''
 
+@allowed(['User', 'Group', 'ServicePrincipal'])
+@description('What the operator is: a pipeline is a service principal')
+param operatorType string = 'User'
+
 @secure()
 @description('32 random bytes in Base64 that seal the secrets of clients. The provisioning hook makes them once')
 param sealingKey string
@@ -29,6 +33,9 @@ param profiles workerProfile[] = [
 
 @description('Puts storage and vault behind private endpoints')
 param isPrivate bool = false
+
+@description('Keeps a deleted vault for 90 days whatever happens, and its name with it; else for 7, and it can be purged')
+param keepsDeletedVault bool = false
 param addressPrefix string = '10.30.0.0/23'
 
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GZRS'])
@@ -143,6 +150,7 @@ module vault 'modules/vault.bicep' = {
     vaultName: vaultName
     isPublic: !isPrivate
     sealingKey: sealingKey
+    keepsDeleted: keepsDeletedVault
   }
 }
 
@@ -168,6 +176,7 @@ module access 'modules/access.bicep' = {
     functionsPrincipalId: identities.outputs.functions.principalId
     workersPrincipalId: identities.outputs.workers.principalId
     operatorId: operatorId
+    operatorType: operatorType
   }
   dependsOn: [storage, registry, vault, monitoring]
 }
@@ -233,5 +242,6 @@ output AZURE_LOCATION string = location
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.loginServer
 output AZURE_STORAGE_ACCOUNT string = storageName
+output AZURE_STORAGE_IS_PRIVATE bool = isPrivate
 output SERVICE_FUNCTIONS_NAME string = functions.outputs.name
 output SERVICE_FUNCTIONS_ENDPOINT string = functions.outputs.address

@@ -16,16 +16,19 @@ if [ "${LLADA_WORKER_IMAGE:-}" != "$image" ]; then
   azd env set LLADA_WORKER_IMAGE "$image"
 fi
 
-if [ -z "${LLADA_FIRST_KEY:-}" ]; then
+command="dotnet run --project infra/cli -- keys add default --name first --account $AZURE_STORAGE_ACCOUNT"
+if [ "${AZURE_STORAGE_IS_PRIVATE:-}" = true ]; then
+  echo "The storage account answers inside its network alone. From there, make the first API key: $command"
+elif [ -z "${LLADA_FIRST_KEY:-}" ]; then
   # Roles take a while to hold.
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
-    if key="$(dotnet run --project infra/cli -- keys add default --name first --account "$AZURE_STORAGE_ACCOUNT")"; then
+    if key="$($command)"; then
       azd env set LLADA_FIRST_KEY made
       echo "The first API key, which cannot be read again: $key"
       exit 0
     fi
     sleep 30
   done
-  echo "No key could be made; once your roles hold: dotnet run --project infra/cli -- keys add default --account $AZURE_STORAGE_ACCOUNT" >&2
-  exit 1
+  # What else is to be deployed needs no key.
+  echo "No API key could be made. Once your roles hold: $command" >&2
 fi

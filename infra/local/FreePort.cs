@@ -13,9 +13,11 @@ internal static class FreePort
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <exception cref="StackException">Something listens there already.</exception>
+    /// <exception cref="StackException">It is none, or something listens there already.</exception>
     public static void Require(int port)
     {
+        if (port is < 0 or > IPEndPoint.MaxPort)
+            throw new StackException($"--port is {port}; it must lie in [0, {IPEndPoint.MaxPort}]");
         try
         {
             using var listener = new TcpListener(IPAddress.Loopback, port);

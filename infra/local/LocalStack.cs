@@ -120,7 +120,7 @@ public sealed class LocalStack : IAsyncDisposable
         environment["Storage__ConnectionString"] = ConnectionString;
         foreach (var (setting, value) in options.Settings ?? new Dictionary<string, string>())
             environment.TryAdd(setting, value);
-        var part = new Part(name, "dotnet", [assembly], environment, logs, say);
+        var part = new Part(name, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [assembly], environment, logs, say);
         _parts.Add(part);
         return part;
     }

@@ -54,6 +54,8 @@ internal sealed partial class Part : IAsyncDisposable
             {
                 // Not yet.
             }
+            if (_running.IsFaulted)
+                throw new StackException($"{Name} cannot be started: {_running.Exception.GetBaseException().Message}");
             if (Deaths > 0)
                 throw new StackException($"{Name} does not start: {LastWords()}");
             try
@@ -82,7 +84,7 @@ internal sealed partial class Part : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _running;
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);      // WaitAsync tells
         _stopping.Dispose();
     }
 

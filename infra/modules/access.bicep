@@ -8,6 +8,7 @@ param functionsPrincipalId string
 param workersPrincipalId string
 @description('Who deploys: creates the first API key and adds models. Empty for a pipeline that does neither')
 param operatorId string
+param operatorType string
 
 var roles = {
   acrPull: '7f951dda-4ed3-4680-a7ca-43fe172d538d'
@@ -33,7 +34,7 @@ var storageRoles = concat(
     ? []
     : map(
         ['blobDataContributor', 'queueDataContributor', 'tableDataContributor'],
-        role => { who: 'operator', principalId: operatorId, principalType: 'User', role: role }
+        role => { who: 'operator', principalId: operatorId, principalType: operatorType, role: role }
       )
 )
 
@@ -55,7 +56,8 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 
 resource onStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for entry in storageRoles: {
-    name: guid(storage.id, entry.who, entry.role)
+    // Operators differ from one deployment to the next, and the principal of an assignment cannot be changed.
+    name: guid(storage.id, entry.who == 'operator' ? entry.principalId : entry.who, entry.role)
     scope: storage
     properties: {
       principalId: entry.principalId

@@ -4,6 +4,8 @@ param location string
 param tags object
 param vaultName string
 param isPublic bool
+@description('Protects a deleted vault from being purged')
+param keepsDeleted bool
 @secure()
 @description('32 random bytes in Base64')
 param sealingKey string
@@ -19,8 +21,9 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
       name: 'standard'
     }
     enableRbacAuthorization: true
-    enablePurgeProtection: true
-    softDeleteRetentionInDays: 90
+    // Once set it cannot be unset: false is no value of it.
+    enablePurgeProtection: keepsDeleted ? true : null
+    softDeleteRetentionInDays: keepsDeleted ? 90 : 7
     publicNetworkAccess: isPublic ? 'Enabled' : 'Disabled'
     networkAcls: {
       bypass: 'AzureServices'
