@@ -27,7 +27,8 @@ public sealed class TrainingCommandsTests : IDisposable
     {
         string[] arguments = Pretrain("model");
         int place = Array.IndexOf(arguments, option);
-        arguments = place < 0 ? [.. arguments, option, value, s_base] : [.. arguments[..(place + 1)], value, .. arguments[(place + 2)..]];
+        string[] added = value == "--from" ? [option, value, s_base] : [option, value];
+        arguments = place < 0 ? [.. arguments, .. added] : [.. arguments[..(place + 1)], value, .. arguments[(place + 2)..]];
 
         var (code, _, error) = await Operator.RunAsync(arguments);
 
