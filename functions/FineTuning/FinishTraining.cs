@@ -1,6 +1,5 @@
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 
@@ -11,7 +10,7 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// at any point.
 /// </summary>
 internal sealed partial class FinishTraining(
-    FineTuningStore jobs, FineTunedModels tuned, ModelCatalog models, FileStore files, CloseTraining close, TimeProvider time, ILogger<FinishTraining> logger)
+    FineTuningStore jobs, FineTunedModels tuned, FileStore files, CloseTraining close, TimeProvider time, ILogger<FinishTraining> logger)
 {
     public async Task RunAsync(TrainingMessage message, CancellationToken cancellation)
     {
@@ -19,7 +18,7 @@ internal sealed partial class FinishTraining(
             return;
         if (job.IsTerminal)
             await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => close.RunAsync(job, cancellation));
-        else if (job.NumSteps > 0 && job.CheckpointStep == job.NumSteps)
+        else if (job.HasLastCheckpoint)
             await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => SucceedAsync(job, cancellation));
     }
 
@@ -39,7 +38,8 @@ internal sealed partial class FinishTraining(
 
     private async Task SucceedAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
-        var from = await models.FindAsync(job.Tenant, FineTunedModels.NameOf(job, job.CheckpointStep), cancellation) ?? throw new InvalidOperationException($"{job.Id}: its last checkpoint is not registered yet");
+        if (await tuned.FindLastCheckpointAsync(job, cancellation) is not { } from)
+            return;     // called too early: whoever registers it calls again, and a sweep sees to it that somebody does
         var metrics = await files.AddAsync(job.Tenant, job.ResultFileKey!, $"{job.Id}_metrics.csv", FilePurpose.FineTuneResults, expiresAt: null, cancellation);
         await tuned.AddResultAsync(job, from, cancellation);
         var succeeded = await jobs.UpdateAsync(job, current =>

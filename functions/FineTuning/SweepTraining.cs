@@ -5,7 +5,8 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.FineTuning;
 
 /// <summary>Looks after every fine-tuning job that has something left to do and sends again what may have been lost. Sending twice is harmless.</summary>
-public sealed partial class SweepTraining(FineTuningStore jobs, CloseTraining close, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<SweepTraining> logger)
+public sealed partial class SweepTraining(
+    FineTuningStore jobs, FineTunedModels tuned, CloseTraining close, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<SweepTraining> logger)
 {
     /// <summary>How long nothing may happen to a job before it counts as forgotten.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
@@ -32,7 +33,7 @@ public sealed partial class SweepTraining(FineTuningStore jobs, CloseTraining cl
             LogResent(logger, job.Id, StorageNames.PlanTrainingQueue);
             await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
         }
-        else if (job.NumSteps > 0 && job.CheckpointStep == job.NumSteps)
+        else if (job.HasLastCheckpoint && await tuned.FindLastCheckpointAsync(job, cancellation) is not null)
         {
             LogResent(logger, job.Id, StorageNames.FinishTrainingQueue);
             await queues.SendFinishTrainingAsync(job.Tenant, job.RowKey, cancellation);
@@ -43,7 +44,7 @@ public sealed partial class SweepTraining(FineTuningStore jobs, CloseTraining cl
         }
     }
 
-    /// <summary>Only when the queue holds nothing that old and nobody trains the job.</summary>
+    /// <summary>Only when the queue holds nothing that old and nobody trains the job. A run that finds the last checkpoint published has only to register it.</summary>
     private async Task TrainAgainAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         string queue = StorageNames.TrainQueue(job.Profile!);

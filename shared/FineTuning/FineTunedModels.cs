@@ -34,6 +34,10 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
             await Checkpoints.PutAsync(checkpoint, cancellation);
     }
 
+    /// <summary>The last published checkpoint as a model; null while nobody has registered it.</summary>
+    public Task<ModelRecord?> FindLastCheckpointAsync(FineTuningJobRecord job, CancellationToken cancellation) =>
+        catalog.FindAsync(job.Tenant, NameOf(job, job.CheckpointStep), cancellation);
+
     /// <summary>Registers the last checkpoint under the name of the result.</summary>
     public Task AddResultAsync(FineTuningJobRecord job, ModelRecord from, CancellationToken cancellation) =>
         RegisterAsync(job, from, NameOf(job), job.CheckpointEpoch, job.CheckpointStep, cancellation);

@@ -50,6 +50,24 @@ public sealed class SweepTrainingTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_last_checkpoint_that_was_published_and_not_registered_is_for_the_trainer_and_no_failure()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane);
+        await TrainAsync(plane, job, isRegistered: false);
+        await EmptyAsync(plane);
+
+        await FinishAsync(plane, job);
+        Assert.Equal(FineTuningStatus.Running, (await FindAsync(plane, job.Id)).Status);
+        Assert.Equal((0, 1, 0), await SweepAsync(plane, s_later));
+
+        await TrainAsync(plane, job);
+        Assert.Equal((0, 0, 1), await SweepAsync(plane, s_later));
+        await FinishAsync(plane, job);
+        Assert.Equal(FineTuningStatus.Succeeded, (await FindAsync(plane, job.Id)).Status);
+    }
+
+    [Fact]
     public async Task A_job_whose_close_was_cut_short_is_closed_again()
     {
         await using var plane = await StartAsync(fixture);
