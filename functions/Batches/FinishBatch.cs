@@ -28,7 +28,7 @@ internal sealed partial class FinishBatch(
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation);
         var parts = await blobs.ListPartsAsync(cancellation);
-        var ending = Ending(batch, isComplete: plan is not null && parts.Count == plan.Shards.Count);
+        var ending = Ending(batch, isComplete: plan is not null && parts.Count == plan.Shards.Count, hasExpired: parts.Values.Any(part => part.Expired > 0));
         if (ending is null)
             return;     // called too early: whoever finishes the last part calls again
         if (await SettleAsync(batch, plan, ending, cancellation) is not { IsTerminal: false } settled)
@@ -64,7 +64,9 @@ internal sealed partial class FinishBatch(
     }
 
     /// <summary>How the batch ends now; null when it does not.</summary>
-    private BatchEnding? Ending(BatchRecord batch, bool isComplete)
+    /// <param name="isComplete">Every shard has its part.</param>
+    /// <param name="hasExpired">A part has lines that were not run because the window had ended: written by a worker, or by an earlier finish.</param>
+    private BatchEnding? Ending(BatchRecord batch, bool isComplete, bool hasExpired)
     {
         var now = time.GetUtcNow();
         return batch.Status switch
@@ -72,7 +74,7 @@ internal sealed partial class FinishBatch(
             BatchStatus.Finalizing => BatchEnding.Completed,
             BatchStatus.Cancelling when isComplete || now >= batch.CancellingAt + BatchTimes.CancelGrace => BatchEnding.Cancelled,
             BatchStatus.Cancelling => null,
-            _ when isComplete => BatchEnding.Completed,
+            _ when isComplete => hasExpired ? BatchEnding.Expired : BatchEnding.Completed,
             _ when now >= batch.ExpiresAt + BatchTimes.CancelGrace => BatchEnding.Expired,
             _ => null,
         };
@@ -88,7 +90,7 @@ internal sealed partial class FinishBatch(
                 continue;
             var lines = await blobs.ReadShardAsync(plan.Attempt, shard, cancellation);
             var answers = lines.Select(line => OutputLines.NotRun(line, ending.Reason));
-            if (await blobs.WritePartAsync(shard, answers, new PartCounts(0, lines.Count, 0, 0), cancellation))
+            if (await blobs.WritePartAsync(shard, answers, PartCounts.NotRun(lines.Count, ending.Reason), cancellation))
                 Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, ending.Reason.Code));
         }
     }
