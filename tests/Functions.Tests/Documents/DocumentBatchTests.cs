@@ -75,6 +75,7 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
     [InlineData("""{"container":"batches"}""", HttpStatusCode.NotFound, null)]
     [InlineData("""{"container":"nothing"}""", HttpStatusCode.NotFound, null)]
     [InlineData("""{"container":"corpus/../files"}""", HttpStatusCode.NotFound, null)]
+    [InlineData("""{"container":"corpus\n"}""", HttpStatusCode.NotFound, null)]
     [InlineData("""{"container":"corpus","prefix":"../files/"}""", HttpStatusCode.BadRequest, "input_blobs")]
     [InlineData("""{"container":"corpus","prefix":"a//b"}""", HttpStatusCode.BadRequest, "input_blobs")]
     [InlineData("""{"container":"corpus","prefix":7}""", HttpStatusCode.BadRequest, "prefix")]
