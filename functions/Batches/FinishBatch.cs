@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
@@ -35,6 +36,7 @@ internal sealed partial class FinishBatch(
             return;
         if (plan is not null)
         {
+            await using var signs = new SignsOfLife(token => batches.TouchAsync(batch, token), time);
             await AnswerMissingAsync(blobs, plan, parts, ending, cancellation);
             await JoinAsync(settled, blobs, plan, cancellation);
         }

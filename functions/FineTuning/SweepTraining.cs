@@ -30,8 +30,7 @@ public sealed partial class SweepTraining(
         }
         else if (job.Status == FineTuningStatus.ValidatingFiles)
         {
-            LogResent(logger, job.Id, StorageNames.PlanTrainingQueue);
-            await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+            await PlanAgainAsync(job, cancellation);
         }
         else if (job.HasLastCheckpoint && await tuned.FindLastCheckpointAsync(job, cancellation) is not null)
         {
@@ -42,6 +41,16 @@ public sealed partial class SweepTraining(
         {
             await TrainAgainAsync(job, cancellation);
         }
+    }
+
+    /// <summary>Only when the queue holds nothing as old as the job's last move, and once in the time that a job may be quiet.</summary>
+    private async Task PlanAgainAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        if (!await queues.HasDrainedAsync(StorageNames.PlanTrainingQueue, job.Timestamp ?? job.CreatedAt, cancellation))
+            return;
+        LogResent(logger, job.Id, StorageNames.PlanTrainingQueue);
+        await jobs.TouchAsync(job, cancellation);
+        await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
     }
 
     /// <summary>Only when the queue holds nothing that old and nobody trains the job. A run that finds the last checkpoint published has only to register it.</summary>

@@ -50,6 +50,15 @@ public sealed class SweepTrainingTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_plan_that_waits_behind_others_is_not_sent_again()
+    {
+        await using var plane = await StartAsync(fixture);
+        await CreatedAsync(plane);
+
+        Assert.Equal((1, 0, 0), await SweepAsync(plane, s_later));
+    }
+
+    [Fact]
     public async Task A_last_checkpoint_that_was_published_and_not_registered_is_for_the_trainer_and_no_failure()
     {
         await using var plane = await StartAsync(fixture);
