@@ -64,15 +64,19 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
     }
 
     /// <summary>Writes the filled documents, the manifest beside them, and the batch's files, all in the order of the documents' names.</summary>
-    public async Task WriteAsync(BatchRecord batch, FileStore files, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
+    /// <returns>How many filled documents storage refused.</returns>
+    public async Task<int> WriteAsync(BatchRecord batch, FileStore files, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
     {
         var writer = await WriterAsync(batch, cancellation) ?? throw new InvalidOperationException("The output container is no longer bound");
         await using var output = files.Write(batch.Tenant, batch.OutputFileKey!, cancellation);
         await using var errors = files.Write(batch.Tenant, batch.ErrorFileKey!, cancellation);
         await using var manifest = new FileWriter(writer.Manifest(batch), overwrite: true, cancellation);
+        int refused = 0;
         await foreach (var window in windows)
         {
-            foreach (var entry in await writer.WriteAsync(window, cancellation))
+            var entries = await writer.WriteAsync(window, cancellation);
+            refused += entries.Count(entry => entry.IsError) - window.Count(line => line.IsError);
+            foreach (var entry in entries)
             {
                 byte[] line = Encoding.UTF8.GetBytes(entry.Json + "\n");
                 await (entry.IsError ? errors : output).Content.WriteAsync(line, cancellation);
@@ -82,6 +86,7 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
         await output.CompleteAsync();
         await errors.CompleteAsync();
         await manifest.CompleteAsync();
+        return refused;
     }
 
     private async Task<DocumentWriter?> WriterAsync(BatchRecord batch, CancellationToken cancellation)

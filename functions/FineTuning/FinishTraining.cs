@@ -12,6 +12,9 @@ namespace LLaDA.Batch.Functions.FineTuning;
 internal sealed partial class FinishTraining(
     FineTuningStore jobs, FineTunedModels tuned, FileStore files, CloseTraining close, TimeProvider time, ILogger<FinishTraining> logger)
 {
+    /// <summary>How long nothing but failing to finish may happen to a job before it is given up.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromHours(1);
+
     public async Task RunAsync(TrainingMessage message, CancellationToken cancellation)
     {
         if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { } job)
@@ -22,10 +25,10 @@ internal sealed partial class FinishTraining(
             await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => SucceedAsync(job, cancellation));
     }
 
-    /// <summary>What happens when finishing has failed too often. The checkpoints stay.</summary>
+    /// <summary>What happens when finishing has failed five times: a sweep sends it again, until it has failed for too long. The checkpoints stay.</summary>
     public async Task GiveUpAsync(TrainingMessage message, CancellationToken cancellation)
     {
-        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { IsTerminal: false } job)
+        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { IsTerminal: false } job || time.GetUtcNow() - job.Timestamp < s_patience)
             return;
         var failed = await jobs.UpdateAsync(job, current =>
         {

@@ -253,12 +253,21 @@ public sealed class FinishBatchTests(StorageFixture fixture)
     }
 
     [Fact]
-    public async Task A_finish_that_failed_too_often_ends_the_batch_with_a_reason()
+    public async Task A_finish_that_fails_is_tried_for_an_hour_before_it_ends_the_batch_with_a_reason()
     {
-        await using var plane = await StartAsync(fixture);
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
         var batch = await plane.PlannedAsync(Lines(1));
+        await plane.AnswerAsync(batch, 0);
+        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<Exception>(() => plane.FinishAsync(batch));
+        var message = new FinishMessage(batch.Tenant, batch.RowKey);
 
-        await plane.Get<FinishBatch>().GiveUpAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+        plane.Time.Advance(TimeSpan.FromMinutes(59));
+        await plane.Get<FinishBatch>().GiveUpAsync(message, CancellationToken.None);
+        Assert.Equal(BatchStatus.Finalizing, (await plane.ReloadAsync(batch)).Status);
+        plane.Time.Advance(TimeSpan.FromMinutes(1));
+        await plane.Get<FinishBatch>().GiveUpAsync(message, CancellationToken.None);
 
         Assert.Contains("finishing_failed", (await plane.ReloadAsync(batch)).Errors, StringComparison.Ordinal);
     }

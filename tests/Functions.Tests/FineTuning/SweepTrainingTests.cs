@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
@@ -56,6 +57,22 @@ public sealed class SweepTrainingTests(StorageFixture fixture)
         await CreatedAsync(plane);
 
         Assert.Equal((1, 0, 0), await SweepAsync(plane, s_later));
+    }
+
+    [Fact]
+    public async Task A_finish_that_fails_is_tried_for_an_hour_before_it_ends_the_job_with_a_reason()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await TrainAsync(plane, await PlannedAsync(plane));
+        var message = new TrainingMessage(job.Tenant, job.RowKey);
+
+        plane.Time.Advance(TimeSpan.FromMinutes(59));
+        await plane.Get<FinishTraining>().GiveUpAsync(message, CancellationToken.None);
+        Assert.Equal(FineTuningStatus.Running, (await FindAsync(plane, job.Id)).Status);
+        plane.Time.Advance(TimeSpan.FromMinutes(2));
+        await plane.Get<FinishTraining>().GiveUpAsync(message, CancellationToken.None);
+
+        Assert.Equal("finishing_failed", (await FindAsync(plane, job.Id)).ErrorCode);
     }
 
     [Fact]
