@@ -11,7 +11,7 @@ using LLaDA.Batch.Shared.Models;
 namespace LLaDA.Batch.Functions.Documents;
 
 /// <summary>What is different about a batch over a folder of documents: where its lines come from, and where its results go.</summary>
-internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, ServiceLimits limits)
+internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, ModelCatalog models, ServiceLimits limits)
 {
     /// <summary>Reads all documents into shards; adds faults when the folders or the model cannot be used.</summary>
     /// <returns>The model; null where there is a fault.</returns>
@@ -41,11 +41,18 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
                 return null;
             }
             int count = 0;
+            long bytes = 0;
             await foreach (var document in new DocumentReader(limits).ReadAsync(container, folder.Prefix, batch.DocumentBody!, cancellation))
             {
                 if (++count > limits.MaxLines)
                 {
                     faults.Add("too_many_tasks", $"The folder has more than {limits.MaxLines} documents", param: place);
+                    return null;
+                }
+                bytes += document.Bytes;
+                if (bytes > limits.MaxActiveBytes)
+                {
+                    faults.Add("too_much_data", $"The documents of the folder have more than {limits.MaxActiveBytes} bytes", param: place);
                     return null;
                 }
                 if (document.Error is null)
@@ -55,6 +62,7 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
             }
             if (count == 0)
                 faults.Add("empty_folder", "The folder has no documents", param: place);
+            await batches.SetInputBytesAsync(batch, bytes, cancellation);
         }
         catch (RequestFailedException failure) when (failure.Status is 401 or 403 or 404)
         {

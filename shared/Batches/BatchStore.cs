@@ -45,6 +45,13 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
         return true;
     }, cancellation);
 
+    /// <summary>Notes the bytes of an input whose size is known only once it has been read.</summary>
+    public Task SetInputBytesAsync(BatchRecord batch, long inputBytes, CancellationToken cancellation) => UpdateActiveAsync(batch.Tenant, batch.RowKey, active =>
+    {
+        active.InputBytes = inputBytes;
+        return true;
+    }, cancellation);
+
     /// <returns>Null once the batch has nothing left to do.</returns>
     public Task<ActiveRecord?> FindActiveAsync(string tenant, string batchKey, CancellationToken cancellation) =>
         Active.FindAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), cancellation);

@@ -156,6 +156,24 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Documents_count_towards_the_tenants_bytes_and_a_folder_with_more_of_them_fails()
+    {
+        await using var plane = await StartAsync(fixture, ("Limits:MaxActiveBytes", "1000"));
+        var container = await BoundAsync(plane);
+        foreach (int index in Enumerable.Range(0, 5))
+            await UploadAsync(container, $"{(index < 3 ? "in" : "more")}/{index}.txt", new string('x', index < 3 ? 300 : 600));
+        const string output = """{"container":"corpus","prefix":"out"}""";
+
+        var batch = await CreatedAsync(plane, """{"container":"corpus","prefix":"in"}""", output);
+        await plane.PlanAsync(batch);
+        Assert.Equal(900, (await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!.InputBytes);
+
+        var tooMuch = await CreatedAsync(plane, """{"container":"corpus","prefix":"more"}""", output);
+        await plane.PlanAsync(tooMuch);
+        Assert.Contains("too_much_data", (await plane.ReloadAsync(tooMuch)).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_cancelled_batch_writes_the_documents_that_were_filled()
     {
         await using var plane = await StartAsync(fixture);
