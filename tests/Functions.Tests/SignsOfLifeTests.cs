@@ -61,16 +61,22 @@ public sealed class SignsOfLifeTests(StorageFixture fixture)
     /// <summary>Twice, while the work stands still.</summary>
     private async Task AssertStaysYoungAsync(ControlPlane plane, Task working, Func<Task<DateTimeOffset?>> timestampAsync)
     {
-        await _begun.Task.WaitAsync(s_limit);
-        for (int sign = 0; sign < 2; sign++)
+        try
         {
-            var before = await timestampAsync();
-            plane.Time.Advance(SignsOfLife.Interval);
-            using var limit = new CancellationTokenSource(s_limit);
-            while (await timestampAsync() == before)
-                await Task.Delay(20, limit.Token);
+            await _begun.Task.WaitAsync(s_limit);
+            for (int sign = 0; sign < 2; sign++)
+            {
+                var before = await timestampAsync();
+                plane.Time.Advance(SignsOfLife.Interval);
+                using var limit = new CancellationTokenSource(s_limit);
+                while (await timestampAsync() == before)
+                    await Task.Delay(20, limit.Token);
+            }
         }
-        _goOn.SetResult();
+        finally
+        {
+            _goOn.SetResult();
+        }
         await working;
     }
 }

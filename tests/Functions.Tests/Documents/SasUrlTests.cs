@@ -51,7 +51,6 @@ public sealed class SasUrlTests
     [InlineData("2030-01-02T00:00:00Z", "2030-01-01T00:59:59Z")]
     [InlineData(Good, "not a url")]
     [InlineData(Good, "/relative")]
-    [InlineData("/container/", "/container%0A/")]
     public void Anything_else_is_refused_without_a_word_of_the_signature(string part, string replacement)
     {
         string url = Good.Replace(part, replacement, StringComparison.Ordinal);
