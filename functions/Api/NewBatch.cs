@@ -32,6 +32,6 @@ internal sealed partial record NewBatch(JsonElement Body, string Endpoint, strin
         throw ApiException.InvalidRequest($"completion_window must be a time from 1h to {s_longestWindow.Days}d, such as 24h, not '{window}'", "completion_window");
     }
 
-    [GeneratedRegex("^(?<count>[0-9]{1,6})(?<unit>[hd])$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^(?<count>[0-9]{1,6})(?<unit>[hd])\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex WindowPattern();
 }

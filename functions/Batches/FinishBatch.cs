@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
@@ -16,6 +17,9 @@ namespace LLaDA.Batch.Functions.Batches;
 internal sealed partial class FinishBatch(
     FileStore files, BatchStore batches, StorageAccount storage, CloseBatch close, DocumentBatches documents, RetentionOptions retention, TimeProvider time, ILogger<FinishBatch> logger)
 {
+    /// <summary>How long finishing may fail before the batch is given up: its lines have cost far more than another try does.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromHours(1);
+
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
         var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation);
@@ -28,28 +32,31 @@ internal sealed partial class FinishBatch(
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation);
         var parts = await blobs.ListPartsAsync(cancellation);
-        var ending = Ending(batch, isComplete: plan is not null && parts.Count == plan.Shards.Count);
+        var ending = Ending(batch, isComplete: plan is not null && parts.Count == plan.Shards.Count, hasExpired: parts.Values.Any(part => part.Expired > 0));
         if (ending is null)
             return;     // called too early: whoever finishes the last part calls again
         if (await SettleAsync(batch, plan, ending, cancellation) is not { IsTerminal: false } settled)
             return;
+        int refused = 0;
         if (plan is not null)
         {
+            await using var signs = new SignsOfLife(token => batches.TouchAsync(batch, token), time);
             await AnswerMissingAsync(blobs, plan, parts, ending, cancellation);
-            await JoinAsync(settled, blobs, plan, cancellation);
+            refused = await JoinAsync(settled, blobs, plan, cancellation);
         }
         if (await batches.Records.FindAsync(batch.Tenant, batch.RowKey, cancellation) is { IsTerminal: false })
-            await EndAsync(settled, blobs, ending, cancellation);
+            await EndAsync(settled, blobs, ending, refused, cancellation);
         await files.DeleteHalvesAsync(settled.Tenant, settled.OutputFileKey!, cancellation);
         await files.DeleteHalvesAsync(settled.Tenant, settled.ErrorFileKey!, cancellation);
     }
 
-    /// <summary>What happens when finishing has failed too often.</summary>
+    /// <summary>What happens when finishing has failed five times: storage may be busy, so a sweep sends it again, until it has failed for too long.</summary>
     public async Task GiveUpAsync(FinishMessage message, CancellationToken cancellation)
     {
         var faults = new BatchFaults();
         faults.Add("finishing_failed", "The server failed to put the results together again and again; they are kept");
-        if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { IsTerminal: false } batch)
+        if (await batches.Records.FindAsync(message.Tenant, message.Batch, cancellation) is { IsTerminal: false } batch
+            && time.GetUtcNow() >= (batch.FinalizingAt ?? batch.CancellingAt ?? batch.ExpiresAt) + s_patience)
         {
             await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, async () =>
             {
@@ -64,7 +71,9 @@ internal sealed partial class FinishBatch(
     }
 
     /// <summary>How the batch ends now; null when it does not.</summary>
-    private BatchEnding? Ending(BatchRecord batch, bool isComplete)
+    /// <param name="isComplete">Every shard has its part.</param>
+    /// <param name="hasExpired">A part has lines that were not run because the window had ended: written by a worker, or by an earlier finish.</param>
+    private BatchEnding? Ending(BatchRecord batch, bool isComplete, bool hasExpired)
     {
         var now = time.GetUtcNow();
         return batch.Status switch
@@ -72,7 +81,7 @@ internal sealed partial class FinishBatch(
             BatchStatus.Finalizing => BatchEnding.Completed,
             BatchStatus.Cancelling when isComplete || now >= batch.CancellingAt + BatchTimes.CancelGrace => BatchEnding.Cancelled,
             BatchStatus.Cancelling => null,
-            _ when isComplete => BatchEnding.Completed,
+            _ when isComplete => hasExpired ? BatchEnding.Expired : BatchEnding.Completed,
             _ when now >= batch.ExpiresAt + BatchTimes.CancelGrace => BatchEnding.Expired,
             _ => null,
         };
@@ -88,15 +97,19 @@ internal sealed partial class FinishBatch(
                 continue;
             var lines = await blobs.ReadShardAsync(plan.Attempt, shard, cancellation);
             var answers = lines.Select(line => OutputLines.NotRun(line, ending.Reason));
-            if (await blobs.WritePartAsync(shard, answers, new PartCounts(0, lines.Count, 0, 0), cancellation))
+            if (await blobs.WritePartAsync(shard, answers, PartCounts.NotRun(lines.Count, ending.Reason), cancellation))
                 Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, ending.Reason.Code));
         }
     }
 
-    private Task JoinAsync(BatchRecord batch, BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
+    /// <returns>How many lines have been answered and become errors nevertheless: documents that could not be written.</returns>
+    private async Task<int> JoinAsync(BatchRecord batch, BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
     {
         var windows = PartJoiner.ReadAsync(blobs, plan, cancellation);
-        return batch.OutputFolder is null ? PartJoiner.JoinAsync(files, batch, windows, cancellation) : documents.WriteAsync(batch, files, windows, cancellation);
+        if (batch.OutputFolder is not null)
+            return await documents.WriteAsync(batch, files, windows, cancellation);
+        await PartJoiner.JoinAsync(files, batch, windows, cancellation);
+        return 0;
     }
 
     /// <summary>Settles the files' keys, and that a batch which completes can no longer be cancelled. It comes first: a sweep leaves alone what has just changed.</summary>
@@ -111,10 +124,10 @@ internal sealed partial class FinishBatch(
         return true;
     }, cancellation);
 
-    private async Task EndAsync(BatchRecord batch, BatchBlobs blobs, BatchEnding ending, CancellationToken cancellation)
+    private async Task EndAsync(BatchRecord batch, BatchBlobs blobs, BatchEnding ending, int refused, CancellationToken cancellation)
     {
         var parts = await blobs.ListPartsAsync(cancellation);
-        var counts = parts.Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
+        var counts = parts.Values.Aggregate(new PartCounts(-refused, refused, 0, 0), (sum, part) => sum + part);
         string? output = await ToFileAsync(batch, batch.OutputFileKey!, "output", counts.Completed, cancellation);
         string? errors = await ToFileAsync(batch, batch.ErrorFileKey!, "error", counts.Failed, cancellation);
         var ended = await batches.UpdateAsync(batch, current =>

@@ -61,6 +61,8 @@ internal sealed partial class PlanBatch(
     /// <returns>Null when the input has faults, and the batch has failed.</returns>
     private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
     {
+        await batches.TouchAsync(batch, cancellation);     // its message may have waited
+        await using var signs = new SignsOfLife(token => batches.TouchAsync(batch, token), time);
         string attempt = Guid.NewGuid().ToString("N");
         var shards = new ShardWriter(blobs, attempt);
         var faults = new BatchFaults();

@@ -13,6 +13,10 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
+
+    /// <summary>Shards written at a time; more would hold more of a window twice.</summary>
+    private const int Concurrency = 4;
+
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
 
     private readonly List<(byte[] Json, LineCost Cost)> _window = [];
@@ -41,7 +45,27 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
     /// <summary>Writes what is left; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
     {
-        double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
+        List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
+        foreach (var lines in Cut(model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds))
+            Add(lines, isRefused: false);
+        foreach (byte[][] refused in _refused.Chunk(MaxShardLines))
+            Add(refused, isRefused: true);
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(cut, options, async (shard, stop) => await blobs.WriteShardAsync(attempt, shard.Shard, Content(shard.Lines), stop));
+        _refused.Clear();
+        _window.Clear();
+        _windowBytes = 0;
+        _windows++;
+
+        void Add(IReadOnlyCollection<byte[]> lines, bool isRefused)
+        {
+            cut.Add((_shards.Count, lines));
+            _shards.Add(new PlannedShard(_windows, lines.Count, isRefused));
+        }
+    }
+
+    private IEnumerable<IReadOnlyCollection<byte[]>> Cut(double budget)
+    {
         List<byte[]> shard = [];
         double cost = 0;
         long bytes = 0;
@@ -50,7 +74,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
             bool isFull = cost + line.Cost.TokenForwards > budget || shard.Count == MaxShardLines || bytes + line.Json.Length > MaxShardBytes;
             if (isFull && shard.Count > 0)
             {
-                await WriteAsync(shard, cancellation);
+                yield return shard;
                 (shard, cost, bytes) = ([], 0, 0);
             }
             shard.Add(line.Json);
@@ -58,24 +82,19 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
             bytes += line.Json.Length;
         }
         if (shard.Count > 0)
-            await WriteAsync(shard, cancellation);
-        foreach (byte[][] refused in _refused.Chunk(MaxShardLines))
-            await WriteAsync(refused, cancellation, isRefused: true);
-        _refused.Clear();
-        _window.Clear();
-        _windowBytes = 0;
-        _windows++;
+            yield return shard;
     }
 
-    private async Task WriteAsync(IReadOnlyCollection<byte[]> lines, CancellationToken cancellation, bool isRefused = false)
+    private static BinaryData Content(IReadOnlyCollection<byte[]> lines)
     {
-        using var content = new MemoryStream();
+        byte[] content = new byte[lines.Sum(line => line.Length + 1)];
+        int end = 0;
         foreach (byte[] line in lines)
         {
-            content.Write(line);
-            content.WriteByte((byte)'\n');
+            line.CopyTo(content, end);
+            end += line.Length;
+            content[end++] = (byte)'\n';
         }
-        await blobs.WriteShardAsync(attempt, _shards.Count, new BinaryData(content.GetBuffer().AsMemory(0, (int)content.Length)), cancellation);
-        _shards.Add(new PlannedShard(_windows, lines.Count, isRefused));
+        return new BinaryData(content);
     }
 }

@@ -41,16 +41,15 @@ public sealed partial class SweepActive(
                 break;
             case BatchStatus.Validating or BatchStatus.InProgress when now >= batch.ExpiresAt + BatchTimes.CancelGrace:
                 if (isQuiet)    // else it is being finished
-                    await FinishAsync(batch, cancellation);
+                    await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
                 break;
             case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isQuiet:
             case BatchStatus.Finalizing when isQuiet:
-                await FinishAsync(batch, cancellation);
+                await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
                 break;
             case BatchStatus.Validating when isQuiet:
             case BatchStatus.InProgress when isQuiet && active.Attempt is null:
-                LogResent(logger, batch.Id, StorageNames.PlanQueue);
-                await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+                await SendAgainAsync(batch, StorageNames.PlanQueue, cancellation);
                 break;
             case BatchStatus.InProgress when now - (active.ReleasedAt ?? now) > s_patience:
                 await ReleaseAgainAsync(active, batch, cancellation);
@@ -66,7 +65,7 @@ public sealed partial class SweepActive(
         var parts = await blobs.ListPartsAsync(cancellation);
         if (parts.Count == active.NumShards)
         {
-            await FinishAsync(batch, cancellation);
+            await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
             return;
         }
 
@@ -85,10 +84,17 @@ public sealed partial class SweepActive(
         await release.ReleaseAgainAsync(active, lost, cancellation);
     }
 
-    private Task FinishAsync(BatchRecord batch, CancellationToken cancellation)
+    /// <summary>Only when the queue holds nothing as old as the batch's last move, and once in the time that a batch may be quiet: what waits long is not made to wait longer.</summary>
+    private async Task SendAgainAsync(BatchRecord batch, string queue, CancellationToken cancellation)
     {
-        LogResent(logger, batch.Id, StorageNames.FinishQueue);
-        return queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
+        if (!await queues.HasDrainedAsync(queue, batch.Timestamp ?? batch.CreatedAt, cancellation))
+            return;
+        LogResent(logger, batch.Id, queue);
+        await batches.TouchAsync(batch, cancellation);
+        if (queue == StorageNames.PlanQueue)
+            await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+        else
+            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
     }
 
     [LoggerMessage(EventId = 221, Level = LogLevel.Warning, Message = "{Batch} has not moved for a while; sent to queue {Queue} again")]

@@ -11,7 +11,7 @@ using LLaDA.Batch.Shared.Models;
 namespace LLaDA.Batch.Functions.Documents;
 
 /// <summary>What is different about a batch over a folder of documents: where its lines come from, and where its results go.</summary>
-internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, ServiceLimits limits)
+internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, ModelCatalog models, ServiceLimits limits)
 {
     /// <summary>Reads all documents into shards; adds faults when the folders or the model cannot be used.</summary>
     /// <returns>The model; null where there is a fault.</returns>
@@ -41,11 +41,18 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
                 return null;
             }
             int count = 0;
+            long bytes = 0;
             await foreach (var document in new DocumentReader(limits).ReadAsync(container, folder.Prefix, batch.DocumentBody!, cancellation))
             {
                 if (++count > limits.MaxLines)
                 {
                     faults.Add("too_many_tasks", $"The folder has more than {limits.MaxLines} documents", param: place);
+                    return null;
+                }
+                bytes += document.Bytes;
+                if (bytes > limits.MaxActiveBytes)
+                {
+                    faults.Add("too_much_data", $"The documents of the folder have more than {limits.MaxActiveBytes} bytes", param: place);
                     return null;
                 }
                 if (document.Error is null)
@@ -55,6 +62,7 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
             }
             if (count == 0)
                 faults.Add("empty_folder", "The folder has no documents", param: place);
+            await batches.SetInputBytesAsync(batch, bytes, cancellation);
         }
         catch (RequestFailedException failure) when (failure.Status is 401 or 403 or 404)
         {
@@ -64,15 +72,19 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
     }
 
     /// <summary>Writes the filled documents, the manifest beside them, and the batch's files, all in the order of the documents' names.</summary>
-    public async Task WriteAsync(BatchRecord batch, FileStore files, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
+    /// <returns>How many filled documents storage refused.</returns>
+    public async Task<int> WriteAsync(BatchRecord batch, FileStore files, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
     {
         var writer = await WriterAsync(batch, cancellation) ?? throw new InvalidOperationException("The output container is no longer bound");
         await using var output = files.Write(batch.Tenant, batch.OutputFileKey!, cancellation);
         await using var errors = files.Write(batch.Tenant, batch.ErrorFileKey!, cancellation);
         await using var manifest = new FileWriter(writer.Manifest(batch), overwrite: true, cancellation);
+        int refused = 0;
         await foreach (var window in windows)
         {
-            foreach (var entry in await writer.WriteAsync(window, cancellation))
+            var entries = await writer.WriteAsync(window, cancellation);
+            refused += entries.Count(entry => entry.IsError) - window.Count(line => line.IsError);
+            foreach (var entry in entries)
             {
                 byte[] line = Encoding.UTF8.GetBytes(entry.Json + "\n");
                 await (entry.IsError ? errors : output).Content.WriteAsync(line, cancellation);
@@ -82,6 +94,7 @@ internal sealed class DocumentBatches(BlobFolders folders, ModelCatalog models, 
         await output.CompleteAsync();
         await errors.CompleteAsync();
         await manifest.CompleteAsync();
+        return refused;
     }
 
     private async Task<DocumentWriter?> WriterAsync(BatchRecord batch, CancellationToken cancellation)

@@ -11,7 +11,8 @@ namespace LLaDA.Batch.Functions.Documents;
 
 /// <summary>A document as a request: its relative name is the custom_id.</summary>
 /// <param name="Error">Why it cannot become a request; then the line's body is empty.</param>
-internal sealed record DocumentLine(ShardLine Line, LineError? Error);
+/// <param name="Bytes">Of its text; 0 where it was not read.</param>
+internal sealed record DocumentLine(ShardLine Line, LineError? Error, int Bytes = 0);
 
 /// <summary>Reads the documents of a folder in the order of their names, several at a time and no more bytes at once than a window of lines has.</summary>
 internal sealed class DocumentReader(ServiceLimits limits)
@@ -58,7 +59,7 @@ internal sealed class DocumentReader(ServiceLimits limits)
             var content = (await container.GetBlobClient(prefix + name).DownloadContentAsync(cancellation)).Value.Content;
             var request = JsonNode.Parse(body)!.AsObject();
             request["text"] = s_strictUtf8.GetString(content.ToMemory().Span);
-            return new DocumentLine(new ShardLine(number, name, JsonSerializer.SerializeToElement(request)), Error: null);
+            return new DocumentLine(new ShardLine(number, name, JsonSerializer.SerializeToElement(request)), Error: null, content.ToMemory().Length);
         }
         catch (DecoderFallbackException)
         {

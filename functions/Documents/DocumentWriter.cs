@@ -1,5 +1,7 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Specialized;
 using LLaDA.Batch.Shared.Batches;
@@ -14,8 +16,11 @@ namespace LLaDA.Batch.Functions.Documents;
 internal sealed class DocumentWriter(BlobContainerClient container, string prefix)
 {
     private const int Concurrency = 16;
+    private const string NotWritten = "document_not_written";
 
-    /// <returns>The line without the document's text, which the folder has now; lines of errors stay as they are.</returns>
+    /// <returns>
+    /// The line without the document's text, which the folder has now; lines of errors stay as they are. A document that storage refuses becomes an error, and its line keeps the text.
+    /// </returns>
     public async Task<PartLine[]> WriteAsync(IReadOnlyList<PartLine> lines, CancellationToken cancellation)
     {
         var entries = new PartLine[lines.Count];
@@ -34,10 +39,21 @@ internal sealed class DocumentWriter(BlobContainerClient container, string prefi
         var answer = json["response"]!["body"]!.AsObject();
         byte[] text = Encoding.UTF8.GetBytes(answer["text"]!.GetValue<string>());
         string name = prefix + json["custom_id"]!.GetValue<string>();
-        await container.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, cancellation);
+        try
+        {
+            await container.GetBlobClient(name).UploadAsync(new BinaryData(text), overwrite: true, cancellation);
+        }
+        catch (RequestFailedException failure) when (IsOfOneDocument(failure.Status))
+        {
+            json["error"] = JsonSerializer.SerializeToNode(new LineError(NotWritten, $"Storage answered {failure.Status} ({failure.ErrorCode}) when the document was written"), WireJson.Options);
+            return line with { IsError = true, Json = json.ToJsonString(WireJson.Options) };
+        }
         answer.Remove("text");
         answer["blob"] = name;
         answer["bytes"] = text.Length;
         return line with { Json = json.ToJsonString(WireJson.Options) };
     }
+
+    /// <summary>A blob that is leased, immutable or of another type, a folder of its name, a name too long: trying again would not help. Rights, a missing container and too many requests concern the folder.</summary>
+    private static bool IsOfOneDocument(int status) => status is >= 400 and < 500 and not (401 or 403 or 404 or 408 or 429);
 }

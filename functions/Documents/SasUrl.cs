@@ -14,11 +14,16 @@ internal static class SasUrl
     /// <summary>How much longer than its batch a signature must be valid: results are written after the end of the window.</summary>
     private static readonly TimeSpan s_finishing = TimeSpan.FromHours(1);
 
+    /// <summary>A path of 900 characters fits, all of them escaped; sealed it must fit a string of a table, 32 K characters.</summary>
+    private const int MaxLength = 8_000;
+
     /// <param name="parameter">The parameter to name when it is refused.</param>
     /// <param name="until">The end of the batch.</param>
     /// <exception cref="ApiException">It is refused; the message holds nothing of the signature.</exception>
     public static BlobUriBuilder Parse(string text, StorageAccount storage, string parameter, DateTimeOffset until)
     {
+        if (text.Length > MaxLength)
+            throw Refused($"may have at most {MaxLength} characters");
         if (!Uri.TryCreate(text, UriKind.Absolute, out var url) || url.UserInfo.Length > 0 || url.Fragment.Length > 0)
             throw Refused("must be a URL with a shared access signature");
         // The emulator is the service's own account and the one host that is not asked for https.

@@ -1,6 +1,5 @@
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 
@@ -11,22 +10,25 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// at any point.
 /// </summary>
 internal sealed partial class FinishTraining(
-    FineTuningStore jobs, FineTunedModels tuned, ModelCatalog models, FileStore files, CloseTraining close, TimeProvider time, ILogger<FinishTraining> logger)
+    FineTuningStore jobs, FineTunedModels tuned, FileStore files, CloseTraining close, TimeProvider time, ILogger<FinishTraining> logger)
 {
+    /// <summary>How long nothing but failing to finish may happen to a job before it is given up.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromHours(1);
+
     public async Task RunAsync(TrainingMessage message, CancellationToken cancellation)
     {
         if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { } job)
             return;
         if (job.IsTerminal)
             await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => close.RunAsync(job, cancellation));
-        else if (job.NumSteps > 0 && job.CheckpointStep == job.NumSteps)
+        else if (job.HasLastCheckpoint)
             await TracedWork.RunAsync("finish-training", job.Id, job.TraceParent, () => SucceedAsync(job, cancellation));
     }
 
-    /// <summary>What happens when finishing has failed too often. The checkpoints stay.</summary>
+    /// <summary>What happens when finishing has failed five times: a sweep sends it again, until it has failed for too long. The checkpoints stay.</summary>
     public async Task GiveUpAsync(TrainingMessage message, CancellationToken cancellation)
     {
-        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { IsTerminal: false } job)
+        if (await jobs.Records.FindAsync(message.Tenant, message.Job, cancellation) is not { IsTerminal: false } job || time.GetUtcNow() - job.Timestamp < s_patience)
             return;
         var failed = await jobs.UpdateAsync(job, current =>
         {
@@ -39,7 +41,8 @@ internal sealed partial class FinishTraining(
 
     private async Task SucceedAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
-        var from = await models.FindAsync(job.Tenant, FineTunedModels.NameOf(job, job.CheckpointStep), cancellation) ?? throw new InvalidOperationException($"{job.Id}: its last checkpoint is not registered yet");
+        if (await tuned.FindLastCheckpointAsync(job, cancellation) is not { } from)
+            return;     // called too early: whoever registers it calls again, and a sweep sees to it that somebody does
         var metrics = await files.AddAsync(job.Tenant, job.ResultFileKey!, $"{job.Id}_metrics.csv", FilePurpose.FineTuneResults, expiresAt: null, cancellation);
         await tuned.AddResultAsync(job, from, cancellation);
         var succeeded = await jobs.UpdateAsync(job, current =>

@@ -23,6 +23,9 @@ internal sealed partial class PlanTraining(
 
     private async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
+        await jobs.TouchAsync(job, cancellation);   // its message may have waited
+        var planned = job;
+        await using var signs = new SignsOfLife(token => jobs.TouchAsync(planned, token), time);
         if (await models.FindAsync(job.Tenant, job.Model, cancellation) is not { } model)
         {
             await FailAsync(job, "model_not_found", $"There is no model '{job.Model}' any more", "model", cancellation);

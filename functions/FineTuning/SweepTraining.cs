@@ -5,7 +5,8 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.FineTuning;
 
 /// <summary>Looks after every fine-tuning job that has something left to do and sends again what may have been lost. Sending twice is harmless.</summary>
-public sealed partial class SweepTraining(FineTuningStore jobs, CloseTraining close, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<SweepTraining> logger)
+public sealed partial class SweepTraining(
+    FineTuningStore jobs, FineTunedModels tuned, CloseTraining close, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<SweepTraining> logger)
 {
     /// <summary>How long nothing may happen to a job before it counts as forgotten.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
@@ -29,10 +30,9 @@ public sealed partial class SweepTraining(FineTuningStore jobs, CloseTraining cl
         }
         else if (job.Status == FineTuningStatus.ValidatingFiles)
         {
-            LogResent(logger, job.Id, StorageNames.PlanTrainingQueue);
-            await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+            await PlanAgainAsync(job, cancellation);
         }
-        else if (job.NumSteps > 0 && job.CheckpointStep == job.NumSteps)
+        else if (job.HasLastCheckpoint && await tuned.FindLastCheckpointAsync(job, cancellation) is not null)
         {
             LogResent(logger, job.Id, StorageNames.FinishTrainingQueue);
             await queues.SendFinishTrainingAsync(job.Tenant, job.RowKey, cancellation);
@@ -43,7 +43,17 @@ public sealed partial class SweepTraining(FineTuningStore jobs, CloseTraining cl
         }
     }
 
-    /// <summary>Only when the queue holds nothing that old and nobody trains the job.</summary>
+    /// <summary>Only when the queue holds nothing as old as the job's last move, and once in the time that a job may be quiet.</summary>
+    private async Task PlanAgainAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        if (!await queues.HasDrainedAsync(StorageNames.PlanTrainingQueue, job.Timestamp ?? job.CreatedAt, cancellation))
+            return;
+        LogResent(logger, job.Id, StorageNames.PlanTrainingQueue);
+        await jobs.TouchAsync(job, cancellation);
+        await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+    }
+
+    /// <summary>Only when the queue holds nothing that old and nobody trains the job. A run that finds the last checkpoint published has only to register it.</summary>
     private async Task TrainAgainAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         string queue = StorageNames.TrainQueue(job.Profile!);

@@ -17,7 +17,7 @@ public sealed record ServiceLimits
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
-    /// <summary>Bytes of the inputs of a tenant's batches that have not ended.</summary>
+    /// <summary>Bytes of the inputs of a tenant's batches that have not ended, and of the documents of one folder.</summary>
     public long MaxActiveBytes { get; init; } = 4L << 30;
 
     /// <summary>Batches of all tenants that wait to be planned, and likewise fine-tuning jobs.</summary>

@@ -14,7 +14,7 @@ public sealed class ActiveRecord : Record
 
     public string Tenant { get; set; } = "";
 
-    /// <summary>Bytes of its input, which count towards the tenant's quota.</summary>
+    /// <summary>Bytes of its input, which count towards the tenant's quota; 0 for a folder of documents until it is planned.</summary>
     public long InputBytes { get; set; }
 
     /// <summary>The hardware that runs its shards; null until it is planned.</summary>

@@ -166,12 +166,14 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
         ["failed"] = Invariant(counts.Failed),
         ["prompt_tokens"] = Invariant(counts.PromptTokens),
         ["completion_tokens"] = Invariant(counts.CompletionTokens),
+        ["expired"] = Invariant(counts.Expired),
     };
 
     private static PartCounts Counts(IDictionary<string, string> metadata)
     {
         long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
-        return new PartCounts((int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"));
+        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;     // parts of earlier versions do not say
+        return new PartCounts((int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"), expired);
     }
 
     private async Task<bool> WriteOnceAsync(string name, BinaryData content, Dictionary<string, string>? metadata, CancellationToken cancellation)

@@ -11,12 +11,17 @@ public sealed record BatchPlan(string Attempt, string Model, string Profile, int
 public sealed record PlannedShard(int Window, int NumLines, bool IsRefused = false);
 
 /// <summary>What a part says about itself: progress and usage are sums over these.</summary>
-public sealed record PartCounts(int Completed, int Failed, long PromptTokens, long CompletionTokens)
+/// <param name="Expired">Those of the failed lines that were not run because the window had ended.</param>
+public sealed record PartCounts(int Completed, int Failed, long PromptTokens, long CompletionTokens, int Expired = 0)
 {
     public static PartCounts None { get; } = new(0, 0, 0, 0);
+
+    /// <summary>Of lines that nobody ran.</summary>
+    public static PartCounts NotRun(int numLines, NotRunReason reason) => new(0, numLines, 0, 0, reason == NotRunReason.Expired ? numLines : 0);
 
     public static PartCounts operator +(PartCounts left, PartCounts right) => left.Add(right);
 
     public PartCounts Add(PartCounts other) => new(
-        Completed + other.Completed, Failed + other.Failed, PromptTokens + other.PromptTokens, CompletionTokens + other.CompletionTokens);
+        Completed + other.Completed, Failed + other.Failed, PromptTokens + other.PromptTokens, CompletionTokens + other.CompletionTokens,
+        Expired + other.Expired);
 }

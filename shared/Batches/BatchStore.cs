@@ -32,12 +32,23 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
     public Task<BatchRecord?> UpdateAsync(BatchRecord batch, Func<BatchRecord, bool> change, CancellationToken cancellation) =>
         Records.UpdateAsync(batch.Tenant, batch.RowKey, current => !current.IsTerminal && change(current), cancellation);
 
+    /// <summary>Notes that something is being done for a batch: its row is as young as a change makes it.</summary>
+    /// <returns>The batch as it is now; null when it is gone.</returns>
+    public Task<BatchRecord?> TouchAsync(BatchRecord batch, CancellationToken cancellation) => UpdateAsync(batch, _ => true, cancellation);
+
     /// <summary>Notes which shards there are to release. Doing it twice is doing it once.</summary>
     public Task SetPlannedAsync(BatchRecord batch, BatchPlan plan, CancellationToken cancellation) => UpdateActiveAsync(batch.Tenant, batch.RowKey, active =>
     {
         if (active.Attempt == plan.Attempt)
             return false;
         (active.Profile, active.Attempt, active.NumShards) = (plan.Profile, plan.Attempt, plan.Shards.Count);
+        return true;
+    }, cancellation);
+
+    /// <summary>Notes the bytes of an input whose size is known only once it has been read.</summary>
+    public Task SetInputBytesAsync(BatchRecord batch, long inputBytes, CancellationToken cancellation) => UpdateActiveAsync(batch.Tenant, batch.RowKey, active =>
+    {
+        active.InputBytes = inputBytes;
         return true;
     }, cancellation);
 

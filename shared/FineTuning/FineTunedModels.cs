@@ -34,9 +34,17 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
             await Checkpoints.PutAsync(checkpoint, cancellation);
     }
 
+    /// <summary>The last published checkpoint as a model; null while nobody has registered it.</summary>
+    public Task<ModelRecord?> FindLastCheckpointAsync(FineTuningJobRecord job, CancellationToken cancellation) =>
+        catalog.FindAsync(job.Tenant, NameOf(job, job.CheckpointStep), cancellation);
+
     /// <summary>Registers the last checkpoint under the name of the result.</summary>
     public Task AddResultAsync(FineTuningJobRecord job, ModelRecord from, CancellationToken cancellation) =>
         RegisterAsync(job, from, NameOf(job), job.CheckpointEpoch, job.CheckpointStep, cancellation);
+
+    /// <summary>Takes the name of the result back; the last checkpoint keeps its files.</summary>
+    public Task RemoveResultAsync(FineTuningJobRecord job, CancellationToken cancellation) =>
+        new RemoveModel(storage, time).RunAsync(job.Tenant, NameOf(job), isForced: true, cancellation);
 
     /// <summary>Deletes what runs of an ended job have uploaded and nobody needs: all states, and checkpoints that were never published.</summary>
     public async Task DeleteLeftoversAsync(FineTuningJobRecord job, CancellationToken cancellation)

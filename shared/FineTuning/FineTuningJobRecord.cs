@@ -103,6 +103,10 @@ public sealed class FineTuningJobRecord : Record
 
     public int CheckpointStep { get; set; }
 
+    /// <summary>Whether the checkpoint of the last step is published; it may not be registered as a model yet.</summary>
+    [IgnoreDataMember]
+    public bool HasLastCheckpoint => NumSteps > 0 && CheckpointStep == NumSteps;
+
     /// <summary>Tokens seen up to the last published checkpoint.</summary>
     public long TrainedTokens { get; set; }
 

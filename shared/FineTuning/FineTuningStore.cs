@@ -58,6 +58,10 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     public Task<FineTuningJobRecord?> UpdateAsync(FineTuningJobRecord job, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation) =>
         Records.UpdateAsync(job.Tenant, job.RowKey, current => !current.IsTerminal && change(current), cancellation);
 
+    /// <summary>Notes that something is being done for a job: its row is as young as a change makes it.</summary>
+    /// <returns>The job as it is now; null when it is gone.</returns>
+    public Task<FineTuningJobRecord?> TouchAsync(FineTuningJobRecord job, CancellationToken cancellation) => UpdateAsync(job, _ => true, cancellation);
+
     /// <summary>Changes a job as the run of an epoch. The next run raises the epoch when it begins: until then a job that was paused, and queued again, is this run's.</summary>
     /// <exception cref="StaleRunException">A later run has begun, or the job has ended: nothing was written.</exception>
     public async Task<FineTuningJobRecord> UpdateAsync(FineTuningJobRecord job, int epoch, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation)

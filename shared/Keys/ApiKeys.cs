@@ -62,9 +62,9 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
 
     private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
 
-    [GeneratedRegex("^[a-z0-9-]{1,40}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^[a-z0-9-]{1,40}\\z", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex TenantPattern();
 
-    [GeneratedRegex("^llada-(?<id>[0-9a-f]{12})-(?<secret>[0-9a-f]{64})$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^llada-(?<id>[0-9a-f]{12})-(?<secret>[0-9a-f]{64})\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex KeyPattern();
 }

@@ -34,6 +34,7 @@ public sealed class BatchesApiTests(StorageFixture fixture)
     [InlineData("""{"input_file_id":"FILE","endpoint":"/v1/infill"}""", "completion_window")]
     [InlineData("""{"input_file_id":"FILE","endpoint":"/v1/infill","completion_window":"soon"}""", "completion_window")]
     [InlineData("""{"input_file_id":"FILE","endpoint":"/v1/infill","completion_window":"999999d"}""", "completion_window")]
+    [InlineData("""{"input_file_id":"FILE","endpoint":"/v1/infill","completion_window":"24h\n"}""", "completion_window")]
     [InlineData("""{"input_file_id":"FILE","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":1}}""", "metadata")]
     [InlineData("""{"input_file_id":"FINETUNE","endpoint":"/v1/infill","completion_window":"24h"}""", "input_file_id")]
     [InlineData("[]", null)]

@@ -119,12 +119,14 @@ public sealed class ControlPlane : IAsyncDisposable
     public BatchBlobs Blobs(BatchRecord batch) => new(Storage, batch);
 
     /// <summary>Answers a shard as a worker would: every line with its custom_id.</summary>
-    public async Task AnswerAsync(BatchRecord batch, int shard, Func<int, bool>? isError = null)
+    /// <param name="hasExpired">The lines with errors were not run because the window had ended.</param>
+    public async Task AnswerAsync(BatchRecord batch, int shard, Func<int, bool>? isError = null, bool hasExpired = false)
     {
         var plan = (await Blobs(batch).FindPlanAsync(CancellationToken.None))!;
         var lines = await Blobs(batch).ReadShardAsync(plan.Attempt, shard, CancellationToken.None);
         var parts = lines.Select(line => new PartLine(line.Line, isError?.Invoke(line.Line) == true, $$"""{"custom_id":"{{line.CustomId}}"}""")).ToList();
-        await Blobs(batch).WritePartAsync(shard, parts, new PartCounts(parts.Count(part => !part.IsError), parts.Count(part => part.IsError), 10 * parts.Count, parts.Count), CancellationToken.None);
+        int failed = parts.Count(part => part.IsError);
+        await Blobs(batch).WritePartAsync(shard, parts, new PartCounts(parts.Count - failed, failed, 10 * parts.Count, parts.Count, hasExpired ? failed : 0), CancellationToken.None);
     }
 
     /// <summary>The lines of a file.</summary>

@@ -208,12 +208,66 @@ public sealed class FinishBatchTests(StorageFixture fixture)
     }
 
     [Fact]
-    public async Task A_finish_that_failed_too_often_ends_the_batch_with_a_reason()
+    public async Task A_batch_whose_last_shard_was_at_work_when_its_window_ended_has_expired()
     {
         await using var plane = await StartAsync(fixture);
-        var batch = await plane.PlannedAsync(Lines(1));
+        var batch = await plane.PlannedAsync(Lines(3));
+        plane.Time.Advance(TimeSpan.FromHours(24));
+        await plane.AnswerAsync(batch, 0, line => line > 1, hasExpired: true);
 
-        await plane.Get<FinishBatch>().GiveUpAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+        await plane.FinishAsync(batch);
+
+        batch = await plane.ReloadAsync(batch);
+        Assert.Equal((BatchStatus.Expired, 1, 2), (batch.Status, batch.CompletedLines, batch.FailedLines));
+        Assert.NotNull(batch.ExpiredAt);
+    }
+
+    [Fact]
+    public async Task A_batch_whose_lines_were_all_run_has_completed_however_late_it_is_finished()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(3));
+        await plane.AnswerAsync(batch, 0, line => line == 2);
+        plane.Time.Advance(TimeSpan.FromHours(25));
+
+        await plane.FinishAsync(batch);
+
+        Assert.Equal(BatchStatus.Completed, (await plane.ReloadAsync(batch)).Status);
+    }
+
+    [Fact]
+    public async Task A_finish_of_an_expired_batch_that_was_cut_short_goes_on_as_one()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(2));
+        plane.Time.Advance(TimeSpan.FromHours(24) + BatchTimes.CancelGrace);
+        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<Exception>(() => plane.FinishAsync(batch));
+        Assert.Single(await plane.Blobs(batch).ListPartsAsync(CancellationToken.None));
+        faults.Refuses = _ => false;
+
+        await plane.FinishAsync(batch);
+
+        Assert.Equal(BatchStatus.Expired, (await plane.ReloadAsync(batch)).Status);
+    }
+
+    [Fact]
+    public async Task A_finish_that_fails_is_tried_for_an_hour_before_it_ends_the_batch_with_a_reason()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await faults.StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(1));
+        await plane.AnswerAsync(batch, 0);
+        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<Exception>(() => plane.FinishAsync(batch));
+        var message = new FinishMessage(batch.Tenant, batch.RowKey);
+
+        plane.Time.Advance(TimeSpan.FromMinutes(59));
+        await plane.Get<FinishBatch>().GiveUpAsync(message, CancellationToken.None);
+        Assert.Equal(BatchStatus.Finalizing, (await plane.ReloadAsync(batch)).Status);
+        plane.Time.Advance(TimeSpan.FromMinutes(1));
+        await plane.Get<FinishBatch>().GiveUpAsync(message, CancellationToken.None);
 
         Assert.Contains("finishing_failed", (await plane.ReloadAsync(batch)).Errors, StringComparison.Ordinal);
     }

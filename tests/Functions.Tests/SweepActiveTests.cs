@@ -36,6 +36,27 @@ public sealed class SweepActiveTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_plan_or_a_finish_that_waits_behind_others_is_not_sent_again()
+    {
+        await using var plane = await StartAsync(fixture);
+        var waiting = await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
+        await SweepAsync(plane, TimeSpan.FromMinutes(5));
+        Assert.Equal((1, 0, 0), await CountsAsync(plane));
+
+        await EmptyAsync(plane);
+        await SweepAsync(plane, TimeSpan.Zero);
+        await SweepAsync(plane, TimeSpan.FromSeconds(30));
+        Assert.Equal((1, 0, 0), await CountsAsync(plane));
+
+        await plane.PlanAsync(waiting);
+        await plane.AnswerAsync(waiting, 0);
+        await EmptyAsync(plane);
+        await SweepAsync(plane, TimeSpan.FromMinutes(5));
+        await SweepAsync(plane, TimeSpan.FromSeconds(30));
+        Assert.Equal((0, 0, 1), await CountsAsync(plane));
+    }
+
+    [Fact]
     public async Task Shards_that_got_lost_are_sent_again_and_those_with_parts_are_not()
     {
         await using var plane = await StartAsync(fixture);

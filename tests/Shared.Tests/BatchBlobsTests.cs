@@ -25,13 +25,13 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
     {
         var blobs = new BatchBlobs(await fixture.NewAccountAsync(), "tenant", "batch");
 
-        bool first = await blobs.WritePartAsync(3, [new PartLine(1, false, "{}")], new PartCounts(1, 0, 5, 6), CancellationToken.None);
+        bool first = await blobs.WritePartAsync(3, [new PartLine(1, false, "{}")], new PartCounts(1, 3, 5, 6, 2), CancellationToken.None);
         bool second = await blobs.WritePartAsync(3, [new PartLine(1, true, "{}")], new PartCounts(0, 1, 0, 0), CancellationToken.None);
 
         Assert.True(first);
         Assert.False(second);
         Assert.Equal([new PartLine(1, false, "{}")], await blobs.ReadPartAsync(3, CancellationToken.None));
-        Assert.Equal(new PartCounts(1, 0, 5, 6), (await blobs.ListPartsAsync(CancellationToken.None))[3]);
+        Assert.Equal(new PartCounts(1, 3, 5, 6, 2), (await blobs.ListPartsAsync(CancellationToken.None))[3]);
     }
 
     [Fact]

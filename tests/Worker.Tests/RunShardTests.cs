@@ -121,6 +121,25 @@ public sealed class RunShardTests(StorageFixture fixture, TinyModel model) : IDi
     }
 
     [Fact]
+    public async Task A_shard_at_work_when_the_window_ends_says_how_many_of_its_lines_were_not_run()
+    {
+        var (runner, storage, batch) = await _planned.CreateAsync([SlowLines(400)]);
+        await new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
+        {
+            current.ExpiresAt = TimeProvider.System.GetUtcNow();
+            return true;
+        }, CancellationToken.None);
+
+        await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
+
+        var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        int expired = part.Count(line => line.Json.Contains("batch_expired", StringComparison.Ordinal));
+        var counts = (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0];
+        Assert.Equal((400 - expired, expired, expired), (counts.Completed, counts.Failed, counts.Expired));
+        Assert.InRange(expired, 1, 400);
+    }
+
+    [Fact]
     public async Task A_shutdown_keeps_what_was_finished_for_the_next_owner_and_counts_no_attempt()
     {
         var (runner, storage, batch) = await _planned.CreateAsync([SlowLines(200)]);

@@ -29,7 +29,7 @@ internal sealed class ShardAnswers(IReadOnlyList<PartLine> finished, PartCounts 
     public void AddNotRun(IEnumerable<ShardLine> lines, NotRunReason reason)
     {
         foreach (var line in lines.Where(line => !Has(line)))
-            Add(OutputLines.NotRun(line, reason), new PartCounts(0, 1, 0, 0));
+            Add(OutputLines.NotRun(line, reason), PartCounts.NotRun(1, reason));
     }
 
     private void Add(PartLine line, PartCounts counts)

@@ -37,7 +37,7 @@ public sealed partial class RunTraining(
         try
         {
             var trained = await runner.RunAsync(run, lease.Lost, stop);
-            if (trained.CheckpointStep == trained.NumSteps)
+            if (trained.HasLastCheckpoint)
                 await queues.SendFinishTrainingAsync(trained.Tenant, trained.RowKey, CancellationToken.None);
         }
         catch (StaleRunException exception)

@@ -51,7 +51,7 @@ public sealed class TrainingRunner(
 
             if (job.CheckpointStep > 0)
                 await ResumeAsync(job, from, folder, opening.Token);
-            if (job.CheckpointStep == job.NumSteps)
+            if (job.HasLastCheckpoint)
                 return job;
             var lora = TrainingRecipe.Lora(job, from.BaseModel.Length > 0 ? from.BaseModel : from.Id);
             bool WantsCheckpoint() => watch.IsPaused || stop.IsCancellationRequested;

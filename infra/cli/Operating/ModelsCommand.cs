@@ -125,9 +125,9 @@ internal static partial class ModelsCommand
         ? profile
         : throw new OperatorException($"'{profile}' is no hardware profile: use 1 to 40 lower-case letters, digits and hyphens");
 
-    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._/-]{0,98}[A-Za-z0-9]$|^[A-Za-z0-9]$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._/-]{0,98}[A-Za-z0-9]\\z|^[A-Za-z0-9]\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex NamePattern();
 
-    [GeneratedRegex("^[a-z0-9](-?[a-z0-9]){0,39}$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^[a-z0-9](-?[a-z0-9]){0,39}\\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ProfilePattern();
 }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
+using Azure.Storage.Blobs.Specialized;
 using Azure.Storage.Sas;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
@@ -104,8 +105,9 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
     [InlineData("batches", null)]
     [InlineData("azure-webjobs-hosts", null)]
     [InlineData("$web", null)]
+    [InlineData("corpus\n", null)]
     [InlineData("corpus", "http://account.blob.core.windows.net")]
-    public async Task What_is_the_services_own_cannot_be_bound(string container, string? account)
+    public async Task What_is_the_services_own_or_no_name_cannot_be_bound(string container, string? account)
     {
         await using var plane = await StartAsync(fixture);
 
@@ -127,6 +129,48 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         await plane.PlanAsync(batch);
 
         Assert.Contains(code, (await plane.ReloadAsync(batch)).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_document_that_storage_refuses_to_write_is_an_error_that_keeps_its_text_and_the_others_are_written()
+    {
+        await using var plane = await StartAsync(fixture);
+        var container = await BoundAsync(plane);
+        foreach (string name in new[] { "a", "b", "c" })
+            await UploadAsync(container, $"in/{name}.txt", $"{name} [MASK:2]");
+        await UploadAsync(container, "out/b.txt", "somebody's own");
+        await container.GetBlobClient("out/b.txt").GetBlobLeaseClient().AcquireAsync(BlobLeaseClient.InfiniteLeaseDuration);
+        var batch = await CreatedAsync(plane, """{"container":"corpus","prefix":"in"}""", """{"container":"corpus","prefix":"out"}""");
+        await plane.PlanAsync(batch);
+        await AnswerAsync(plane, batch);
+
+        await plane.FinishAsync(batch);
+
+        batch = await plane.ReloadAsync(batch);
+        Assert.Equal((BatchStatus.Completed, 2, 1), (batch.Status, batch.CompletedLines, batch.FailedLines));
+        Assert.Equal("c filled", (await container.GetBlobClient("out/c.txt").DownloadContentAsync()).Value.Content.ToString());
+        var error = JsonNode.Parse(Assert.Single(await plane.LinesAsync(batch.ErrorFileId!)))!;
+        Assert.Equal(("b.txt", "document_not_written"), (error["custom_id"]!.GetValue<string>(), error["error"]!["code"]!.GetValue<string>()));
+        Assert.Equal("b filled", error["response"]!["body"]!["text"]!.GetValue<string>());
+        Assert.Equal(2, (await plane.LinesAsync(batch.OutputFileId!)).Length);
+    }
+
+    [Fact]
+    public async Task Documents_count_towards_the_tenants_bytes_and_a_folder_with_more_of_them_fails()
+    {
+        await using var plane = await StartAsync(fixture, ("Limits:MaxActiveBytes", "1000"));
+        var container = await BoundAsync(plane);
+        foreach (int index in Enumerable.Range(0, 5))
+            await UploadAsync(container, $"{(index < 3 ? "in" : "more")}/{index}.txt", new string('x', index < 3 ? 300 : 600));
+        const string output = """{"container":"corpus","prefix":"out"}""";
+
+        var batch = await CreatedAsync(plane, """{"container":"corpus","prefix":"in"}""", output);
+        await plane.PlanAsync(batch);
+        Assert.Equal(900, (await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!.InputBytes);
+
+        var tooMuch = await CreatedAsync(plane, """{"container":"corpus","prefix":"more"}""", output);
+        await plane.PlanAsync(tooMuch);
+        Assert.Contains("too_much_data", (await plane.ReloadAsync(tooMuch)).Errors, StringComparison.Ordinal);
     }
 
     [Fact]

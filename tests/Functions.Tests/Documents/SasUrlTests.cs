@@ -19,6 +19,14 @@ public sealed class SasUrlTests
         Assert.Equal(("account.blob.core.windows.net", "container", "a/folder"), (parts.Host, parts.BlobContainerName, parts.BlobName));
     }
 
+    [Fact]
+    public void A_url_that_would_not_fit_its_row_is_refused()
+    {
+        var refused = Assert.Throws<ApiException>(() => SasUrl.Parse(Good + "&x=" + new string('y', 8_000), s_own, "input_blobs", s_end));
+
+        Assert.Contains("at most 8000 characters", refused.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("https://", "http://")]
     [InlineData("account.blob.core.windows.net", "example.com")]

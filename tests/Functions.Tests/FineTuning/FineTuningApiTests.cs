@@ -16,6 +16,7 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
     private static readonly (string Change, string Param)[] s_refused =
     [
         ("""{"suffix":"a:b"}""", "suffix"),
+        ("""{"suffix":"ab\n"}""", "suffix"),
         ("""{"suffix":"12345678901234567890123456789012345678901234567890123456789012345"}""", "suffix"),
         ("""{"seed":-1}""", "seed"),
         ("""{"seed":1.5}""", "seed"),

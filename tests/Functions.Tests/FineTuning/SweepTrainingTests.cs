@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
@@ -47,6 +48,49 @@ public sealed class SweepTrainingTests(StorageFixture fixture)
         await lease.ReleaseAsync();
         (await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/pause", null)).EnsureSuccessStatusCode();
         Assert.Equal((0, 0, 0), await SweepAsync(plane, s_later));
+    }
+
+    [Fact]
+    public async Task A_plan_that_waits_behind_others_is_not_sent_again()
+    {
+        await using var plane = await StartAsync(fixture);
+        await CreatedAsync(plane);
+
+        Assert.Equal((1, 0, 0), await SweepAsync(plane, s_later));
+    }
+
+    [Fact]
+    public async Task A_finish_that_fails_is_tried_for_an_hour_before_it_ends_the_job_with_a_reason()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await TrainAsync(plane, await PlannedAsync(plane));
+        var message = new TrainingMessage(job.Tenant, job.RowKey);
+
+        plane.Time.Advance(TimeSpan.FromMinutes(59));
+        await plane.Get<FinishTraining>().GiveUpAsync(message, CancellationToken.None);
+        Assert.Equal(FineTuningStatus.Running, (await FindAsync(plane, job.Id)).Status);
+        plane.Time.Advance(TimeSpan.FromMinutes(2));
+        await plane.Get<FinishTraining>().GiveUpAsync(message, CancellationToken.None);
+
+        Assert.Equal("finishing_failed", (await FindAsync(plane, job.Id)).ErrorCode);
+    }
+
+    [Fact]
+    public async Task A_last_checkpoint_that_was_published_and_not_registered_is_for_the_trainer_and_no_failure()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await PlannedAsync(plane);
+        await TrainAsync(plane, job, isRegistered: false);
+        await EmptyAsync(plane);
+
+        await FinishAsync(plane, job);
+        Assert.Equal(FineTuningStatus.Running, (await FindAsync(plane, job.Id)).Status);
+        Assert.Equal((0, 1, 0), await SweepAsync(plane, s_later));
+
+        await TrainAsync(plane, job);
+        Assert.Equal((0, 0, 1), await SweepAsync(plane, s_later));
+        await FinishAsync(plane, job);
+        Assert.Equal(FineTuningStatus.Succeeded, (await FindAsync(plane, job.Id)).Status);
     }
 
     [Fact]

@@ -46,7 +46,8 @@ internal static class Trainings
     public static async Task<JsonNode> GetAsync(ControlPlane plane, string path) => await ReadAsync(await plane.Client.GetAsync("/v1/fine_tuning/jobs" + path));
 
     /// <summary>Does what a worker does to the records, up to a step.</summary>
-    public static async Task<FineTuningJobRecord> TrainAsync(ControlPlane plane, FineTuningJobRecord job, int step = NumSteps)
+    /// <param name="isRegistered">False for a worker that dies once the checkpoint is published.</param>
+    public static async Task<FineTuningJobRecord> TrainAsync(ControlPlane plane, FineTuningJobRecord job, int step = NumSteps, bool isRegistered = true)
     {
         var (jobs, events, files) = (plane.Get<FineTuningStore>(), plane.Get<FineTuningEvents>(), plane.Files);
         var from = (await plane.Get<ModelCatalog>().FindAsync(job.Tenant, job.Model, CancellationToken.None))!;
@@ -57,7 +58,8 @@ internal static class Trainings
             return true;
         }, CancellationToken.None))!;
         await events.AddAsync(running, step, run: 0, FineTuningEventKind.Metrics, $"Step {step}/{NumSteps}: training loss=1.50", CancellationToken.None, data: $$"""{"step":{{step}},"train_loss":1.5}""");
-        await plane.Get<FineTunedModels>().AddCheckpointAsync(running, from, new CheckpointRecord { Step = step, Epoch = running.Epoch, TrainLoss = 1.5, ValidLoss = 2 }, CancellationToken.None);
+        if (isRegistered)
+            await plane.Get<FineTunedModels>().AddCheckpointAsync(running, from, new CheckpointRecord { Step = step, Epoch = running.Epoch, TrainLoss = 1.5, ValidLoss = 2 }, CancellationToken.None);
         if (step == NumSteps)
         {
             await using var metrics = files.Write(running.Tenant, running.ResultFileKey!, CancellationToken.None);

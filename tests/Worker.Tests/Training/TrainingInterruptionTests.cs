@@ -1,5 +1,7 @@
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
 using static LLaDA.Batch.Worker.Tests.Training.TrainingTrials;
@@ -116,6 +118,26 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     }
 
     [Fact]
+    public async Task A_worker_that_dies_once_its_last_checkpoint_is_published_costs_the_job_nothing()
+    {
+        var undisturbed = await _trials.UndisturbedAsync(rank: 2);
+        var trial = _trials.New();
+        var job = await trial.CreateAsync(Job(rank: 2), Examples);
+        await trial.PlanAsync(job);
+        await trial.Worker().RunAsync(TrainingTrial.Message(job), CancellationToken.None);
+        var published = await trial.FindAsync(job);
+        Assert.True(published.HasLastCheckpoint);
+        await ForgetLastCheckpointAsync(trial, published);
+        foreach (string queue in new[] { StorageNames.TrainQueue(StorageNames.DefaultProfile), StorageNames.FinishTrainingQueue })
+            await trial.Storage.Queue(queue).ClearMessagesAsync();
+
+        await trial.RunAsync(job);
+
+        var result = await trial.ResultAsync(job);
+        Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
+    }
+
+    [Fact]
     public async Task A_job_that_another_worker_trains_is_put_off()
     {
         var trial = _trials.New();
@@ -164,6 +186,13 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     }
 
     public ValueTask DisposeAsync() => _trials.DisposeAsync();
+
+    /// <summary>Takes back what follows the publication.</summary>
+    private static async Task ForgetLastCheckpointAsync(TrainingTrial trial, FineTuningJobRecord job)
+    {
+        await trial.Storage.Table(StorageNames.ModelsTable).DeleteEntityAsync(job.Tenant, ModelRecord.Key(FineTunedModels.NameOf(job, job.CheckpointStep)));
+        await trial.Models.Checkpoints.DeleteAsync(CheckpointRecord.Partition(job), CheckpointRecord.Key(job.CheckpointStep), CancellationToken.None);
+    }
 
     /// <summary>Pauses a job when its run has taken a step; the run has not seen it yet.</summary>
     private static async Task<(FineTuningJobRecord Job, Task Running)> PauseAtWorkAsync(TrainingTrial trial)

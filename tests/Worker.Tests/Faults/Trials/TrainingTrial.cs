@@ -188,7 +188,7 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
             await running;
             return true;
         }
-        catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException or InvalidOperationException)
+        catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException)
         {
             return false;
         }
