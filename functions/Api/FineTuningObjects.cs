@@ -38,6 +38,8 @@ public sealed record FineTuningJobObject(
         };
         if (job.LoraRank is { } rank)
             parameters["lora"] = new JsonObject { ["rank"] = rank, ["alpha"] = job.LoraAlpha };
+        if (job.MinNoise is { } minNoise)
+            parameters["noise"] = new JsonObject { ["min"] = minNoise, ["max"] = job.MaxNoise };
         return parameters;
     }
 }

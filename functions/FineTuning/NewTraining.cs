@@ -8,8 +8,10 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// <summary>What a client asks of a training, checked as far as it can be without looking at its data.</summary>
 /// <param name="Epochs">Null is "auto", as for the other hyperparameters.</param>
 /// <param name="LoraRank">Null trains all weights.</param>
+/// <param name="MinNoise">The noise levels to train lie from here to <paramref name="MaxNoise"/>; both null is all of them.</param>
 internal sealed partial record NewTraining(
-    string Model, FineTuningMethod Method, string? Suffix, int? Seed, int? Epochs, int? BatchSize, double? LearningRateMultiplier, int? LoraRank, double? LoraAlpha, string? Metadata)
+    string Model, FineTuningMethod Method, string? Suffix, int? Seed, int? Epochs, int? BatchSize, double? LearningRateMultiplier, int? LoraRank, double? LoraAlpha,
+    double? MinNoise, double? MaxNoise, string? Metadata)
 {
     private const int MaxEpochs = 50, MaxBatchSize = 256, MaxRank = 512, DefaultRank = 16;
     private const double MaxMultiplier = 10_000;
@@ -30,9 +32,10 @@ internal sealed partial record NewTraining(
             throw ApiException.InvalidRequest("suffix must have 1 to 64 letters, digits, dots, hyphens and underscores", "suffix");
 
         var (method, parameters, name) = ReadMethod(body);
-        var lora = Value(parameters, "lora");
-        RefuseOthers(parameters, name, "n_epochs", "batch_size", "learning_rate_multiplier", "lora");
+        RefuseOthers(parameters, name, "n_epochs", "batch_size", "learning_rate_multiplier", "lora", "noise");
+        var lora = Group(parameters, "lora", name, "rank", "alpha");
         int? rank = lora is { } asked ? Whole(asked, "rank", $"{name}.lora.rank", 1, MaxRank) ?? DefaultRank : null;
+        var (minNoise, maxNoise) = Noise(parameters, name);
         return new NewTraining(
             JsonBody.Text(body, "model"), method, JsonBody.OptionalText(body, "suffix") is { Length: > 0 } text ? text : null,
             Whole(body, "seed", "seed", 0, int.MaxValue),
@@ -41,6 +44,7 @@ internal sealed partial record NewTraining(
             Positive(parameters, "learning_rate_multiplier", $"{name}.learning_rate_multiplier", MaxMultiplier),
             rank,
             rank is null ? null : Positive(lora!.Value, "alpha", $"{name}.lora.alpha", MaxMultiplier) ?? 2.0 * rank,
+            minNoise, maxNoise,
             Api.Metadata.Read(body));
     }
 
@@ -59,6 +63,8 @@ internal sealed partial record NewTraining(
         LearningRateMultiplier = LearningRateMultiplier,
         LoraRank = LoraRank,
         LoraAlpha = LoraAlpha,
+        MinNoise = MinNoise,
+        MaxNoise = MaxNoise,
         Metadata = Metadata,
     };
 
@@ -91,6 +97,28 @@ internal sealed partial record NewTraining(
         Value(parent, "hyperparameters") is not { } parameters ? default
         : parameters.ValueKind == JsonValueKind.Object ? parameters
         : throw ApiException.InvalidRequest($"{name} must be an object", name);
+
+    /// <returns>An object of the hyperparameters; null where it is not given.</returns>
+    private static JsonElement? Group(JsonElement parameters, string property, string name, params string[] known)
+    {
+        if (Value(parameters, property) is not { } group)
+            return null;
+        if (group.ValueKind != JsonValueKind.Object)
+            throw ApiException.InvalidRequest($"{name}.{property} must be an object", $"{name}.{property}");
+        RefuseOthers(group, $"{name}.{property}", known);
+        return group;
+    }
+
+    private static (double? Min, double? Max) Noise(JsonElement parameters, string name)
+    {
+        if (Group(parameters, "noise", name, "min", "max") is not { } noise)
+            return (null, null);
+        double Level(string property, double usual) => Value(noise, property) is not { } value ? usual
+            : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double level) && level is >= 0 and <= 1 ? level
+            : throw ApiException.InvalidRequest($"{name}.noise.{property} must be a number from 0 to 1", $"{name}.noise.{property}");
+        var (min, max) = (Level("min", 0), Level("max", 1));
+        return min < max ? (min, max) : throw ApiException.InvalidRequest($"{name}.noise.min must be below {name}.noise.max", $"{name}.noise");
+    }
 
     private static int? Whole(JsonElement parent, string property, string name, int min, int max)
     {

@@ -72,6 +72,11 @@ public sealed class FineTuningJobRecord : Record
 
     public double? LoraAlpha { get; set; }
 
+    /// <summary>The lowest noise level that is trained; null, like the highest, where all are.</summary>
+    public double? MinNoise { get; set; }
+
+    public double? MaxNoise { get; set; }
+
     /// <summary>The schedule that made it; null when a client did.</summary>
     public string? ScheduleKey { get; set; }
 

@@ -31,6 +31,7 @@ internal static class TrainingRecipe
             BatchSize = job.BatchSize.Value,
             LearningRate = new LearningRateSchedule(peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
             StratifiesTimes = true,
+            NoiseLevels = new NoiseLevels(job.MinNoise ?? 0, job.MaxNoise ?? 1),
             Seed = job.Seed,
             CheckpointInterval = interval,
             ValidationInterval = interval,

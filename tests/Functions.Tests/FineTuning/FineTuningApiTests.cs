@@ -30,6 +30,13 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"hyperparameters":{"batch_size":257}}""", "hyperparameters.batch_size"),
         ("""{"hyperparameters":{"learning_rate_multiplier":0}}""", "hyperparameters.learning_rate_multiplier"),
         ("""{"hyperparameters":{"lora":{"rank":0}}}""", "hyperparameters.lora.rank"),
+        ("""{"hyperparameters":{"lora":8}}""", "hyperparameters.lora"),
+        ("""{"hyperparameters":{"lora":{"rnak":8}}}""", "hyperparameters.lora.rnak"),
+        ("""{"hyperparameters":{"noise":0.5}}""", "hyperparameters.noise"),
+        ("""{"hyperparameters":{"noise":{"low":0.5}}}""", "hyperparameters.noise.low"),
+        ("""{"hyperparameters":{"noise":{"min":-0.1}}}""", "hyperparameters.noise.min"),
+        ("""{"hyperparameters":{"noise":{"max":"auto"}}}""", "hyperparameters.noise.max"),
+        ("""{"hyperparameters":{"noise":{"min":0.5,"max":0.5}}}""", "hyperparameters.noise"),
         ("""{"integrations":[{"type":"wandb"}]}""", "integrations"),
         ("""{"metadata":{"a":1}}""", "metadata"),
         ("""{"n_epochs":3}""", "n_epochs"),
@@ -64,16 +71,16 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
     public async Task What_was_asked_for_comes_back_and_auto_is_chosen_by_the_plan()
     {
         await using var plane = await StartAsync(fixture);
-        var extra = JsonNode.Parse("""{"suffix":"mine","seed":7,"metadata":{"a":"b"},"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":2,"lora":{"rank":4}}}}}""")!.AsObject();
+        var extra = JsonNode.Parse("""{"suffix":"mine","seed":7,"metadata":{"a":"b"},"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":2,"lora":{"rank":4},"noise":{"min":0.3}}}}}""")!.AsObject();
         var job = await CreatedAsync(plane, Examples(64), extra);
         var created = await GetAsync(plane, $"/{job.Id}");
         await PlanAsync(plane, job);
         var planned = await GetAsync(plane, $"/{job.Id}");
 
         Assert.Equal("validating_files", created["status"]!.GetValue<string>());
-        Assert.Equal("""{"n_epochs":2,"batch_size":"auto","learning_rate_multiplier":"auto","lora":{"rank":4,"alpha":8}}""", created["hyperparameters"]!.ToJsonString());
+        Assert.Equal("""{"n_epochs":2,"batch_size":"auto","learning_rate_multiplier":"auto","lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""", created["hyperparameters"]!.ToJsonString());
         Assert.Equal("queued", planned["status"]!.GetValue<string>());
-        Assert.Equal("""{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":1,"lora":{"rank":4,"alpha":8}}""", planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
+        Assert.Equal("""{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":1,"lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""", planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
         Assert.Equal(("mine", 7, "b"), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>(), planned["metadata"]!["a"]!.GetValue<string>()));
     }
 
