@@ -107,6 +107,8 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
                 return step.TryGetProperty("use_regex", out var useRegex) && !useRegex.GetBoolean() ? null : ByteLevel.WordPattern;
             case "Split":
                 Require(path, step, "behavior", "Isolated");
+                if (step.TryGetProperty("invert", out var invert) && invert.GetBoolean())
+                    throw new CheckpointException(path, "cuts text where a pattern does not match, which is not supported");
                 return step.GetProperty("pattern").GetProperty("Regex").GetString();
             case var other:
                 throw new CheckpointException(path, $"has the pre-tokenizer {other}, which is not supported");

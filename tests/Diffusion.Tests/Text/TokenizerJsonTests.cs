@@ -85,6 +85,7 @@ public sealed class TokenizerJsonTests
         { """{"pre_tokenizer":{"type":"Whitespace"}}""", "has the pre-tokenizer Whitespace, which is not supported" },
         { """{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":true}}""", "adds a space before the text, which is not supported" },
         { """{"pre_tokenizer":{"type":"ByteLevel","use_regex":false}}""", "has no rule that cuts text into words" },
+        { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":true,"pattern":{"Regex":" "}}}""", "cuts text where a pattern does not match, which is not supported" },
         { """{"pre_tokenizer":{"type":"Split","behavior":"Removed","pattern":{"Regex":" "}}}""", "has behavior Removed; only Isolated is supported" },
         { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"("}}}""", "is not a byte-level BPE tokenizer" },
         { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"String":" "}}}""", "is not a byte-level BPE tokenizer" },
