@@ -21,8 +21,8 @@ internal sealed class RunOptions
     private readonly Option<int> _kept = new("--keep") { Description = "Checkpoints that are kept", DefaultValueFactory = _ => 2 };
     private readonly Option<double?> _average = new("--average") { Description = "Decay of a moving average of the weights, such as 0.999; none unless given" };
     private readonly Option<RateDecay> _decay = new("--rate-decay") { Description = "Linear at the end, or Cosine over the whole run" };
-    private readonly Option<double> _minNoise = new("--min-noise") { Description = "The lowest noise level that is trained, at least 0" };
-    private readonly Option<double> _maxNoise = new("--max-noise") { Description = "The highest noise level that is trained, at most 1; a low one makes a model for short gaps", DefaultValueFactory = _ => 1 };
+    private readonly Option<double> _minNoise = new("--min-noise") { Description = "The lowest noise level that is trained, at least 0; without the lowest ones training is less noisy" };
+    private readonly Option<double> _maxNoise = new("--max-noise") { Description = "The highest noise level that is trained, at most 1", DefaultValueFactory = _ => 1 };
     private readonly Option<double?> _memory = new("--memory-gb") { Description = "Memory that the training may take; what the process may use unless given. A training that needs more does not begin" };
     private readonly Option<bool> _isFloat32 = new("--float32") { Description = "Multiply in float32 instead of bfloat16" };
     private readonly Option<bool> _recomputes = new("--recompute") { Description = "Keep little of the forward pass and compute it again on the way back: less memory, a third more work" };

@@ -26,7 +26,7 @@ public sealed class ModelRecord : Record
     /// <summary>Characters of a key; storage takes 512.</summary>
     public const int MaxKey = 500;
 
-    /// <summary>About what LLaDA-8B does on the default hardware. Too high a guess makes shards that take longer, too low a one shards of single lines, which share no pass.</summary>
+    /// <summary>A guess at LLaDA-8B on the default hardware. Too high a guess makes shards that take longer, too low a one shards of single lines, which share no pass.</summary>
     private const double UnmeasuredRate = 20_000;
 
     public string Id { get; set; } = "";

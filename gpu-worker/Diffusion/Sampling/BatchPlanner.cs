@@ -17,7 +17,7 @@ public static class BatchPlanner
         int half = computeType == ScalarType.Float32 ? full : 2;
         long keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
         long block = (config.ModelWidth * 4L * full) + ((config.ModelWidth + keyValueWidth) * 2L * (half + full)) + (config.FeedForwardWidth * 3L * half);
-        long head = config.EmbeddingSize * (long)(half + full + full + (3 * twice));      // logits, their float32 and softmax, once more without the ends; draws are few at a time
+        long head = config.EmbeddingSize * (long)(half + full + full + (3 * twice));      // logits, their float32 and softmax, and room for guidance, deferred ends and the few draws at a time
         long cache = config.NumLayers * 2L * keyValueWidth * half;
         return block + head + cache;
     }

@@ -3,8 +3,8 @@ using System.Text;
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>
-/// Possessive quantifiers (<c>?+</c>, <c>*+</c>, <c>++</c>), which .NET does not know, as the atomic groups that they stand for. The patterns of tokenizers have them, such as Ling's,
-/// whose vocabulary of 126,464 LLaDA shares.
+/// Possessive quantifiers (<c>?+</c>, <c>*+</c>, <c>++</c>), which .NET does not know, as the atomic groups that they stand for. Patterns of tokenizers have them,
+/// such as Ling's, which conversions of LLaDA-8B use for it.
 /// </summary>
 internal static class PossessiveQuantifiers
 {
@@ -18,7 +18,7 @@ internal static class PossessiveQuantifiers
         {
             char first = pattern[index];
             int end = End(pattern, index);
-            bool isGroupOption = first == '?' && index > 0 && pattern[index - 1] == '(' && atomic.Length > 0 && groups.TryPeek(out int open) && open == atomic.Length - 1;
+            bool isGroupOption = first == '?' && groups.TryPeek(out int open) && open == atomic.Length - 1;
             if (first == '(')
                 groups.Push(atomic.Length);
             else if (first == ')')

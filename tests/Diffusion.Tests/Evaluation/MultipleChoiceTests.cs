@@ -110,17 +110,25 @@ public sealed class MultipleChoiceTests
         ChoiceQuestion[] few = [.. rows.Select(row => new ChoiceQuestion(row[..^1], [[10], [11]], row[^1] - 10))];
         ChoiceQuestion[] zero = [.. few.Select(question => question with { Prompt = [Beginning, question.Prompt[^1]] })];
         using var folder = new TemporaryFolder();
-        using var model = TinyModel.Random(seed: 3);    // leaves the plateau early: every answer ahead by three nats and more after 200 to 450 steps
+        using var model = TinyModel.Random(seed: 3);
         using var twin = TinyModel.Random(s_causal, seed: 3);
-        var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 300) };
-        new Trainer(new FullWeights(model), new TokenRows(rows, seed: 1), null, options, folder.File("model")).Run();
-        new Trainer(new FullWeights(twin), new TokenRows(rows, seed: 1), null, options, folder.File("twin")).Run();
         var likelihood = new LikelihoodOptions { NumSamples = 1 };
+        Proportion Diffusion(ChoiceQuestion[] questions) => MultipleChoice.Accuracy(questions, MultipleChoice.Diffusion(model, questions, likelihood, MaxTokens));
+        Proportion Twin(ChoiceQuestion[] questions) => MultipleChoice.Accuracy(questions, MultipleChoice.Twin(twin, questions, MaxTokens));
 
-        Assert.Equal(new Proportion(8, 8), MultipleChoice.Accuracy(few, MultipleChoice.Diffusion(model, few, likelihood, MaxTokens)));
-        Assert.Equal(new Proportion(8, 8), MultipleChoice.Accuracy(few, MultipleChoice.Twin(twin, few, MaxTokens)));
-        Assert.Equal(new Proportion(4, 8), MultipleChoice.Accuracy(zero, MultipleChoice.Diffusion(model, zero, likelihood, MaxTokens)));
-        Assert.Equal(new Proportion(4, 8), MultipleChoice.Accuracy(zero, MultipleChoice.Twin(twin, zero, MaxTokens)));
+        AssertLearns(model, () => Diffusion(few));
+        AssertLearns(twin, () => Twin(few));
+        Assert.Equal(new Proportion(4, 8), Diffusion(zero));
+        Assert.Equal(new Proportion(4, 8), Twin(zero));
+
+        // How long a network stays on its plateau depends on the last bits of its sums, and so on the processor and where tensors lie in memory.
+        void AssertLearns(MaskPredictor network, Func<Proportion> answered)
+        {
+            const int interval = 50, most = 3000;
+            var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-2, 2, 0, most), CheckpointInterval = most };
+            var steps = new Trainer(new FullWeights(network), new TokenRows(rows, seed: 1), null, options, folder.File(network.Config.IsCausal ? "twin" : "model")).Steps();
+            Assert.Contains(steps, progress => progress.Metrics.Step % interval == 0 && answered() == new Proportion(8, 8));
+        }
     }
 
     [Fact]
