@@ -121,7 +121,7 @@ public sealed class MultipleChoiceTests
         Assert.Equal(new Proportion(4, 8), Diffusion(zero));
         Assert.Equal(new Proportion(4, 8), Twin(zero));
 
-        // How long a network stays on its plateau depends on the last bits of its sums, and so on the processor and where tensors lie in memory.
+        // How long a network stays on its plateau differs between processors, and has differed between runs of one build.
         void AssertLearns(MaskPredictor network, Func<Proportion> answered)
         {
             const int interval = 50, most = 3000;
