@@ -1,1 +1,3 @@
+using LLaDA.Batch.Cli;
+
 return await LLaDA.Batch.Cli.CommandLine.RunAsync(args, Console.Out, Console.Error);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using LLaDA.Diffusion.Model;
 
 namespace LLaDA.Diffusion.Checkpoints;
 

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
-using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Training;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Training;
@@ -74,10 +75,10 @@ internal static class FitsTable
     {
         var hardware = new Hardware(META, Type, bytes);
         long free = hardware.PassBytes(config);
-        bool isFitting = free / BatchPlanner.BytesPerToken(config, Type) >= config.MaxSequenceLength;
+        bool isFitting = free / PassBudget.BytesPerToken(config, Type) >= config.MaxSequenceLength;
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
-        return new Fit(model, card, 2 * config.NumParameters / 1e9, isFitting ? BatchPlanner.MaxTokens(config, Type, hardware.Device, free) : null,
+        return new Fit(model, card, 2 * config.NumParameters / 1e9, isFitting ? PassBudget.MaxTokens(config, Type, hardware.Device, free) : null,
         [
             .. lengths.Select(length => Training("LoRA", config, adapters, Type, length, bytes)),
             .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
@@ -90,7 +91,7 @@ internal static class FitsTable
         try
         {
             var fitting = TrainingRecipe.Fitting(options, config, numTrained, weightType, Type, length, META);
-            return new TrainingFit(kind, length, fitting.MicroBatchSize, fitting.RecomputesActivations, TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
+            return new TrainingFit(kind, length, fitting.MicroBatchSize, fitting.ActivationCheckpointing, TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
         }
         catch (TrainingMemoryException)
         {

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using LLaDA.Diffusion.Evaluation;
-using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 
 namespace LLaDA.Batch.Benchmarks.Scaling;
 

@@ -59,7 +59,7 @@ internal static class TrainerBenchmark
             BatchSize = BatchSize,
             LearningRate = new LearningRateSchedule(1e-3, 1e-3, 0, 0, WarmupSteps + numSteps),
             StratifiesTimes = true,
-            RecomputesActivations = recomputes,
+            ActivationCheckpointing = recomputes,
             CheckpointInterval = int.MaxValue,
         };
         string folder = Directory.CreateTempSubdirectory("llada-benchmark-").FullName;
