@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using LLaDA.Batch.Functions.Folders;
-using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Batches;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.FineTuning;
 
 namespace LLaDA.Batch.Functions.FineTuning;

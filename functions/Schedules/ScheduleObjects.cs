@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Schedules;
 

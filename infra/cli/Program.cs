@@ -1,3 +1,1 @@
-using LLaDA.Batch.Cli;
-
 return await LLaDA.Batch.Cli.CommandLine.RunAsync(args, Console.Out, Console.Error);

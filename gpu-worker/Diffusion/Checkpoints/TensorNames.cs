@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LLaDA.Diffusion.Model;
 
 namespace LLaDA.Diffusion.Checkpoints;
 

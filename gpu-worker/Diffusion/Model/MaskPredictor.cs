@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Native;
 using TorchSharp.Modules;
 using TorchSharp.Utils;

@@ -1,5 +1,3 @@
-using LLaDA.Diffusion.Model;
-
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>How the learning rate falls from its peak to its final value.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training.Reporting;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using LLaDA.Diffusion.Checkpoints;
 
 namespace LLaDA.Diffusion.Training.Reporting;
 
