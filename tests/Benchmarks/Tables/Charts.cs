@@ -11,9 +11,9 @@ internal static class Charts
     private static readonly Dictionary<string, string> s_labels = new(StringComparer.Ordinal)
     {
         ["no cache"] = "one token a step",
-        ["no cache, stop"] = "stop at the end of text",
+        ["no cache, stop"] = "stops at the end of text",
         ["no cache, stop, factor 0.1"] = "factor 0.1",
-        ["dual, stop, threshold 0.99, refresh 2, runs 0.9"] = "threshold 0.99, refresh 2, runs 0.9",
+        ["dual, stop, threshold 0.99, refresh 2, runs 0.9"] = "refresh 2, runs 0.9",
         ["no cache, stop, threshold 0.9"] = "threshold 0.9",
         ["dual, stop, threshold 0.9"] = "threshold 0.9",
         ["dual"] = "one token a step",
@@ -37,12 +37,12 @@ internal static class Charts
     public static string GapOfOneByTokens(JsonArray pairs)
     {
         IEnumerable<ChartSeries> Series(string name, string key, string color, bool isLabelled) =>
-            pairs.GroupBy(pair => pair!["parameters"]!.GetValue<double>()).OrderBy(size => size.Key).Select((size, index) => new ChartSeries(index == 0 ? name : null, color, IsLine: true,
+            pairs.GroupBy(pair => pair!["parameters"]!.GetValue<double>()).OrderBy(size => size.Key).Select((size, place) => new ChartSeries(place == 0 ? name : null, color, IsLine: true,
             [
-                .. size.Select(pair =>
+                .. size.Select((pair, index) =>
                 {
                     double[] estimate = [.. pair!["gap1"]![key]!.AsArray().Select(value => value!.GetValue<double>())];
-                    string? label = isLabelled ? FormattableString.Invariant($"{size.Key / 1e6:F2} M") : null;
+                    string? label = isLabelled && index == size.Count() - 1 ? FormattableString.Invariant($"{size.Key / 1e6:F2} M") : null;
                     return new ChartPoint(pair["tokens"]!.GetValue<double>() / 1e6, estimate[0], estimate[1], estimate[2], label);
                 }),
             ]));

@@ -15,7 +15,7 @@ internal sealed record ChartSeries(string? Name, string Color, bool IsLine, IRea
 /// <param name="XTicks">From the least to the greatest x that is shown.</param>
 internal sealed record PointChart(string XTitle, string YTitle, IReadOnlyList<double> XTicks, IReadOnlyList<double> YTicks, IReadOnlyList<ChartSeries> Series)
 {
-    private const int Width = 800, Height = 420, Left = 70, Right = 30, Top = 40, Bottom = 55, LegendWidth = 230;
+    private const int Width = 800, Height = 420, Left = 70, Right = 60, Top = 40, Bottom = 55, LegendWidth = 230;
 
     public string ToSvg()
     {
@@ -55,7 +55,7 @@ internal sealed record PointChart(string XTitle, string YTitle, IReadOnlyList<do
                 Add(svg, $"""<line x1="{x:F1}" x2="{x:F1}" y1="{PlaceY(low):F1}" y2="{PlaceY(high):F1}" stroke="{series.Color}"/>""");
             Add(svg, $"""<circle cx="{x:F1}" cy="{y:F1}" r="4" fill="{series.Color}"/>""");
             if (point.Label is { } label)
-                Add(svg, $"""<text x="{x + 8:F1}" y="{y - 6:F1}" fill="{series.Color}" font-size="11">{Encode(label)}</text>""");
+                Add(svg, $"""<text x="{x + 8:F1}" y="{y + 15:F1}" fill="{series.Color}" font-size="11">{Encode(label)}</text>""");
         }
     }
 
