@@ -14,7 +14,6 @@ internal static class Charts
         ["no cache, stop"] = "stops at the end of text",
         ["no cache, stop, factor 0.1"] = "factor 0.1",
         ["dual, stop, threshold 0.99, refresh 2, runs 0.9"] = "refresh 2, runs 0.9",
-        ["no cache, stop, threshold 0.9"] = "threshold 0.9",
         ["dual, stop, threshold 0.9"] = "threshold 0.9",
         ["dual"] = "one token a step",
     };
