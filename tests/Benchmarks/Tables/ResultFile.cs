@@ -12,7 +12,7 @@ internal static class ResultFile
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    /// <param name="results">A list of rows, or an object of such lists.</param>
+    /// <param name="results">A list of rows, or an object of such lists; an empty or absent list is left out.</param>
     public static void Write<T>(string path, T results) =>
         WholeFile.Write(path, Text(JsonSerializer.SerializeToNode(results, s_json)!, depth: 0) + "\n");
 
@@ -28,7 +28,7 @@ internal static class ResultFile
         var lines = node switch
         {
             JsonArray rows => rows.Select(row => row!.ToJsonString(s_json)),
-            JsonObject parts => parts.Where(part => part.Value is not null)
+            JsonObject parts => parts.Where(part => part.Value is JsonArray { Count: > 0 })
                 .Select(part => $"\"{part.Key}\": {Text(part.Value!, depth + 1)}"),
             _ => throw new ArgumentException("Results are lists of rows", nameof(node)),
         };
