@@ -6,7 +6,7 @@ namespace LLaDA.Diffusion.Model;
 
 /// <summary>softmax(Q K^T / sqrt(E)) V as two products with the probabilities kept in between: what training in bfloat16 on a CPU uses for rows that are not long.</summary>
 /// <remarks>
-/// libtorch's fused attention multiplies bfloat16 with kernels that many CPUs have in float32 alone, at a fraction of the speed of its other bfloat16 products (docs/benchmarks.md).
+/// libtorch's fused attention multiplies bfloat16 with kernels that many CPUs have in float32 alone, at a fraction of the speed of its other bfloat16 products (docs/benchmarks/trainer.md).
 /// Its price is memory: the probabilities of every block are kept for the way back.
 /// </remarks>
 internal static class EagerAttention

@@ -1,5 +1,5 @@
 using System.Globalization;
-using System.Text.Json;
+using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Training;
 using LLaDA.Diffusion.Checkpoints;
@@ -30,8 +30,6 @@ internal static class FitsTable
 
     private const int ShortLength = 512;
     private const ScalarType Type = ScalarType.BFloat16;
-
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>What the template plans with on a T4 and an A100 (infra/modules/workers.bicep), their memory less what driver and kernels take; an H100 has as much as an A100.</summary>
     private static readonly (string Name, long Bytes)[] s_cards = [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
@@ -68,7 +66,7 @@ internal static class FitsTable
             Console.WriteLine($"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes.ToString("0.00", CultureInfo.InvariantCulture)} | {generation} | {string.Join(" | ", fit.Trainings.Select(Cell))} |");
         }
         if (json is not null)
-            File.WriteAllText(json.FullName, JsonSerializer.Serialize(fits, s_json));
+            ResultFile.Write(json.FullName, fits);
     }
 
     private static Fit Of(string model, LLaDAConfig config, string card, long bytes)
