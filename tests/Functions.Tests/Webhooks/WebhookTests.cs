@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
@@ -9,7 +10,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
 namespace LLaDA.Batch.Functions.Tests.Webhooks;
 
@@ -41,7 +42,7 @@ public sealed class WebhookTests(StorageFixture fixture)
         await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}"}""");
         var batch = await FailedAsync(plane);
 
-        await plane.Get<Batches.BatchClosing>().RunAsync(batch, CancellationToken.None);
+        await plane.Get<BatchClosing>().RunAsync(batch, CancellationToken.None);
         await DeliverAsync(plane);
 
         Assert.Equal(2, receiver.Received.Count);

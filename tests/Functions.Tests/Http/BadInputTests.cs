@@ -10,9 +10,9 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Http;
 
 /// <summary>Input of a size or in a state that no client of good will sends: it is refused with words, and nothing of it is left.</summary>
 public sealed class BadInputTests(StorageFixture fixture)

@@ -8,7 +8,7 @@ using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests.Observability;
+namespace LLaDA.Batch.Functions.Tests.Monitoring;
 
 public sealed class ReadinessTests(StorageFixture fixture)
 {

@@ -7,7 +7,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Files;
 
 public sealed class FilesApiTests(StorageFixture fixture)
 {

@@ -17,7 +17,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.OpenApi;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Http;
 
 /// <summary>The description of the REST API says what the API does.</summary>
 public sealed partial class ApiDescriptionTests(StorageFixture fixture)

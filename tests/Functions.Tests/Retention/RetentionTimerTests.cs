@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Retention;
 
 public sealed class RetentionTimerTests(StorageFixture fixture)
 {

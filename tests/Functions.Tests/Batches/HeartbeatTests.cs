@@ -7,7 +7,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Batches;
 
 /// <summary>Work that takes long keeps its row young, so that a sweep leaves it alone.</summary>
 public sealed class HeartbeatTests(StorageFixture fixture)

@@ -5,7 +5,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Batches;
 
 public sealed class BatchSweepTests(StorageFixture fixture)
 {

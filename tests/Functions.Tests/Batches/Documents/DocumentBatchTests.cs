@@ -9,9 +9,9 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
-namespace LLaDA.Batch.Functions.Tests.Documents;
+namespace LLaDA.Batch.Functions.Tests.Batches.Documents;
 
 public sealed class DocumentBatchTests(StorageFixture fixture)
 {

@@ -11,7 +11,7 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests.Observability;
+namespace LLaDA.Batch.Functions.Tests.Hosting;
 
 public sealed class TelemetryExportTests(StorageFixture fixture)
 {

@@ -15,7 +15,7 @@ using static LLaDA.Batch.Functions.Tests.Webhooks.WebhookTests;
 namespace LLaDA.Batch.Functions.Tests.Webhooks;
 
 /// <summary>The ends of fine-tuning jobs are told as those of batches are.</summary>
-public sealed class TrainingWebhookTests(StorageFixture fixture)
+public sealed class FineTuningWebhookTests(StorageFixture fixture)
 {
     [Theory]
     [InlineData("succeeded")]

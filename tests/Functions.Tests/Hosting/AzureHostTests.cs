@@ -7,7 +7,7 @@ using Cronos;
 using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Hosting;
 
 /// <summary>The Azure host runs what the Local host runs, in the same way. Its sources are read here as well, since its packages are not everywhere.</summary>
 public sealed partial class AzureHostTests

@@ -7,7 +7,7 @@ using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Tests;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Hosting;
 
 /// <summary>A queue trigger at the full concurrency of the host, each message with a window that is full and has lines as long as they may be, in a process that takes half of an instance for the whole machine.</summary>
 /// <remarks>Flex Consumption scales each queue trigger by itself, so that planning and finishing do not share an instance.</remarks>

@@ -5,8 +5,9 @@ using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Batches;
 
 public sealed class BatchQuotaTests(StorageFixture fixture)
 {
@@ -52,7 +53,7 @@ public sealed class BatchQuotaTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Limits:MaxFileBytes", "500000"));
         using var form = new MultipartFormDataContent { { new ByteArrayContent(new byte[500_001]), "file", "x" }, { new StringContent("batch"), "purpose" } };
 
-        await FilesApiTests.AssertErrorAsync(await plane.Client.PostAsync("/v1/files", form), HttpStatusCode.RequestEntityTooLarge, "file");
+        await AssertErrorAsync(await plane.Client.PostAsync("/v1/files", form), HttpStatusCode.RequestEntityTooLarge, "file");
         await plane.UploadAsync(new byte[500_000]);
 
         Assert.Single(await plane.Storage.Container(Shared.Storage.StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
@@ -80,6 +81,6 @@ public sealed class BatchQuotaTests(StorageFixture fixture)
     {
         Assert.True(response.Headers.RetryAfter!.Delta > TimeSpan.Zero);
         Assert.Contains(code, await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await FilesApiTests.AssertErrorAsync(response, HttpStatusCode.TooManyRequests, null);
+        await AssertErrorAsync(response, HttpStatusCode.TooManyRequests, null);
     }
 }

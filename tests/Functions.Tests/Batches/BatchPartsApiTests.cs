@@ -1,9 +1,9 @@
 using System.Net;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Batches;
 
 public sealed class BatchPartsApiTests(StorageFixture fixture)
 {

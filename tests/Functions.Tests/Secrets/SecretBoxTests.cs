@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using CsCheck;
 using LLaDA.Batch.Functions.Secrets;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Secrets;
 
 public sealed class SecretBoxTests
 {

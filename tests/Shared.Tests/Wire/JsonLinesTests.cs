@@ -2,7 +2,7 @@ using System.Text;
 using CsCheck;
 using LLaDA.Batch.Shared.Wire;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Shared.Tests.Wire;
 
 public sealed class JsonLinesTests
 {

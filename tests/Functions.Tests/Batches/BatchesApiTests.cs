@@ -3,9 +3,9 @@ using System.Text;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Batches;
 
 public sealed class BatchesApiTests(StorageFixture fixture)
 {

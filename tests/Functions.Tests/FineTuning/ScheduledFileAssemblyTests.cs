@@ -5,7 +5,7 @@ using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;
 
-namespace LLaDA.Batch.Functions.Tests.Schedules;
+namespace LLaDA.Batch.Functions.Tests.FineTuning;
 
 public sealed class ScheduledFileAssemblyTests(StorageFixture fixture)
 {

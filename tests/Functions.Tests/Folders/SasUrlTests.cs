@@ -2,7 +2,7 @@ using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Functions.Tests.Documents;
+namespace LLaDA.Batch.Functions.Tests.Folders;
 
 public sealed class SasUrlTests
 {

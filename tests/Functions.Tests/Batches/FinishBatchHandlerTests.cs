@@ -9,7 +9,7 @@ using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Batches;
 
 public sealed class FinishBatchHandlerTests(StorageFixture fixture)
 {

@@ -13,7 +13,7 @@ using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Models;
 
 /// <summary><c>DELETE /v1/models</c>.</summary>
 public sealed class ModelsApiTests(StorageFixture fixture)

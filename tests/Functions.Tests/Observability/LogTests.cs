@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Observability;
 
 public sealed class LogTests(StorageFixture fixture)
 {

@@ -7,9 +7,9 @@ using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
-namespace LLaDA.Batch.Functions.Tests;
+namespace LLaDA.Batch.Functions.Tests.Hosting;
 
 public sealed class RestApiTests(StorageFixture fixture)
 {
