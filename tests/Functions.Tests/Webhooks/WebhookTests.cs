@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Batches;
-using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
