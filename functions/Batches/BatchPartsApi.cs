@@ -28,10 +28,12 @@ internal static class BatchPartsApi
     {
         var batch = await BatchesApi.FindAsync(id, context, batches);
         var parts = await new BatchBlobs(storage, batch).ListPartsAsync(context.RequestAborted);
-        var objects = parts.OrderBy(part => part.Key)
-            .Select(part => new BatchPartObject(part.Key, part.Value.Completed, part.Value.Failed, new BatchUsage(part.Value.PromptTokens, part.Value.CompletionTokens))).ToList();
+        var objects = parts.OrderBy(part => part.Key).Select(part => ToObject(part.Key, part.Value)).ToList();
         return Results.Json(new ListPage<BatchPartObject>(objects, FirstId: null, LastId: null, HasMore: false), WireJson.Options);
     }
+
+    internal static BatchPartObject ToObject(int index, PartCounts counts) =>
+        new(index, counts.Completed, counts.Failed, new BatchUsage(counts.PromptTokens, counts.CompletionTokens));
 
     private static async Task<IResult> ContentAsync(string id, int index, HttpContext context, BatchStore batches, StorageAccount storage)
     {
