@@ -7,8 +7,6 @@ namespace LLaDA.Batch.Shared.Wire;
 /// <summary>Finds out why a text is not JSON that <see cref="StrictJson"/> takes. Only failures pay for this second look.</summary>
 internal static class JsonDiagnosis
 {
-    private const int MaxQuoted = 100;
-
     /// <returns>The reason and the place, such as <c>the name 'a' comes twice in one object, at byte 9</c>.</returns>
     public static string Of(ReadOnlySpan<byte> text)
     {
@@ -46,7 +44,7 @@ internal static class JsonDiagnosis
             if (Read(ref reader) is not { } value)
                 return $"a string has an unpaired surrogate escape (\\ud800-\\udfff), {Place(text, start)}";
             if (reader.TokenType == JsonTokenType.PropertyName && !objects.Peek().Add(value))
-                return $"the name '{Quoted(value)}' comes twice in one object, {Place(text, start)}";
+                return $"the name '{Excerpt.Of(value)}' comes twice in one object, {Place(text, start)}";
         }
         return null;
     }
@@ -67,21 +65,9 @@ internal static class JsonDiagnosis
     {
         if (offset >= text.Length)
             return $"it ends too early, {Place(text, text.Length)}";
-        Rune.DecodeFromUtf8(text[offset..], out var sign, out _);
-        return $"unexpected {NameOf(sign)}, {Place(text, offset)}";
+        Rune.DecodeFromUtf8(text[offset..], out var character, out _);
+        return $"unexpected {Characters.NameOf(character)}, {Place(text, offset)}";
     }
-
-    private static string NameOf(Rune sign) => sign.Value switch
-    {
-        0x00 => "NUL (U+0000)",
-        0x09 => "TAB (U+0009)",
-        0x0A => "line feed (U+000A)",
-        0x0D => "carriage return (U+000D)",
-        0x1A => "Ctrl-Z (U+001A)",
-        0xFEFF => "byte order mark (U+FEFF)",
-        _ when Rune.IsControl(sign) || Rune.IsWhiteSpace(sign) => $"sign U+{sign.Value:X4}",
-        _ => $"'{sign}'",
-    };
 
     /// <summary>JSON's reader counts lines and bytes from 0.</summary>
     private static int OffsetOf(ReadOnlySpan<byte> text, JsonException exception)
@@ -114,6 +100,4 @@ internal static class JsonDiagnosis
         int column = offset - before.LastIndexOf((byte)'\n');
         return line == 1 ? $"at byte {column}" : $"at line {line}, byte {column}";
     }
-
-    private static string Quoted(string text) => text.Length <= MaxQuoted ? text : text[..MaxQuoted] + "...";
 }

@@ -78,7 +78,7 @@ public sealed class WireTextTests
         ,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":0},"total_tokens":9}
         ,"object":"batch.part"}
         """,
-        BatchPartsApi.ToObject(1, new PartCounts(2, 3, 4, 5)));
+        BatchPartObject.From(1, new PartCounts(2, 3, 4, 5)));
 
     [Fact]
     public void A_fine_tuning_job_is_written_as_before() => AssertWritten(
@@ -225,7 +225,7 @@ public sealed class WireTextTests
         """
         {"status":"not_ready","storage":{"blobs":true,"queues":false,"tables":true}}
         """,
-        ReadinessObject.Of(new StorageReadiness(Blobs: true, Queues: false, Tables: true)));
+        ReadinessObject.Of(new StorageReadiness { Blobs = true, Queues = false, Tables = true }));
 
     private const string Definition =
         """
