@@ -30,7 +30,13 @@ internal static class BatchesApi
         await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
 
     private static async Task<IResult> CreateAsync(
-        HttpContext context, FileStore files, BlobFolders folders, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
+        HttpContext context,
+        FileStore files,
+        BlobFolders folders,
+        BatchStore batches,
+        BatchQuota quota,
+        WorkQueues queues,
+        TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
@@ -120,9 +126,12 @@ internal static class BatchesApi
 
     private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
     {
-        var counts = batch.IsTerminal
-            ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
-            : (await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
-        return BatchObject.From(batch, counts);
+        if (batch.IsTerminal)
+        {
+            var final = new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens);
+            return BatchObject.From(batch, final);
+        }
+        var parts = await new BatchBlobs(storage, batch).ListPartsAsync(cancellation);
+        return BatchObject.From(batch, parts.Values.Aggregate(PartCounts.None, (sum, part) => sum + part));
     }
 }

@@ -79,7 +79,12 @@ internal static class FineTuningApi
         Answer(await FindAsync(id, context, jobs), time);
 
     private static async Task<IResult> CancelAsync(
-        string id, HttpContext context, FineTuningStore jobs, FineTuningCancellation cancellation, FineTuningClosing closing, TimeProvider time)
+        string id,
+        HttpContext context,
+        FineTuningStore jobs,
+        FineTuningCancellation cancellation,
+        FineTuningClosing closing,
+        TimeProvider time)
     {
         var (job, isDone) = await cancellation.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
         if (!isDone)

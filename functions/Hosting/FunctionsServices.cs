@@ -22,7 +22,7 @@ using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Hosting;
 
-/// <summary>What both hosts need.</summary>
+/// <summary>The services of both hosts.</summary>
 public static class FunctionsServices
 {
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
@@ -51,11 +51,12 @@ public static class FunctionsServices
         return services;
     }
 
-    /// <exception cref="InvalidOperationException">All that is wrong with the section.</exception>
+    /// <exception cref="InvalidOperationException">The section is invalid; the message lists all errors.</exception>
     private static T Read<T>(IConfiguration configuration, string section, Func<T, IEnumerable<string>> validate)
         where T : new()
     {
         var options = configuration.GetSection(section).Get<T>() ?? new T();
-        return validate(options).ToList() is { Count: > 0 } errors ? throw new InvalidOperationException(string.Join("; ", errors)) : options;
+        string[] errors = [.. validate(options)];
+        return errors.Length == 0 ? options : throw new InvalidOperationException(string.Join("; ", errors));
     }
 }

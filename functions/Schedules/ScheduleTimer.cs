@@ -11,8 +11,9 @@ using LLaDA.Batch.Shared.Schedules;
 namespace LLaDA.Batch.Functions.Schedules;
 
 /// <summary>
-/// Turns each due occurrence of each schedule into one job, or one recorded reason why not. Any number of hosts may fire at once and may die at any point: an occurrence is taken by a
-/// conditional write on its schedule, its outcome is written once under a key that derives from both, and everybody acts on the outcome that holds.
+/// Turns each due occurrence of each schedule into one job, or one recorded reason why not. Any number of hosts may fire at once and may
+/// die at any point: an occurrence is taken by a conditional write on its schedule, its outcome is written once under a key that derives
+/// from both, and all hosts act on the stored outcome.
 /// </summary>
 internal sealed partial class ScheduleTimer(
     ScheduleStore schedules, SourceLists data, BlobFolders folders, FineTuningStore jobs, FineTuningEvents events, WorkQueues queues, ServiceLimits limits, TimeProvider time,
@@ -26,7 +27,8 @@ internal sealed partial class ScheduleTimer(
     public async Task RunAsync(CancellationToken cancellation)
     {
         var due = await schedules.ListDueAsync(time.GetUtcNow(), cancellation).ToListAsync(cancellation);
-        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation }, async (schedule, stop) =>
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(due, options, async (schedule, stop) =>
         {
             try
             {
@@ -34,7 +36,7 @@ internal sealed partial class ScheduleTimer(
             }
             catch (Exception failure) when (failure is not OperationCanceledException || !stop.IsCancellationRequested)
             {
-                LogFailed(logger, schedule.Id, failure);    // the others go on; this one is due again at the next turn
+                LogFailed(logger, schedule.Id, failure);    // this one is due again at the next turn
             }
         });
     }
@@ -54,24 +56,25 @@ internal sealed partial class ScheduleTimer(
         }
     }
 
-    /// <summary>Moves what is due from the schedule's future to what waits; what was missed gets its outcome at once.</summary>
+    /// <summary>Moves due occurrences from the schedule's future to its queue; missed ones get their outcome at once.</summary>
     private async Task<ScheduleRecord?> TakeAsync(ScheduleRecord schedule, CancellationToken cancellation)
     {
         var current = schedule;
         while (current is { IsPaused: false } seen && seen.NextAt <= time.GetUtcNow())
         {
             var definition = ScheduleDefinition.FromJson(seen.Definition);
-            var due = definition.Occurrences.Due(seen.NextAt, time.GetUtcNow(), definition.Missed, ScheduleRecord.MaxWaiting - seen.NumWaiting);
+            int room = ScheduleRecord.MaxWaiting - seen.NumWaiting;
+            var due = definition.Occurrences.Due(seen.NextAt, time.GetUtcNow(), definition.Missed, room);
             var (toRun, next) = (due.ToRun, due.Next);
             if (due.NumMissed > 0)
             {
                 var run = await schedules.AddRunAsync(seen, Missed(seen.NextAt, due), cancellation);
-                if (run.ThroughAt is { } through)   // another host may have looked at another time: as it says
+                if (run.ThroughAt is { } through)   // another host may have looked at another time; its outcome holds
                     (toRun, next) = ([], definition.Occurrences.Next(through) ?? DateTimeOffset.MaxValue);
             }
             else if (toRun.Count == 0)
             {
-                return seen;    // nothing more may wait
+                return seen;    // the queue is full
             }
             current = await schedules.UpdateAsync(seen, latest =>
             {
@@ -86,15 +89,18 @@ internal sealed partial class ScheduleTimer(
     }
 
     /// <returns>The outcome; null when the occurrence has to wait.</returns>
-    private async Task<ScheduleRunRecord?> OutcomeAsync(ScheduleRecord schedule, ScheduleDefinition definition, DateTimeOffset dueAt, CancellationToken cancellation)
+    private async Task<ScheduleRunRecord?> OutcomeAsync(
+        ScheduleRecord schedule, ScheduleDefinition definition, DateTimeOffset dueAt, CancellationToken cancellation)
     {
         if (await schedules.FindRunAsync(schedule, dueAt, cancellation) is { } known)
             return known;
         var last = schedule.LastJobKey is { } key ? await jobs.Records.FindAsync(schedule.Tenant, key, cancellation) : null;
         if (last is { IsTerminal: false })
         {
-            return definition.Overlap == OverlapPolicy.Queue ? null : await schedules.AddRunAsync(
-                schedule, Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"{last.Id}, the job before, is still at work"), cancellation);
+            if (definition.Overlap == OverlapPolicy.Queue)
+                return null;
+            var skipped = Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"The previous job, {last.Id}, has not ended");
+            return await schedules.AddRunAsync(schedule, skipped, cancellation);
         }
         if (await jobs.CountActiveAsync(schedule.Tenant, cancellation) >= limits.MaxActiveTrainings)
             return null;
@@ -102,7 +108,11 @@ internal sealed partial class ScheduleTimer(
     }
 
     private async Task<ScheduleRunRecord> DecideAsync(
-        ScheduleRecord schedule, ScheduleDefinition definition, DateTimeOffset dueAt, FineTuningJobRecord? last, CancellationToken cancellation)
+        ScheduleRecord schedule,
+        ScheduleDefinition definition,
+        DateTimeOffset dueAt,
+        FineTuningJobRecord? last,
+        CancellationToken cancellation)
     {
         var (lastModel, seen) = last is { Status: FineTuningStatus.Succeeded }
             ? (last.FineTunedModel, await data.AddSeenAsync(schedule, last, cancellation))
@@ -114,7 +124,8 @@ internal sealed partial class ScheduleTimer(
                 return Outcome(dueAt, ScheduleRunStatus.Failed, "container_not_found", "The container is no longer bound");
             var blobs = await data.ListAsync(container, definition.Folder.Prefix, onlyNew ? seen : null, cancellation);
             var run = blobs.Count > 0 ? Outcome(dueAt, ScheduleRunStatus.JobCreated, reason: null, message: null)
-                : onlyNew ? Outcome(dueAt, ScheduleRunStatus.Skipped, "nothing_new", "No blob is new") : Outcome(dueAt, ScheduleRunStatus.Skipped, "no_data", "The folder has no data");
+                : onlyNew ? Outcome(dueAt, ScheduleRunStatus.Skipped, "nothing_new", "No blob is new")
+                : Outcome(dueAt, ScheduleRunStatus.Skipped, "no_data", "The folder has no data");
             (run.LastModel, run.Seen, run.NumBlobs) = (lastModel, seen, blobs.Count);
             if (blobs.Count == 0)
                 return run;
@@ -128,18 +139,20 @@ internal sealed partial class ScheduleTimer(
         }
         catch (RequestFailedException failure) when (failure.Status is 401 or 403 or 404)
         {
-            return Outcome(dueAt, ScheduleRunStatus.Failed, "folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})");
+            return Outcome(
+                dueAt, ScheduleRunStatus.Failed, "folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})");
         }
     }
 
-    /// <summary>The job of a run has the run's key: it is created once, whoever does it.</summary>
-    private async Task CreateJobAsync(ScheduleRecord schedule, ScheduleDefinition definition, ScheduleRunRecord run, CancellationToken cancellation)
+    /// <summary>The job of a run has the run's key, so concurrent hosts create it once.</summary>
+    private async Task CreateJobAsync(
+        ScheduleRecord schedule, ScheduleDefinition definition, ScheduleRunRecord run, CancellationToken cancellation)
     {
         var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
             if (await schedules.FindAsync(schedule.Tenant, schedule.Id, cancellation) is null)
-                return;     // deleted while this host stood still, and the list of its data with it
+                return;     // deleted while this host stalled, together with the list of its data
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
             int seed = (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue);
@@ -151,12 +164,15 @@ internal sealed partial class ScheduleTimer(
         }
         if (job.Status != FineTuningStatus.ValidatingFiles)
             return;
-        string message = string.Create(CultureInfo.InvariantCulture, $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {run.DueAt:yyyy-MM-dd HH:mm} UTC");
+        string dueAt = run.DueAt.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        string message = $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {dueAt} UTC";
         await events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Created, message, cancellation);
         await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
     }
 
-    /// <summary>Takes an occurrence off what waits, and deletes the lists that nobody reads any more once it is off: its outcome holds, whoever still decides on older ones.</summary>
+    /// <summary>
+    /// Dequeues a decided occurrence, then deletes the blob lists it superseded. Safe with concurrent hosts: the stored outcome wins.
+    /// </summary>
     private async Task<ScheduleRecord?> SettleAsync(ScheduleRecord schedule, ScheduleRunRecord run, CancellationToken cancellation)
     {
         string? seen = null, lastJobKey = null;
@@ -189,7 +205,7 @@ internal sealed partial class ScheduleTimer(
 
     private ScheduleRunRecord Missed(DateTimeOffset first, DueOccurrences due)
     {
-        var run = Outcome(first, ScheduleRunStatus.Missed, "missed", $"Seen more than {Occurrences.Grace.TotalMinutes} minutes too late");
+        var run = Outcome(first, ScheduleRunStatus.Missed, "missed", $"No host saw it within {Occurrences.Grace.TotalMinutes} minutes");
         (run.NumMissed, run.ThroughAt) = (due.NumMissed, due.MissedThrough);
         return run;
     }
@@ -200,6 +216,6 @@ internal sealed partial class ScheduleTimer(
     [LoggerMessage(EventId = 271, Level = LogLevel.Information, Message = "{Schedule} made {Job} for {DueAt}")]
     private static partial void LogFired(ILogger logger, string schedule, DateTimeOffset dueAt, string job);
 
-    [LoggerMessage(EventId = 272, Level = LogLevel.Error, Message = "{Schedule} could not be fired; it is tried again")]
+    [LoggerMessage(EventId = 272, Level = LogLevel.Error, Message = "{Schedule} could not be fired; the next turn retries")]
     private static partial void LogFailed(ILogger logger, string schedule, Exception failure);
 }
