@@ -20,11 +20,18 @@ internal sealed class TooMuchDataException(string message) : Exception(message);
 /// Lists of blobs: the sources of a job, and the blobs that the succeeded jobs of a schedule have learnt from. A list is a blob of JSON
 /// Lines, <c>tenant/schedule/...</c>, which is written once.
 /// </summary>
-internal sealed class SourceLists(StorageAccount storage, ServiceLimits limits)
+internal sealed class SourceLists
 {
     private const int MaxLineBytes = 1 << 16;
 
-    private readonly BlobContainerClient _lists = storage.Container(StorageNames.SchedulesContainer);
+    private readonly BlobContainerClient _lists;
+    private readonly ServiceLimits _limits;
+
+    public SourceLists(StorageAccount storage, ServiceLimits limits)
+    {
+        _lists = storage.Container(StorageNames.SchedulesContainer);
+        _limits = limits;
+    }
 
     /// <summary>The blobs of a folder in the order of their names, as they are now.</summary>
     /// <param name="seen">A list of those to leave out; null leaves out none.</param>
@@ -42,16 +49,18 @@ internal sealed class SourceLists(StorageAccount storage, ServiceLimits limits)
                 continue;   // also the marker of an empty folder; an archived blob cannot be read, and is new once it is restored
             blobs.Add(blob);
             bytes += item.Properties.ContentLength.Value;
-            if (blobs.Count > limits.MaxLines || bytes > limits.MaxFileBytes)
+            if (blobs.Count > _limits.MaxLines || bytes > _limits.MaxFileBytes)
             {
                 throw new TooMuchDataException(
-                    $"The folder has more than {limits.MaxLines} blobs or {limits.MaxFileBytes} bytes to learn from at once");
+                    $"The folder has more than {_limits.MaxLines} blobs or {_limits.MaxFileBytes} bytes to learn from at once");
             }
         }
         return blobs;
     }
 
-    /// <summary>Writes the sources of a run. Each deciding host writes a list of its own; the run's outcome names the one that holds.</summary>
+    /// <summary>
+    /// Writes the sources of a run. Each deciding host writes a list of its own; the run's outcome names the one that holds.
+    /// </summary>
     public Task<string> WriteSourcesAsync(
         ScheduleRecord schedule, string runKey, IEnumerable<ScheduledBlob> blobs, CancellationToken cancellation) =>
         WriteAsync($"{Root(schedule)}sources/{runKey}/{Guid.NewGuid():n}", blobs, cancellation);

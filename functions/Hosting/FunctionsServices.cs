@@ -37,14 +37,20 @@ public static class FunctionsServices
         services.AddSingleton(new StorageAccount(account));
         services.AddTelemetryExport(configuration, account);
         services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
-        services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
+        services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
+        services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
-        services.AddSingleton<ShardDispatcher>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>().AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
-        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>().AddSingleton<ModelRemoval>();
-        services.AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>().AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
-        services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>().AddSingleton<ScheduledFileAssembly>();
-        services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>()
-            .AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>().AddSingleton<IPurge, EndedBatches>();
+        services.AddSingleton<ShardDispatcher>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
+        services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
+        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
+        services.AddSingleton<ModelRemoval>();
+        services.AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
+        services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
+        services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduledFileAssembly>();
+        services.AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>();
+        services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>();
+        services.AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>();
+        services.AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
