@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Tests.Schedules;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 using static LLaDA.Batch.Functions.Tests.Http.RequestInputTests;

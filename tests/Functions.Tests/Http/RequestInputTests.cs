@@ -6,7 +6,6 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Tests.Schedules;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
