@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
@@ -32,7 +31,7 @@ internal sealed partial class PlanBatchHandler(
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
-        await AnswerRefusedAsync(blobs, plan, cancellation);
+        await AnswerSettledAsync(blobs, plan, cancellation);
 
         var running = await batches.UpdateAsync(batch, current =>
         {
@@ -102,14 +101,15 @@ internal sealed partial class PlanBatchHandler(
         return faults.Any ? null : validator.Model;
     }
 
-    /// <summary>Lines that could not become requests get their part here, before the batch is in progress.</summary>
-    private static async Task AnswerRefusedAsync(BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
+    /// <summary>Lines whose outcome is known get their part here, before the batch is in progress.</summary>
+    private static async Task AnswerSettledAsync(BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
     {
-        foreach (var (shard, planned) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
+        foreach (var (shard, _) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
-            var answers = lines.Select(line => OutputLines.NotRun(line, line.Body.Deserialize<LineError>(WireJson.Options)!));
-            await blobs.WritePartAsync(shard, answers, new PartCounts(0, planned.NumLines, 0, 0), cancellation);
+            SettledLine[] lines = [.. (await blobs.ReadShardAsync(plan.PlanId, shard, cancellation)).Select(SettledLine.From)];
+            int failed = lines.Count(line => line.IsError);
+            var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
+            await blobs.WritePartAsync(shard, lines.Select(line => line.ToPartLine()), counts, cancellation);
         }
     }
 

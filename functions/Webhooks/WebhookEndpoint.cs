@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
-/// <summary>Where a tenant wants to be told of events.</summary>
+/// <summary>An address that receives the events of a tenant.</summary>
 public sealed class WebhookEndpointRecord : TableRow
 {
     public const string IdPrefix = "we_";
@@ -20,7 +20,7 @@ public sealed class WebhookEndpointRecord : TableRow
     /// <summary>Types of events, separated by commas.</summary>
     public string Events { get; set; } = "";
 
-    /// <summary>What its events are signed with, sealed.</summary>
+    /// <summary>The signing secret, encrypted.</summary>
     public string SealedSecret { get; set; } = "";
 
     public DateTimeOffset CreatedAt { get; set; }
@@ -29,16 +29,33 @@ public sealed class WebhookEndpointRecord : TableRow
 }
 
 /// <summary>The endpoints of all tenants.</summary>
-public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, TimeProvider time)
+public sealed class WebhookEndpoints
 {
-    public TableOf<WebhookEndpointRecord> Records { get; } = new(storage.Table(StorageNames.WebhooksTable));
+    private readonly SecretBox _secrets;
+    private readonly TimeProvider _time;
 
-    /// <returns>The endpoint, and its secret, which is told this once.</returns>
-    public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
+    public WebhookEndpoints(StorageAccount storage, SecretBox secrets, TimeProvider time)
+    {
+        Records = new TableOf<WebhookEndpointRecord>(storage.Table(StorageNames.WebhooksTable));
+        (_secrets, _time) = (secrets, time);
+    }
+
+    public TableOf<WebhookEndpointRecord> Records { get; }
+
+    /// <returns>The endpoint, and its secret, which no later call returns.</returns>
+    public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(
+        string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
     {
         string secret = WebhookSignature.NewSecret();
-        var endpoint = new WebhookEndpointRecord { PartitionKey = tenant, RowKey = SortableKey.Create(time), Url = url, Events = string.Join(',', events), CreatedAt = time.GetUtcNow() };
-        endpoint.SealedSecret = secrets.Seal(secret, Owner(endpoint));
+        var endpoint = new WebhookEndpointRecord
+        {
+            PartitionKey = tenant,
+            RowKey = SortableKey.Create(_time),
+            Url = url,
+            Events = string.Join(',', events),
+            CreatedAt = _time.GetUtcNow(),
+        };
+        endpoint.SealedSecret = _secrets.Seal(secret, Owner(endpoint));
         await Records.AddIdempotentAsync(endpoint, cancellation);
         return (endpoint, secret);
     }
@@ -46,7 +63,7 @@ public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, 
     public async Task<WebhookEndpointRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
         SortableKey.Parse(id, WebhookEndpointRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
-    public string SecretOf(WebhookEndpointRecord endpoint) => secrets.Open(endpoint.SealedSecret, Owner(endpoint));
+    public string SecretOf(WebhookEndpointRecord endpoint) => _secrets.Open(endpoint.SealedSecret, Owner(endpoint));
 
     private static string Owner(WebhookEndpointRecord endpoint) => $"{endpoint.Tenant}/{endpoint.Id}";
 }

@@ -10,7 +10,9 @@ public sealed record BatchPlan(
     [property: JsonPropertyName("attempt")] string PlanId, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
 
 /// <param name="Window">Which run of consecutive lines its lines come from: the finish puts one window at a time in order.</param>
-/// <param name="IsRefused">Its lines could not become requests: the plan itself writes their part, and no worker sees them.</param>
+/// <param name="IsRefused">
+/// The outcome of its lines is known (refused, or answered without a model): the plan itself writes their part, and no worker sees them.
+/// </param>
 public sealed record PlannedShard(int Window, int NumLines, bool IsRefused = false);
 
 /// <summary>What a part says about itself: progress and usage are sums over these.</summary>

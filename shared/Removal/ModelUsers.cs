@@ -69,15 +69,15 @@ public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
         if (await new BatchBlobs(storage, batch).FindPlanAsync(cancellation) is { } plan)
             return plan.Model;
         if (batch.DocumentBody is not null)
-            return Text(Parse(batch.DocumentBody), "model");
+            return Parse(batch.DocumentBody).FindText("model");
         if (batch.InputFileId is null || await _files.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } input)
             return null;
         await using var content = await _files.OpenReadAsync(input, cancellation);
         var first = await JsonLines.ReadAsync(content, MaxLineBytes, cancellation).FirstOrDefaultAsync(cancellation);
-        return first.Bytes is null ? null : Text(Property(Parse(first.Bytes), "body"), "model");
+        return first.Bytes is null ? null : Parse(first.Bytes).Find("body")?.FindText("model");
     }
 
-    private static string? ModelOf(ScheduleRecord schedule) => Text(Property(Parse(schedule.Definition), "job"), "model");
+    private static string? ModelOf(ScheduleRecord schedule) => Parse(schedule.Definition).Find("job")?.FindText("model");
 
     /// <summary>What its next job may begin with, although it has not looked yet.</summary>
     private async Task<string?> LastResultAsync(ScheduleRecord schedule, CancellationToken cancellation) =>
@@ -96,18 +96,4 @@ public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
     }
 
     private static JsonElement Parse(string json) => Parse(System.Text.Encoding.UTF8.GetBytes(json));
-
-    private static JsonElement Property(JsonElement parent, string name) => parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) ? value : default;
-
-    private static string? Text(JsonElement parent, string name)
-    {
-        try
-        {
-            return Property(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;    // half of a surrogate pair, which no model's name has
-        }
-    }
 }
