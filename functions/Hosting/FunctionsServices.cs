@@ -8,6 +8,7 @@ using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
@@ -19,12 +20,17 @@ using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using OpenTelemetry.Trace;
+using static LLaDA.Batch.Hosting.Settings;
 
 namespace LLaDA.Batch.Functions.Hosting;
 
 /// <summary>What both hosts need.</summary>
 public static class FunctionsServices
 {
+    /// <summary>The invocations of Azure Functions: the spans in which its requests run.</summary>
+    private const string InvocationSource = "Microsoft.Azure.Functions.Worker";
+
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddRouting();
@@ -35,7 +41,8 @@ public static class FunctionsServices
         services.AddSingleton(TimeProvider.System);
         var account = Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate());
         services.AddSingleton(new StorageAccount(account));
-        services.AddTelemetryExport(configuration, account);
+        services.AddTelemetryExport(
+            configuration, account, "llada-functions", tracing => tracing.AddSource(InvocationSource).AddAspNetCoreInstrumentation());
         services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
@@ -48,13 +55,5 @@ public static class FunctionsServices
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
-    }
-
-    /// <exception cref="InvalidOperationException">All that is wrong with the section.</exception>
-    private static T Read<T>(IConfiguration configuration, string section, Func<T, IEnumerable<string>> validate)
-        where T : new()
-    {
-        var options = configuration.GetSection(section).Get<T>() ?? new T();
-        return validate(options).ToList() is { Count: > 0 } errors ? throw new InvalidOperationException(string.Join("; ", errors)) : options;
     }
 }

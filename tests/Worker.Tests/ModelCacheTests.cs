@@ -186,7 +186,7 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
     }
 
     private ModelCache Cache(int maxFiles = 100) =>
-        new(new ModelFolders(_storage), new WorkerOptions { CachePath = _path, CacheBytes = maxFiles * FileBytes }, _time, NullLogger<ModelCache>.Instance);
+        new(new ModelFolders(_storage), new ModelCacheOptions(_path, maxFiles * FileBytes), _time, NullLogger<ModelCache>.Instance);
 
     private async Task<CachedModel> UseAsync(ModelCache cache, string folder)
     {

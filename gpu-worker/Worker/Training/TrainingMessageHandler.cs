@@ -5,6 +5,7 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Jobs;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Training;
 using Microsoft.Extensions.Logging;
@@ -12,19 +13,28 @@ using Microsoft.Extensions.Logging;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// Trains a fine-tuning job from its last published checkpoint on. May be called twice for the same job, even at once: the lease lets one run train at a time, and every write of a
-/// run names its run, so that one which wakes up after its lease was lost changes nothing.
+/// Trains a fine-tuning job from its last published checkpoint. May be called twice for the same job, even concurrently: the lease admits one run at a time,
+/// and every write names its run, so that a run that wakes up after it lost its lease changes nothing.
 /// </summary>
-public sealed partial class TrainingMessageHandler(
-    FineTuningStore jobs, FineTuningEvents events, FineTunedModels tuned, TrainingRun runner, StorageAccount storage, WorkQueues queues, WorkerOptions options, TimeProvider time, ILogger<TrainingMessageHandler> logger)
+internal sealed partial class TrainingMessageHandler(
+    FineTuningStore jobs,
+    FineTuningEvents events,
+    FineTunedModels tuned,
+    TrainingRun runner,
+    StorageAccount storage,
+    WorkQueues queues,
+    JobOptions options,
+    TimeProvider time,
+    ILogger<TrainingMessageHandler> logger)
 {
-    /// <summary>Runs that may end without a word or an excuse before the next checkpoint.</summary>
+    /// <summary>Runs that may end without a report or an excuse before the next checkpoint.</summary>
     private const int MaxFailedRuns = 3;
 
-    /// <param name="stop">The worker shuts down, or the message is somebody else's.</param>
+    /// <param name="stop">The worker shuts down, or another worker has received the message.</param>
     public async Task RunAsync(TrainingMessage message, CancellationToken stop)
     {
-        if (await jobs.Records.FindAsync(message.Tenant, message.Job, stop) is not { Status: FineTuningStatus.Queued or FineTuningStatus.Running, Profile: not null } job)
+        var job = await jobs.Records.FindAsync(message.Tenant, message.Job, stop);
+        if (job is not { Status: FineTuningStatus.Queued or FineTuningStatus.Running, Profile: not null })
             return;
         await TracedWork.RunAsync("train", job.Id, job.TraceParent, () => RunAsync(job, stop));
     }
@@ -98,7 +108,7 @@ public sealed partial class TrainingMessageHandler(
         return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "training", () => lease.ReleaseAsync());
     }
 
-    /// <summary>What no further run would change; null for everything else.</summary>
+    /// <summary>The error that would recur in every run; null for other failures.</summary>
     private static (string Code, string Message, string? Param)? Reason(Exception failure) => failure switch
     {
         TrainingFileException exception => (exception.Code, exception.Message, exception.Param),
@@ -108,8 +118,11 @@ public sealed partial class TrainingMessageHandler(
         _ => null,
     };
 
-    /// <summary>A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk has to end at last.</summary>
-    private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or AuthenticationFailedException;
+    /// <summary>
+    /// A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk must end eventually.
+    /// </summary>
+    private static bool IsExcuse(Exception failure) => failure
+        is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or AuthenticationFailedException;
 
     private async Task FailAsync(FineTuningJobRecord run, string code, string message, string? param)
     {
@@ -145,10 +158,10 @@ public sealed partial class TrainingMessageHandler(
         }
     }
 
-    [LoggerMessage(EventId = 321, Level = LogLevel.Information, Message = "{Job}: run {Run} goes on from step {Step}")]
+    [LoggerMessage(EventId = 321, Level = LogLevel.Information, Message = "{Job}: run {Run} starts at step {Step}")]
     private static partial void LogBegun(ILogger logger, string job, int run, int step);
 
-    [LoggerMessage(EventId = 322, Level = LogLevel.Warning, Message = "A run stops: {Reason}")]
+    [LoggerMessage(EventId = 322, Level = LogLevel.Warning, Message = "Stale run stopped: {Reason}")]
     private static partial void LogStale(ILogger logger, string reason);
 
     [LoggerMessage(EventId = 323, Level = LogLevel.Error, Message = "{Job} has failed: {Code}")]

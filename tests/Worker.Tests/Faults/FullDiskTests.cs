@@ -40,7 +40,7 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
     {
         string connection = fixture.NewConnectionString();
         var storage = new StorageAccount(new StorageOptions { ConnectionString = connection });
-        using var models = TinyModel.NewHost(new WorkerOptions { CachePath = Path.Combine(_folder, "models"), BatchTokens = 256 }, _tensors, storage);
+        using var models = TinyModel.NewHost(modelsPath: "", _tensors, storage, Path.Combine(_folder, "models"));
         await using var trial = new BatchTrial(connection, models, TinyModel.Id, new TrialOptions(Fault.None, 0));
         await trial.RunAsync(async batch =>
         {

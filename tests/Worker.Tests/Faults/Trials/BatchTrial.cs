@@ -17,7 +17,7 @@ namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
 /// </summary>
 /// <param name="connectionString">An empty storage account.</param>
 /// <param name="models">Has the model that is named.</param>
-public sealed class BatchTrial(string connectionString, ModelHost models, string model, TrialOptions options) : IAsyncDisposable
+internal sealed class BatchTrial(string connectionString, ModelHost models, string model, TrialOptions options) : IAsyncDisposable
 {
     private const int NumLines = 14, MaxIdleRounds = 30;
     private static readonly TimeSpan s_idleTime = TimeSpan.FromMinutes(3);
@@ -130,7 +130,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
         if (options.IsCancelled)
             await CancelAsync(batch);
-        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.ShardMessageHandler.RunAsync);
+        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.Shards.RunAsync);
         any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
         await TellAsync(batch);
         return any;
@@ -260,7 +260,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     {
         if (options.Fault != Fault.Drain)
             return 0;
-        using var lease = await new ModelResolver(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
+        using var lease = await new ModelResolver(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isExclusive: false, CancellationToken.None);
         return lease.Model.NumSampled;
     }
 

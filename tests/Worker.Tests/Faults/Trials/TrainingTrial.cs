@@ -9,7 +9,6 @@ using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Training;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,7 +27,7 @@ public sealed record Trained(FineTuningJobRecord Job, string Model, string Metri
 /// <param name="modelsPath">A folder of models.</param>
 /// <param name="model">The one to tune.</param>
 /// <param name="log">Is told everything, also by the worker.</param>
-public sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
+internal sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
 {
     public const string Tenant = "tenant";
     private const int MaxIdleRounds = 60;
@@ -36,7 +35,7 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
-    private readonly List<IAsyncDisposable> _processes = [];
+    private readonly List<ServiceProvider> _processes = [];
     private readonly List<Task> _stalled = [];
     private Action? _wake;
     private int _numWorkers;
@@ -90,16 +89,14 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     /// <summary>A worker's process, over storage of its own.</summary>
     public TrainingMessageHandler Worker(FaultyTransport? transport = null, TimeProvider? time = null)
     {
-        var (services, storage) = Process(transport ?? Sound());
-        var options = new WorkerOptions { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"), TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
-        var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
-        var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
-        var loading = new ModelResolver(catalog, new ModelHost(options, tensors, cache, Time));
-        var (jobs, events, files) = (services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(), services.GetRequiredService<FileStore>());
-        var tuned = services.GetRequiredService<FineTunedModels>();
-        var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, tuned, files);
-        var runner = new TrainingRun(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
-        return new TrainingMessageHandler(jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<TrainingMessageHandler>>());
+        int number = ++_numWorkers;
+        var configuration = Configuration(
+            ("Worker:ModelsPath", modelsPath),
+            ("Worker:CachePath", Path.Combine(_folder, $"models{number}")),
+            ("Worker:TrainingPath", Path.Combine(_folder, $"training{number}")),
+            ("Worker:BatchTokens", "256"));
+        var services = Process(transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time);
+        return services.GetRequiredService<TrainingMessageHandler>();
     }
 
     /// <summary>Plans the job.</summary>
@@ -240,14 +237,19 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     /// <summary>What a new process of the functions does.</summary>
     private T Functions<T>(FaultyTransport transport)
-        where T : notnull => Process(transport).Services.GetRequiredService<T>();
+        where T : notnull => Process(transport, services => services.AddFunctions(Configuration())).GetRequiredService<T>();
 
-    private (ServiceProvider Services, StorageAccount Storage) Process(FaultyTransport transport)
+    private ServiceProvider Process(FaultyTransport transport, Action<IServiceCollection> compose, TimeProvider? time = null)
     {
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        var services = new ServiceCollection().AddLogging(Configure).AddFunctions(configuration).AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
-        _processes.Add(services);
-        return (services, storage);
+        var options = new StorageOptions { ConnectionString = connectionString };
+        var storage = new StorageAccount(options, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        var services = new ServiceCollection().AddLogging(Configure);
+        compose(services);
+        _processes.Add(services.AddSingleton(storage).AddSingleton(time ?? Time).BuildServiceProvider());
+        return _processes[^1];
     }
+
+    private IConfiguration Configuration(params (string Key, string Value)[] settings) => new ConfigurationBuilder()
+        .AddInMemoryCollection([new("Storage:ConnectionString", connectionString), .. settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))])
+        .Build();
 }
