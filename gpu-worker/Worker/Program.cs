@@ -19,5 +19,6 @@ catch (Exception exception) when (exception is LibTorchMissingException or Inval
     return 1;
 }
 
+var guard = host.Services.GetRequiredService<DeviceGuard>();
 await host.RunAsync();
-return host.Services.GetRequiredService<DeviceGuard>().IsBroken ? 1 : 0;
+return guard.IsBroken ? 1 : 0;

@@ -8,7 +8,6 @@ using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using LLaDA.Tests;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace LLaDA.Batch.Worker.Tests;
 
@@ -38,24 +37,19 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
     /// <param name="shards">By shard, the bodies of its lines.</param>
     /// <param name="bad">Numbers of lines that lack their text.</param>
     /// <param name="poison">Numbers of lines that fail the work of their shard.</param>
-    /// <param name="hardware">Other hardware than this machine's.</param>
+    /// <param name="modelsPath">The worker's models; null for the tiny one.</param>
     public async Task<(ShardMessageHandler Runner, StorageAccount Storage, BatchRecord Batch)> CreateAsync(
         IReadOnlyList<object[]> shards,
         int[]? bad = null,
         int[]? poison = null,
-        Hardware? hardware = null,
+        string? modelsPath = null,
         string endpoint = BatchEndpoint.Infill,
         Action<ClientOptions>? configure = null)
     {
         _worker = await WorkerUnderTest.CreateAsync(
             fixture.NewConnectionString(),
-            model.Folder,
-            configure: configure,
-            register: services =>
-            {
-                if (hardware is not null)
-                    services.AddSingleton(hardware);
-            });
+            modelsPath ?? model.Folder,
+            configure: configure);
         int number = 0;
         string[] Numbered(object[] bodies) => [.. bodies.Select(body => Line(++number, body, bad ?? [], poison ?? []))];
         var batch = await _worker.PlanAsync([.. shards.Select(Numbered)], endpoint);
