@@ -7,7 +7,6 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Worker.Tests;
 
