@@ -4,8 +4,8 @@ using Microsoft.Extensions.Hosting;
 namespace LLaDA.Batch.Worker;
 
 /// <summary>
-/// Answers the platform's probes: <c>GET /healthz</c> with 200 while the process lives, and <c>GET /readyz</c> with 200 once its models are registered, before
-/// that with 503.
+/// Answers the platform's probes: <c>GET /healthz</c> with 200 while the process lives, and <c>GET /readyz</c> with 200 once its models
+/// are registered, before that with 503.
 /// </summary>
 internal sealed class HealthEndpoint : BackgroundService
 {

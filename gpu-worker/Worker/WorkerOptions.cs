@@ -3,13 +3,16 @@ using LLaDA.Batch.Worker.Device;
 
 namespace LLaDA.Batch.Worker;
 
-/// <summary>The settings of a worker (section <c>Worker</c>). Only the composition reads them; it hands each class the part that it needs.</summary>
+/// <summary>
+/// The settings of a worker (section <c>Worker</c>). Only the composition reads them; it hands each class the part that it needs.
+/// </summary>
 internal sealed record WorkerOptions
 {
     public const string Section = "Worker";
 
     /// <summary>
-    /// Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder. Empty: all models come from storage.
+    /// Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder. Empty: all models come from
+    /// storage.
     /// </summary>
     public string ModelsPath { get; init; } = "";
 
@@ -19,7 +22,9 @@ internal sealed record WorkerOptions
     /// <summary>Capacity of that folder in bytes: at least the largest model with its adapter.</summary>
     public long CacheBytes { get; init; } = 40_000_000_000;
 
-    /// <summary>Folder for the data and checkpoints of running trainings, which belongs to this process alone. Its contents are deleted.</summary>
+    /// <summary>
+    /// Folder for the data and checkpoints of running trainings, which belongs to this process alone. Its contents are deleted.
+    /// </summary>
     public string TrainingPath { get; init; } = Path.Combine(Path.GetTempPath(), "llada-training");
 
     /// <summary>Whether this worker takes shards.</summary>

@@ -30,9 +30,15 @@ internal sealed class WorkerService(
 
         List<Task> consuming = [];
         if (options.Generates)
-            consuming.Add(ConsumeAsync<ShardMessage>(StorageNames.GenerateQueue(options.Profile), options.ShardsInHand, shards.RunAsync, stoppingToken));
+        {
+            string queue = StorageNames.GenerateQueue(options.Profile);
+            consuming.Add(ConsumeAsync<ShardMessage>(queue, options.ShardsInHand, shards.RunAsync, stoppingToken));
+        }
         if (options.Trains)
-            consuming.Add(ConsumeAsync<TrainingMessage>(StorageNames.TrainQueue(options.Profile), concurrency: 1, trainings.RunAsync, stoppingToken));
+        {
+            string queue = StorageNames.TrainQueue(options.Profile);
+            consuming.Add(ConsumeAsync<TrainingMessage>(queue, concurrency: 1, trainings.RunAsync, stoppingToken));
+        }
         await Task.WhenAll(consuming);
         lifetime.StopApplication();
     }

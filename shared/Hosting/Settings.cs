@@ -11,6 +11,8 @@ public static class Settings
         where T : new()
     {
         var options = configuration.GetSection(section).Get<T>() ?? new T();
-        return validate(options).ToList() is { Count: > 0 } errors ? throw new InvalidOperationException(string.Join("; ", errors)) : options;
+        return validate(options).ToList() is { Count: > 0 } errors
+            ? throw new InvalidOperationException(string.Join("; ", errors))
+            : options;
     }
 }

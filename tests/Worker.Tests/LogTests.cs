@@ -69,7 +69,10 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
 
     public void Dispose() => _tensors.Dispose();
 
-    /// <summary>A shard of three good lines, one that is refused, and one at which the worker fails: it has an unpaired surrogate, which a plan refuses.</summary>
+    /// <summary>
+    /// A shard of three good lines, one that is refused, and one at which the worker fails: it has an unpaired surrogate, which a plan
+    /// refuses.
+    /// </summary>
     private static Task<BatchRecord> PlanAsync(WorkerUnderTest worker, string modelId)
     {
         string[] bodies =

@@ -12,10 +12,10 @@ public sealed record Gap(int? Length, bool RestoresSpace);
 /// A text with gaps: <c>[MASK:n]</c> is a gap of n tokens, <c>[MASK]</c> one of unknown length, <c>\[MASK]</c> is literal text.
 /// </summary>
 /// <remarks>
-/// Backslashes are special only in a run directly before such a marker. Each pair of the run stands for one backslash, and a single one left over makes the
-/// marker literal: <c>\\[MASK]</c> is a backslash and a gap, <c>\\\[MASK]</c> a backslash and a literal. Every text can so be written. The model reads the
-/// text without the escaping backslashes; everything outside the gaps is returned byte for byte, with them. A single space before a gap belongs to the gap,
-/// because byte-level BPE puts the space before a word.
+/// Backslashes are special only in a run directly before such a marker. Each pair of the run stands for one backslash, and a single one
+/// left over makes the marker literal: <c>\\[MASK]</c> is a backslash and a gap, <c>\\\[MASK]</c> a backslash and a literal. Every text
+/// can so be written. The model reads the text without the escaping backslashes; everything outside the gaps is returned byte for byte,
+/// with them. A single space before a gap belongs to the gap, because byte-level BPE puts the space before a word.
 /// </remarks>
 public sealed partial class GapText
 {

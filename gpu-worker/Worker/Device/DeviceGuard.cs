@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Worker.Device;
 
 /// <summary>
-/// Ends the process when its device no longer works: an error of a graphics card may last as long as the process, so that every later message would fail.
+/// Ends the process when its device no longer works: an error of a graphics card may last as long as the process, so that every later
+/// message would fail.
 /// </summary>
 internal sealed partial class DeviceGuard(
     Hardware hardware, TensorThread tensors, IHostApplicationLifetime lifetime, ILogger<DeviceGuard> logger)

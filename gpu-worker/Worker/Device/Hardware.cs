@@ -23,14 +23,17 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
         if (options.Choice == DeviceChoice.Cuda && !hasCuda)
         {
             throw new InvalidOperationException(
-                $"Worker:Device is {DeviceChoice.Cuda}, but libtorch finds no CUDA device: check that it is a CUDA build and that the driver is installed");
+                $"Worker:Device is {DeviceChoice.Cuda}, but libtorch finds no CUDA device: "
+                + "check that it is a CUDA build and that the driver is installed");
         }
         var type = (options.BFloat16 ?? hasCuda) ? ScalarType.BFloat16 : ScalarType.Float32;
         long? bytes = hasCuda ? options.DeviceBytes ?? UnknownDeviceBytes : null;
         return new Hardware(hasCuda ? CUDA : CPU, type, bytes) { BatchTokens = options.BatchTokens };
     }
 
-    /// <summary>Memory in bytes for the forward passes of one model: on a card all that its weights leave, on a CPU a quarter of the machine's.</summary>
+    /// <summary>
+    /// Memory in bytes for the forward passes of one model: on a card all that its weights leave, on a CPU a quarter of the machine's.
+    /// </summary>
     public long PassBytes(LLaDAConfig config)
     {
         const int share = 4;

@@ -4,8 +4,8 @@ using System.Diagnostics;
 namespace LLaDA.Batch.Worker.Device;
 
 /// <summary>
-/// The only thread that touches tensors. Dispose scopes, gradient modes and the device's stream belong to a thread, so all code below runs here without
-/// awaiting, and all code above is asynchronous.
+/// The only thread that touches tensors. Dispose scopes, gradient modes and the device's stream belong to a thread, so all code below
+/// runs here without awaiting, and all code above is asynchronous.
 /// </summary>
 internal sealed class TensorThread : IDisposable
 {

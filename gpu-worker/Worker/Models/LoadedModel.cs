@@ -80,7 +80,8 @@ internal sealed class LoadedModel : IDisposable
         }) { Ending = cancellation };
 
     /// <summary>Measures token forwards per second.</summary>
-    public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) => _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
+    public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) =>
+        _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
 
     /// <summary>Whether the smallest pass still works: if not, no line is to blame for its failure.</summary>
     public Task<bool> WorksAsync(CancellationToken cancellation) => _tensors.SucceedsAsync(PassOnce, cancellation);
@@ -110,7 +111,7 @@ internal sealed class LoadedModel : IDisposable
         Pass(MeasuredPasses);
         return MeasuredPasses * canvas.numel() / Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-        // A card computes while the host goes on: it is waited for.
+        // A card computes asynchronously, so its work is awaited.
         void Pass(int count)
         {
             for (int pass = 0; pass < count; pass++)

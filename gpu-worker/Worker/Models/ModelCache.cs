@@ -7,11 +7,13 @@ using Microsoft.Extensions.Logging;
 namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>
-/// Models from Blob storage in a bounded folder on this machine. An entry is named by the hash of the model's manifest, so a changed model is a new entry,
-/// and a model that two records name is fetched once. An entry appears once all its files match their hashes, and is verified at each use.
+/// Models from Blob storage in a bounded folder on this machine. An entry is named by the hash of the model's manifest, so a changed
+/// model is a new entry, and a model that two records name is fetched once. An entry appears once all its files match their hashes, and
+/// is verified at each use.
 /// </summary>
 /// <remarks>
-/// The folder survives restarts, even of a process that was killed during a download: complete files are kept. It belongs to one process at a time.
+/// The folder survives restarts, even of a process that was killed during a download: complete files are kept. It belongs to one process
+/// at a time.
 /// </remarks>
 internal sealed partial class ModelCache : IDisposable
 {
@@ -92,7 +94,8 @@ internal sealed partial class ModelCache : IDisposable
         lock (_lock)
         {
             Directory.CreateDirectory(_options.Path);
-            _ownership ??= new FileStream(Path.Combine(_options.Path, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            string path = Path.Combine(_options.Path, ".lock");
+            _ownership ??= new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
     }
 
@@ -200,6 +203,7 @@ internal sealed partial class ModelCache : IDisposable
     [LoggerMessage(EventId = 303, Level = LogLevel.Information, Message = "Fetched {Folder}: {Bytes} bytes in {Seconds:F1} s")]
     private static partial void LogFetched(ILogger logger, string folder, long bytes, double seconds);
 
-    [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "Deleted {Entry} from the model cache as the least recently used entry")]
+    [LoggerMessage(EventId = 304, Level = LogLevel.Information,
+        Message = "Deleted {Entry} from the model cache as the least recently used entry")]
     private static partial void LogDeleted(ILogger logger, string entry);
 }

@@ -4,9 +4,9 @@ using LLaDA.Diffusion;
 namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>
-/// Keeps one model in memory. Shards of the same model share it; a shard of another model waits until it is unused and then replaces it. Requests are served
-/// in order of arrival, and once the first has waited for <see cref="Patience"/> no later one joins the model in memory: no model starves another. An
-/// exclusive request queues like any other and is never shared.
+/// Keeps one model in memory. Shards of the same model share it; a shard of another model waits until it is unused and then replaces it.
+/// Requests are served in order of arrival, and once the first has waited for <see cref="Patience"/> no later one joins the model in
+/// memory: no model starves another. An exclusive request queues like any other and is never shared.
 /// </summary>
 internal sealed class ModelHost : IDisposable
 {
@@ -90,7 +90,8 @@ internal sealed class ModelHost : IDisposable
     }
 
     /// <summary>
-    /// Gives the slot, once it is unused, to the request that has waited longest, and to all that wait for the same model and can share it. Call it under the lock.
+    /// Gives the slot, once it is unused, to the request that has waited longest, and to all that wait for the same model and can share
+    /// it. Call it under the lock.
     /// </summary>
     private void Admit()
     {

@@ -20,7 +20,9 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         if (!model.Tokenizer.KnowsDialogues)
         {
             throw new LineException(
-                "chat_not_supported", $"'{model.Id}' is a base model without tokens for dialogues; use {BatchEndpoint.Completions}", "model");
+                "chat_not_supported",
+                $"'{model.Id}' is a base model without tokens for dialogues; use {BatchEndpoint.Completions}",
+                "model");
         }
 
         var prompt = ChatTemplate.Encode(model.Tokenizer, messages);

@@ -21,17 +21,18 @@ internal static class ChatMessages
         string? role = message.Find("role") is { ValueKind: JsonValueKind.String } name ? name.GetString() : null;
         if (role is null || !s_roles.Contains(role))
             throw message.Invalid("role", $"must be one of {string.Join(", ", s_roles)}");
-        string content = ReadContent(message);
+        var content = message.Find("content");
         message.RequireNothingElse();
         // In training data a developer's message is the system's, so the models treat it the same.
-        return new ChatMessage(role == "developer" ? "system" : role, content);
+        return new ChatMessage(role == "developer" ? "system" : role, ReadContent(message, content));
     }
 
     /// <summary>A text, or a list of text parts, which are joined.</summary>
-    private static string ReadContent(RequestBody message) => message.Find("content") switch
+    private static string ReadContent(RequestBody message, JsonElement? content) => content switch
     {
         { ValueKind: JsonValueKind.String } text => text.GetString()!,
-        { ValueKind: JsonValueKind.Array } parts => string.Concat(message.Objects("content", parts, NeutralParameters.OfPart).Select(ReadPart)),
+        { ValueKind: JsonValueKind.Array } parts =>
+            string.Concat(message.Objects("content", parts, NeutralParameters.OfPart).Select(ReadPart)),
         _ => throw message.Invalid("content", "must be a text, or a list of text parts"),
     };
 

@@ -10,7 +10,12 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <param name="Suffix">Tokens after it.</param>
 /// <param name="Stops">Texts at which the new text ends; they are not part of it.</param>
 internal sealed record Generation(
-    LoadedModel Model, IReadOnlyList<int> Prompt, int NumNewTokens, IReadOnlyList<int> Suffix, IReadOnlyList<string> Stops, SamplingOptions Options)
+    LoadedModel Model,
+    IReadOnlyList<int> Prompt,
+    int NumNewTokens,
+    IReadOnlyList<int> Suffix,
+    IReadOnlyList<string> Stops,
+    SamplingOptions Options)
 {
     /// <summary>The canvas to sample.</summary>
     public SamplingRow Row => new([.. Prompt, .. Enumerable.Repeat(Model.MaskTokenId, NumNewTokens), .. Suffix], Options);

@@ -13,7 +13,9 @@ namespace LLaDA.Batch.Worker.Requests;
 internal sealed record ModelCalls(
     Func<SamplingRow, Task<SampledRow>> SampleAsync, Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> LogLikelihoodAsync) : IDisposable
 {
-    /// <summary>Gaps whose lengths are searched at once: enough to fill a pass, while all canvases that could be tried need not fit memory.</summary>
+    /// <summary>
+    /// Gaps whose lengths are searched at once: enough to fill a pass, while all canvases that could be tried need not fit memory.
+    /// </summary>
     public const int MaxSearches = 64;
 
     private readonly SemaphoreSlim _searches = new(MaxSearches);

@@ -15,7 +15,8 @@ internal sealed record MaxTokens(string Parameter, int? Value)
         if (given.Length > 1)
         {
             string both = string.Join(" and ", given.Select(limit => limit.Parameter));
-            throw new LineException("invalid_parameter_combination", $"{both} cannot be used together; use one of them", given[0].Parameter);
+            string message = $"{both} cannot be used together; use one of them";
+            throw new LineException("invalid_parameter_combination", message, given[0].Parameter);
         }
         var limit = given.FirstOrDefault() ?? new MaxTokens(names[0], Value: null);
         return limit.Value is < 1 ? throw body.Invalid(limit.Parameter, "must be at least 1") : limit;
@@ -32,7 +33,8 @@ internal sealed record MaxTokens(string Parameter, int? Value)
             ? newTokens
             : throw new LineException(
                 "context_length_exceeded",
-                $"The given text has {numGiven} tokens and {newTokens} new ones were requested, but the model's context is {model.ContextLength}",
+                $"The given text has {numGiven} tokens and {newTokens} new ones were requested, "
+                + $"but the model's context is {model.ContextLength}",
                 Parameter);
     }
 }

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary>
-/// Parameters of OpenAI's API that this service does not offer, with the values that ask for nothing. Any other value of theirs would change the result, and
-/// is refused.
+/// Parameters of OpenAI's API that this service does not offer, with the values that ask for nothing. Any other value of theirs would
+/// change the result, and is refused.
 /// </summary>
 internal static class NeutralParameters
 {
@@ -68,10 +68,13 @@ internal static class NeutralParameters
 
     private static bool IsEmptyList(JsonElement value) => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0;
 
-    private static bool IsNumber(JsonElement value, double expected) => value.ValueKind == JsonValueKind.Number && value.GetDouble() == expected;
+    private static bool IsNumber(JsonElement value, double expected) =>
+        value.ValueKind == JsonValueKind.Number && value.GetDouble() == expected;
 
-    private static bool IsText(JsonElement value, string expected) => value.ValueKind == JsonValueKind.String && value.GetString() == expected;
+    private static bool IsText(JsonElement value, string expected) =>
+        value.ValueKind == JsonValueKind.String && value.GetString() == expected;
 
     private static bool IsTextFormat(JsonElement value) =>
-        value.ValueKind == JsonValueKind.Object && value.GetPropertyCount() == 1 && value.TryGetProperty("type", out var type) && IsText(type, "text");
+        value.ValueKind == JsonValueKind.Object && value.GetPropertyCount() == 1
+        && value.TryGetProperty("type", out var type) && IsText(type, "text");
 }

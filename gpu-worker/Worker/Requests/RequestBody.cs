@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary>
-/// Reads the parameters of a line's body, or of an object in it, and tracks which were read: a parameter that is unknown, or not offered with its value, fails
-/// the line and is named with its path. A parameter that is null counts as absent.
+/// Reads the parameters of a line's body, or of an object in it, and tracks which were read: a parameter that is unknown, or not offered
+/// with its value, fails the line and is named with its path. A parameter that is null counts as absent.
 /// </summary>
 internal sealed class RequestBody
 {

@@ -8,7 +8,8 @@ namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary><c>/v1/score</c>: the likelihood of each of several completions of a prompt.</summary>
 internal sealed class ScoreJob(
-    IReadOnlyList<int> prompt, IReadOnlyList<ScoredCompletion> completions, LikelihoodOptions options, string modelId, DateTimeOffset now) : ILineJob
+    IReadOnlyList<int> prompt, IReadOnlyList<ScoredCompletion> completions, LikelihoodOptions options, string modelId, DateTimeOffset now)
+    : ILineJob
 {
     private const int MaxCompletions = 256;
 
@@ -30,7 +31,8 @@ internal sealed class ScoreJob(
         string trimmed = prompt.TrimEnd(' ');
         string space = prompt[trimmed.Length..];
         int[] before = [model.Tokenizer.BeginningOfTextId, .. model.Tokenizer.Encode(trimmed)];
-        ScoredCompletion[] encoded = [.. completions.Select(text => new ScoredCompletion([.. model.Tokenizer.Encode(space + text)], Encoding.UTF8.GetByteCount(text)))];
+        ScoredCompletion Encode(string text) => new([.. model.Tokenizer.Encode(space + text)], Encoding.UTF8.GetByteCount(text));
+        ScoredCompletion[] encoded = [.. completions.Select(Encode)];
         foreach (var (index, completion) in encoded.Index())
         {
             if (completion.Tokens.Count == 0)
@@ -49,12 +51,14 @@ internal sealed class ScoreJob(
 
     public async Task<LineAnswer> RunAsync(ModelCalls model)
     {
-        double[] scores = await Task.WhenAll(completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
+        double[] scores = await Task.WhenAll(
+            completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
         var results = completions.Select((completion, index) =>
             new CompletionScore(index, Math.Round(scores[index], 5), completion.Tokens.Count, completion.NumBytes));
         var usage = new LineUsage(prompt.Count + completions.Sum(completion => completion.Tokens.Count), 0);
         int best = Array.IndexOf(scores, scores.Max());
-        return new LineAnswer(new ScoreAnswer($"score-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. results], best, usage), usage);
+        var answer = new ScoreAnswer($"score-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. results], best, usage);
+        return new LineAnswer(answer, usage);
     }
 
     private static string[] ReadCompletions(RequestBody body)
@@ -78,5 +82,6 @@ internal sealed record ScoreAnswer(string Id, long Created, string Model, IReadO
 }
 
 /// <param name="LogLikelihood">Estimate of the bound on log p(completion | prompt), in nats.</param>
-/// <param name="Tokens">Number of the completion's tokens; divide by it, or by the bytes, to compare completions of different lengths.</param>
+/// <param name="Tokens">Number of the completion's tokens; divide by it, or by the bytes, to compare completions of different
+/// lengths.</param>
 internal sealed record CompletionScore(int Index, double LogLikelihood, int Tokens, int Bytes);

@@ -11,10 +11,11 @@ namespace LLaDA.Batch.Worker.Shards;
 internal sealed class ShardGeneration(TimeProvider time)
 {
     /// <summary>
-    /// Answers every unanswered line, in order of completion. Lines that the model had finished at a cancellation are answered too, so that they are not
-    /// computed twice.
+    /// Answers every unanswered line, in order of completion. Lines that the model had finished at a cancellation are answered too, so
+    /// that they are not computed twice.
     /// </summary>
-    public async Task RunAsync(BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers, CancellationToken cancellation)
+    public async Task RunAsync(
+        BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers, CancellationToken cancellation)
     {
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -31,7 +32,7 @@ internal sealed class ShardGeneration(TimeProvider time)
         finally
         {
             await ending.CancelAsync();
-            await Task.WhenAll(running).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await ((Task)Task.WhenAll(running)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             foreach (var done in running.Where(task => task.IsCompletedSuccessfully))
             {
                 var (line, answer) = await done;

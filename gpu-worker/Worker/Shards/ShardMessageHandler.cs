@@ -9,11 +9,17 @@ using LLaDA.Batch.Worker.Jobs;
 namespace LLaDA.Batch.Worker.Shards;
 
 /// <summary>
-/// Answers the lines of one shard and writes its part, once. May be called twice for the same shard, even concurrently: the lease admits one worker at a
-/// time, and the part is written with If-None-Match, so a late worker drops its result.
+/// Answers the lines of one shard and writes its part, once. May be called twice for the same shard, even concurrently: the lease admits
+/// one worker at a time, and the part is written with If-None-Match, so a late worker drops its result.
 /// </summary>
 internal sealed class ShardMessageHandler(
-    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardDispatcher dispatcher, ShardRun run, JobOptions options, TimeProvider time)
+    BatchStore batches,
+    StorageAccount storage,
+    WorkQueues queues,
+    ShardDispatcher dispatcher,
+    ShardRun run,
+    JobOptions options,
+    TimeProvider time)
 {
     /// <param name="stop">The worker shuts down, or another worker has received the message.</param>
     public async Task RunAsync(ShardMessage message, CancellationToken stop)

@@ -9,7 +9,9 @@ using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Shards;
 
-/// <summary>Runs the lines of a shard until each is answered or given up. Lines that fail repeatedly are isolated by halving their group.</summary>
+/// <summary>
+/// Runs the lines of a shard until each is answered or given up. Lines that fail repeatedly are isolated by halving their group.
+/// </summary>
 internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, ILogger<ShardRun> logger)
 {
     private readonly ShardGeneration _generation = new(time);
@@ -91,8 +93,8 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
     }
 
     /// <summary>
-    /// For a shutdown, failing storage, a model that cannot be loaded or a broken device: the attempt does not count, and the answers so far are kept for the
-    /// next owner.
+    /// For a shutdown, failing storage, a model that cannot be loaded or a broken device: the attempt does not count, and the answers so
+    /// far are kept for the next owner.
     /// </summary>
     private static async Task ExcuseAsync(ShardWork work, ShardAttempts before)
     {

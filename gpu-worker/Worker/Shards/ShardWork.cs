@@ -20,7 +20,8 @@ internal sealed record ShardWork
     public required ShardAnswers Answers { get; init; }
 
     /// <summary>Reads the lines and the answers that a previous owner stored.</summary>
-    public static async Task<ShardWork> ReadAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
+    public static async Task<ShardWork> ReadAsync(
+        BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
     {
         var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
         var (finished, counts) = await blobs.ReadProgressAsync(shard, cancellation);
@@ -36,5 +37,6 @@ internal sealed record ShardWork
     }
 
     /// <summary>Stores the answers so far for the next owner.</summary>
-    public Task SaveProgressAsync(CancellationToken cancellation) => Blobs.WriteProgressAsync(Shard, Answers.Lines, Answers.Counts, cancellation);
+    public Task SaveProgressAsync(CancellationToken cancellation) =>
+        Blobs.WriteProgressAsync(Shard, Answers.Lines, Answers.Counts, cancellation);
 }

@@ -11,8 +11,9 @@ using LLaDA.Diffusion.Training.Reporting;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// Checkpoints of jobs in Blob storage. A checkpoint is published by one conditional write on the job's record, which names the run that wrote it: before
-/// that write its blobs are ignored, and a stale run fails at it. The steps after the publication are idempotent, so the next run may repeat them.
+/// Checkpoints of jobs in Blob storage. A checkpoint is published by one conditional write on the job's record, which names the run that
+/// wrote it: before that write its blobs are ignored, and a stale run fails at it. The steps after the publication are idempotent, so the
+/// next run may repeat them.
 /// </summary>
 internal sealed class TrainingCheckpoints(
     StorageAccount storage, ModelFolders folders, FineTuningStore jobs, FineTuningEvents events, FineTunedModels tuned, FileStore files)

@@ -5,8 +5,12 @@ using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>The data of a job, tokenized by its model. Whether a line fits the context, which the plan could not check, is checked here.</summary>
-/// <remarks>An answer that is too long is truncated, as by OpenAI's service; a prompt that leaves no room for an answer is an error.</remarks>
+/// <summary>
+/// The data of a job, tokenized by its model. Whether a line fits the context, which the plan could not check, is checked here.
+/// </summary>
+/// <remarks>
+/// An answer that is too long is truncated, as by OpenAI's service; a prompt that leaves no room for an answer is an error.
+/// </remarks>
 internal sealed class TrainingData : IDisposable
 {
     private TrainingData(ITrainingData training, ITrainingData? validation) => (Training, Validation) = (training, validation);

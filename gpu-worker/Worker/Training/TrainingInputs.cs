@@ -48,7 +48,8 @@ internal sealed class TrainingInputs(
             () => TrainingData.Open(run, training, validation, new LLaDATokenizer(model.Weights), config.MaxSequenceLength), cancellation);
     }
 
-    private async Task<string> DownloadAsync(FineTuningJobRecord run, string fileId, string param, string folder, CancellationToken cancellation)
+    private async Task<string> DownloadAsync(
+        FineTuningJobRecord run, string fileId, string param, string folder, CancellationToken cancellation)
     {
         var file = await files.FindAsync(run.Tenant, fileId, cancellation)
             ?? throw new TrainingFileException(param, "file_not_found", "The file was deleted before the training ended");

@@ -13,8 +13,8 @@ using Microsoft.Extensions.Logging;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// Trains a fine-tuning job from its last published checkpoint. May be called twice for the same job, even concurrently: the lease admits one run at a time,
-/// and every write names its run, so that a run that wakes up after it lost its lease changes nothing.
+/// Trains a fine-tuning job from its last published checkpoint. May be called twice for the same job, even concurrently: the lease admits
+/// one run at a time, and every write names its run, so that a run that wakes up after it lost its lease changes nothing.
 /// </summary>
 internal sealed partial class TrainingMessageHandler(
     FineTuningStore jobs,
@@ -68,7 +68,7 @@ internal sealed partial class TrainingMessageHandler(
         }
     }
 
-    /// <summary>Takes the next epoch. Counted before the work: a process that dies tells nobody.</summary>
+    /// <summary>Begins the next run. It is counted before the work, because a process that dies cannot report.</summary>
     /// <returns>Null when there is nothing to train.</returns>
     private async Task<FineTuningJobRecord?> BeginAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
@@ -90,7 +90,9 @@ internal sealed partial class TrainingMessageHandler(
         if (!isBegun)
             return null;
         LogBegun(logger, begun!.Id, begun.RunNumber, begun.CheckpointStep);
-        string message = begun.CheckpointStep == 0 ? "Training has started" : $"Training goes on from the checkpoint of step {begun.CheckpointStep}";
+        string message = begun.CheckpointStep == 0
+            ? "Training has started"
+            : $"Training resumes from the checkpoint of step {begun.CheckpointStep}";
         await events.AddAsync(begun, begun.CheckpointStep, begun.RunNumber, FineTuningEventKind.Started, message, cancellation);
         return begun;
     }
@@ -119,10 +121,15 @@ internal sealed partial class TrainingMessageHandler(
     };
 
     /// <summary>
-    /// A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk must end eventually.
+    /// A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk must
+    /// end eventually.
     /// </summary>
     private static bool IsExcuse(Exception failure) => failure
-        is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or AuthenticationFailedException;
+        is OperationCanceledException
+        or RequestFailedException
+        or AggregateException
+        or HttpRequestException
+        or AuthenticationFailedException;
 
     private async Task FailAsync(FineTuningJobRecord run, string code, string message, string? param)
     {

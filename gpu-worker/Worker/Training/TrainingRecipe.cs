@@ -11,7 +11,8 @@ namespace LLaDA.Batch.Worker.Training;
 internal static class TrainingRecipe
 {
     /// <summary>
-    /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for adapters, and a tenth of LLaDA's for continued pretraining.
+    /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for adapters, and a tenth of LLaDA's
+    /// for continued pretraining.
     /// </summary>
     private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PretrainingRate = 4e-5;
 
@@ -45,7 +46,8 @@ internal static class TrainingRecipe
     }
 
     /// <summary>
-    /// Reduces the micro-batch, and then checkpoints activations, until a pass fits the device. Loss and gradient are the same sums in every case.
+    /// Reduces the micro-batch, and then checkpoints activations, until a pass fits the device. Loss and gradient are the same sums in
+    /// every case.
     /// </summary>
     /// <param name="numTrained">Number of trained parameters.</param>
     /// <param name="length">Tokens of the longest row.</param>

@@ -58,7 +58,12 @@ internal sealed class TrainingRun(
     }
 
     private async Task<FineTuningJobRecord> TrainAsync(
-        FineTuningJobRecord job, TrainingSetup setup, TrainingSession session, Func<bool> wantsToStop, CancellationToken ending, CancellationToken stop)
+        FineTuningJobRecord job,
+        TrainingSetup setup,
+        TrainingSession session,
+        Func<bool> wantsToStop,
+        CancellationToken ending,
+        CancellationToken stop)
     {
         long started = Stopwatch.GetTimestamp();
         int first = job.CheckpointStep;

@@ -10,7 +10,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// A model in training. Its tensors belong to the tensor thread, on which each step is a work item of its own, so that generation runs in between.
+/// A model in training. Its tensors belong to the tensor thread, on which each step is a work item of its own, so that generation runs in
+/// between.
 /// </summary>
 internal sealed class TrainingSession : IAsyncDisposable
 {
@@ -27,7 +28,8 @@ internal sealed class TrainingSession : IAsyncDisposable
     /// <summary>Loads the model. A LoRA training continues its adapter; a full training starts from weights and adapter merged.</summary>
     /// <param name="wantsCheckpoint">Asked after every step.</param>
     /// <exception cref="TrainingMemoryException">The model does not fit the device even with the smallest passes.</exception>
-    /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter differs in kind from the one that the job trains.</exception>
+    /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter differs in kind from the one that the job
+    /// trains.</exception>
     public static Task<TrainingSession> OpenAsync(
         TensorThread tensors, Hardware hardware, TrainingSetup setup, Func<bool> wantsCheckpoint, CancellationToken cancellation) =>
         tensors.RunAsync(() => Open(tensors, hardware, setup, wantsCheckpoint), cancellation);
@@ -54,7 +56,13 @@ internal sealed class TrainingSession : IAsyncDisposable
         var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
         long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
         var fitting = TrainingRecipe.Fitting(
-            options with { DeviceBytes = hardware.DeviceBytes }, config, numTrained, weightType, computeType, data.Training.MaxLength, hardware.Device);
+            options with { DeviceBytes = hardware.DeviceBytes },
+            config,
+            numTrained,
+            weightType,
+            computeType,
+            data.Training.MaxLength,
+            hardware.Device);
 
         var network = Checkpoint.Load(weights, hardware.Device, weightType, computeType, lora is null ? adapter : null);
         LoraWeights? adapters = null;

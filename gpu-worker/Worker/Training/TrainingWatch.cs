@@ -18,7 +18,9 @@ internal sealed class TrainingWatch : IAsyncDisposable
     /// <summary>Cancelled when the job has ended or a later run has begun.</summary>
     public CancellationToken Unwanted => _watch.Unwanted;
 
-    /// <summary>Whether the run must write a checkpoint and stop: the job is paused, or was paused and is queued again for the next run.</summary>
+    /// <summary>
+    /// Whether the run must write a checkpoint and stop: the job is paused, or was paused and is queued again for the next run.
+    /// </summary>
     public bool IsPaused => _isPaused;
 
     public ValueTask DisposeAsync() => _watch.DisposeAsync();

@@ -5,7 +5,9 @@ using LLaDA.Batch.Shared.Observability;
 
 namespace LLaDA.Batch.Testing;
 
-/// <summary>Spans and measurements of the whole process while it lives; tests beside it may add to the measurements, and have traces of their own.</summary>
+/// <summary>
+/// Spans and measurements of the whole process while it lives; tests beside it may add to the measurements, and have traces of their own.
+/// </summary>
 public sealed class RecordedTelemetry : IDisposable
 {
     private readonly ActivitySource _tests = new("LLaDA.Tests");

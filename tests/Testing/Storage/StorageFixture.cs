@@ -3,7 +3,9 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Testing;
 
-/// <summary>One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.</summary>
+/// <summary>
+/// One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.
+/// </summary>
 public sealed class StorageFixture : IAsyncLifetime
 {
     private const int MaxAccounts = 400;

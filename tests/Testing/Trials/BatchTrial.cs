@@ -12,8 +12,9 @@ using Microsoft.Extensions.Time.Testing;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and then looks whether
-/// every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the trial, so nothing waits.
+/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between,
+/// and then looks whether every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by
+/// the trial, so nothing waits.
 /// </summary>
 /// <param name="connectionString">An empty storage account.</param>
 /// <param name="models">Has the model that is named.</param>
@@ -171,7 +172,9 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
 
     private void NoteHit(string during) => HitIn ??= _transport.IsHit ? during : null;
 
-    /// <summary>Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.</summary>
+    /// <summary>
+    /// Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.
+    /// </summary>
     private async Task<bool> TryAsync(TrialProcess process, Func<TrialProcess, Task> handler)
     {
         try

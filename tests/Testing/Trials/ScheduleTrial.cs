@@ -11,7 +11,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// A schedule that is fired once a simulated minute by two hosts at once. By the seed, a host is down for a minute, sees another second than the other, or is killed at a call to storage.
+/// A schedule that is fired once a simulated minute by two hosts at once. By the seed, a host is down for a minute, sees another second
+/// than the other, or is killed at a call to storage.
 /// </summary>
 public sealed class ScheduleTrial
 {

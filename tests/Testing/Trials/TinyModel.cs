@@ -11,7 +11,9 @@ using TorchSharp;
 
 namespace LLaDA.Batch.Testing;
 
-/// <summary>A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.</summary>
+/// <summary>
+/// A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.
+/// </summary>
 public sealed class TinyModel : IDisposable
 {
     public const string Id = "tiny";

@@ -104,8 +104,8 @@ internal sealed class TrainingTrial(string connectionString, string modelsPath, 
     public async Task PlanAsync(FineTuningJobRecord job) => await Functions<PlanFineTuningHandler>(Sound()).RunAsync(Message(job), CancellationToken.None);
 
     /// <summary>
-    /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the functions, meet a fault at one call to storage, and
-    /// others take over.
+    /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the
+    /// functions, meet a fault at one call to storage, and others take over.
     /// </summary>
     /// <param name="inFunctions">It is the functions, while they plan, finish and sweep.</param>
     /// <param name="isTwice">Every message is delivered twice, at once, to two processes.</param>
@@ -161,7 +161,9 @@ internal sealed class TrainingTrial(string connectionString, string modelsPath, 
         return any;
     }
 
-    /// <summary>Has a process do something as a queue or a timer does; one that was killed, stands still or was told to stop is replaced.</summary>
+    /// <summary>
+    /// Has a process do something as a queue or a timer does; one that was killed, stands still or was told to stop is replaced.
+    /// </summary>
     /// <returns>Whether one of those who tried has done it.</returns>
     private async Task<bool> DeliverAsync(FaultyTransport side, bool isTwice, Func<FaultyTransport, CancellationToken, Task> handler)
     {

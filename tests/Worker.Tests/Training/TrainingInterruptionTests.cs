@@ -166,7 +166,9 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         }
     }
 
-    /// <summary>One seeded call for each fault; for 404 the first one, by which storage denies the job itself: a sweep has to find it.</summary>
+    /// <summary>
+    /// One seeded call for each fault; for 404 the first one, by which storage denies the job itself: a sweep has to find it.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Faults))]
     [InlineData(Fault.NotFound, 2)]
