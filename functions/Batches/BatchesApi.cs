@@ -57,7 +57,7 @@ internal static class BatchesApi
             ExpiresAt = expiresAt,
         };
         await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+        await queues.SendPlanAsync(batch.Key, cancellation);
         return Json(BatchObject.From(batch, PartCounts.None));
     }
 

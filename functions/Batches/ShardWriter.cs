@@ -6,15 +6,15 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside windows of consecutive lines, so that rows of a forward pass have
-/// little padding and the finish holds one window at a time.
+/// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
+/// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
+internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
 
-    /// <summary>Shards written at a time; more would hold more of a window twice.</summary>
+    /// <summary>Shards written at a time; more would hold more of a line window twice.</summary>
     private const int Concurrency = 4;
 
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
@@ -38,11 +38,14 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
             await CloseWindowAsync(model, cancellation);
     }
 
-    /// <summary>Takes a line that cannot become a request; its body becomes the reason.</summary>
-    public void Refuse(ShardLine line, LineError error) =>
-        _refused.Add(JsonSerializer.SerializeToUtf8Bytes(line with { Body = JsonSerializer.SerializeToElement(error, WireJson.Options) }, WireJson.Options));
+    /// <summary>Adds a line that cannot become a request; its body becomes the error.</summary>
+    public void Refuse(ShardLine line, LineError error)
+    {
+        var refused = line with { Body = JsonSerializer.SerializeToElement(error, WireJson.Options) };
+        _refused.Add(JsonSerializer.SerializeToUtf8Bytes(refused, WireJson.Options));
+    }
 
-    /// <summary>Writes what is left; call it once after the last line.</summary>
+    /// <summary>Writes the remaining lines; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
     {
         List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
@@ -51,7 +54,8 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         foreach (byte[][] refused in _refused.Chunk(MaxShardLines))
             Add(refused, isRefused: true);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(cut, options, async (shard, stop) => await blobs.WriteShardAsync(attempt, shard.Shard, Content(shard.Lines), stop));
+        await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
+            await blobs.WriteShardAsync(planId, shard.Shard, Content(shard.Lines), stop));
         _refused.Clear();
         _window.Clear();
         _windowBytes = 0;
@@ -71,7 +75,9 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         long bytes = 0;
         foreach (var line in _window.OrderBy(line => line.Cost.CanvasTokens))
         {
-            bool isFull = cost + line.Cost.TokenForwards > budget || shard.Count == MaxShardLines || bytes + line.Json.Length > MaxShardBytes;
+            bool isFull = cost + line.Cost.TokenForwards > budget
+                || shard.Count == MaxShardLines
+                || bytes + line.Json.Length > MaxShardBytes;
             if (isFull && shard.Count > 0)
             {
                 yield return shard;

@@ -26,9 +26,11 @@ internal static class ModelsApi
         v1.MapDelete("/models/{**id}", DeleteAsync);
     }
 
+    /// <summary>Lists no checkpoints: these are listed by their job.</summary>
     private static async Task<IResult> ListAsync(HttpContext context, ModelCatalog models)
     {
-        var known = await models.ListAsync(context.Tenant(), context.RequestAborted);
+        var all = await models.ListAsync(context.Tenant(), context.RequestAborted);
+        var known = all.Where(model => !FineTunedModels.IsCheckpoint(model.Id)).ToList();
         return Json(new ListPage<ModelObject>([.. known.Select(ModelObject.From)], known.FirstOrDefault()?.Id, known.LastOrDefault()?.Id, HasMore: false));
     }
 

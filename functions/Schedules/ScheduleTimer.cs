@@ -96,7 +96,7 @@ internal sealed partial class ScheduleTimer(
             return definition.Overlap == OverlapPolicy.Queue ? null : await schedules.AddRunAsync(
                 schedule, Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"{last.Id}, the job before, is still at work"), cancellation);
         }
-        if (await jobs.CountActiveAsync(schedule.Tenant, cancellation) >= limits.MaxActiveTrainings)
+        if (await jobs.Open.ListAsync(schedule.Tenant, cancellation).CountAsync(cancellation) >= limits.MaxActiveTrainings)
             return null;
         return await schedules.AddRunAsync(schedule, await DecideAsync(schedule, definition, dueAt, last, cancellation), cancellation);
     }
@@ -151,8 +151,8 @@ internal sealed partial class ScheduleTimer(
         if (job.Status != FineTuningStatus.ValidatingFiles)
             return;
         string message = string.Create(CultureInfo.InvariantCulture, $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {run.DueAt:yyyy-MM-dd HH:mm} UTC");
-        await events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Created, message, cancellation);
-        await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
+        await queues.SendPlanTrainingAsync(job.Key, cancellation);
     }
 
     /// <summary>Takes an occurrence off what waits, and deletes the lists that nobody reads any more once it is off: its outcome holds, whoever still decides on older ones.</summary>
