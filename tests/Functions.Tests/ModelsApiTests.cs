@@ -108,7 +108,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
             var dying = new StorageAccount(new StorageOptions { ConnectionString = connection }, options => options.AddPolicy(new Dying(cut), HttpPipelinePosition.PerCall));
             try
             {
-                isDone = await new ModelRemoval(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
+                isDone = await ModelRemoval.Create(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
             }
             catch (IOException)
             {
@@ -133,7 +133,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
         string id = FineTunedModels.NameOf(job, NumSteps);
         if (isNeeded)
             await UseAsync(plane, "batch", id);
-        var left = (await plane.Get<ModelCatalog>().FindOwnAsync(Tenant, id, CancellationToken.None))!;
+        var left = (await plane.Get<ModelCatalog>().FindExactAsync(Tenant, id, CancellationToken.None))!;
         left.State = ModelState.Leaving;
         await new TableOf<ModelRecord>(plane.Storage.Table(StorageNames.ModelsTable)).PutAsync(left, CancellationToken.None);
 
@@ -152,7 +152,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
     private static async Task<FineTuningJobRecord> TrainedAsync(ControlPlane plane, bool withResult = true)
     {
         var job = await TrainAsync(plane, await PlannedAsync(plane));
-        await new ModelFolders(plane.Storage).UploadAsync(Folder(job), [new ModelUpload("a", EmptyAsync), new ModelUpload("b", EmptyAsync)], told: null, CancellationToken.None);
+        await new ModelFolders(plane.Storage).UploadAsync(Folder(job), [new ModelUpload("a", EmptyAsync), new ModelUpload("b", EmptyAsync)], progress: null, CancellationToken.None);
         if (withResult)
         {
             await FinishAsync(plane, job);

@@ -104,7 +104,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     {
         var storage = Intercepted(new Interception(IsRemoval, before: () => UseAsync("planned batch")));
 
-        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => ModelRemoval.Create(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         Assert.Equal(_model.Folder, (await _catalog.FindAsync(Tenant, Id, CancellationToken.None))!.Folder);
         Assert.True(await HasFilesAsync());
@@ -118,7 +118,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
             new Interception(IsRemoval, after: () => Task.FromResult(isRemoved = true)),
             new Interception((_, path) => isRemoved && path.EndsWith("/schedules()", StringComparison.Ordinal), before: () => throw new IOException("The cable is out")));
 
-        await Assert.ThrowsAsync<IOException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<IOException>(() => ModelRemoval.Create(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         Assert.NotNull(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
         Assert.True(await HasFilesAsync());
@@ -129,7 +129,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     {
         var storage = Intercepted(new Interception(IsRemoval, before: () => AddAsync(ModelRecord.EveryTenant, Id)));
 
-        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => ModelRemoval.Create(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         var known = await _catalog.FindAsync(Tenant, Id, CancellationToken.None);
         Assert.NotEqual(_model.Folder, known!.Folder);
@@ -160,7 +160,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     private async Task<ModelRecord> AddAsync(string tenant, string id)
     {
         string folder = ModelFolders.NewFolder(tenant, TimeProvider.System);
-        await new ModelFolders(_storage).UploadAsync(folder, [new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])))], told: null, CancellationToken.None);
+        await new ModelFolders(_storage).UploadAsync(folder, [new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])))], progress: null, CancellationToken.None);
         await _catalog.RegisterAsync(new ModelRecord { PartitionKey = tenant, Id = id, Folder = folder }, CancellationToken.None);
         return (await _catalog.FindAsync(tenant, id, CancellationToken.None))!;
     }

@@ -2,7 +2,7 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Files;
 
 public sealed class FileStoreTests(StorageFixture fixture)
 {

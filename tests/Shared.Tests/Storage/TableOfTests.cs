@@ -2,7 +2,7 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Storage;
 
 public sealed class TableOfTests(StorageFixture fixture)
 {
@@ -30,8 +30,9 @@ public sealed class TableOfTests(StorageFixture fixture)
         await AddAsync(records, "key");
         var before = await records.FindAsync(Tenant, "key", CancellationToken.None);
 
-        await records.UpdateAsync(Tenant, "key", _ => false, CancellationToken.None);
+        var update = await records.UpdateAsync(Tenant, "key", _ => false, CancellationToken.None);
 
+        Assert.False(update.Written);
         Assert.Equal(before!.ETag, (await records.FindAsync(Tenant, "key", CancellationToken.None))!.ETag);
     }
 
@@ -40,7 +41,7 @@ public sealed class TableOfTests(StorageFixture fixture)
     {
         var records = await NewRecordsAsync();
 
-        Assert.Null(await records.UpdateAsync(Tenant, "none", _ => true, CancellationToken.None));
+        Assert.Equal(new RowUpdate<FileRecord>(Row: null, Written: false), await records.UpdateAsync(Tenant, "none", _ => true, CancellationToken.None));
     }
 
     [Theory]
