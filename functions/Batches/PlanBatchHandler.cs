@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -41,7 +40,7 @@ internal sealed partial class PlanBatchHandler(
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
-        await AnswerRefusedAsync(blobs, plan, cancellation);
+        await AnswerSettledAsync(blobs, plan, cancellation);
 
         var begun = await batches.UpdateAsync(batch, current => current.TryBegin(plan, time.GetUtcNow()), cancellation);
         if (begun.Row is not { Status: BatchStatus.InProgress })
@@ -69,14 +68,15 @@ internal sealed partial class PlanBatchHandler(
         return null;
     }
 
-    /// <summary>Writes the parts of lines that could not become requests, before the batch is in progress.</summary>
-    private static async Task AnswerRefusedAsync(BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
+    /// <summary>Lines whose outcome is known get their part here, before the batch is in progress.</summary>
+    private static async Task AnswerSettledAsync(BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
     {
-        foreach (var (shard, planned) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
+        foreach (var (shard, _) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
-            var answers = lines.Select(line => OutputLines.NotRun(line, line.Body.Deserialize<LineError>(WireJson.Options)!));
-            await blobs.WritePartAsync(shard, answers, new PartCounts(0, planned.NumLines, 0, 0), cancellation);
+            SettledLine[] lines = [.. (await blobs.ReadShardAsync(plan.PlanId, shard, cancellation)).Select(SettledLine.From)];
+            int failed = lines.Count(line => line.IsError);
+            var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
+            await blobs.WritePartAsync(shard, lines.Select(line => line.ToPartLine()), counts, cancellation);
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
 
     private readonly List<(byte[] Json, LineCost Cost)> _window = [];
-    private readonly List<byte[]> _refused = [];
+    private readonly List<byte[]> _settled = [];
     private readonly List<PlannedShard> _shards = [];
     private long _windowBytes;
     private int _windows;
@@ -33,30 +33,30 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
         _window.Add((json, LineCost.Of(line.Body)));
-        _windowBytes += json.Length;
-        if (_window.Count == WindowLines || _windowBytes >= WindowBytes)
-            await CloseWindowAsync(model, cancellation);
+        await CloseIfFullAsync(json.Length, model, cancellation);
     }
 
-    /// <summary>Adds a line that cannot become a request; its body becomes the error.</summary>
-    public void Refuse(ShardLine line, LineError error)
+    /// <summary>Adds a line whose outcome is known: no worker runs it.</summary>
+    public async Task AddAsync(SettledLine line, ModelRecord model, CancellationToken cancellation)
     {
-        var refused = line with { Body = JsonSerializer.SerializeToElement(error, WireJson.Options) };
-        _refused.Add(JsonSerializer.SerializeToUtf8Bytes(refused, WireJson.Options));
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(line.ToShardLine(), WireJson.Options);
+        _settled.Add(json);
+        await CloseIfFullAsync(json.Length, model, cancellation);
     }
 
     /// <summary>Writes the remaining lines; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
     {
         List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
-        foreach (var lines in Cut(model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds))
+        double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
+        foreach (var lines in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget))
             Add(lines, isRefused: false);
-        foreach (byte[][] refused in _refused.Chunk(MaxShardLines))
-            Add(refused, isRefused: true);
+        foreach (var lines in Cut(_settled.Select(json => (json, default(LineCost))), budget))
+            Add(lines, isRefused: true);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
             await blobs.WriteShardAsync(planId, shard.Shard, Content(shard.Lines), stop));
-        _refused.Clear();
+        _settled.Clear();
         _window.Clear();
         _windowBytes = 0;
         _windows++;
@@ -68,12 +68,19 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         }
     }
 
-    private IEnumerable<IReadOnlyCollection<byte[]>> Cut(double budget)
+    private Task CloseIfFullAsync(int bytes, ModelRecord model, CancellationToken cancellation)
+    {
+        _windowBytes += bytes;
+        bool isFull = _window.Count + _settled.Count == WindowLines || _windowBytes >= WindowBytes;
+        return isFull ? CloseWindowAsync(model, cancellation) : Task.CompletedTask;
+    }
+
+    private static IEnumerable<IReadOnlyCollection<byte[]>> Cut(IEnumerable<(byte[] Json, LineCost Cost)> window, double budget)
     {
         List<byte[]> shard = [];
         double cost = 0;
         long bytes = 0;
-        foreach (var line in _window.OrderBy(line => line.Cost.CanvasTokens))
+        foreach (var line in window)
         {
             bool isFull = cost + line.Cost.TokenForwards > budget
                 || shard.Count == MaxShardLines

@@ -44,7 +44,8 @@ public static class FunctionsServices
         services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
         services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>().AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
         services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>().AddSingleton<ScheduledFileAssembly>();
-        services.AddSingleton<RetentionTimer>();
+        services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>()
+            .AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>().AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();

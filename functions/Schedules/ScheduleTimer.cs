@@ -118,7 +118,7 @@ internal sealed partial class ScheduleTimer(
             (run.LastModel, run.Seen, run.NumBlobs) = (lastModel, seen, blobs.Count);
             if (blobs.Count == 0)
                 return run;
-            run.Model = definition.StartFrom == StartFrom.LastResult && lastModel is not null ? lastModel : definition.Training.Model;
+            run.Model = definition.StartFrom == StartFrom.LastResult && lastModel is not null ? lastModel : definition.NewJob.Model;
             run.Sources = await data.WriteSourcesAsync(schedule, ScheduleRunRecord.Key(schedule, dueAt), blobs, cancellation);
             return run;
         }
@@ -142,9 +142,10 @@ internal sealed partial class ScheduleTimer(
                 return;     // deleted while this host stood still, and the list of its data with it
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
-            job = definition.Training.ToRecord(schedule.Tenant, run.RowKey, seed: (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue));
-            (job.Model, job.Sources, job.ScheduleKey, job.ScheduledFolder) = (run.Model!, run.Sources, schedule.RowKey, definition.Folder.ToJson());
-            job.ValidationFileId = JsonBody.OptionalText(definition.Job, "validation_file");
+            int seed = (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue);
+            job = definition.NewJob.ToRecord(schedule.Tenant, run.RowKey, seed);
+            (job.Model, job.Sources) = (run.Model!, run.Sources);
+            (job.ScheduleKey, job.ScheduledFolder) = (schedule.RowKey, definition.Folder.ToJson());
             if (await jobs.AddAsync(job, cancellation))
                 LogFired(logger, schedule.Id, run.DueAt, job.Id);
         }

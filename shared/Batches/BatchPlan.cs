@@ -10,5 +10,7 @@ public sealed record BatchPlan(
     [property: JsonPropertyName("attempt")] string PlanId, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
 
 /// <param name="Window">The line window of its lines: the finish orders one window at a time.</param>
-/// <param name="IsRefused">Its lines could not become requests: the plan writes their part itself, and no worker sees them.</param>
+/// <param name="IsRefused">
+/// The outcome of its lines is known (refused, or answered without a model): the plan writes their part itself, and no worker sees them.
+/// </param>
 public sealed record PlannedShard(int Window, int NumLines, bool IsRefused = false);

@@ -50,6 +50,9 @@ public sealed partial class BatchRecord : TableRow
     /// <summary>The parameters of all documents besides their text: a JSON object.</summary>
     public string? DocumentBody { get; set; }
 
+    /// <summary>What becomes of a document without a gap, by its name on the wire; null in rows of earlier versions.</summary>
+    public string? WithoutGaps { get; set; }
+
     public string CompletionWindow { get; set; } = "";
 
     /// <summary>A JSON object of strings; null when the client gave none.</summary>

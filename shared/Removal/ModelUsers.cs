@@ -72,16 +72,17 @@ public sealed class ModelUsers(
         if (await new BatchBlobs(storage, batch).FindPlanAsync(cancellation) is { } plan)
             return plan.Model;
         if (batch.DocumentBody is not null)
-            return Text(Parse(batch.DocumentBody), "model");
+            return Parse(batch.DocumentBody).FindText("model");
         if (batch.InputFileId is null || await files.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } input)
             return null;
         await using var content = await files.OpenReadAsync(input, cancellation);
         var first = await JsonLines.ReadAsync(content, MaxLineBytes, cancellation).FirstOrDefaultAsync(cancellation);
-        return first.Bytes is null ? null : Text(Property(Parse(first.Bytes), "body"), "model");
+        return first.Bytes is null ? null : Parse(first.Bytes).Find("body")?.FindText("model");
     }
 
     private async Task<bool> NamesAsync(ScheduleRecord schedule, string model, CancellationToken cancellation) =>
-        Text(Property(Parse(schedule.Definition), "job"), "model") == model || schedule.LastModel == model
+        Parse(schedule.Definition).Find("job")?.FindText("model") == model
+        || schedule.LastModel == model
         || await LastResultAsync(schedule, cancellation) == model;
 
     /// <summary>The model with which its next job may begin, although the schedule has not recorded it yet.</summary>
@@ -101,19 +102,4 @@ public sealed class ModelUsers(
     }
 
     private static JsonElement Parse(string json) => Parse(System.Text.Encoding.UTF8.GetBytes(json));
-
-    private static JsonElement Property(JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) ? value : default;
-
-    private static string? Text(JsonElement parent, string name)
-    {
-        try
-        {
-            return Property(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;    // an unpaired surrogate, which no model's name has
-        }
-    }
 }
