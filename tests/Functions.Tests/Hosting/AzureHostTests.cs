@@ -2,42 +2,17 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Cronos;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Hosting.Local;
-using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Tests.Hosting;
 
-/// <summary>The Azure host runs what the Local host runs, in the same way. Its sources are read here as well, since its packages are not everywhere.</summary>
-public sealed partial class AzureHostTests
+/// <summary>The Azure host runs the triggers of the Local host, in the same way.</summary>
+public sealed class AzureHostTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
     private static readonly string s_root = typeof(AzureHostTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
-
-    private static string LocalTriggers => File.ReadAllText(Path.Combine(s_root, "functions", "Hosting", "Local", "Triggers.cs"));
-
-    [Fact]
-    public void Its_queue_triggers_are_those_of_the_Local_host()
-    {
-        var local = LocalQueue().Matches(LocalTriggers).Select(match => (Queue: PoisonQueue().Replace(match.Groups["queue"].Value, "${queue} + StorageNames.PoisonSuffix"), Message: match.Groups["message"].Value, Handler: match.Groups["handler"].Value));
-        var azure = AzureQueue().Matches(Azure("QueueTriggers.cs")).Select(match => (Queue: match.Groups["queue"].Value, Message: match.Groups["message"].Value, Handler: match.Groups["handler"].Value));
-
-        Assert.NotEmpty(local);
-        Assert.Equal(local.Order(), azure.Order());
-        Assert.Equal(Regex.Count(Azure("QueueTriggers.cs"), @"\[Function\("), azure.Count());
-    }
-
-    [Fact]
-    public void Its_timers_are_those_of_the_Local_host()
-    {
-        var local = LocalTimer().Matches(LocalTriggers).Select(match => (match.Groups["handler"].Value, Interval(match.Groups["type"].Value)));
-        var azure = AzureTimer().Matches(Azure("TimerTriggers.cs")).Select(match => (match.Groups["handler"].Value, Interval(CronExpression.Parse(match.Groups["cron"].Value, CronFormat.IncludeSeconds))));
-
-        Assert.NotEmpty(local);
-        Assert.Equal(local.Order(), azure.Order());
-        Assert.Equal(Regex.Count(Azure("TimerTriggers.cs"), @"\[Function\("), azure.Count());
-    }
 
     [Fact]
     public void Its_queues_are_consumed_as_by_the_Local_host()
@@ -46,8 +21,8 @@ public sealed partial class AzureHostTests
 
         Assert.Equal("none", queues["messageEncoding"]!.GetValue<string>());
         Assert.Equal(
-            Triggers.Defaults,
-            Triggers.Defaults with
+            TriggerService.Defaults,
+            TriggerService.Defaults with
             {
                 Concurrency = queues["batchSize"]!.GetValue<int>() + queues["newBatchThreshold"]!.GetValue<int>(),
                 MaxDequeueCount = queues["maxDequeueCount"]!.GetValue<int>(),
@@ -76,12 +51,18 @@ public sealed partial class AzureHostTests
                     Assert.Skip($"The packages of Azure Functions are not to be had here: {reason[reason.IndexOf("NU", StringComparison.Ordinal)..].Split('[')[0].Trim()}");
                 Assert.True(isDone, said);
             }
-            var functions = JsonNode.Parse(await File.ReadAllTextAsync(Directory.GetFiles(Path.Combine(folder, "bin"), "functions.metadata", SearchOption.AllDirectories).Single()))!.AsArray();
-            string[] Triggers(string type, string property) =>
-                [.. functions.SelectMany(function => function!["bindings"]!.AsArray()).Where(binding => binding!["type"]!.GetValue<string>() == type).Select(binding => binding![property]!.GetValue<string>()).Order(StringComparer.Ordinal)];
-            Assert.Equal(LocalQueue().Matches(LocalTriggers).Select(match => QueueName(match.Groups["queue"].Value)).Order(StringComparer.Ordinal), Triggers("queueTrigger", "queueName"));
-            Assert.Equal(LocalTimer().Count(LocalTriggers), Triggers("timerTrigger", "schedule").Length);
-            Assert.Equal(["healthz", "openai/{*path}", "openapi/v1.json", "readyz", "v1/{*path}"], Triggers("httpTrigger", "route"));
+            string metadata = Directory.GetFiles(Path.Combine(folder, "bin"), "functions.metadata", SearchOption.AllDirectories).Single();
+            var functions = JsonNode.Parse(await File.ReadAllTextAsync(metadata))!.AsArray();
+
+            Assert.Equal(
+                Triggers.Queues.Select(trigger => (trigger.Name, trigger.Queue)).Order(),
+                Bindings(functions, "queueTrigger", "queueName").Order());
+            Assert.Equal(
+                Triggers.Timers.Select(trigger => (trigger.Name, trigger.Interval)).Order(),
+                Bindings(functions, "timerTrigger", "schedule").Select(timer => (timer.Name, Interval(timer.Value))).Order());
+            Assert.Equal(
+                ["healthz", "openai/{*path}", "openapi/v1.json", "readyz", "v1/{*path}"],
+                Bindings(functions, "httpTrigger", "route").Select(route => route.Value).Order(StringComparer.Ordinal));
         }
         finally
         {
@@ -99,39 +80,19 @@ public sealed partial class AzureHostTests
         return (process.ExitCode == 0, said);
     }
 
-    private static string Azure(string file) => File.ReadAllText(Path.Combine(s_root, "functions", "Hosting", "Azure", file));
-
     private static JsonNode Json(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(s_root, "functions", file)))!;
 
-    /// <param name="expression">As it stands in the sources.</param>
-    private static string QueueName(string expression)
+    /// <summary>The functions with a binding of a type, by name, with a property of that binding.</summary>
+    private static IEnumerable<(string Name, string Value)> Bindings(JsonArray functions, string type, string property) =>
+        from function in functions
+        from binding in function!["bindings"]!.AsArray()
+        where binding!["type"]!.GetValue<string>() == type
+        select (function["name"]!.GetValue<string>(), binding[property]!.GetValue<string>());
+
+    private static TimeSpan Interval(string cron)
     {
-        string constant = expression[(expression.LastIndexOf('.') + 1)..].TrimEnd(')');
-        string queue = (string)typeof(StorageNames).GetField(constant)!.GetRawConstantValue()!;
-        return PoisonQueue().IsMatch(expression) ? StorageNames.PoisonQueue(queue) : queue;
+        var expression = CronExpression.Parse(cron, CronFormat.IncludeSeconds);
+        var first = expression.GetNextOccurrence(DateTime.UnixEpoch)!.Value;
+        return expression.GetNextOccurrence(first)!.Value - first;
     }
-
-    private static TimeSpan Interval(string type) =>
-        (TimeSpan)typeof(Triggers).Assembly.GetTypes().Single(candidate => candidate.Name == type).GetField("Interval", BindingFlags.Static | BindingFlags.Public)!.GetValue(null)!;
-
-    private static TimeSpan Interval(CronExpression cron)
-    {
-        var first = cron.GetNextOccurrence(DateTime.UnixEpoch)!.Value;
-        return cron.GetNextOccurrence(first)!.Value - first;
-    }
-
-    [GeneratedRegex(@"ConsumeAsync<(?<message>\w+)>\((?<queue>StorageNames\.\w+(\(StorageNames\.\w+\))?), (?<handler>[\w.]+), stoppingToken\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex LocalQueue();
-
-    [GeneratedRegex(@"\[QueueTrigger\((?<queue>[^)]+)\)\] string message, CancellationToken stop\)\s*=>\s*(?<handler>[\w.]+)\(Read<(?<message>\w+)>\(message\), stop\);", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex AzureQueue();
-
-    [GeneratedRegex(@"StorageNames\.PoisonQueue\((?<queue>.+)\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex PoisonQueue();
-
-    [GeneratedRegex(@"RepeatAsync\((?<type>\w+)\.Interval, (?<handler>[\w.]+), stoppingToken\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex LocalTimer();
-
-    [GeneratedRegex(@"\[TimerTrigger\(""(?<cron>[^""]+)"", UseMonitor = false\)\] TimerInfo timer, CancellationToken stop\)\s*=>\s*(?<handler>[\w.]+)\(stop\);", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex AzureTimer();
 }

@@ -50,7 +50,7 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
     public async Task Full_concurrency()
     {
         await using var plane = await ControlPlane.StartAsync(fixture);
-        int concurrency = Triggers.Defaults.Concurrency;
+        int concurrency = TriggerService.Defaults.Concurrency;
         List<BatchRecord> planned = [], finished = [];
         byte[] input = Input();
         for (int index = 0; index < concurrency; index++)
