@@ -59,6 +59,7 @@ internal static class WorkerServices
         .AddSingleton<FineTuningStore>()
         .AddSingleton<FineTuningEvents>()
         .AddSingleton<FineTunedModels>()
+        .AddSingleton<ModelDeletion>()
         .AddSingleton(new TrainingFolders(options.TrainingPath))
         .AddSingleton<TrainingInputs>()
         .AddSingleton<TrainingCheckpoints>()

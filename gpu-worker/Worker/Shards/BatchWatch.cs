@@ -26,6 +26,6 @@ internal sealed class BatchWatch : IAsyncDisposable
             Reason = NotRunReason.Expired;
             return false;
         }
-        return await batches.Records.FindAsync(batch.Tenant, batch.RowKey, cancellation) is { Status: BatchStatus.InProgress };
+        return await batches.FindAsync(batch.Key, cancellation) is { Status: BatchStatus.InProgress };
     }
 }

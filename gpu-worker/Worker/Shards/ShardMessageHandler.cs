@@ -1,5 +1,4 @@
-using Azure;
-using Azure.Storage.Blobs.Specialized;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -24,8 +23,8 @@ internal sealed class ShardMessageHandler(
     /// <param name="stop">The worker shuts down, or another worker has received the message.</param>
     public async Task RunAsync(ShardMessage message, CancellationToken stop)
     {
-        var blobs = new BatchBlobs(storage, message.Tenant, message.Batch);
-        var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, stop);
+        var blobs = new BatchBlobs(storage, message.Key);
+        var batch = await batches.FindAsync(message.Key, stop);
         var plan = await blobs.FindPlanAsync(stop);
         if (batch is not { Status: BatchStatus.InProgress } || plan is null || plan.PlanId != message.PlanId)
             return;     // ended or ending: the finish answers its lines
@@ -40,30 +39,18 @@ internal sealed class ShardMessageHandler(
 
     private async Task<bool> WorkAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken stop)
     {
-        await using var lease = await AcquireAsync(blobs.LeaseOf(plan.PlanId, shard), stop);
+        await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop)
+            ?? throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);
         var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
         return await run.RunAsync(work, watch, lease, stop);
     }
 
-    private async Task<RenewedLease> AcquireAsync(BlobLeaseClient lease, CancellationToken cancellation)
-    {
-        try
-        {
-            await lease.AcquireAsync(options.LeaseDuration, cancellationToken: cancellation);
-        }
-        catch (RequestFailedException failure) when (failure.Status == 409)
-        {
-            throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
-        }
-        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "shard", () => lease.ReleaseAsync());
-    }
-
     /// <summary>Sends the message for the finish once all shards are released and all parts are written.</summary>
     private async Task CallForFinishAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, CancellationToken cancellation)
     {
-        var active = await batches.FindActiveAsync(batch.Tenant, batch.RowKey, cancellation);
-        if (active is not null && active.NumReleased >= plan.Shards.Count && await blobs.CountPartsAsync(cancellation) == plan.Shards.Count)
-            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
+        bool isDispatched = await batches.Open.FindAsync(batch.Key, cancellation) is { } open && open.NumReleased >= plan.Shards.Count;
+        if (isDispatched && await blobs.CountPartsAsync(cancellation) == plan.Shards.Count)
+            await queues.SendFinishAsync(batch.Key, TimeSpan.Zero, cancellation);
     }
 }

@@ -29,17 +29,13 @@ internal sealed class TrainingCheckpoints(
         FineTuningJobRecord job, TrainingSetup setup, TrainingProgress progress, CancellationToken cancellation)
     {
         int step = progress.Metrics.Step;
-        await jobs.UpdateAsync(job, job.RunNumber, _ => false, cancellation);   // spares a stale run an upload of minutes
+        await jobs.RequireCurrentAsync(job, cancellation);   // spares a stale run an upload of minutes
         await UploadAsync(job, setup, progress, cancellation);
         if (step == job.NumSteps)
             await WriteMetricsAsync(job, setup.Input.Folder, cancellation);
 
-        var published = await jobs.UpdateAsync(job, job.RunNumber, current =>
-        {
-            (current.CheckpointRun, current.CheckpointStep, current.Step) = (job.RunNumber, step, step);
-            (current.TrainedTokens, current.FailedRuns) = (progress.Metrics.NumTokens, 0);
-            return true;
-        }, cancellation);
+        long tokens = progress.Metrics.NumTokens;
+        var published = await jobs.UpdateRunAsync(job, current => current.TryPublish(job.RunNumber, step, tokens), cancellation);
         await ConfirmAsync(published, setup.Input.From, progress.Metrics, cancellation);
         return published;
     }
@@ -56,7 +52,7 @@ internal sealed class TrainingCheckpoints(
         };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
         string message = $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}";
-        await events.AddAsync(job, job.CheckpointStep, run: 0, FineTuningEventKind.Checkpoint, message, cancellation);
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep }, cancellation);
         await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointRun, job.CheckpointStep, cancellation);
     }
 
@@ -88,7 +84,7 @@ internal sealed class TrainingCheckpoints(
         var tokenizer = setup.TokenizerFolder is { } folder
             ? ModelFolders.FilesOf(folder).Where(file => file.Name.StartsWith("tokenizer", StringComparison.Ordinal))
             : [];
-        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), told: null, cancellation);
+        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), progress: null, cancellation);
     }
 
     /// <summary>Writes the metrics of all steps as the result file. Every run writes the same content.</summary>

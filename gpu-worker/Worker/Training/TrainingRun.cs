@@ -37,11 +37,8 @@ internal sealed class TrainingRun(
         {
             using var input = await inputs.OpenAsync(run, opening.Token);
             var setup = TrainingSetup.Of(run, input);
-            var job = await jobs.UpdateAsync(run, run.RunNumber, current =>
-            {
-                current.NumSteps = setup.Options.LearningRate.NumSteps;
-                return true;
-            }, opening.Token);
+            int numSteps = setup.Options.LearningRate.NumSteps;
+            var job = await jobs.UpdateRunAsync(run, current => current.TrySetSteps(run.RunNumber, numSteps), opening.Token);
 
             if (job.CheckpointStep > 0)
                 await ResumeAsync(job, input, opening.Token);
@@ -104,11 +101,8 @@ internal sealed class TrainingRun(
 
     private async Task ReportAsync(FineTuningJobRecord job, TrainingMetrics metrics, TimeSpan timePerStep, CancellationToken cancellation)
     {
-        var current = await jobs.UpdateAsync(job, job.RunNumber, current =>
-        {
-            (current.Step, current.EstimatedFinishAt) = (metrics.Step, time.GetUtcNow() + (timePerStep * (current.NumSteps - metrics.Step)));
-            return true;
-        }, cancellation);
+        var finishAt = time.GetUtcNow() + (timePerStep * (job.NumSteps - metrics.Step));
+        var current = await jobs.UpdateRunAsync(job, current => current.TryReport(job.RunNumber, metrics.Step, finishAt), cancellation);
         string message = string.Create(
             CultureInfo.InvariantCulture, $"Step {metrics.Step}/{current.NumSteps}: training loss={metrics.Loss:F2}");
         if (metrics.ValidationLoss is { } loss)
@@ -123,6 +117,6 @@ internal sealed class TrainingRun(
             TotalSteps = current.NumSteps,
         };
         string json = JsonSerializer.Serialize(data, WireJson.Options);
-        await events.AddAsync(job, metrics.Step, run: 0, FineTuningEventKind.Metrics, message, cancellation, data: json);
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json }, cancellation);
     }
 }

@@ -27,7 +27,7 @@ internal sealed class TrainingWatch : IAsyncDisposable
 
     private async Task<bool> IsWantedAsync(FineTuningStore jobs, FineTuningJobRecord run, CancellationToken cancellation)
     {
-        var current = await jobs.Records.FindAsync(run.Tenant, run.RowKey, cancellation);
+        var current = await jobs.FindAsync(run.Key, cancellation);
         _isPaused = current?.Status is FineTuningStatus.Paused or FineTuningStatus.Queued;
         return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued }
             && current.RunNumber == run.RunNumber;
