@@ -132,16 +132,18 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     }
 
     /// <summary>The parts that exist, by shard number.</summary>
-    public async Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation)
+    public Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation) => ListCountsAsync("parts/", cancellation);
+
+    /// <summary>The stored progress, by shard number; that of a shard with a part is out of date.</summary>
+    public Task<IReadOnlyDictionary<int, PartCounts>> ListProgressAsync(CancellationToken cancellation) =>
+        ListCountsAsync("progress/", cancellation);
+
+    /// <summary>The counts of all finished lines: those of the parts, and of the progress of shards without one.</summary>
+    public async Task<PartCounts> CountLinesAsync(CancellationToken cancellation)
     {
-        Dictionary<int, PartCounts> parts = [];
-        var options = new GetBlobsOptions { Traits = BlobTraits.Metadata, Prefix = _prefix + "parts/" };
-        await foreach (var blob in _container.GetBlobsAsync(options, cancellation))
-        {
-            int shard = int.Parse(blob.Name.AsSpan(options.Prefix.Length), CultureInfo.InvariantCulture);
-            parts[shard] = Counts(blob.Metadata);
-        }
-        return parts;
+        var progress = await ListProgressAsync(cancellation);   // first: a part that is written meanwhile replaces it
+        var parts = await ListPartsAsync(cancellation);
+        return PartCounts.Sum([.. parts.Values, .. progress.Where(shard => !parts.ContainsKey(shard.Key)).Select(shard => shard.Value)]);
     }
 
     public async Task<int> CountPartsAsync(CancellationToken cancellation)
@@ -159,6 +161,18 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         var all = _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation);
         await Parallel.ForEachAsync(all, options, async (blob, stop) =>
             await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: stop));
+    }
+
+    private async Task<IReadOnlyDictionary<int, PartCounts>> ListCountsAsync(string folder, CancellationToken cancellation)
+    {
+        Dictionary<int, PartCounts> counts = [];
+        var options = new GetBlobsOptions { Traits = BlobTraits.Metadata, Prefix = _prefix + folder };
+        await foreach (var blob in _container.GetBlobsAsync(options, cancellation))
+        {
+            int shard = int.Parse(blob.Name.AsSpan(options.Prefix.Length), CultureInfo.InvariantCulture);
+            counts[shard] = Counts(blob.Metadata);
+        }
+        return counts;
     }
 
     private BlockBlobClient Shard(string planId, int shard) =>

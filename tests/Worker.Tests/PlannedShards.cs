@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Azure.Core;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
@@ -62,7 +61,7 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
     private static string Line(int number, object body, int[] bad, int[] poison)
     {
         object content = bad.Contains(number) ? new { model = TinyModel.Id } : body;
-        string line = WorkerUnderTest.Json(new ShardLine(number, $"id-{number}", JsonSerializer.SerializeToElement(content)));
+        string line = WorkerUnderTest.Line(number, content);
         return poison.Contains(number) ? line.Replace("fox", "\\ud800", StringComparison.Ordinal) : line;
     }
 }

@@ -93,7 +93,9 @@ internal sealed class WorkerUnderTest : IDisposable
 
     public Task ClearShardQueueAsync() => Storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
 
-    public static string Json(ShardLine line) => JsonSerializer.Serialize(line, WireJson.Options);
+    /// <summary>A line of a shard's blob.</summary>
+    public static string Line(int number, object body) =>
+        JsonSerializer.Serialize(new ShardLine(number, $"id-{number}", JsonSerializer.SerializeToElement(body)), WireJson.Options);
 
     public void Dispose() => _services.Dispose();
 }

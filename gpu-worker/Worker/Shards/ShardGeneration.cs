@@ -14,19 +14,22 @@ internal sealed class ShardGeneration(TimeProvider time)
     /// Answers every unanswered line, in order of completion. Lines that the model had finished at a cancellation are answered too, so
     /// that they are not computed twice.
     /// </summary>
+    /// <param name="answered">Called after each answer; the lines that still run continue meanwhile.</param>
     public async Task RunAsync(
-        BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers, CancellationToken cancellation)
+        ShardWork work, IReadOnlyList<ShardLine> lines, LoadedModel model, Func<Task> answered, CancellationToken cancellation)
     {
+        var answers = work.Answers;
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var calls = model.Calls(ending.Token);
-        List<Task<(ShardLine Line, LineAnswer Answer)>> running = [.. Runnable(batch, lines, model, answers).Select(job => job(calls))];
+        List<Task<(ShardLine Line, LineAnswer Answer)>> running = [.. Runnable(work.Batch, lines, model, answers).Select(job => job(calls))];
         try
         {
             await foreach (var done in Task.WhenEach(running).WithCancellation(cancellation))
             {
                 var (line, answer) = await done;
                 answers.Add(line, answer);
+                await answered();
             }
         }
         finally

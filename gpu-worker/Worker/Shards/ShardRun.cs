@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Azure;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
@@ -14,6 +15,9 @@ namespace LLaDA.Batch.Worker.Shards;
 /// </summary>
 internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, ILogger<ShardRun> logger)
 {
+    /// <summary>How often progress is stored while lines run: a worker that dies loses no more, and clients see lines as they end.</summary>
+    private static readonly TimeSpan s_saveInterval = TimeSpan.FromSeconds(15);
+
     private readonly ShardGeneration _generation = new(time);
 
     /// <summary>Answers every line and writes the part. Lines of a batch that is no longer wanted are answered with the reason.</summary>
@@ -66,7 +70,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
             await work.Blobs.WriteAttemptsAsync(work.Shard, begun, cancellation);
             try
             {
-                await _generation.RunAsync(work.Batch, lines, lease.Model, work.Answers, cancellation);
+                await _generation.RunAsync(work, lines, lease.Model, SaveSometimes(work, cancellation), cancellation);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
@@ -81,6 +85,26 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
         if (left.Current is not null)
             await work.SaveProgressAsync(cancellation);
         return left;
+    }
+
+    /// <summary>Saves progress when the last time is long ago. A failure is ignored, because the end of the work saves again.</summary>
+    private Func<Task> SaveSometimes(ShardWork work, CancellationToken cancellation)
+    {
+        long saved = time.GetTimestamp();
+        return async () =>
+        {
+            if (time.GetElapsedTime(saved) < s_saveInterval)
+                return;
+            saved = time.GetTimestamp();
+            try
+            {
+                await work.SaveProgressAsync(cancellation);
+            }
+            catch (Exception failure) when (failure is RequestFailedException or AggregateException or HttpRequestException)
+            {
+                // The lines are not at fault.
+            }
+        };
     }
 
     private async Task<bool> WritePartAsync(ShardWork work, string outcome, long started)
