@@ -8,6 +8,7 @@ using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Files;
@@ -19,12 +20,17 @@ using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using OpenTelemetry.Trace;
+using static LLaDA.Batch.Hosting.Settings;
 
 namespace LLaDA.Batch.Functions.Hosting;
 
 /// <summary>The services of both hosts.</summary>
 public static class FunctionsServices
 {
+    /// <summary>The invocations of Azure Functions: the spans in which its requests run.</summary>
+    private const string InvocationSource = "Microsoft.Azure.Functions.Worker";
+
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddRouting();
@@ -35,16 +41,18 @@ public static class FunctionsServices
         services.AddSingleton(TimeProvider.System);
         var account = Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate());
         services.AddSingleton(new StorageAccount(account));
-        services.AddTelemetryExport(configuration, account);
+        services.AddTelemetryExport(
+            configuration, account, "llada-functions", tracing => tracing.AddSource(InvocationSource).AddAspNetCoreInstrumentation());
         services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
-        services.AddSingleton<ShardDispatcher>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
+        services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
+        services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
-        services.AddSingleton<ModelRemoval>();
-        services.AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
+        services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
+        services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
         services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
         services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduledFileAssembly>();
         services.AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>();
@@ -55,14 +63,5 @@ public static class FunctionsServices
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
-    }
-
-    /// <exception cref="InvalidOperationException">The section is invalid; the message lists all errors.</exception>
-    private static T Read<T>(IConfiguration configuration, string section, Func<T, IEnumerable<string>> validate)
-        where T : new()
-    {
-        var options = configuration.GetSection(section).Get<T>() ?? new T();
-        string[] errors = [.. validate(options)];
-        return errors.Length == 0 ? options : throw new InvalidOperationException(string.Join("; ", errors));
     }
 }

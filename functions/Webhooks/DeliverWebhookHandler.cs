@@ -13,11 +13,11 @@ public sealed partial class DeliverWebhookHandler(
 {
     /// <summary>Sends the event of an ended batch. A second call sends the same event again, under the same id.</summary>
     public Task SendAsync(BatchRecord batch, CancellationToken cancellation) =>
-        SendAsync(WebhookEvent.TypeOf(batch.Status), new WebhookMessage(batch.Tenant, Endpoint: "", batch.RowKey, Attempt: 0), cancellation);
+        SendAsync(batch.Tenant, WebhookEvent.TypeOf(batch.Status), endpoint => new WebhookMessage(batch.Tenant, endpoint, Attempt: 0, Batch: batch.RowKey), cancellation);
 
     /// <summary>Sends the event of an ended fine-tuning job, likewise.</summary>
     public Task SendAsync(FineTuningJobRecord job, CancellationToken cancellation) =>
-        SendAsync(WebhookEvent.TypeOf(job.Status), new WebhookMessage(job.Tenant, Endpoint: "", Batch: null, Attempt: 0, job.RowKey), cancellation);
+        SendAsync(job.Tenant, WebhookEvent.TypeOf(job.Status), endpoint => new WebhookMessage(job.Tenant, endpoint, Attempt: 0, Job: job.RowKey), cancellation);
 
     public async Task RunAsync(WebhookMessage message, CancellationToken cancellation)
     {
@@ -27,12 +27,12 @@ public sealed partial class DeliverWebhookHandler(
         await TracedWork.RunAsync("webhook", news.Event.Data.Id, news.TraceParent, () => RunAsync(message, endpoint, news.Event, cancellation));
     }
 
-    private async Task SendAsync(string type, WebhookMessage message, CancellationToken cancellation)
+    private async Task SendAsync(string tenant, string type, Func<string, WebhookMessage> messageTo, CancellationToken cancellation)
     {
-        await foreach (var endpoint in endpoints.Records.ListAsync(message.Tenant, after: null, cancellation))
+        await foreach (var endpoint in endpoints.Records.ListAsync(tenant, after: null, cancellation))
         {
             if (endpoint.Wants(type))
-                await queues.SendWebhookAsync(message with { Endpoint = endpoint.RowKey }, TimeSpan.Zero, cancellation);
+                await queues.SendWebhookAsync(messageTo(endpoint.RowKey), TimeSpan.Zero, cancellation);
         }
     }
 

@@ -4,20 +4,24 @@ using Microsoft.Extensions.Hosting;
 namespace LLaDA.Batch.Worker;
 
 /// <summary>
-/// For the probes of the platform that runs the worker: answers <c>GET /healthz</c> with 200 while it lives, and <c>GET /readyz</c> once its models are made known, before that with 503.
+/// Answers the platform's probes: <c>GET /healthz</c> with 200 while the process lives, and <c>GET /readyz</c> with 200 once its models
+/// are registered, before that with 503.
 /// </summary>
-public sealed class HealthEndpoint(WorkerOptions options) : BackgroundService
+internal sealed class HealthEndpoint : BackgroundService
 {
     private readonly HttpListener _listener = new();
+    private readonly int? _port;
     private volatile bool _isReady;
+
+    public HealthEndpoint(WorkerOptions options) => _port = options.HealthPort;
 
     /// <summary>The worker takes work from now on.</summary>
     public void SetReady() => _isReady = true;
 
-    /// <summary>Once started it listens.</summary>
+    /// <summary>Listens when it returns.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        if (options.HealthPort is { } port)
+        if (_port is { } port)
         {
             _listener.Prefixes.Add($"http://*:{port}/");
             _listener.Start();
@@ -38,20 +42,21 @@ public sealed class HealthEndpoint(WorkerOptions options) : BackgroundService
         {
             try
             {
-                Answer(await _listener.GetContextAsync());
+                var context = await _listener.GetContextAsync();
+                context.Response.StatusCode = (int)Status(context.Request);
+                context.Response.Close();
             }
             catch (Exception exception) when (exception is HttpListenerException or ObjectDisposedException)
             {
-                // Whoever asked has gone, or the worker stops.
+                // The client has disconnected, or the worker stops.
             }
         }
     }
 
-    private void Answer(HttpListenerContext context)
+    private HttpStatusCode Status(HttpListenerRequest request) => (request.HttpMethod, request.Url?.AbsolutePath) switch
     {
-        context.Response.StatusCode = (int)(context.Request is { HttpMethod: "GET", Url.AbsolutePath: var path }
-            ? path switch { "/healthz" => HttpStatusCode.OK, "/readyz" => _isReady ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, _ => HttpStatusCode.NotFound }
-            : HttpStatusCode.NotFound);
-        context.Response.Close();
-    }
+        ("GET", "/healthz") => HttpStatusCode.OK,
+        ("GET", "/readyz") => _isReady ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable,
+        _ => HttpStatusCode.NotFound,
+    };
 }

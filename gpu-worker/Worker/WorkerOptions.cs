@@ -3,58 +3,71 @@ using LLaDA.Batch.Worker.Device;
 
 namespace LLaDA.Batch.Worker;
 
-/// <summary>What this worker runs and how (section <c>Worker</c>).</summary>
-public sealed record WorkerOptions
+/// <summary>
+/// The settings of a worker (section <c>Worker</c>). Only the composition reads them; it hands each class the part that it needs.
+/// </summary>
+internal sealed record WorkerOptions
 {
     public const string Section = "Worker";
 
-    /// <summary>Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder. Empty: models come from storage alone.</summary>
+    /// <summary>
+    /// Folder whose subfolders are models in Hugging Face layout; a model's id is the name of its folder. Empty: all models come from
+    /// storage.
+    /// </summary>
     public string ModelsPath { get; init; } = "";
 
-    /// <summary>Folder for models from storage, which this process has to itself.</summary>
+    /// <summary>Folder for models from storage, which belongs to this process alone.</summary>
     public string CachePath { get; init; } = Path.Combine(Path.GetTempPath(), "llada-models");
 
-    /// <summary>What that folder may hold, in bytes: at least the largest model with its adapter.</summary>
+    /// <summary>Capacity of that folder in bytes: at least the largest model with its adapter.</summary>
     public long CacheBytes { get; init; } = 40_000_000_000;
 
-    /// <summary>Folder for trainings in work, which this process has to itself: data and checkpoints on their way. What it holds is deleted.</summary>
+    /// <summary>
+    /// Folder for the data and checkpoints of running trainings, which belongs to this process alone. Its contents are deleted.
+    /// </summary>
     public string TrainingPath { get; init; } = Path.Combine(Path.GetTempPath(), "llada-training");
 
-    /// <summary>Whether this worker generates, and so takes shards.</summary>
+    /// <summary>Whether this worker takes shards.</summary>
     public bool Generates { get; init; } = true;
 
-    /// <summary>Whether this worker trains, and so takes fine-tuning jobs, one at a time; where it also generates, both take turns step by step.</summary>
+    /// <summary>
+    /// Whether this worker takes fine-tuning jobs, one at a time. A worker that also generates interleaves both step by step.
+    /// </summary>
     public bool Trains { get; init; } = true;
 
-    /// <summary>The hardware profile whose queue this worker serves.</summary>
+    /// <summary>The hardware profile whose queues this worker serves.</summary>
     public string Profile { get; init; } = StorageNames.DefaultProfile;
 
-    /// <summary>Tokens of all rows that share a forward pass, at least 1; null plans them by the model and the memory.</summary>
+    /// <summary>Tokens of all rows that share a forward pass, at least 1; null plans them by model and memory.</summary>
     public int? BatchTokens { get; init; }
 
-    /// <summary>Shards in hand at the same time: while one is on the tensor thread, the other is read or written.</summary>
+    /// <summary>Shards in progress at the same time: while one is on the tensor thread, another is read or written.</summary>
     public int ShardsInHand { get; init; } = 2;
 
-    /// <summary>What to compute on.</summary>
     public DeviceChoice Device { get; init; }
 
-    /// <summary>Memory of the graphics card in bytes, at least 1; null plans for the smallest that is offered.</summary>
+    /// <summary>Memory of the graphics card in bytes, at least 1; null plans for the smallest card that is offered.</summary>
     public long? DeviceBytes { get; init; }
 
-    /// <summary>Whether matrix products run in bfloat16; weights are kept in it as well. Null: on a graphics card.</summary>
+    /// <summary>Whether matrix products run in bfloat16, in which weights are then kept too; null: on a graphics card only.</summary>
     public bool? BFloat16 { get; init; }
 
-    /// <summary>How long a shard stays this worker's when it falls silent, 15 to 60 seconds; renewed at half of it.</summary>
+    /// <summary>How long a silent worker keeps a shard or a training, 15 to 60 seconds; leases are renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long a shutdown may take to keep what is finished and hand the rest back, 1 second to an hour; after that the process ends without.</summary>
+    /// <summary>
+    /// How long a shutdown may take to store finished work and return the rest, 1 second to an hour; the process then ends regardless.
+    /// </summary>
     public TimeSpan GracePeriod { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long there may be nothing to do before the process ends, for a platform that starts one where there is work; null never ends.</summary>
+    /// <summary>How long the worker may idle before it exits, for platforms that start workers on demand; null: for ever.</summary>
     public TimeSpan? IdleLimit { get; init; }
 
-    /// <summary>Port that answers the platform's probes; null answers none.</summary>
+    /// <summary>Port of the health probes, 1 to 65535; null opens none.</summary>
     public int? HealthPort { get; init; }
+
+    /// <summary>The settings of the device.</summary>
+    public DeviceOptions ForDevice => new() { Choice = Device, DeviceBytes = DeviceBytes, BFloat16 = BFloat16, BatchTokens = BatchTokens };
 
     public IEnumerable<string> Validate()
     {
@@ -65,7 +78,7 @@ public sealed record WorkerOptions
         if (TrainingPath.Length == 0)
             yield return $"{Section}:{nameof(TrainingPath)} must be a folder";
         if (!Generates && !Trains)
-            yield return $"One of {Section}:{nameof(Generates)} and {Section}:{nameof(Trains)} must be true: else there is nothing to do";
+            yield return $"{Section}:{nameof(Generates)} or {Section}:{nameof(Trains)} must be true";
         if (BatchTokens < 1 || ShardsInHand < 1)
             yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
         if (DeviceBytes < 1)

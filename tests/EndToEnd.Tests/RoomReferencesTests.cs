@@ -9,9 +9,10 @@ public sealed class RoomReferencesTests
 
     [Theory]
     [InlineData("shared/LLaDA.Batch.Shared.csproj")]
-    [InlineData("functions/LLaDA.Batch.Functions.csproj", "LLaDA.Batch.Shared")]
+    [InlineData("shared/Hosting/LLaDA.Batch.Hosting.csproj", "LLaDA.Batch.Shared")]
+    [InlineData("functions/LLaDA.Batch.Functions.csproj", "LLaDA.Batch.Shared", "LLaDA.Batch.Hosting")]
     [InlineData("gpu-worker/Diffusion/LLaDA.Diffusion.csproj")]
-    [InlineData("gpu-worker/Worker/LLaDA.Batch.Worker.csproj", "LLaDA.Batch.Shared", "LLaDA.Diffusion")]
+    [InlineData("gpu-worker/Worker/LLaDA.Batch.Worker.csproj", "LLaDA.Batch.Shared", "LLaDA.Batch.Hosting", "LLaDA.Diffusion")]
     public void A_room_refers_to_the_rooms_below_it_and_to_no_other(string project, params string[] expected)
     {
         var references = XDocument.Load(Path.Combine(Repository.Root, project)).Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
@@ -21,6 +22,7 @@ public sealed class RoomReferencesTests
 
     [Theory]
     [InlineData("LLaDA.Batch.Shared", "TorchSharp", "Microsoft.ML")]
+    [InlineData("LLaDA.Batch.Hosting", "TorchSharp", "Microsoft.ML")]
     [InlineData("LLaDA.Batch.Functions", "TorchSharp", "Microsoft.ML", "LLaDA.Diffusion")]
     [InlineData("LLaDA.Diffusion", "Azure.", "Microsoft.AspNetCore")]
     public void What_a_room_brings_along_holds_nothing_that_it_must_not_know(string room, params string[] forbidden)

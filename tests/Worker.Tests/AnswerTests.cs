@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion.Evaluation;
@@ -10,6 +11,19 @@ namespace LLaDA.Batch.Worker.Tests;
 /// <summary>What becomes of a sampled canvas; the sampling itself is scripted here.</summary>
 public sealed class AnswerTests(TinyModel model)
 {
+    [Theory]
+    [InlineData("InfillAnswer", typeof(InfillAnswer))]
+    [InlineData("InfillSpan", typeof(InfillSpan))]
+    public void An_answer_has_the_properties_that_the_description_of_the_API_names(string schema, Type type)
+    {
+        var document = JsonNode.Parse(typeof(RestApi).Assembly.GetManifestResourceStream("openapi.json")!)!;
+
+        var described = document["components"]!["schemas"]![schema]!["properties"]!.AsObject().Select(property => property.Key);
+
+        var properties = WireJson.Options.GetTypeInfo(type).Properties.Select(property => property.Name);
+        Assert.Equal(properties.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public void An_infilled_text_keeps_everything_outside_its_gaps()
     {

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Worker.Device;
 using Microsoft.Extensions.Hosting.Internal;
@@ -13,7 +14,7 @@ public sealed class DeviceGuardTests : IDisposable
     [Fact]
     public async Task A_broken_device_ends_the_process_as_failed()
     {
-        var guard = NewGuard(new WorkerOptions());
+        var guard = NewGuard(Hardware.Of(new DeviceOptions()));
 
         await Assert.ThrowsAsync<BrokenDeviceException>(() => guard.RunAsync(() => throw new BrokenDeviceException(new InvalidOperationException())));
 
@@ -24,7 +25,7 @@ public sealed class DeviceGuardTests : IDisposable
     [Fact]
     public async Task Work_that_fails_on_a_device_that_works_does_not()
     {
-        var guard = NewGuard(new WorkerOptions());
+        var guard = NewGuard(Hardware.Of(new DeviceOptions()));
 
         await guard.RunAsync(() => Task.CompletedTask);
         await Assert.ThrowsAsync<IOException>(() => guard.RunAsync(() => throw new IOException()));
@@ -36,8 +37,7 @@ public sealed class DeviceGuardTests : IDisposable
     [Fact]
     public async Task A_failure_shows_that_the_device_is_gone()
     {
-        Assert.SkipWhen(TorchSharp.torch.cuda.is_available(), "A device that is not there can be asked for only without a graphics card");
-        var guard = NewGuard(new WorkerOptions { Device = DeviceChoice.Cuda });
+        var guard = NewGuard(new Hardware(new TorchSharp.torch.Device(TorchSharp.DeviceType.META), TorchSharp.torch.ScalarType.Float32, DeviceBytes: null));
 
         await Assert.ThrowsAsync<TryAgainException>(() => guard.RunAsync(() => throw new TryAgainException(TimeSpan.Zero, "later")));
         Assert.False(guard.IsBroken);
@@ -48,5 +48,5 @@ public sealed class DeviceGuardTests : IDisposable
 
     public void Dispose() => _tensors.Dispose();
 
-    private DeviceGuard NewGuard(WorkerOptions options) => new(options, _tensors, _lifetime, NullLogger<DeviceGuard>.Instance);
+    private DeviceGuard NewGuard(Hardware hardware) => new(hardware, _tensors, _lifetime, NullLogger<DeviceGuard>.Instance);
 }

@@ -12,14 +12,14 @@ public sealed class HardwareTests(TinyModel model)
     [InlineData(true, torch.ScalarType.BFloat16)]
     public void On_a_CPU_products_are_in_float32_unless_asked_otherwise(bool? isBFloat16, torch.ScalarType expected)
     {
-        var hardware = Hardware.Of(new WorkerOptions { Device = DeviceChoice.Cpu, BFloat16 = isBFloat16, DeviceBytes = 1 });
+        var hardware = Hardware.Of(new DeviceOptions { Choice = DeviceChoice.Cpu, BFloat16 = isBFloat16, DeviceBytes = 1 });
 
         Assert.Equal((DeviceType.CPU, expected, null), (hardware.Device.type, hardware.ComputeType, hardware.DeviceBytes));
     }
 
     [Fact]
     public void Without_a_choice_the_card_is_taken_where_there_is_one() =>
-        Assert.Equal(torch.cuda.is_available() ? DeviceType.CUDA : DeviceType.CPU, Hardware.Of(new WorkerOptions()).Device.type);
+        Assert.Equal(torch.cuda.is_available() ? DeviceType.CUDA : DeviceType.CPU, Hardware.Of(new DeviceOptions()).Device.type);
 
     [Fact]
     public void A_card_that_is_asked_for_and_not_there_is_an_error_with_its_reasons()
@@ -27,7 +27,7 @@ public sealed class HardwareTests(TinyModel model)
         if (torch.cuda.is_available())
             Assert.Skip("There is one");
 
-        var failure = Assert.Throws<InvalidOperationException>(() => Hardware.Of(new WorkerOptions { Device = DeviceChoice.Cuda }));
+        var failure = Assert.Throws<InvalidOperationException>(() => Hardware.Of(new DeviceOptions { Choice = DeviceChoice.Cuda }));
         Assert.Contains("Worker:Device", failure.Message, StringComparison.Ordinal);
     }
 

@@ -99,8 +99,96 @@ public sealed class LineJobsTests(TinyModel model)
     public void A_body_that_cannot_be_run_fails_the_line(string endpoint, string body, string code) =>
         Assert.Equal(code, Assert.Throws<LineException>(() => Create(endpoint, body)).Error.Code);
 
+    [Theory]
+    [InlineData("""{"role":"assistant","content":"a","tool_calls":[{"id":"1"}]}""", "unsupported_parameter", "messages[1].tool_calls")]
+    [InlineData("""{"role":"assistant","content":"a","function_call":{"name":"f"}}""", "unsupported_parameter", "messages[1].function_call")]
+    [InlineData("""{"role":"assistant","content":"a","refusal":"no"}""", "unsupported_parameter", "messages[1].refusal")]
+    [InlineData("""{"role":"assistant","content":"a","audio":{"id":"1"}}""", "unsupported_parameter", "messages[1].audio")]
+    [InlineData("""{"role":"user","content":"a","name":5}""", "unsupported_parameter", "messages[1].name")]
+    [InlineData("""{"role":"user","content":"a","weight":1}""", "unknown_parameter", "messages[1].weight")]
+    [InlineData("""{"role":"user","content":[{"type":"text","text":"a","cache":1}]}""", "unknown_parameter", "messages[1].content[0].cache")]
+    [InlineData("""{"role":"user","content":[{"type":"text","text":"a"},"b"]}""", "invalid_value", "messages[1].content[1]")]
+    [InlineData("""{"role":"user","content":[{"type":"text","text":null}]}""", "missing_required_parameter", "messages[1].content[0].text")]
+    [InlineData("""{"role":"user","content":{"text":"a"}}""", "invalid_value", "messages[1].content")]
+    [InlineData("[]", "invalid_value", "messages[1]")]
+    public void A_part_of_a_message_that_cannot_be_obeyed_fails_the_line_by_name(string message, string code, string path)
+    {
+        string body = $$"""{"model":"tiny","messages":[{"role":"user","content":"hi"},{{message}}]}""";
+
+        var exception = Assert.Throws<LineException>(() => Create(BatchEndpoint.ChatCompletions, body));
+
+        Assert.Equal((code, path), (exception.Error.Code, exception.Error.Param));
+        Assert.Contains(path, exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("""{"role":"assistant","content":"a","refusal":null,"audio":null,"function_call":null,"tool_calls":null,"anything":null}""")]
+    [InlineData("""{"role":"assistant","content":"a","tool_calls":[],"annotations":[]}""")]
+    [InlineData("""{"role":"user","content":"a","name":"ada"}""")]
+    [InlineData("""{"role":"user","content":[{"type":"text","text":"a","annotations":null}]}""")]
+    public void Parts_of_a_message_that_ask_for_nothing_change_nothing(string message)
+    {
+        IReadOnlyList<int> Canvas(string last) =>
+            FirstRow(Create(BatchEndpoint.ChatCompletions, $$"""{"model":"tiny","messages":[{"role":"user","content":"hi"},{{last}}]}""")).Canvas;
+        string role = JsonNode.Parse(message)!["role"]!.GetValue<string>();
+
+        Assert.Equal(Canvas($$"""{"role":"{{role}}","content":"a"}"""), Canvas(message));
+    }
+
+    [Theory]
+    [InlineData("4")]
+    [InlineData("4.0")]
+    [InlineData("4e0")]
+    [InlineData("40E-1")]
+    [InlineData("0.4e1")]
+    public void A_whole_number_is_whole_in_every_notation(string number)
+    {
+        foreach (string name in new[] { "steps", "seed", "cache_refresh" })
+            Assert.NotNull(Create(BatchEndpoint.Infill, With(s_bodies[BatchEndpoint.Infill], $"\"{name}\":{number},\"cache\":\"dual\"")));
+        var completion = FirstRow(Create(BatchEndpoint.Completions, With(s_bodies[BatchEndpoint.Completions], $"\"max_tokens\":{number},\"seed\":{number}")));
+
+        Assert.Equal(4, completion.Canvas.Count(token => token == model.Loaded.MaskTokenId));
+        Assert.Equal(4UL, completion.Options.Seed);
+    }
+
+    [Theory]
+    [InlineData("4.5")]
+    [InlineData("\"4\"")]
+    [InlineData("4e-1")]
+    [InlineData("2147483648")]
+    [InlineData("4e30")]
+    [InlineData("true")]
+    public void Anything_else_is_no_whole_number(string value)
+    {
+        var exception = Assert.Throws<LineException>(() => Create(BatchEndpoint.Completions, With(s_bodies[BatchEndpoint.Completions], $"\"max_tokens\":{value}")));
+
+        Assert.Equal(("invalid_value", "max_tokens"), (exception.Error.Code, exception.Error.Param));
+    }
+
+    [Theory]
+    [InlineData("\"max_tokens\":4,\"max_completion_tokens\":4", "invalid_parameter_combination", "max_tokens")]
+    [InlineData("\"max_tokens\":null,\"max_completion_tokens\":0", "invalid_value", "max_completion_tokens")]
+    [InlineData("\"max_completion_tokens\":99", "context_length_exceeded", "max_completion_tokens")]
+    public void The_most_new_tokens_are_named_once_and_an_error_names_the_name_that_was_used(string parameters, string code, string name)
+    {
+        var exception = Assert.Throws<LineException>(
+            () => Create(BatchEndpoint.ChatCompletions, With(s_bodies[BatchEndpoint.ChatCompletions], parameters)));
+
+        Assert.Equal((code, name), (exception.Error.Code, exception.Error.Param));
+    }
+
+    [Theory]
+    [InlineData("\"max_tokens\":3,\"max_completion_tokens\":null")]
+    [InlineData("\"max_tokens\":null,\"max_completion_tokens\":3")]
+    public void A_name_of_the_most_new_tokens_that_is_null_is_absent(string parameters)
+    {
+        var row = FirstRow(Create(BatchEndpoint.ChatCompletions, With(s_bodies[BatchEndpoint.ChatCompletions], parameters)));
+
+        Assert.Equal(3, row.Canvas.Count(token => token == model.Loaded.MaskTokenId));
+    }
+
     [Fact]
-    public void A_prompt_longer_than_the_context_is_told_with_its_length()
+    public void A_prompt_longer_than_the_context_is_reported_with_its_length()
     {
         string body = JsonSerializer.Serialize(new { model = "tiny", prompt = string.Concat(Enumerable.Repeat("zebra ", 100)) });
 

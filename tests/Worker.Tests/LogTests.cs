@@ -1,13 +1,11 @@
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Models;
-using LLaDA.Batch.Worker.Shards;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -15,7 +13,7 @@ namespace LLaDA.Batch.Worker.Tests;
 /// <summary>What a worker logs, at every level: nothing that a line or an example says, and nothing that the model answers.</summary>
 public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposable
 {
-    private const string Secret = "nobody may read this", Attempt = "attempt";
+    private const string Secret = "nobody may read this";
 
     /// <summary>Shorter answers may be words that a log has by itself.</summary>
     private const int MinAnswer = 8;
@@ -31,16 +29,13 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
     {
         var log = new RecordingLog();
         using var logs = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
-        var (storage, batch) = await PlannedAsync(modelId);
+        using var worker = await WorkerUnderTest.CreateAsync(
+            fixture.NewConnectionString(), model.Folder, register: services => services.AddSingleton(logs));
+        var (storage, batch) = (worker.Storage, await PlanAsync(worker, modelId));
         var blobs = new BatchBlobs(storage, batch);
-        using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, storage);
-        var (batches, queues) = (new BatchStore(storage, TimeProvider.System), new WorkQueues(storage));
-        var runner = new ShardMessageHandler(
-            batches, storage, queues, new ShardDispatcher(storage, batches, queues, TimeProvider.System), new ModelResolver(new ModelCatalog(storage), models), new WorkerOptions(), TimeProvider.System,
-            logs.CreateLogger<ShardMessageHandler>());
 
         string logged = modelId == TinyModel.Id ? "lines done" : "failed at attempt 2";
-        await ConsumeAsync<ShardMessage>(storage, runner.RunAsync, logs, () => log.Entries.Any(entry => entry.Contains(logged, StringComparison.Ordinal)));
+        await ConsumeAsync<ShardMessage>(storage, worker.Shards.RunAsync, logs, () => log.Entries.Any(entry => entry.Contains(logged, StringComparison.Ordinal)));
 
         if (modelId == TinyModel.Id)
         {
@@ -68,33 +63,26 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
 
         Assert.Contains(log.Entries, entry => entry.Contains(nameof(FineTuningStatus.Succeeded), StringComparison.Ordinal));
         Assert.Contains(log.Entries, entry => entry.Contains("cannot be trained: invalid_training_file", StringComparison.Ordinal));
-        Assert.Contains(log.Entries, entry => entry.Contains("goes on from step 0", StringComparison.Ordinal));
+        Assert.Contains(log.Entries, entry => entry.Contains("starts at step 0", StringComparison.Ordinal));
         Assert.All(log.Entries, entry => Assert.DoesNotContain(Secret, entry, StringComparison.Ordinal));
     }
 
     public void Dispose() => _tensors.Dispose();
 
-    /// <summary>A shard of three good lines, one that is refused, and one at which the worker fails: a plan lets none with half of a character through.</summary>
-    private async Task<(StorageAccount Storage, BatchRecord Batch)> PlannedAsync(string modelId)
+    /// <summary>
+    /// A shard of three good lines, one that is refused, and one at which the worker fails: it has an unpaired surrogate, which a plan
+    /// refuses.
+    /// </summary>
+    private static Task<BatchRecord> PlanAsync(WorkerUnderTest worker, string modelId)
     {
-        var storage = await fixture.NewAccountAsync();
-        var batches = new BatchStore(storage, TimeProvider.System);
-        var batch = new BatchRecord { PartitionKey = "tenant", Status = BatchStatus.InProgress, Endpoint = BatchEndpoint.Completions, ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
-        await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
         string[] bodies =
         [
             .. Enumerable.Range(1, 3).Select(index => $$"""{"model":"{{modelId}}","prompt":"{{Secret}} {{index}}","max_tokens":16}"""),
             $$"""{"model":"{{modelId}}","prompt":"the fox","{{Secret}}":1}""",
             $$"""{"model":"{{modelId}}","prompt":"{{Secret}} \ud800"}""",
         ];
-        string lines = string.Concat(bodies.Select((body, index) => $$"""{"line":{{index + 1}},"custom_id":"{{Secret}} {{index}}","body":{{body}}}""" + "\n"));
-        var blobs = new BatchBlobs(storage, batch);
-        await blobs.WriteShardAsync(Attempt, 0, BinaryData.FromString(lines), CancellationToken.None);
-        var plan = new BatchPlan(Attempt, modelId, StorageNames.DefaultProfile, bodies.Length, [new PlannedShard(0, bodies.Length)]);
-        await blobs.PublishPlanAsync(plan, CancellationToken.None);
-        await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
-        await new ShardDispatcher(storage, batches, new WorkQueues(storage), TimeProvider.System).FillWindowAsync(batch.Tenant, CancellationToken.None);
-        return (storage, batch);
+        string[] lines = [.. bodies.Select((body, index) => $$"""{"line":{{index + 1}},"custom_id":"{{Secret}} {{index}}","body":{{body}}}""")];
+        return worker.PlanAsync([lines], BatchEndpoint.Completions, modelId);
     }
 
     /// <summary>Consumes the worker's queue as the worker does, until something has been logged.</summary>

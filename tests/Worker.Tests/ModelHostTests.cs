@@ -21,7 +21,7 @@ public sealed class ModelHostTests : IDisposable
         foreach (var source in new[] { s_tiny, s_other })
             Directory.CreateSymbolicLink(Path.Combine(_folder, source.Id), Path.Combine(model.Folder, TinyModel.Id));
         var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() });
-        _host = TinyModel.NewHost(new WorkerOptions { ModelsPath = _folder }, _tensors, storage, _time);
+        _host = TinyModel.NewHost(_folder, _tensors, storage, time: _time);
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class ModelHostTests : IDisposable
     public async Task Who_wants_the_model_alone_waits_for_the_others_and_they_for_him()
     {
         var shared = await AcquireAsync(s_tiny);
-        var alone = AcquireAsync(s_tiny, isAlone: true);
+        var alone = AcquireAsync(s_tiny, isExclusive: true);
         var joined = await AcquireAsync(s_tiny).WaitAsync(s_limit);
         shared.Dispose();
         Assert.False(alone.IsCompleted);
@@ -93,7 +93,7 @@ public sealed class ModelHostTests : IDisposable
 
         var lease = await alone.WaitAsync(s_limit);
         Task<ModelLease>[] others = [AcquireAsync(s_tiny), AcquireAsync(s_tiny)];
-        var nextAlone = AcquireAsync(s_tiny, isAlone: true);
+        var nextAlone = AcquireAsync(s_tiny, isExclusive: true);
         Assert.DoesNotContain(others.Append(nextAlone), other => other.IsCompleted);
         lease.Dispose();
 
@@ -108,7 +108,7 @@ public sealed class ModelHostTests : IDisposable
     {
         var first = await AcquireAsync(s_tiny);
         using var stop = new CancellationTokenSource();
-        var other = _host.AcquireAsync(s_other, isAlone: false, stop.Token);
+        var other = _host.AcquireAsync(s_other, isExclusive: false, stop.Token);
         _time.Advance(ModelHost.Patience);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => other);
@@ -138,5 +138,5 @@ public sealed class ModelHostTests : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<ModelLease> AcquireAsync(ModelSource source, bool isAlone = false) => _host.AcquireAsync(source, isAlone, CancellationToken.None);
+    private Task<ModelLease> AcquireAsync(ModelSource source, bool isExclusive = false) => _host.AcquireAsync(source, isExclusive, CancellationToken.None);
 }

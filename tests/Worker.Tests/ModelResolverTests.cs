@@ -57,7 +57,7 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
         var (loading, catalog) = await NewAsync();
         await AddAsync(catalog, "mine", Path.Combine(model.Folder, TinyModel.Id));
 
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync("another", "mine", isAlone: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync("another", "mine", isExclusive: false, CancellationToken.None));
     }
 
     [Fact]
@@ -69,8 +69,8 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
         await AddAsync(catalog, "twice", adapter, "adapted");
         await AddAsync(catalog, "alone", adapter, "unknown");
 
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "twice", isAlone: false, CancellationToken.None));
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "alone", isAlone: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "twice", isExclusive: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "alone", isExclusive: false, CancellationToken.None));
     }
 
     public void Dispose()
@@ -84,15 +84,14 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
     {
         _storage = await fixture.NewAccountAsync();
         var catalog = new ModelCatalog(_storage);
-        var options = new WorkerOptions { ModelsPath = model.Folder, CachePath = Path.Combine(_folder, "cache"), BatchTokens = 256 };
-        _hosts.Add(TinyModel.NewHost(options, _tensors, _storage));
+        _hosts.Add(TinyModel.NewHost(model.Folder, _tensors, _storage, Path.Combine(_folder, "cache")));
         return (new ModelResolver(catalog, _hosts[^1]), catalog);
     }
 
     private async Task AddAsync(ModelCatalog catalog, string id, string path, string baseModel = "")
     {
         string folder = ModelFolders.NewFolder(Tenant, TimeProvider.System);
-        await new ModelFolders(_storage).UploadAsync(folder, ModelFolders.FilesOf(path), told: null, CancellationToken.None);
+        await new ModelFolders(_storage).UploadAsync(folder, ModelFolders.FilesOf(path), progress: null, CancellationToken.None);
         await catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = id, Folder = folder, BaseModel = baseModel, ContextLength = TinyModel.ContextLength }, CancellationToken.None);
     }
 
@@ -114,7 +113,7 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
 
     private static async Task<int[]> PredictAsync(ModelResolver loading, string id)
     {
-        using var lease = await loading.AcquireAsync(Tenant, id, isAlone: false, CancellationToken.None);
+        using var lease = await loading.AcquireAsync(Tenant, id, isExclusive: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
         var row = await lease.Model.Calls(CancellationToken.None).SampleAsync(new SamplingRow(canvas, new SamplingOptions()));
         return [.. row.Tokens];

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
@@ -73,12 +74,12 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     [Fact]
     public async Task A_finished_shard_releases_the_one_whose_turn_is_next()
     {
-        var (runner, storage, batch) = await _planned.CreateAsync([.. Enumerable.Repeat(Lines(1), ShardDispatcher.Window + 2)]);
+        var (runner, storage, batch) = await _planned.CreateAsync([.. Enumerable.Repeat(Lines(1), ShardDispatcher.MaxInFlight + 2)]);
 
         await runner.RunAsync(Message(batch, 1), CancellationToken.None);
 
         var released = (await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ReceiveMessageAsync()).Value;
-        Assert.Equal(ShardDispatcher.Window, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
+        Assert.Equal(ShardDispatcher.MaxInFlight, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
     }
 
     [Fact]
@@ -137,49 +138,34 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
         Assert.InRange(expired, 1, 400);
     }
 
-    [Fact]
-    public async Task A_shutdown_keeps_what_was_finished_for_the_next_owner_and_counts_no_attempt()
-    {
-        var (runner, storage, batch) = await _planned.CreateAsync([SlowLines(200)]);
-        var blobs = Blobs(storage, batch);
-        using var shutdown = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => runner.RunAsync(Message(batch, 0), shutdown.Token));
-
-        var (finished, counts) = await blobs.ReadProgressAsync(0, CancellationToken.None);
-        Assert.InRange(finished.Count, 1, 199);
-        Assert.Equal(finished.Count, counts.Completed);
-        Assert.Equal(0, (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
-        await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
-
-        var part = await blobs.ReadPartAsync(0, CancellationToken.None);
-        Assert.Equal(200, part.Count);
-        Assert.Equal(finished.Select(line => line.Json), part.Take(finished.Count).Select(line => line.Json));
-        Assert.Equal(200, (await blobs.ListPartsAsync(CancellationToken.None))[0].Completed);
-    }
-
     [Theory]
     [InlineData(1)]
     [InlineData(9)]
     [InlineData(30)]
-    public async Task No_finished_line_is_computed_again_after_a_shutdown(int finishedAtShutdown)
+    public async Task A_shutdown_keeps_the_finished_lines_for_the_next_owner_and_counts_no_attempt(int finishedAtShutdown)
     {
         const int numLines = 60;
         var (runner, storage, batch) = await _planned.CreateAsync([SlowLines(numLines)]);
-        using var lease = await _planned.Models.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None);
+        using var lease = await _planned.Models.AcquireAsync(new ModelSource(TinyModel.Id), isExclusive: false, CancellationToken.None);
         using var shutdown = new CancellationTokenSource();
         var running = runner.RunAsync(Message(batch, 0), shutdown.Token);
-        // Between two steps, when rows have just been finished and nobody has been told yet.
+        // Between two steps, when rows have just been finished and their lines are not yet answered.
         while (!running.IsCompleted && !await _planned.Tensors.RunAsync(() => StopAt(finishedAtShutdown), CancellationToken.None))
             await Task.Yield();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
-        var (finished, _) = await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None);
-        Assert.Equal(lease.Model.NumSampled, finished.Count);
+        var blobs = Blobs(storage, batch);
+        var (finished, counts) = await blobs.ReadProgressAsync(0, CancellationToken.None);
+        Assert.Equal((lease.Model.NumSampled, finished.Count), (finished.Count, counts.Completed));
         Assert.InRange(finished.Count, finishedAtShutdown, numLines - 1);
+        Assert.Equal(0, (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
         Assert.Equal(numLines, lease.Model.NumSampled);
-        Assert.Equal(Enumerable.Range(1, numLines), (await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Select(line => line.Line).Order());
+        var part = await blobs.ReadPartAsync(0, CancellationToken.None);
+        Assert.Equal(Enumerable.Range(1, numLines), part.Select(line => line.Line).Order());
+        Assert.Equal(finished.Select(line => line.Json), part.Take(finished.Count).Select(line => line.Json));
+        Assert.Equal(numLines, (await blobs.ListPartsAsync(CancellationToken.None))[0].Completed);
 
         bool StopAt(int count)
         {
@@ -192,7 +178,7 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
     public void Dispose() => _planned.Dispose();
 
-    private static Task<BatchRecord?> SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) => new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
+    private static Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) => new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
     {
         current.Status = status;
         return true;

@@ -9,11 +9,13 @@ namespace LLaDA.Diffusion.Infilling;
 public sealed record Gap(int? Length, bool RestoresSpace);
 
 /// <summary>
-/// A text with gaps: <c>[MASK:n]</c> is a gap of n tokens, <c>[MASK]</c> one of unknown length, <c>\[MASK]</c> is literal.
+/// A text with gaps: <c>[MASK:n]</c> is a gap of n tokens, <c>[MASK]</c> one of unknown length, <c>\[MASK]</c> is literal text.
 /// </summary>
 /// <remarks>
-/// A single space before a gap belongs to the gap, since words carry their space in front in byte-level BPE. Everything outside the gaps comes back as it
-/// was, the backslash of a literal included; the model reads the literal without it.
+/// Backslashes are special only in a run directly before such a marker. Each pair of the run stands for one backslash, and a single one
+/// left over makes the marker literal: <c>\\[MASK]</c> is a backslash and a gap, <c>\\\[MASK]</c> a backslash and a literal. Every text
+/// can so be written. The model reads the text without the escaping backslashes; everything outside the gaps is returned byte for byte,
+/// with them. A single space before a gap belongs to the gap, because byte-level BPE puts the space before a word.
 /// </remarks>
 public sealed partial class GapText
 {
@@ -24,15 +26,18 @@ public sealed partial class GapText
     public IReadOnlyList<Gap> Gaps { get; }
 
     /// <summary>The text around the gaps as the model reads it, one piece more than there are gaps.</summary>
-    public IEnumerable<string> Pieces => _between.Select(piece => EscapedGap().Replace(piece, "${literal}"));
+    public IEnumerable<string> Pieces => _between.Select(
+        (piece, index) => Unescaped(piece, isBeforeGap: index < Gaps.Count && !Gaps[index].RestoresSpace));
 
     public static GapText Parse(string text)
     {
         List<string> between = [];
         List<Gap> gaps = [];
         int end = 0;
-        foreach (Match match in GapPattern().Matches(text))
+        foreach (Match match in Marker().Matches(text))
         {
+            if (NumEscapes(text, match.Index) % 2 == 1)
+                continue;
             string before = text[end..match.Index];
             bool hasSpace = before.EndsWith(' ');
             between.Add(hasSpace ? before[..^1] : before);
@@ -60,9 +65,32 @@ public sealed partial class GapText
     private static int? Length(Group digits) =>
         !digits.Success ? null : int.TryParse(digits.ValueSpan, out int length) ? length : int.MaxValue;
 
-    [GeneratedRegex(@"(?<!\\)\[MASK(:(?<length>[0-9]+))?\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
-    private static partial Regex GapPattern();
+    /// <summary>A piece as the model reads it: each run of backslashes before a marker is halved.</summary>
+    /// <param name="isBeforeGap">Whether a gap follows the piece directly.</param>
+    private static string Unescaped(string piece, bool isBeforeGap)
+    {
+        var text = new StringBuilder();
+        int end = 0;
+        foreach (Match literal in Marker().Matches(piece))
+        {
+            text.Append(piece, end, literal.Index - end - HalfUp(NumEscapes(piece, literal.Index))).Append(literal.Value);
+            end = literal.Index + literal.Length;
+        }
+        int numDropped = isBeforeGap ? HalfUp(NumEscapes(piece, piece.Length)) : 0;
+        return text.Append(piece, end, piece.Length - end - numDropped).ToString();
+    }
 
-    [GeneratedRegex(@"\\(?<literal>\[MASK(:[0-9]+)?\])", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
-    private static partial Regex EscapedGap();
+    /// <summary>The length of the run of backslashes that ends before a position.</summary>
+    private static int NumEscapes(string text, int position)
+    {
+        int start = position;
+        while (start > 0 && text[start - 1] == '\\')
+            start--;
+        return position - start;
+    }
+
+    private static int HalfUp(int count) => (count + 1) / 2;
+
+    [GeneratedRegex(@"\[MASK(:(?<length>[0-9]+))?\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex Marker();
 }

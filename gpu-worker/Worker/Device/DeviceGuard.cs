@@ -1,17 +1,21 @@
-using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Device;
 
-/// <summary>Ends the process when its device computes nothing any more: an error of a graphics card may last as long as the process, and each message that it takes would fail.</summary>
-public sealed partial class DeviceGuard(WorkerOptions options, TensorThread tensors, IHostApplicationLifetime lifetime, ILogger<DeviceGuard> logger)
+/// <summary>
+/// Ends the process when its device no longer works: an error of a graphics card may last as long as the process, so that every later
+/// message would fail.
+/// </summary>
+internal sealed partial class DeviceGuard(
+    Hardware hardware, TensorThread tensors, IHostApplicationLifetime lifetime, ILogger<DeviceGuard> logger)
 {
-    /// <summary>Whether the process ends for that reason: then it has failed, and the platform starts another.</summary>
+    /// <summary>Whether the process ends for that reason; it then exits as failed, so that the platform starts another.</summary>
     public bool IsBroken { get; private set; }
 
-    /// <summary>Runs the work of a message, and looks at the device when it fails.</summary>
+    /// <summary>Runs the work of a message, and checks the device if it fails.</summary>
     public async Task RunAsync(Func<Task> work)
     {
         try
@@ -32,11 +36,12 @@ public sealed partial class DeviceGuard(WorkerOptions options, TensorThread tens
 
     private float Compute()
     {
-        using var one = ones(1, device: Hardware.Of(options).Device);
+        using var one = ones(1, device: hardware.Device);
         using var two = one + one;
         return two.item<float>();
     }
 
-    [LoggerMessage(EventId = 306, Level = LogLevel.Critical, Message = "The device computes nothing any more: the process ends, and its work goes back")]
+    [LoggerMessage(EventId = 306, Level = LogLevel.Critical,
+        Message = "The device no longer works; stopping the process and returning its work to the queue")]
     private static partial void LogBroken(ILogger logger);
 }

@@ -1,39 +1,39 @@
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Device;
 
-/// <summary>What a worker computes on.</summary>
-public enum DeviceChoice
+/// <summary>Where tensors live, and the type of products and of frozen weights there. Decided once a process.</summary>
+/// <param name="DeviceBytes">Memory of the device; null on a CPU, whose memory is that of the process.</param>
+internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, long? DeviceBytes)
 {
-    /// <summary>The graphics card where there is one.</summary>
-    Auto,
-
-    Cpu,
-
-    Cuda,
-}
-
-/// <summary>Where tensors live, and the type of products and of frozen weights there.</summary>
-/// <param name="DeviceBytes">Memory of the device; null on a CPU, where it is what the process may use.</param>
-public sealed record Hardware(torch.Device Device, ScalarType ComputeType, long? DeviceBytes)
-{
-    /// <summary>Memory that is planned with on a card of unknown size, that of the smallest which is offered, less what its driver takes.</summary>
+    /// <summary>Planned memory of a card of unknown size: 16 GB, the smallest on offer, less 2 GB for its driver.</summary>
     private const long UnknownDeviceBytes = 14L << 30;
 
-    /// <summary>Asks libtorch what there is, which has to be loaded.</summary>
-    /// <exception cref="InvalidOperationException">CUDA is asked for and not there.</exception>
-    public static Hardware Of(WorkerOptions options)
+    /// <summary>Tokens of all rows that share a forward pass; null plans them by model and memory.</summary>
+    public int? BatchTokens { get; init; }
+
+    /// <summary>Queries libtorch, which must be loaded.</summary>
+    /// <exception cref="InvalidOperationException">CUDA is required but not available.</exception>
+    public static Hardware Of(DeviceOptions options)
     {
-        bool hasCuda = options.Device != DeviceChoice.Cpu && cuda.is_available();
-        if (options.Device == DeviceChoice.Cuda && !hasCuda)
-            throw new InvalidOperationException($"{WorkerOptions.Section}:{nameof(WorkerOptions.Device)} is {DeviceChoice.Cuda}, but libtorch finds no CUDA device: is it a build with CUDA, and is there a driver?");
+        bool hasCuda = options.Choice != DeviceChoice.Cpu && cuda.is_available();
+        if (options.Choice == DeviceChoice.Cuda && !hasCuda)
+        {
+            throw new InvalidOperationException(
+                $"Worker:Device is {DeviceChoice.Cuda}, but libtorch finds no CUDA device: "
+                + "check that it is a CUDA build and that the driver is installed");
+        }
         var type = (options.BFloat16 ?? hasCuda) ? ScalarType.BFloat16 : ScalarType.Float32;
-        return new Hardware(hasCuda ? CUDA : CPU, type, hasCuda ? options.DeviceBytes ?? UnknownDeviceBytes : null);
+        long? bytes = hasCuda ? options.DeviceBytes ?? UnknownDeviceBytes : null;
+        return new Hardware(hasCuda ? CUDA : CPU, type, bytes) { BatchTokens = options.BatchTokens };
     }
 
-    /// <summary>Memory for the passes of one model: on a card what its weights leave, elsewhere a share of the machine's; the rest is for weights, files and the system.</summary>
+    /// <summary>
+    /// Memory in bytes for the forward passes of one model: on a card all that its weights leave, on a CPU a quarter of the machine's.
+    /// </summary>
     public long PassBytes(LLaDAConfig config)
     {
         const int share = 4;
@@ -41,4 +41,7 @@ public sealed record Hardware(torch.Device Device, ScalarType ComputeType, long?
             ? Math.Max(0, bytes - (config.NumParameters * ComputeType.ElementSize()))
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / share;
     }
+
+    /// <summary>Tokens of all rows that share a forward pass of one model.</summary>
+    public int PassTokens(LLaDAConfig config) => BatchTokens ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config));
 }

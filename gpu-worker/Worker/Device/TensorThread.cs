@@ -4,16 +4,16 @@ using System.Diagnostics;
 namespace LLaDA.Batch.Worker.Device;
 
 /// <summary>
-/// The one thread that touches tensors. Dispose scopes, gradient modes and the device's stream belong to a thread, so everything below runs here without
-/// awaiting, and everything above is asynchronous.
+/// The only thread that touches tensors. Dispose scopes, gradient modes and the device's stream belong to a thread, so all code below
+/// runs here without awaiting, and all code above is asynchronous.
 /// </summary>
-public sealed class TensorThread : IDisposable
+internal sealed class TensorThread : IDisposable
 {
     private readonly BlockingCollection<Action> _work = [];
     private readonly Action<long, long>? _worked;
     private readonly Thread _thread;
 
-    /// <param name="worked">Told the timestamps between which each piece of work ran; it holds up the next.</param>
+    /// <param name="worked">Called on the thread with the timestamps at which each work item started and ended.</param>
     public TensorThread(Action<long, long>? worked = null)
     {
         _worked = worked;
@@ -21,8 +21,8 @@ public sealed class TensorThread : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Runs a piece of work when its turn comes; pieces run in the order of the calls.</summary>
-    /// <param name="cancellation">Work that has not started is dropped.</param>
+    /// <summary>Queues a work item; items run in the order of the calls.</summary>
+    /// <param name="cancellation">Drops the item if it has not started.</param>
     public Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
     {
         var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -49,7 +49,7 @@ public sealed class TensorThread : IDisposable
         return completion.Task;
     }
 
-    /// <summary>Whether a piece of work comes to its end.</summary>
+    /// <summary>Whether a work item completes without an exception.</summary>
     public async Task<bool> SucceedsAsync<T>(Func<T> work, CancellationToken cancellation)
     {
         try

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>A model in memory with its tokenizer and sampler. Its tensors belong to the tensor thread.</summary>
-public sealed class LoadedModel : IDisposable
+internal sealed class LoadedModel : IDisposable
 {
     private const int WarmupPasses = 2, MeasuredPasses = 4;
     private const int MeasuredRows = 8, MeasuredLength = 128;
@@ -37,10 +37,10 @@ public sealed class LoadedModel : IDisposable
 
     public LLaDATokenizer Tokenizer { get; }
 
-    /// <summary>What a gap in a text is never filled with.</summary>
+    /// <summary>Tokens that no gap is filled with.</summary>
     public TokenSet NonText { get; }
 
-    /// <summary>Rows that it has sampled to their end.</summary>
+    /// <summary>Number of rows sampled to completion.</summary>
     public long NumSampled => _engine.NumCompleted;
 
     public int MaskTokenId => _predictor.Config.MaskTokenId;
@@ -49,25 +49,23 @@ public sealed class LoadedModel : IDisposable
     public int ContextLength => _predictor.Config.MaxSequenceLength;
 
     /// <summary>Whether a token ends an answer.</summary>
-    public bool IsEnd(int token) => token == _predictor.Config.EosTokenId || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
+    public bool IsEnd(int token) =>
+        token == _predictor.Config.EosTokenId || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
 
-    /// <summary>Call it on the tensor thread.</summary>
-    /// <param name="folder">Has whole weights and a tokenizer.</param>
-    /// <param name="adapter">Folder of a LoRA adapter, which is merged into them; null for none.</param>
-    public static LoadedModel Load(string id, string folder, string? adapter, WorkerOptions options, TensorThread tensors)
+    /// <summary>Call it on the tensor thread. An adapter is merged into the weights.</summary>
+    /// <exception cref="CheckpointException">The files cannot be used.</exception>
+    public static LoadedModel Load(string id, ModelFiles files, Hardware hardware, TensorThread tensors)
     {
-        var hardware = Hardware.Of(options);
-        var tokenizer = new LLaDATokenizer(folder);
-        if (LLaDAConfigJson.Read(Path.Combine(folder, Checkpoint.ConfigFile)).IsCausal)
-            throw new CheckpointException(folder, "holds an autoregressive twin, which cannot fill gaps");
-        var predictor = Checkpoint.Load(folder, hardware.Device, hardware.ComputeType, hardware.ComputeType, adapter);
-        int batchTokens = options.BatchTokens ?? PassBudget.MaxTokens(predictor.Config, hardware.ComputeType, hardware.Device, hardware.PassBytes(predictor.Config));
-        return new LoadedModel(id, predictor, tokenizer, tensors, batchTokens);
+        var tokenizer = new LLaDATokenizer(files.Weights);
+        if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
+            throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
+        var predictor = Checkpoint.Load(files.Weights, hardware.Device, hardware.ComputeType, hardware.ComputeType, files.Adapter);
+        return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
     }
 
-    /// <summary>What lines may ask of this model, from any thread.</summary>
-    /// <param name="cancellation">Ends all calls made through it.</param>
-    internal ModelCalls Calls(CancellationToken cancellation) => new(
+    /// <summary>The calls that lines make to this model, from any thread.</summary>
+    /// <param name="cancellation">Cancels all of them.</param>
+    public ModelCalls Calls(CancellationToken cancellation) => new(
         row => _loop.SampleAsync(row, cancellation),
         async (prompt, answer, options) =>
         {
@@ -81,10 +79,11 @@ public sealed class LoadedModel : IDisposable
             return sum;
         }) { Ending = cancellation };
 
-    /// <summary>Tokens that pass through the model in a second.</summary>
-    public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) => _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
+    /// <summary>Measures token forwards per second.</summary>
+    public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) =>
+        _tensors.RunAsync(MeasureTokensPerSecond, cancellation);
 
-    /// <summary>Whether the smallest pass still works: where it does not, no line is to blame for its failure.</summary>
+    /// <summary>Whether the smallest pass still works: if not, no line is to blame for its failure.</summary>
     public Task<bool> WorksAsync(CancellationToken cancellation) => _tensors.SucceedsAsync(PassOnce, cancellation);
 
     public void Dispose()
@@ -112,7 +111,7 @@ public sealed class LoadedModel : IDisposable
         Pass(MeasuredPasses);
         return MeasuredPasses * canvas.numel() / Stopwatch.GetElapsedTime(started).TotalSeconds;
 
-        // A card computes while the host goes on: it is waited for.
+        // A card computes asynchronously, so its work is awaited.
         void Pass(int count)
         {
             for (int pass = 0; pass < count; pass++)

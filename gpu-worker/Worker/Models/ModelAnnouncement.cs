@@ -1,38 +1,22 @@
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Diffusion;
-using LLaDA.Diffusion.Checkpoints;
 using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Models;
 
-/// <summary>Makes known which models this worker's profile runs, how long a canvas may be and how fast it goes.</summary>
-public sealed partial class ModelAnnouncement(
-    WorkerOptions options, ModelHost models, ModelCatalog catalog, TimeProvider time, ILogger<ModelAnnouncement> logger)
+/// <summary>Registers the models of the worker's own folder, with their context lengths and measured rates.</summary>
+internal sealed partial class ModelAnnouncement(
+    LocalModels local, ModelHost models, ModelCatalog catalog, TimeProvider time, ILogger<ModelAnnouncement> logger)
 {
-    /// <summary>Tries every folder; one that cannot be loaded is named and left out.</summary>
-    public async Task RunAsync(CancellationToken cancellation)
+    /// <summary>Loads every model of the folder once; one that cannot be loaded is logged and skipped.</summary>
+    /// <param name="profile">The hardware profile that runs them.</param>
+    public async Task RunAsync(string profile, CancellationToken cancellation)
     {
-        if (options.ModelsPath.Length == 0)
-            return;
-        foreach (string folder in Directory.GetDirectories(options.ModelsPath).Where(folder => File.Exists(Path.Combine(folder, Checkpoint.ConfigFile))).Order())
+        foreach (string id in local.OwnIds)
         {
-            string id = Path.GetFileName(folder);
             try
             {
-                using var lease = await models.AcquireAsync(new ModelSource(id), isAlone: false, cancellation);
-                var model = lease.Model;
-                double rate = await model.MeasureTokensPerSecondAsync(cancellation);
-                await catalog.RegisterAsync(
-                    new ModelRecord
-                    {
-                        PartitionKey = ModelRecord.EveryTenant,
-                        Id = id,
-                        Profile = options.Profile,
-                        ContextLength = model.ContextLength,
-                        TokenForwardsPerSecond = rate,
-                        CreatedAt = time.GetUtcNow(),
-                    }, cancellation);
-                LogAnnounced(logger, id, model.ContextLength, rate);
+                await RegisterAsync(id, profile, cancellation);
             }
             catch (CheckpointException exception)
             {
@@ -41,9 +25,28 @@ public sealed partial class ModelAnnouncement(
         }
     }
 
-    [LoggerMessage(EventId = 301, Level = LogLevel.Information, Message = "Runs {Model}: context of {Context} tokens, {Rate:F0} tokens a second through the model")]
+    private async Task RegisterAsync(string id, string profile, CancellationToken cancellation)
+    {
+        using var lease = await models.AcquireAsync(new ModelSource(id), isExclusive: false, cancellation);
+        var model = lease.Model;
+        double rate = await model.MeasureTokensPerSecondAsync(cancellation);
+        var record = new ModelRecord
+        {
+            PartitionKey = ModelRecord.EveryTenant,
+            Id = id,
+            Profile = profile,
+            ContextLength = model.ContextLength,
+            TokenForwardsPerSecond = rate,
+            CreatedAt = time.GetUtcNow(),
+        };
+        await catalog.RegisterAsync(record, cancellation);
+        LogAnnounced(logger, id, model.ContextLength, rate);
+    }
+
+    [LoggerMessage(EventId = 301, Level = LogLevel.Information,
+        Message = "Model {Model} is available: context of {Context} tokens, {Rate:F0} token forwards per second")]
     private static partial void LogAnnounced(ILogger logger, string model, int context, double rate);
 
-    [LoggerMessage(EventId = 302, Level = LogLevel.Error, Message = "{Model} cannot be used: {Reason}")]
+    [LoggerMessage(EventId = 302, Level = LogLevel.Error, Message = "Model {Model} cannot be used: {Reason}")]
     private static partial void LogUnusable(ILogger logger, string model, string reason);
 }

@@ -7,26 +7,39 @@ using Microsoft.Extensions.Logging;
 namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>
-/// Models from Blob storage in a bounded folder on this machine. A model's place is named by the hash of its manifest, so a model that was changed is another one, and
-/// one that two records name is fetched once. It appears there when all its files have come and have their hashes, and is checked again whenever it is asked for.
+/// Models from Blob storage in a bounded folder on this machine. An entry is named by the hash of the model's manifest, so a changed
+/// model is a new entry, and a model that two records name is fetched once. An entry appears once all its files match their hashes, and
+/// is verified at each use.
 /// </summary>
-/// <remarks>The folder survives restarts, even of a process that was killed while it fetched: whole files are kept. It belongs to one process at a time.</remarks>
-public sealed partial class ModelCache(ModelFolders folders, WorkerOptions options, TimeProvider time, ILogger<ModelCache> logger) : IDisposable
+/// <remarks>
+/// The folder survives restarts, even of a process that was killed during a download: complete files are kept. It belongs to one process
+/// at a time.
+/// </remarks>
+internal sealed partial class ModelCache : IDisposable
 {
     private const string Unfinished = ".partial";
 
-    /// <summary>Fetching takes all of the line, so models come one after another; whoever waits for the same one finds it there.</summary>
+    private readonly ModelFolders _folders;
+    private readonly ModelCacheOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ModelCache> _logger;
+
+    /// <summary>One download saturates the network, so models are fetched one at a time.</summary>
     private readonly SemaphoreSlim _gate = new(1);
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _users = [];
     private FileStream? _ownership;
 
-    /// <summary>The model's files, fetched if need be. They stay until the lease is disposed of.</summary>
-    /// <param name="folder">Its prefix in Blob storage.</param>
-    /// <exception cref="CheckpointException">It is not whole in storage, or larger than the cache.</exception>
+    public ModelCache(ModelFolders folders, ModelCacheOptions options, TimeProvider time, ILogger<ModelCache> logger) =>
+        (_folders, _options, _time, _logger) = (folders, options, time, logger);
+
+    /// <summary>The model's files, fetched if necessary. They remain in place until the lease is disposed.</summary>
+    /// <param name="folder">The model's prefix in Blob storage.</param>
+    /// <exception cref="CheckpointException">The model is incomplete in storage, or larger than the cache.</exception>
     public async Task<CachedModel> AcquireAsync(string folder, CancellationToken cancellation)
     {
-        var json = await folders.FindManifestAsync(folder, cancellation) ?? throw new CheckpointException(folder, "is not there or not whole: it has no manifest");
+        var json = await _folders.FindManifestAsync(folder, cancellation)
+            ?? throw new CheckpointException(folder, "is missing or incomplete: it has no manifest");
         ModelManifest manifest;
         try
         {
@@ -36,7 +49,7 @@ public sealed partial class ModelCache(ModelFolders folders, WorkerOptions optio
         {
             throw new CheckpointException(folder, $"cannot be used: {exception.Message}");
         }
-        string path = Path.Combine(Path.GetFullPath(options.CachePath), Convert.ToHexStringLower(SHA256.HashData(json)));
+        string path = Path.Combine(Path.GetFullPath(_options.Path), Convert.ToHexStringLower(SHA256.HashData(json)));
 
         var model = new CachedModel(this, path);
         try
@@ -44,7 +57,7 @@ public sealed partial class ModelCache(ModelFolders folders, WorkerOptions optio
             Own();
             if (!await IsWholeAsync(path, manifest, cancellation))
                 await FetchAsync(folder, path, manifest, cancellation);
-            Directory.SetLastWriteTimeUtc(path, time.GetUtcNow().UtcDateTime);
+            Directory.SetLastWriteTimeUtc(path, _time.GetUtcNow().UtcDateTime);
             return model;
         }
         catch
@@ -75,13 +88,14 @@ public sealed partial class ModelCache(ModelFolders folders, WorkerOptions optio
         }
     }
 
-    /// <exception cref="IOException">Another process has the folder.</exception>
+    /// <exception cref="IOException">Another process owns the folder.</exception>
     private void Own()
     {
         lock (_lock)
         {
-            Directory.CreateDirectory(options.CachePath);
-            _ownership ??= new FileStream(Path.Combine(options.CachePath, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            Directory.CreateDirectory(_options.Path);
+            string path = Path.Combine(_options.Path, ".lock");
+            _ownership ??= new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
     }
 
@@ -119,14 +133,14 @@ public sealed partial class ModelCache(ModelFolders folders, WorkerOptions optio
         }
     }
 
-    /// <summary>Keeps what is right of an earlier, damaged or interrupted copy, and fetches the rest.</summary>
+    /// <summary>Keeps the intact files of an earlier, damaged or interrupted copy, and fetches the rest.</summary>
     private async Task CompleteAsync(string folder, string path, ModelManifest manifest, CancellationToken cancellation)
     {
         long started = Stopwatch.GetTimestamp();
         string unfinished = path + Unfinished;
         if (Directory.Exists(path))
         {
-            // Whoever has it open goes on with the files that it opened.
+            // A reader of the damaged copy keeps the files that it has opened.
             Delete(unfinished);
             Directory.Move(path, unfinished);
         }
@@ -141,34 +155,35 @@ public sealed partial class ModelCache(ModelFolders folders, WorkerOptions optio
             File.Delete(file);
             await using (var destination = File.Create(file))
             {
-                if (await folders.DownloadAsync(folder, name, destination, cancellation) != expected)
-                    throw new CheckpointException($"{folder}/{name}", "is damaged in storage: it is not what its manifest says");
+                if (await _folders.DownloadAsync(folder, name, destination, cancellation) != expected)
+                    throw new CheckpointException($"{folder}/{name}", "is damaged in storage: it differs from its manifest");
             }
             fetched += expected.Bytes;
         }
         Directory.Move(unfinished, path);
-        LogFetched(logger, folder, fetched, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        LogFetched(_logger, folder, fetched, Stopwatch.GetElapsedTime(started).TotalSeconds);
     }
 
-    /// <summary>Deletes what was used longest ago until the model fits.</summary>
+    /// <summary>Deletes the least recently used entries until the model fits.</summary>
     private void MakeRoom(string folder, string unfinished, long bytes)
     {
-        if (bytes > options.CacheBytes)
-            throw new CheckpointException(folder, $"has {bytes} bytes, and {WorkerOptions.Section}:{nameof(WorkerOptions.CacheBytes)} is {options.CacheBytes}");
-        var others = new DirectoryInfo(options.CachePath).GetDirectories().Where(entry => entry.FullName != unfinished).OrderBy(entry => entry.LastWriteTimeUtc).ToList();
+        if (bytes > _options.MaxBytes)
+            throw new CheckpointException(folder, $"has {bytes} bytes, but Worker:CacheBytes is {_options.MaxBytes}");
+        var others = new DirectoryInfo(_options.Path).GetDirectories()
+            .Where(entry => entry.FullName != unfinished).OrderBy(entry => entry.LastWriteTimeUtc).ToList();
         long taken = others.Sum(Bytes);
         foreach (var entry in others)
         {
-            if (taken + bytes <= options.CacheBytes)
+            if (taken + bytes <= _options.MaxBytes)
                 return;
             if (IsInUse(entry.FullName))
                 continue;
             taken -= Bytes(entry);
-            LogDeleted(logger, entry.Name);
+            LogDeleted(_logger, entry.Name);
             Delete(entry.FullName);
         }
-        if (taken + bytes > options.CacheBytes)
-            throw new CheckpointException(folder, $"does not fit beside the models in use: {WorkerOptions.Section}:{nameof(WorkerOptions.CacheBytes)} is {options.CacheBytes}");
+        if (taken + bytes > _options.MaxBytes)
+            throw new CheckpointException(folder, $"does not fit beside the models in use: Worker:CacheBytes is {_options.MaxBytes}");
     }
 
     private bool IsInUse(string path)
@@ -188,27 +203,7 @@ public sealed partial class ModelCache(ModelFolders folders, WorkerOptions optio
     [LoggerMessage(EventId = 303, Level = LogLevel.Information, Message = "Fetched {Folder}: {Bytes} bytes in {Seconds:F1} s")]
     private static partial void LogFetched(ILogger logger, string folder, long bytes, double seconds);
 
-    [LoggerMessage(EventId = 304, Level = LogLevel.Information, Message = "Deleted {Entry} from the cache of models: it was used longest ago")]
+    [LoggerMessage(EventId = 304, Level = LogLevel.Information,
+        Message = "Deleted {Entry} from the model cache as the least recently used entry")]
     private static partial void LogDeleted(ILogger logger, string entry);
-}
-
-/// <summary>The right to read a model's files.</summary>
-public sealed class CachedModel : IDisposable
-{
-    private readonly ModelCache _cache;
-    private int _isDisposed;
-
-    internal CachedModel(ModelCache cache, string path)
-    {
-        (_cache, Path) = (cache, path);
-        cache.Use(path);
-    }
-
-    public string Path { get; }
-
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
-            _cache.Release(Path);
-    }
 }

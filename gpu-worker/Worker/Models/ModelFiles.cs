@@ -1,45 +1,18 @@
-using LLaDA.Diffusion;
-
 namespace LLaDA.Batch.Worker.Models;
 
-/// <summary>The folders on this machine from which a model is loaded. They stay until this is disposed of.</summary>
-internal sealed class ModelFiles : IDisposable
+/// <summary>The folders on this machine from which a model is loaded. They remain in place until this is disposed.</summary>
+/// <param name="weights">Folder of whole weights, with a tokenizer.</param>
+/// <param name="adapter">Folder of a LoRA adapter; null for whole weights.</param>
+/// <param name="leases">Released on disposal.</param>
+internal sealed class ModelFiles(string weights, string? adapter, IReadOnlyList<CachedModel> leases) : IDisposable
 {
-    private readonly List<CachedModel> _leases = [];
+    public string Weights { get; } = weights;
 
-    public string Weights { get; private set; } = "";
+    public string? Adapter { get; } = adapter;
 
-    /// <summary>Null for whole weights.</summary>
-    public string? Adapter { get; private set; }
-
-    /// <exception cref="CheckpointException">A folder is not there, or not whole.</exception>
-    public static async Task<ModelFiles> AcquireAsync(ModelSource source, WorkerOptions options, ModelCache cache, CancellationToken cancellation)
+    public void Dispose()
     {
-        var files = new ModelFiles();
-        try
-        {
-            files.Weights = await files.PathAsync(source.Base ?? source, options, cache, cancellation);
-            files.Adapter = source.Base is null ? null : await files.PathAsync(source, options, cache, cancellation);
-            return files;
-        }
-        catch
-        {
-            files.Dispose();
-            throw;
-        }
-    }
-
-    public void Dispose() => _leases.ForEach(lease => lease.Dispose());
-
-    private async Task<string> PathAsync(ModelSource source, WorkerOptions options, ModelCache cache, CancellationToken cancellation)
-    {
-        if (source.Folder.Length == 0)
-        {
-            bool isOwn = options.ModelsPath.Length > 0 && source.Id.Length > 0 && source.Id == Path.GetFileName(source.Id);
-            return isOwn ? Path.Combine(options.ModelsPath, source.Id) : throw new CheckpointException(source.Id, "is not a model of this worker");
-        }
-        var lease = await cache.AcquireAsync(source.Folder, cancellation);
-        _leases.Add(lease);
-        return lease.Path;
+        foreach (var lease in leases)
+            lease.Dispose();
     }
 }

@@ -4,63 +4,68 @@ using LLaDA.Diffusion;
 namespace LLaDA.Batch.Worker.Models;
 
 /// <summary>
-/// Keeps one model in memory. Shards of the same model share it; a shard of another one waits until nobody uses it, and then that one takes its place. Who waits longest is
-/// served first, and once it has waited for <see cref="Patience"/> nobody joins the model in memory any more: no model keeps another one out. Who wants to be alone waits in the
-/// same way, and nobody joins him.
+/// Keeps one model in memory. Shards of the same model share it; a shard of another model waits until it is unused and then replaces it.
+/// Requests are served in order of arrival, and once the first has waited for <see cref="Patience"/> no later one joins the model in
+/// memory: no model starves another. An exclusive request queues like any other and is never shared.
 /// </summary>
-public sealed class ModelHost(WorkerOptions options, TensorThread tensors, ModelCache cache, TimeProvider time) : IDisposable
+internal sealed class ModelHost : IDisposable
 {
-    /// <summary>About a shard's work: changing models sooner would cost more than it gives.</summary>
+    /// <summary>About the duration of a shard: changing models sooner would cost more than it gains.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
+    private readonly LocalModels _local;
+    private readonly Hardware _hardware;
+    private readonly TensorThread _tensors;
+    private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private readonly List<Waiter> _waiting = [];
     private ModelSlot? _current;
     private LoadedModel? _loaded;
 
-    /// <summary>The model, fetched and loaded if need be. Dispose the lease to let others have their turn.</summary>
-    /// <param name="isAlone">Nobody else uses a model meanwhile.</param>
-    /// <exception cref="CheckpointException">There is no such model, or it cannot be loaded.</exception>
-    public async Task<ModelLease> AcquireAsync(ModelSource source, bool isAlone, CancellationToken cancellation)
+    public ModelHost(LocalModels local, Hardware hardware, TensorThread tensors, TimeProvider time) =>
+        (_local, _hardware, _tensors, _time) = (local, hardware, tensors, time);
+
+    /// <summary>The model, fetched and loaded if necessary. Dispose the lease to give others their turn.</summary>
+    /// <param name="isExclusive">Whether no other work may use a model at the same time.</param>
+    /// <exception cref="CheckpointException">The model does not exist or cannot be loaded.</exception>
+    public async Task<ModelLease> AcquireAsync(ModelSource source, bool isExclusive, CancellationToken cancellation)
     {
-        var place = TryJoin(source, isAlone) ?? await WaitAsync(source, isAlone, cancellation);
+        var slot = TryJoin(source, isExclusive) ?? await WaitAsync(source, isExclusive, cancellation);
         try
         {
-            return new ModelLease(this, place, await place.Loading.WaitAsync(cancellation));
+            return new ModelLease(this, slot, await slot.Loading.WaitAsync(cancellation));
         }
         catch
         {
-            Release(place);
+            Release(slot);
             throw;
+        }
+    }
+
+    public void Release(ModelSlot slot)
+    {
+        lock (_lock)
+        {
+            slot.Leave();
+            Admit();
         }
     }
 
     public void Dispose() => _loaded?.Dispose();
 
-    internal void Release(ModelSlot place)
+    private ModelSlot? TryJoin(ModelSource source, bool isExclusive)
     {
         lock (_lock)
         {
-            place.Leave();
-            Admit();
+            bool isClosed = _waiting.Count > 0 && _time.GetElapsedTime(_waiting[0].Since) >= Patience;
+            return !isClosed && IsInMemory(source) && _current!.Admits(isExclusive) ? _current.Enter(isExclusive) : null;
         }
     }
 
-    private ModelSlot? TryJoin(ModelSource source, bool isAlone)
+    /// <summary>Fetches the files while others still use the model in memory, then waits for its turn.</summary>
+    private async Task<ModelSlot> WaitAsync(ModelSource source, bool isExclusive, CancellationToken cancellation)
     {
-        lock (_lock)
-        {
-            bool isKeepingOut = _waiting.Count > 0 && time.GetElapsedTime(_waiting[0].Since) >= Patience;
-            if (_current is null || _current.Source != source || _current.Loading.IsFaulted || isKeepingOut || !_current.Admits(isAlone))
-                return null;
-            return _current.Enter(isAlone);
-        }
-    }
-
-    /// <summary>Its files are fetched while others still use the model in memory.</summary>
-    private async Task<ModelSlot> WaitAsync(ModelSource source, bool isAlone, CancellationToken cancellation)
-    {
-        var waiter = new Waiter(source, isAlone, await ModelFiles.AcquireAsync(source, options, cache, cancellation), time.GetTimestamp());
+        var waiter = new Waiter(source, isExclusive, await _local.AcquireAsync(source, cancellation), _time.GetTimestamp());
         lock (_lock)
         {
             _waiting.Add(waiter);
@@ -84,75 +89,45 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
         }
     }
 
-    /// <summary>Gives the place, once nobody uses it, to who has waited longest, and to all who wait for the same model and would share it. Call it under the lock.</summary>
+    /// <summary>
+    /// Gives the slot, once it is unused, to the request that has waited longest, and to all that wait for the same model and can share
+    /// it. Call it under the lock.
+    /// </summary>
     private void Admit()
     {
         if (_current is { Users: > 0 } || _waiting.Count == 0)
             return;
-        var (source, isAlone, files, _) = _waiting[0];
-        bool isThere = _current is not null && _current.Source == source && !_current.Loading.IsFaulted;
-        _current = isThere ? _current! : new ModelSlot(source, tensors.RunAsync(() => Load(source, files), CancellationToken.None));
-        List<Waiter> admitted = isAlone ? [_waiting[0]] : [.. _waiting.Where(waiter => waiter.Source == source && !waiter.IsAlone)];
+        var (source, isExclusive, files, _) = _waiting[0];
+        bool isInMemory = IsInMemory(source);
+        if (!isInMemory)
+            _current = new ModelSlot(source, _tensors.RunAsync(() => Load(source, files), CancellationToken.None));
+        List<Waiter> admitted = isExclusive
+            ? [_waiting[0]]
+            : [.. _waiting.Where(waiter => waiter.Source == source && !waiter.IsExclusive)];
         foreach (var waiter in admitted)
         {
-            waiter.Turn.SetResult(_current.Enter(isAlone));
-            if (isThere || waiter.Files != files)
+            waiter.Turn.SetResult(_current!.Enter(isExclusive));
+            if (isInMemory || waiter.Files != files)
                 waiter.Files.Dispose();
         }
         _waiting.RemoveAll(admitted.Contains);
     }
 
-    /// <summary>Runs on the tensor thread, on which loads follow one another; to its end, whoever waits for it.</summary>
+    private bool IsInMemory(ModelSource source) => _current is not null && _current.Source == source && !_current.Loading.IsFaulted;
+
+    /// <summary>Runs on the tensor thread, so loads are sequential. A load that has begun is never cancelled.</summary>
     private LoadedModel Load(ModelSource source, ModelFiles files)
     {
         using (files)
         {
             _loaded?.Dispose();
             _loaded = null;
-            return _loaded = LoadedModel.Load(source.Id, files.Weights, files.Adapter, options, tensors);
+            return _loaded = LoadedModel.Load(source.Id, files, _hardware, _tensors);
         }
     }
 
-    private sealed record Waiter(ModelSource Source, bool IsAlone, ModelFiles Files, long Since)
+    private sealed record Waiter(ModelSource Source, bool IsExclusive, ModelFiles Files, long Since)
     {
         public TaskCompletionSource<ModelSlot> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
-}
-
-/// <summary>The model in memory, or on its way there.</summary>
-internal sealed class ModelSlot(ModelSource source, Task<LoadedModel> loading)
-{
-    public ModelSource Source { get; } = source;
-
-    public Task<LoadedModel> Loading { get; } = loading;
-
-    // Users are guarded by the host's lock.
-
-    public int Users { get; private set; }
-
-    /// <summary>Whether its only user is to stay so.</summary>
-    public bool HasOneAlone { get; private set; }
-
-    public bool Admits(bool alone) => Users == 0 || !(alone || HasOneAlone);
-
-    public ModelSlot Enter(bool alone)
-    {
-        (Users, HasOneAlone) = (Users + 1, alone);
-        return this;
-    }
-
-    public void Leave() => (Users, HasOneAlone) = (Users - 1, false);
-}
-
-/// <summary>The right to use a model.</summary>
-public sealed class ModelLease : IDisposable
-{
-    private readonly ModelHost _host;
-    private readonly ModelSlot _place;
-
-    internal ModelLease(ModelHost host, ModelSlot place, LoadedModel model) => (_host, _place, Model) = (host, place, model);
-
-    public LoadedModel Model { get; }
-
-    public void Dispose() => _host.Release(_place);
 }

@@ -3,16 +3,16 @@ using LLaDA.Diffusion;
 
 namespace LLaDA.Batch.Worker.Models;
 
-/// <summary>Finds out what a tenant's model is made of, and loads it.</summary>
-public sealed class ModelResolver(ModelCatalog catalog, ModelHost models)
+/// <summary>Resolves a tenant's model name and loads the model.</summary>
+internal sealed class ModelResolver(ModelCatalog catalog, ModelHost models)
 {
-    /// <summary>The model that a tenant calls so. One from storage is measured when it is loaded for the first time.</summary>
-    /// <param name="isAlone">Nobody else uses a model meanwhile.</param>
-    /// <exception cref="CheckpointException">There is no such model, or it cannot be loaded.</exception>
-    public async Task<ModelLease> AcquireAsync(string tenant, string id, bool isAlone, CancellationToken cancellation)
+    /// <summary>Loads a model, and measures its rate at the first load if it comes from storage.</summary>
+    /// <param name="isExclusive">Whether no other work may use a model at the same time.</param>
+    /// <exception cref="CheckpointException">The model does not exist or cannot be loaded.</exception>
+    public async Task<ModelLease> AcquireAsync(string tenant, string id, bool isExclusive, CancellationToken cancellation)
     {
         var record = await catalog.FindAsync(tenant, id, cancellation);
-        var lease = await models.AcquireAsync(await SourceAsync(tenant, id, record, cancellation), isAlone, cancellation);
+        var lease = await models.AcquireAsync(await SourceAsync(tenant, id, record, cancellation), isExclusive, cancellation);
         try
         {
             if (record is { Folder.Length: > 0, TokenForwardsPerSecond: 0 })
@@ -26,9 +26,8 @@ public sealed class ModelResolver(ModelCatalog catalog, ModelHost models)
         }
     }
 
-    /// <summary>What a model is made of.</summary>
-    /// <param name="record">What is known of it; null for one that this worker alone knows.</param>
-    /// <exception cref="CheckpointException">It is an adapter of an adapter.</exception>
+    /// <param name="record">The registered record; null for a model that only this worker has.</param>
+    /// <exception cref="CheckpointException">The model is an adapter of an adapter.</exception>
     public async Task<ModelSource> SourceAsync(string tenant, string id, ModelRecord? record, CancellationToken cancellation)
     {
         if (record is null or { Folder: "" })
@@ -37,7 +36,7 @@ public sealed class ModelResolver(ModelCatalog catalog, ModelHost models)
             return new ModelSource(id, record.Folder);
         var whole = await catalog.FindAsync(tenant, record.BaseModel, cancellation);
         if (whole is { BaseModel.Length: > 0 })
-            throw new CheckpointException(id, $"changes {record.BaseModel}, which is an adapter itself");
+            throw new CheckpointException(id, $"is an adapter of {record.BaseModel}, which is itself an adapter");
         return new ModelSource(id, record.Folder, new ModelSource(record.BaseModel, whole?.Folder ?? ""));
     }
 }

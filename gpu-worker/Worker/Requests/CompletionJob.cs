@@ -3,7 +3,7 @@ using LLaDA.Batch.Worker.Models;
 
 namespace LLaDA.Batch.Worker.Requests;
 
-/// <summary><c>/v1/completions</c>: new text behind a prompt, or between a prompt and a suffix.</summary>
+/// <summary><c>/v1/completions</c>: new text after a prompt, or between a prompt and a suffix.</summary>
 internal sealed class CompletionJob(Generation generation, string modelId, DateTimeOffset now) : ILineJob
 {
     /// <summary>OpenAI's default.</summary>
@@ -15,25 +15,29 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         string prompt = body.Text("prompt");
         string? suffix = body.OptionalText("suffix");
         bool hasSuffix = !string.IsNullOrEmpty(suffix);
-        // Between two texts nothing may end; behind one, the end of the text is what stops the answer.
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null) with { StopsAtEos = !hasSuffix };
+        // Between two texts no token may end the text; after a prompt an end token stops the answer.
+        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null)
+            with { StopsAtEos = !hasSuffix };
         var stops = GenerationParameters.ReadStops(body);
-        int? maxTokens = body.Integer("max_tokens");
+        var limit = MaxTokens.Read(body, "max_tokens");
         body.RequireNothingElse();
 
         int[] before = [tokenizer.BeginningOfTextId, .. tokenizer.Encode(prompt)];
         int[] after = hasSuffix ? [.. tokenizer.Encode(suffix!), tokenizer.EndOfTextId] : [];
-        int newTokens = GenerationParameters.NewTokens(model, before.Length + after.Length, maxTokens, DefaultMaxTokens);
+        int newTokens = limit.Within(model, before.Length + after.Length, DefaultMaxTokens);
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
 
-    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
+    public async Task<LineAnswer> RunAsync(ModelCalls model)
     {
-        // Between two texts the model says how much is missing; max_tokens is the most.
-        int length = generation.Suffix.Count == 0 ? generation.NumNewTokens : await model.SearchLengthAsync(generation.NumNewTokens, generation.CandidateRow);
+        // Between two texts the model chooses the length, up to max_tokens.
+        int length = generation.Suffix.Count == 0
+            ? generation.NumNewTokens
+            : await model.SearchLengthAsync(generation.NumNewTokens, generation.CandidateRow);
         var sized = generation with { NumNewTokens = length };
         var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
-        return (new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [new CompletionChoice(text, 0, finishReason, null)], usage), usage);
+        var choice = new CompletionChoice(text, 0, finishReason, null);
+        return new LineAnswer(new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
     }
 }
 

@@ -21,14 +21,14 @@ internal sealed class InfillJob(GapText text, Func<IReadOnlyList<int>, InfillDoc
         int maxGapLength = body.Integer("max_gap_length") ?? Math.Min(DefaultMaxGapLength, model.ContextLength - 2);
         body.RequireNothingElse();
         if (maxGapLength < 1 || maxGapLength > model.ContextLength - 2)
-            throw RequestBody.Invalid("max_gap_length", $"must lie in [1, {model.ContextLength - 2}]");
+            throw body.Invalid("max_gap_length", $"must lie in [1, {model.ContextLength - 2}]");
 
         InfillDocument Create(IReadOnlyList<int> openLengths) => new(text, model.Tokenizer, model.MaskTokenId, model.ContextLength, openLengths, options);
         _ = Create(Lengths(text, maxGapLength));     // refuses what could not be filled, before anything runs
         return new InfillJob(text, Create, maxGapLength, model.Id, now);
     }
 
-    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
+    public async Task<LineAnswer> RunAsync(ModelCalls model)
     {
         var document = create(await SearchLengthsAsync(model));
         while (!document.IsDone)
@@ -36,7 +36,7 @@ internal sealed class InfillJob(GapText text, Func<IReadOnlyList<int>, InfillDoc
         var (filled, spans) = document.ToFilled();
         var usage = new LineUsage(document.NumTokens - document.NumMasked, document.NumMasked);
         var answered = spans.Select(span => new InfillSpan(span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4)));
-        return (new InfillAnswer($"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled, [.. answered], usage), usage);
+        return new LineAnswer(new InfillAnswer($"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled, [.. answered], usage), usage);
     }
 
     /// <summary>All gaps of unknown length at once, each with the others masked.</summary>

@@ -13,7 +13,9 @@ namespace LLaDA.Batch.Worker.Requests;
 internal sealed record ModelCalls(
     Func<SamplingRow, Task<SampledRow>> SampleAsync, Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> LogLikelihoodAsync) : IDisposable
 {
-    /// <summary>Gaps whose lengths are searched at once: enough to fill a pass, while all canvases that could be tried need not fit memory.</summary>
+    /// <summary>
+    /// Gaps whose lengths are searched at once: enough to fill a pass, while all canvases that could be tried need not fit memory.
+    /// </summary>
     public const int MaxSearches = 64;
 
     private readonly SemaphoreSlim _searches = new(MaxSearches);
@@ -45,18 +47,17 @@ internal sealed record ModelCalls(
     public void Dispose() => _searches.Dispose();
 }
 
-/// <summary>A line that can be run: what it asks for was read and found in order.</summary>
+/// <summary>A line whose request is valid and can be run.</summary>
 internal interface ILineJob
 {
-    /// <returns>The endpoint's answer.</returns>
-    Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model);
+    Task<LineAnswer> RunAsync(ModelCalls model);
 }
 
 /// <summary>Turns the lines of a batch into jobs.</summary>
 internal static class LineJobs
 {
-    /// <param name="seed">For a line that names none; the same line of the same batch always gets the same.</param>
-    /// <exception cref="LineException">The line cannot be run as asked.</exception>
+    /// <param name="seed">For a line without a seed; the same line of the same batch always gets the same one.</param>
+    /// <exception cref="LineException">The request is invalid.</exception>
     public static ILineJob Create(string endpoint, JsonElement body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
         try

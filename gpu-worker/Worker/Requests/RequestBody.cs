@@ -1,51 +1,49 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary>
-/// Reads the parameters of a line's body and keeps account of them: a parameter that would change the result but is not offered, or that nobody knows, fails
-/// the line instead of being passed over in silence.
+/// Reads the parameters of a line's body, or of an object in it, and tracks which were read: a parameter that is unknown, or not offered
+/// with its value, fails the line and is named with its path. A parameter that is null counts as absent.
 /// </summary>
-internal sealed class RequestBody(JsonElement body)
+internal sealed class RequestBody
 {
-    /// <summary>Parameters of OpenAI's endpoints that have no bearing on the result.</summary>
-    private static readonly HashSet<string> s_harmless =
-        ["model", "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls", "stream_options", "verbosity"];
+    private readonly JsonElement _json;
+    private readonly string _prefix;
+    private readonly IReadOnlyDictionary<string, Func<JsonElement, bool>> _neutral;
+    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
-    /// <summary>Parameters that ask for something else unless they have the value that asks for nothing.</summary>
-    private static readonly Dictionary<string, Func<JsonElement, bool>> s_neutral = new()
+    public RequestBody(JsonElement body)
+        : this(body, prefix: "", NeutralParameters.OfBody)
     {
-        ["n"] = value => IsNumber(value, 1),
-        ["best_of"] = value => IsNumber(value, 1),
-        ["presence_penalty"] = value => IsNumber(value, 0),
-        ["frequency_penalty"] = value => IsNumber(value, 0),
-        ["logprobs"] = value => value.ValueKind == JsonValueKind.False,
-        ["echo"] = value => value.ValueKind == JsonValueKind.False,
-        ["stream"] = value => value.ValueKind == JsonValueKind.False,
-        ["logit_bias"] = value => value.ValueKind == JsonValueKind.Object && value.GetPropertyCount() == 0,
-        ["tools"] = value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0,
-        ["tool_choice"] = value => IsText(value, "none") || IsText(value, "auto"),
-        ["functions"] = value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0,
-        ["function_call"] = value => IsText(value, "none") || IsText(value, "auto"),
-        ["response_format"] = value => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("type", out var type) && IsText(type, "text"),
-        ["modalities"] = value => value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 1 && IsText(value[0], "text"),
-        ["top_logprobs"] = value => IsNumber(value, 0),
-        ["reasoning_effort"] = _ => false,
-        ["audio"] = _ => false,
-        ["prediction"] = _ => false,
-        ["web_search_options"] = _ => false,
-    };
+    }
 
-    private readonly HashSet<string> _read = [.. s_harmless];
+    private RequestBody(JsonElement json, string prefix, IReadOnlyDictionary<string, Func<JsonElement, bool>> neutral) =>
+        (_json, _prefix, _neutral) = (json, prefix, neutral);
+
+    /// <summary>The objects of a list.</summary>
+    /// <param name="neutral">Parameters of theirs that are accepted with values that ask for nothing.</param>
+    /// <exception cref="LineException">An element is not an object.</exception>
+    public IEnumerable<RequestBody> Objects(string name, JsonElement list, IReadOnlyDictionary<string, Func<JsonElement, bool>> neutral)
+    {
+        foreach (var (index, element) in list.EnumerateArray().Index())
+        {
+            string path = string.Create(CultureInfo.InvariantCulture, $"{name}[{index}]");
+            yield return element.ValueKind == JsonValueKind.Object
+                ? new RequestBody(element, $"{_prefix}{path}.", neutral)
+                : throw Invalid(path, "must be an object");
+        }
+    }
 
     /// <returns>Null when absent or null.</returns>
     public JsonElement? Find(string name)
     {
         _read.Add(name);
-        return body.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        return _json.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
     }
 
-    public string Text(string name) => OptionalText(name) ?? throw new LineException("missing_required_parameter", $"{name} is required", name);
+    public string Text(string name) => OptionalText(name) ?? throw Missing(name, "is required");
 
     public string? OptionalText(string name) => Find(name) switch
     {
@@ -54,18 +52,16 @@ internal sealed class RequestBody(JsonElement body)
         _ => throw Invalid(name, "must be a string"),
     };
 
-    public int? Integer(string name) => Find(name) switch
-    {
-        null => null,
-        { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out int number) => number,
-        _ => throw Invalid(name, "must be a whole number"),
-    };
+    public int? Integer(string name) =>
+        LongInteger(name) is not { } number ? null : number is >= int.MinValue and <= int.MaxValue ? (int)number : throw NotWhole(name);
 
+    /// <summary>A whole number in any of JSON's notations: 4, 4.0 and 4e0 are the same.</summary>
     public long? LongInteger(string name) => Find(name) switch
     {
         null => null,
         { ValueKind: JsonValueKind.Number } value when value.TryGetInt64(out long number) => number,
-        _ => throw Invalid(name, "must be a whole number"),
+        { ValueKind: JsonValueKind.Number } value when value.TryGetDecimal(out decimal number) && IsLong(number) => (long)number,
+        _ => throw NotWhole(name),
     };
 
     public double? Number(string name) => Find(name) switch
@@ -83,24 +79,28 @@ internal sealed class RequestBody(JsonElement body)
         _ => throw Invalid(name, "must be true or false"),
     };
 
-    /// <summary>Call it when everything has been read: refuses what nobody read.</summary>
-    /// <exception cref="LineException">A parameter that is not offered, or not known.</exception>
+    /// <summary>Call it after the last read: refuses all parameters that were not read, unless they ask for nothing.</summary>
+    /// <exception cref="LineException">A parameter is unknown, or not offered with its value.</exception>
     public void RequireNothingElse()
     {
-        foreach (var parameter in body.EnumerateObject())
+        foreach (var parameter in _json.EnumerateObject())
         {
             if (_read.Contains(parameter.Name) || parameter.Value.ValueKind == JsonValueKind.Null)
                 continue;
-            if (!s_neutral.TryGetValue(parameter.Name, out var isNeutral))
-                throw new LineException("unknown_parameter", $"'{parameter.Name}' is not a parameter of this endpoint", parameter.Name);
+            string path = _prefix + parameter.Name;
+            if (!_neutral.TryGetValue(parameter.Name, out var isNeutral))
+                throw new LineException("unknown_parameter", $"'{path}' is not a parameter of this endpoint", path);
             if (!isNeutral(parameter.Value))
-                throw new LineException("unsupported_parameter", $"'{parameter.Name}' with this value is not offered", parameter.Name);
+                throw new LineException("unsupported_parameter", $"'{path}' with this value is not offered", path);
         }
     }
 
-    public static LineException Invalid(string name, string rule) => new("invalid_value", $"{name} {rule}", name);
+    /// <param name="rule">A sentence without its subject.</param>
+    public LineException Invalid(string name, string rule) => new("invalid_value", $"{_prefix}{name} {rule}", _prefix + name);
 
-    private static bool IsNumber(JsonElement value, double expected) => value.ValueKind == JsonValueKind.Number && value.GetDouble() == expected;
+    public LineException Missing(string name, string rule) => new("missing_required_parameter", $"{_prefix}{name} {rule}", _prefix + name);
 
-    private static bool IsText(JsonElement value, string expected) => value.ValueKind == JsonValueKind.String && value.GetString() == expected;
+    private LineException NotWhole(string name) => Invalid(name, "must be a whole number");
+
+    private static bool IsLong(decimal number) => number == decimal.Truncate(number) && number is >= long.MinValue and <= long.MaxValue;
 }

@@ -3,12 +3,12 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
-/// <summary>The diffusion parameters, which every endpoint takes under the same names.</summary>
+/// <summary>The diffusion parameters, which have the same names at every endpoint.</summary>
 internal static class SamplingParameters
 {
-    /// <param name="blockLength">Where the line names none; null for the whole canvas.</param>
-    /// <param name="seed">Where the line names none.</param>
-    /// <exception cref="LineException">A value is of the wrong type or out of range.</exception>
+    /// <param name="blockLength">The default; null for the whole canvas.</param>
+    /// <param name="seed">The default.</param>
+    /// <exception cref="LineException">A value has the wrong type or is out of range.</exception>
     public static SamplingOptions Read(RequestBody body, int? blockLength, ulong seed, TokenSet? forbidden = null)
     {
         var options = new SamplingOptions
@@ -36,7 +36,7 @@ internal static class SamplingParameters
         return options;
     }
 
-    /// <summary>A name in the wire's spelling, snake_case; the first one where the line gives none.</summary>
+    /// <summary>A name in snake_case; the default is the enum's first value.</summary>
     private static T ReadName<T>(RequestBody body, string parameter)
         where T : struct, Enum
     {
@@ -48,6 +48,6 @@ internal static class SamplingParameters
                 return value;
         }
         string known = string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
-        throw RequestBody.Invalid(parameter, $"must be one of {known}, not '{name}'");
+        throw body.Invalid(parameter, $"must be one of {known}, not '{name}'");
     }
 }

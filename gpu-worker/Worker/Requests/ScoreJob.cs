@@ -6,8 +6,10 @@ using LLaDA.Diffusion.Evaluation;
 
 namespace LLaDA.Batch.Worker.Requests;
 
-/// <summary><c>/v1/score</c>: how likely the model holds each of some completions of a prompt.</summary>
-internal sealed class ScoreJob(IReadOnlyList<int> prompt, IReadOnlyList<(int[] Tokens, int NumBytes)> completions, LikelihoodOptions options, string modelId, DateTimeOffset now) : ILineJob
+/// <summary><c>/v1/score</c>: the likelihood of each of several completions of a prompt.</summary>
+internal sealed class ScoreJob(
+    IReadOnlyList<int> prompt, IReadOnlyList<ScoredCompletion> completions, LikelihoodOptions options, string modelId, DateTimeOffset now)
+    : ILineJob
 {
     private const int MaxCompletions = 256;
 
@@ -25,39 +27,53 @@ internal sealed class ScoreJob(IReadOnlyList<int> prompt, IReadOnlyList<(int[] T
         if (options.Validate().FirstOrDefault() is { Parameter: { } parameter } fault)
             throw new LineException("invalid_value", fault.Sentence, parameter);
 
-        // Words carry their space in front: a space at the prompt's end belongs to what completes it.
+        // Byte-level BPE puts the space before a word, so a space at the end of the prompt belongs to the completion.
         string trimmed = prompt.TrimEnd(' ');
         string space = prompt[trimmed.Length..];
         int[] before = [model.Tokenizer.BeginningOfTextId, .. model.Tokenizer.Encode(trimmed)];
-        (int[] Tokens, int NumBytes)[] encoded = [.. completions.Select(completion => (model.Tokenizer.Encode(space + completion).ToArray(), Encoding.UTF8.GetByteCount(completion)))];
-        foreach (var (index, (tokens, _)) in encoded.Index())
+        ScoredCompletion Encode(string text) => new([.. model.Tokenizer.Encode(space + text)], Encoding.UTF8.GetByteCount(text));
+        ScoredCompletion[] encoded = [.. completions.Select(Encode)];
+        foreach (var (index, completion) in encoded.Index())
         {
-            if (tokens.Length == 0)
-                throw RequestBody.Invalid("completions", $"[{index}] is empty");
-            if (before.Length + tokens.Length > model.ContextLength)
-                throw new LineException("context_length_exceeded", $"The prompt and completions[{index}] have {before.Length + tokens.Length} tokens, but the model's context is {model.ContextLength}", "completions");
+            if (completion.Tokens.Count == 0)
+                throw body.Invalid($"completions[{index}]", "must not be empty");
+            int length = before.Length + completion.Tokens.Count;
+            if (length > model.ContextLength)
+            {
+                throw new LineException(
+                    "context_length_exceeded",
+                    $"The prompt and completions[{index}] have {length} tokens, but the model's context is {model.ContextLength}",
+                    "completions");
+            }
         }
         return new ScoreJob(before, encoded, options, model.Id, now);
     }
 
-    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
+    public async Task<LineAnswer> RunAsync(ModelCalls model)
     {
-        double[] scores = await Task.WhenAll(completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
-        var results = completions.Zip(scores, (completion, score) => (completion, score)).Select((entry, index) =>
-            new CompletionScore(index, Math.Round(entry.score, 5), entry.completion.Tokens.Length, entry.completion.NumBytes));
-        var usage = new LineUsage(prompt.Count + completions.Sum(completion => completion.Tokens.Length), 0);
-        return (new ScoreAnswer($"score-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. results], Array.IndexOf(scores, scores.Max()), usage), usage);
+        double[] scores = await Task.WhenAll(
+            completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
+        var results = completions.Select((completion, index) =>
+            new CompletionScore(index, Math.Round(scores[index], 5), completion.Tokens.Count, completion.NumBytes));
+        var usage = new LineUsage(prompt.Count + completions.Sum(completion => completion.Tokens.Count), 0);
+        int best = Array.IndexOf(scores, scores.Max());
+        var answer = new ScoreAnswer($"score-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. results], best, usage);
+        return new LineAnswer(answer, usage);
     }
 
     private static string[] ReadCompletions(RequestBody body)
     {
         if (body.Find("completions") is not { } list)
-            throw new LineException("missing_required_parameter", "completions is required", "completions");
-        if (list.ValueKind != JsonValueKind.Array || list.GetArrayLength() is 0 or > MaxCompletions || list.EnumerateArray().Any(text => text.ValueKind != JsonValueKind.String))
-            throw RequestBody.Invalid("completions", $"must be a list of 1 to {MaxCompletions} texts");
+            throw body.Missing("completions", "is required");
+        bool isList = list.ValueKind == JsonValueKind.Array && list.GetArrayLength() is > 0 and <= MaxCompletions;
+        if (!isList || list.EnumerateArray().Any(text => text.ValueKind != JsonValueKind.String))
+            throw body.Invalid("completions", $"must be a list of 1 to {MaxCompletions} texts");
         return [.. list.EnumerateArray().Select(text => text.GetString()!)];
     }
 }
+
+/// <param name="NumBytes">Of the completion in UTF-8.</param>
+internal sealed record ScoredCompletion(IReadOnlyList<int> Tokens, int NumBytes);
 
 /// <param name="Best">Index of the likeliest completion.</param>
 internal sealed record ScoreAnswer(string Id, long Created, string Model, IReadOnlyList<CompletionScore> Scores, int Best, LineUsage Usage)
@@ -66,5 +82,6 @@ internal sealed record ScoreAnswer(string Id, long Created, string Model, IReadO
 }
 
 /// <param name="LogLikelihood">Estimate of the bound on log p(completion | prompt), in nats.</param>
-/// <param name="Tokens">Of the completion; divide by them, or by the bytes, to compare completions of unequal length.</param>
+/// <param name="Tokens">Number of the completion's tokens; divide by it, or by the bytes, to compare completions of different
+/// lengths.</param>
 internal sealed record CompletionScore(int Index, double LogLikelihood, int Tokens, int Bytes);

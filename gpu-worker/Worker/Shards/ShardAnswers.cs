@@ -1,6 +1,7 @@
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Requests;
 
 namespace LLaDA.Batch.Worker.Shards;
 
@@ -16,16 +17,17 @@ internal sealed class ShardAnswers(IReadOnlyList<PartLine> finished, PartCounts 
 
     public bool Has(ShardLine line) => _numbers.Contains(line.Line);
 
-    public void Add(ShardLine line, object body, LineUsage usage)
+    public void Add(ShardLine line, LineAnswer answer)
     {
+        var usage = answer.Usage;
         Telemetry.Tokens.Add(usage.PromptTokens, Telemetry.With(Telemetry.Direction, "input"));
         Telemetry.Tokens.Add(usage.CompletionTokens, Telemetry.With(Telemetry.Direction, "output"));
-        Add(OutputLines.Answered(line, body), new PartCounts(1, 0, usage.PromptTokens, usage.CompletionTokens));
+        Add(OutputLines.Answered(line, answer.Body), new PartCounts(1, 0, usage.PromptTokens, usage.CompletionTokens));
     }
 
     public void Refuse(ShardLine line, ApiError error) => Add(OutputLines.Refused(line, 400, error), new PartCounts(0, 1, 0, 0));
 
-    /// <summary>Answers all lines that are not finished with the reason why they were not run.</summary>
+    /// <summary>Answers all unfinished lines with the reason why they were not run.</summary>
     public void AddNotRun(IEnumerable<ShardLine> lines, NotRunReason reason)
     {
         foreach (var line in lines.Where(line => !Has(line)))

@@ -7,51 +7,62 @@ using LLaDA.Batch.Worker.Requests;
 
 namespace LLaDA.Batch.Worker.Shards;
 
-/// <summary>Runs the lines of a shard through the model, all at once: the model's engine decides how many rows share a pass.</summary>
+/// <summary>Runs the lines of a shard through the model, all at once; the sampling engine decides how many rows share a pass.</summary>
 internal sealed class ShardGeneration(TimeProvider time)
 {
-    /// <summary>Answers every line that is not answered yet, in the order in which they are done. What the model had finished at a cancellation is answered too: nobody computes it again.</summary>
-    public async Task RunAsync(BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers, CancellationToken cancellation)
+    /// <summary>
+    /// Answers every unanswered line, in order of completion. Lines that the model had finished at a cancellation are answered too, so
+    /// that they are not computed twice.
+    /// </summary>
+    /// <param name="answered">Called after each answer; the lines that still run continue meanwhile.</param>
+    public async Task RunAsync(
+        ShardWork work, IReadOnlyList<ShardLine> lines, LoadedModel model, Func<Task> answered, CancellationToken cancellation)
     {
-        // A line that fails ends the others' rows too: nothing goes on behind the caller's back.
+        var answers = work.Answers;
+        // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var calls = model.Calls(ending.Token);
-        var running = CreateJobs(batch, lines, model, answers).ToDictionary(entry => entry.Job.RunAsync(calls), entry => entry.Line);
+        List<Task<(ShardLine Line, LineAnswer Answer)>> running = [.. Runnable(work.Batch, lines, model, answers).Select(job => job(calls))];
         try
         {
-            await foreach (var done in Task.WhenEach(running.Keys).WithCancellation(cancellation))
+            await foreach (var done in Task.WhenEach(running).WithCancellation(cancellation))
             {
-                var (body, usage) = await done;
-                answers.Add(running[done], body, usage);
+                var (line, answer) = await done;
+                answers.Add(line, answer);
+                await answered();
             }
         }
         finally
         {
             await ending.CancelAsync();
-            await Task.WhenAll(running.Keys).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            foreach (var (job, line) in running.Where(entry => entry.Key.IsCompletedSuccessfully && !answers.Has(entry.Value)))
+            await ((Task)Task.WhenAll(running)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            foreach (var done in running.Where(task => task.IsCompletedSuccessfully))
             {
-                var (body, usage) = await job;
-                answers.Add(line, body, usage);
+                var (line, answer) = await done;
+                if (!answers.Has(line))
+                    answers.Add(line, answer);
             }
         }
     }
 
-    private List<(ShardLine Line, ILineJob Job)> CreateJobs(BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers)
+    /// <summary>The unanswered lines as jobs. A line with an invalid request is refused at once.</summary>
+    private List<Func<ModelCalls, Task<(ShardLine Line, LineAnswer Answer)>>> Runnable(
+        BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers)
     {
-        List<(ShardLine, ILineJob)> jobs = [];
+        List<Func<ModelCalls, Task<(ShardLine, LineAnswer)>>> runnable = [];
         foreach (var line in lines.Where(line => !answers.Has(line)))
         {
             try
             {
                 ulong seed = XxHash64.HashToUInt64(Encoding.UTF8.GetBytes($"{batch.Id}/{line.Line}"));
-                jobs.Add((line, LineJobs.Create(batch.Endpoint, line.Body, model, seed, time.GetUtcNow())));
+                var job = LineJobs.Create(batch.Endpoint, line.Body, model, seed, time.GetUtcNow());
+                runnable.Add(async calls => (line, await job.RunAsync(calls)));
             }
             catch (LineException exception)
             {
                 answers.Refuse(line, exception.Error);
             }
         }
-        return jobs;
+        return runnable;
     }
 }

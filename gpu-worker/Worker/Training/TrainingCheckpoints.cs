@@ -11,56 +11,58 @@ using LLaDA.Diffusion.Training.Reporting;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// Checkpoints of jobs in Blob storage. A checkpoint is published by one conditional write on the job's record, which names the epoch that wrote it: before that nobody believes its
-/// blobs, and a stale run fails at it. What follows the publication may be done again by the next run.
+/// Checkpoints of jobs in Blob storage. A checkpoint is published by one conditional write on the job's record, which names the run that
+/// wrote it: before that write its blobs are ignored, and a stale run fails at it. The steps after the publication are idempotent, so the
+/// next run may repeat them.
 /// </summary>
-public sealed class TrainingCheckpoints(
+internal sealed class TrainingCheckpoints(
     StorageAccount storage, ModelFolders folders, FineTuningStore jobs, FineTuningEvents events, FineTunedModels tuned, FileStore files)
 {
     /// <summary>Files of a checkpoint that only the trainer reads.</summary>
     private static readonly string[] s_state = ["optimizer.safetensors", "average.safetensors", "state.json", Manifest.FileName];
 
     /// <summary>Publishes a checkpoint of this run.</summary>
-    /// <param name="from">The model that the job began with.</param>
-    /// <param name="runFolder">With the metrics so far.</param>
-    /// <param name="tokenizerFolder">With what a whole model needs besides its weights; null for an adapter.</param>
-    /// <returns>The record with it.</returns>
+    /// <param name="setup">The run's folder holds the metrics so far.</param>
+    /// <returns>The updated record.</returns>
     /// <exception cref="StaleRunException">A later run has begun or the job has ended: nothing is published.</exception>
     public async Task<FineTuningJobRecord> PublishAsync(
-        FineTuningJobRecord job, ModelRecord from, TrainingProgress progress, string runFolder, string? tokenizerFolder, CancellationToken cancellation)
+        FineTuningJobRecord job, TrainingSetup setup, TrainingProgress progress, CancellationToken cancellation)
     {
-        var (step, blobs) = (progress.Metrics.Step, new FineTuningBlobs(storage, job));
-        await jobs.UpdateAsync(job, job.RunNumber, _ => false, cancellation);   // an upload may take minutes: a stale run need not begin it
-        await UploadAsync(job, blobs, progress, runFolder, tokenizerFolder, cancellation);
+        int step = progress.Metrics.Step;
+        await jobs.RequireCurrentAsync(job, cancellation);   // spares a stale run an upload of minutes
+        await UploadAsync(job, setup, progress, cancellation);
         if (step == job.NumSteps)
-            await WriteMetricsAsync(job, runFolder, cancellation);
+            await WriteMetricsAsync(job, setup.Input.Folder, cancellation);
 
-        var published = await jobs.UpdateAsync(job, job.RunNumber, current =>
-        {
-            (current.CheckpointRun, current.CheckpointStep, current.Step) = (job.RunNumber, step, step);
-            (current.TrainedTokens, current.FailedRuns) = (progress.Metrics.NumTokens, 0);
-            return true;
-        }, cancellation);
-        await ConfirmAsync(published, from, progress.Metrics, cancellation);
+        long tokens = progress.Metrics.NumTokens;
+        var published = await jobs.UpdateRunAsync(job, current => current.TryPublish(job.RunNumber, step, tokens), cancellation);
+        await ConfirmAsync(published, setup.Input.From, progress.Metrics, cancellation);
         return published;
     }
 
-    /// <summary>Lists the published checkpoint, makes it a model, and drops what its predecessors needed to go on.</summary>
+    /// <summary>Lists the published checkpoint, registers it as a model, and deletes the training state of its predecessors.</summary>
     public async Task ConfirmAsync(FineTuningJobRecord job, ModelRecord from, TrainingMetrics metrics, CancellationToken cancellation)
     {
-        var checkpoint = new CheckpointRecord { Step = job.CheckpointStep, RunNumber = job.CheckpointRun, TrainLoss = metrics.Loss, ValidLoss = metrics.ValidationLoss };
+        var checkpoint = new CheckpointRecord
+        {
+            Step = job.CheckpointStep,
+            RunNumber = job.CheckpointRun,
+            TrainLoss = metrics.Loss,
+            ValidLoss = metrics.ValidationLoss,
+        };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
-        await events.AddAsync(
-            job, job.CheckpointStep, run: 0, FineTuningEventKind.Checkpoint, $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}", cancellation);
+        string message = $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}";
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep }, cancellation);
         await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointRun, job.CheckpointStep, cancellation);
     }
 
-    /// <summary>Fetches the published checkpoint, so that a trainer finds it in its folder.</summary>
+    /// <summary>Downloads the published checkpoint into the run's folder, where the trainer resumes from it.</summary>
     public async Task RestoreAsync(FineTuningJobRecord job, string runFolder, CancellationToken cancellation)
     {
         string model = FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep);
         string local = Directory.CreateDirectory(Trainer.CheckpointFolder(runFolder, job.CheckpointStep)).FullName;
-        var manifest = ModelManifest.Parse(await folders.FindManifestAsync(model, cancellation) ?? throw new CheckpointException(model, "is gone"), model);
+        var json = await folders.FindManifestAsync(model, cancellation) ?? throw new CheckpointException(model, "no longer exists");
+        var manifest = ModelManifest.Parse(json, model);
         foreach (string name in manifest.Files.Keys)
         {
             await using var file = File.Create(Path.Combine(local, name));
@@ -70,18 +72,22 @@ public sealed class TrainingCheckpoints(
         File.Move(Path.Combine(local, MetricsLog.FileName), Path.Combine(runFolder, MetricsLog.FileName), overwrite: true);
     }
 
-    private async Task UploadAsync(FineTuningJobRecord job, FineTuningBlobs blobs, TrainingProgress progress, string runFolder, string? tokenizerFolder, CancellationToken cancellation)
+    private async Task UploadAsync(FineTuningJobRecord job, TrainingSetup setup, TrainingProgress progress, CancellationToken cancellation)
     {
+        var blobs = new FineTuningBlobs(storage, job);
         string local = progress.Checkpoint!;
         int step = progress.Metrics.Step;
-        foreach (string path in s_state.Select(name => Path.Combine(local, name)).Where(File.Exists).Append(Path.Combine(runFolder, MetricsLog.FileName)))
+        var state = s_state.Select(name => Path.Combine(local, name)).Where(File.Exists);
+        foreach (string path in state.Append(Path.Combine(setup.Input.Folder, MetricsLog.FileName)))
             await blobs.WriteStateAsync(job.RunNumber, step, path, cancellation);
         var model = ModelFolders.FilesOf(local).Where(file => !s_state.Contains(file.Name));
-        var tokenizer = tokenizerFolder is null ? [] : ModelFolders.FilesOf(tokenizerFolder).Where(file => file.Name.StartsWith("tokenizer", StringComparison.Ordinal));
-        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), told: null, cancellation);
+        var tokenizer = setup.TokenizerFolder is { } folder
+            ? ModelFolders.FilesOf(folder).Where(file => file.Name.StartsWith("tokenizer", StringComparison.Ordinal))
+            : [];
+        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), progress: null, cancellation);
     }
 
-    /// <summary>The metrics of all steps as the result file; whoever writes it writes the same.</summary>
+    /// <summary>Writes the metrics of all steps as the result file. Every run writes the same content.</summary>
     private async Task WriteMetricsAsync(FineTuningJobRecord job, string runFolder, CancellationToken cancellation)
     {
         await using var file = files.Write(job.Tenant, job.ResultFileKey!, cancellation);
@@ -89,7 +95,11 @@ public sealed class TrainingCheckpoints(
         {
             await writer.WriteLineAsync("step,train_loss,valid_loss,learning_rate,gradient_norm,tokens");
             foreach (var step in MetricsLog.Read(runFolder))
-                await writer.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{step.Step},{step.Loss},{step.ValidationLoss},{step.LearningRate},{step.GradNorm},{step.NumTokens}"));
+            {
+                await writer.WriteLineAsync(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{step.Step},{step.Loss},{step.ValidationLoss},{step.LearningRate},{step.GradNorm},{step.NumTokens}"));
+            }
         }
         await file.CompleteAsync();
     }

@@ -5,17 +5,12 @@ using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>A file of a job cannot be learnt from.</summary>
-/// <param name="param">The file, by the name of its parameter.</param>
-public sealed class TrainingFileException(string param, string code, string message) : Exception(message)
-{
-    public string Param { get; } = param;
-
-    public string Code { get; } = code;
-}
-
-/// <summary>The data of a job, tokenized by its model: what the plan could not check, whether a line fits the context, is checked here before the first step.</summary>
-/// <remarks>An answer that is too long is cut at its end, as OpenAI's service does; a prompt that leaves no room for one is a fault.</remarks>
+/// <summary>
+/// The data of a job, tokenized by its model. Whether a line fits the context, which the plan could not check, is checked here.
+/// </summary>
+/// <remarks>
+/// An answer that is too long is truncated, as by OpenAI's service; a prompt that leaves no room for an answer is an error.
+/// </remarks>
 internal sealed class TrainingData : IDisposable
 {
     private TrainingData(ITrainingData training, ITrainingData? validation) => (Training, Validation) = (training, validation);
@@ -27,12 +22,16 @@ internal sealed class TrainingData : IDisposable
 
     /// <param name="validationPath">Null where the job has none.</param>
     /// <exception cref="TrainingFileException">Names lines.</exception>
-    public static TrainingData Open(FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
+    public static TrainingData Open(
+        FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
     {
         var training = OpenFile(job, "training_file", trainingPath, tokenizer, contextLength, job.Seed);
         try
         {
-            return new TrainingData(training, validationPath is null ? null : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength, Trainer.ValidationSeed));
+            var validation = validationPath is null
+                ? null
+                : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength, Trainer.ValidationSeed);
+            return new TrainingData(training, validation);
         }
         catch
         {
@@ -47,13 +46,15 @@ internal sealed class TrainingData : IDisposable
         (Validation as IDisposable)?.Dispose();
     }
 
-    private static ITrainingData OpenFile(FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
+    private static ITrainingData OpenFile(
+        FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
     {
+        var options = new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = seed };
         try
         {
             return job.Method == FineTuningMethod.Pretrain
                 ? OpenText(path, tokenizer, contextLength, seed)
-                : new FineTuningData(path, tokenizer, new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = seed });
+                : new FineTuningData(path, tokenizer, options);
         }
         catch (TrainingDataException exception)
         {
@@ -61,7 +62,7 @@ internal sealed class TrainingData : IDisposable
         }
     }
 
-    /// <summary>Text is packed beside its file first: it may be larger than memory.</summary>
+    /// <summary>Packs the tokens into a file, because the text may be larger than memory.</summary>
     private static TokenSequences OpenText(string path, LLaDATokenizer tokenizer, int contextLength, long seed)
     {
         const int minTokens = 32;

@@ -7,10 +7,13 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>How a job is trained: the same for every run of it, so that a run goes on where another one stopped.</summary>
+/// <summary>How a job is trained. Every run of the job gets the same recipe, so that it resumes where the last one stopped.</summary>
 internal static class TrainingRecipe
 {
-    /// <summary>Peak rates under a multiplier of 1: LLaDA's own for supervised fine-tuning, what is usual for adapters, and a tenth of LLaDA's for going on with pretraining.</summary>
+    /// <summary>
+    /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for adapters, and a tenth of LLaDA's
+    /// for continued pretraining.
+    /// </summary>
     private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PretrainingRate = 4e-5;
 
     private const double FinalShare = 0.1, DecayShare = 0.1;
@@ -20,17 +23,19 @@ internal static class TrainingRecipe
         ? new LoraOptions { Rank = rank, Alpha = job.LoraAlpha ?? 2.0 * rank, Seed = job.Seed, BaseModel = baseModel }
         : null;
 
-    /// <param name="numRows">Of an epoch.</param>
+    /// <param name="numRows">Rows of an epoch.</param>
     public static TrainingOptions Options(FineTuningJobRecord job, int numRows)
     {
-        int numSteps = checked((int)(((long)job.Epochs!.Value * numRows / job.BatchSize!.Value) + ((long)job.Epochs.Value * numRows % job.BatchSize.Value > 0 ? 1 : 0)));
+        long totalRows = (long)job.Epochs!.Value * numRows;
+        int numSteps = checked((int)((totalRows + job.BatchSize!.Value - 1) / job.BatchSize.Value));
         double usual = job.LoraRank is not null ? LoraRate : job.Method == FineTuningMethod.Pretrain ? PretrainingRate : SupervisedRate;
         double peak = usual * job.LearningRateMultiplier!.Value;
         int interval = (numSteps + NumCheckpoints - 1) / NumCheckpoints;
         return new TrainingOptions
         {
             BatchSize = job.BatchSize.Value,
-            LearningRate = new LearningRateSchedule(peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
+            LearningRate = new LearningRateSchedule(
+                peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
             StratifiesTimes = true,
             NoiseLevels = new NoiseLevels(job.MinNoise ?? 0, job.MaxNoise ?? 1),
             Seed = job.Seed,
@@ -40,9 +45,21 @@ internal static class TrainingRecipe
         };
     }
 
-    /// <summary>The largest passes that fit the device: the loss and its gradient are the same sums either way.</summary>
-    /// <exception cref="TrainingMemoryException">Nothing fits.</exception>
-    public static TrainingOptions Fitting(TrainingOptions options, LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, int length, TorchSharp.torch.Device device)
+    /// <summary>
+    /// Reduces the micro-batch, and then checkpoints activations, until a pass fits the device. Loss and gradient are the same sums in
+    /// every case.
+    /// </summary>
+    /// <param name="numTrained">Number of trained parameters.</param>
+    /// <param name="length">Tokens of the longest row.</param>
+    /// <exception cref="TrainingMemoryException">Not even the smallest pass fits.</exception>
+    public static TrainingOptions Fitting(
+        TrainingOptions options,
+        LLaDAConfig config,
+        long numTrained,
+        ScalarType weightType,
+        ScalarType computeType,
+        int length,
+        TorchSharp.torch.Device device)
     {
         var smaller = Halves(options.BatchSize).Select(rows => options with { MicroBatchSize = rows }).ToList();
         List<TrainingOptions> candidates = [.. smaller, .. smaller.Select(candidate => candidate with { ActivationCheckpointing = true })];
@@ -61,8 +78,9 @@ internal static class TrainingRecipe
         throw new InvalidOperationException("A batch has rows");
     }
 
-    /// <summary>Sequences of plain text, as long as the context or, for little text, shorter.</summary>
-    public static TokenSequences Sequences(TokenFile tokens, int contextLength, long seed) => new(tokens, (int)Math.Min(contextLength, Math.Max(1, tokens.Count / 4)), seed);
+    /// <summary>Sequences of plain text, as long as the context, or a quarter of the text if that is shorter.</summary>
+    public static TokenSequences Sequences(TokenFile tokens, int contextLength, long seed) =>
+        new(tokens, (int)Math.Min(contextLength, Math.Max(1, tokens.Count / 4)), seed);
 
     private static IEnumerable<int> Halves(int rows)
     {

@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>A model in training. Its tensors belong to the tensor thread, on which each step is a turn of its own: generation gets its turns in between.</summary>
+/// <summary>
+/// A model in training. Its tensors belong to the tensor thread, on which each step is a work item of its own, so that generation runs in
+/// between.
+/// </summary>
 internal sealed class TrainingSession : IAsyncDisposable
 {
     private readonly TensorThread _tensors;
@@ -22,40 +25,16 @@ internal sealed class TrainingSession : IAsyncDisposable
 
     public TrainingProgress Current => _steps.Current;
 
-    /// <param name="weights">Folder of the model's weights.</param>
-    /// <param name="adapter">Folder of the adapter that changes them; a LoRA training goes on with it, another one starts from both together.</param>
-    /// <param name="folder">Of the run.</param>
-    /// <exception cref="TrainingMemoryException">It does not fit the device, however small its passes are.</exception>
-    /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter is not of the kind that the job asks for.</exception>
+    /// <summary>Loads the model. A LoRA training continues its adapter; a full training starts from weights and adapter merged.</summary>
+    /// <param name="wantsCheckpoint">Asked after every step.</param>
+    /// <exception cref="TrainingMemoryException">The model does not fit the device even with the smallest passes.</exception>
+    /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter differs in kind from the one that the job
+    /// trains.</exception>
     public static Task<TrainingSession> OpenAsync(
-        TensorThread tensors, TrainingData data, TrainingOptions options, LoraOptions? lora, string weights, string? adapter, string folder, WorkerOptions worker, Func<bool> wantsCheckpoint,
-        CancellationToken cancellation) => tensors.RunAsync(() =>
-    {
-        var hardware = Hardware.Of(worker);
-        var computeType = hardware.ComputeType;
-        var weightType = lora is null ? ScalarType.Float32 : computeType;
-        var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
-        var fitting = TrainingRecipe.Fitting(options with { DeviceBytes = hardware.DeviceBytes }, config, lora?.NumParameters(config) ?? config.NumParameters, weightType, computeType, data.Training.MaxLength, hardware.Device);
+        TensorThread tensors, Hardware hardware, TrainingSetup setup, Func<bool> wantsCheckpoint, CancellationToken cancellation) =>
+        tensors.RunAsync(() => Open(tensors, hardware, setup, wantsCheckpoint), cancellation);
 
-        var network = Checkpoint.Load(weights, hardware.Device, weightType, computeType, lora is null ? adapter : null);
-        LoraWeights? adapters = null;
-        try
-        {
-            adapters = lora is null ? null : new LoraWeights(network, lora);
-            if (adapter is not null)
-                adapters?.Load(adapter);
-            ITrainedWeights trained = adapters is null ? new FullWeights(network) : adapters;
-            return new TrainingSession(tensors, network, adapters, new Trainer(trained, data.Training, data.Validation, fitting, folder).Steps(wantsCheckpoint, CancellationToken.None).GetEnumerator());
-        }
-        catch
-        {
-            adapters?.Dispose();
-            network.Dispose();
-            throw;
-        }
-    }, cancellation);
-
-    /// <summary>Makes a step, or a checkpoint of it.</summary>
+    /// <summary>Runs a step, or writes its checkpoint.</summary>
     /// <returns>False at the end.</returns>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
     public Task<bool> NextAsync(CancellationToken cancellation) => _tensors.RunAsync(_steps.MoveNext, cancellation);
@@ -67,4 +46,40 @@ internal sealed class TrainingSession : IAsyncDisposable
         _network.Dispose();
         return true;
     }, CancellationToken.None);
+
+    private static TrainingSession Open(TensorThread tensors, Hardware hardware, TrainingSetup setup, Func<bool> wantsCheckpoint)
+    {
+        var (input, options, lora) = setup;
+        var (data, weights, adapter) = (input.Data, input.Model.Weights, input.Model.Adapter);
+        var computeType = hardware.ComputeType;
+        var weightType = lora is null ? ScalarType.Float32 : computeType;
+        var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
+        long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
+        var fitting = TrainingRecipe.Fitting(
+            options with { DeviceBytes = hardware.DeviceBytes },
+            config,
+            numTrained,
+            weightType,
+            computeType,
+            data.Training.MaxLength,
+            hardware.Device);
+
+        var network = Checkpoint.Load(weights, hardware.Device, weightType, computeType, lora is null ? adapter : null);
+        LoraWeights? adapters = null;
+        try
+        {
+            adapters = lora is null ? null : new LoraWeights(network, lora);
+            if (adapter is not null)
+                adapters?.Load(adapter);
+            ITrainedWeights trained = adapters is null ? new FullWeights(network) : adapters;
+            var trainer = new Trainer(trained, data.Training, data.Validation, fitting, input.Folder);
+            return new TrainingSession(tensors, network, adapters, trainer.Steps(wantsCheckpoint, CancellationToken.None).GetEnumerator());
+        }
+        catch
+        {
+            adapters?.Dispose();
+            network.Dispose();
+            throw;
+        }
+    }
 }

@@ -1,63 +1,35 @@
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Worker.Jobs;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>Looks every few seconds whether a run is still wanted.</summary>
+/// <summary>Polls whether a run is still wanted.</summary>
 internal sealed class TrainingWatch : IAsyncDisposable
 {
-    private readonly CancellationTokenSource _unwanted = new();
-    private readonly CancellationTokenSource _ended = new();
-    private readonly Task _watching;
+    /// <summary>How soon a run notices that its job was paused or cancelled.</summary>
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(3);
+
+    private readonly JobWatch _watch;
     private volatile bool _isPaused;
 
-    public TrainingWatch(FineTuningStore jobs, FineTuningJobRecord job, TimeProvider time) => _watching = WatchAsync(jobs, job, time);
+    public TrainingWatch(FineTuningStore jobs, FineTuningJobRecord run, TimeProvider time) =>
+        _watch = new JobWatch(stop => IsWantedAsync(jobs, run, stop), s_interval, time);
 
-    /// <summary>Cancelled when the job has ended or another run has begun.</summary>
-    public CancellationToken Unwanted => _unwanted.Token;
+    /// <summary>Cancelled when the job has ended or a later run has begun.</summary>
+    public CancellationToken Unwanted => _watch.Unwanted;
 
-    /// <summary>Whether the run is to make a checkpoint and stop: the job is paused, or was and is queued again, so that the next run goes on from there.</summary>
+    /// <summary>
+    /// Whether the run must write a checkpoint and stop: the job is paused, or was paused and is queued again for the next run.
+    /// </summary>
     public bool IsPaused => _isPaused;
 
-    public async ValueTask DisposeAsync()
-    {
-        await _ended.CancelAsync();
-        await _watching;
-        _unwanted.Dispose();
-        _ended.Dispose();
-    }
+    public ValueTask DisposeAsync() => _watch.DisposeAsync();
 
-    private async Task WatchAsync(FineTuningStore jobs, FineTuningJobRecord job, TimeProvider time)
+    private async Task<bool> IsWantedAsync(FineTuningStore jobs, FineTuningJobRecord run, CancellationToken cancellation)
     {
-        using var timer = new PeriodicTimer(BatchTimes.CancelCheckInterval, time);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_ended.Token))
-            {
-                if (!await IsWantedAsync(jobs, job))
-                {
-                    await _unwanted.CancelAsync();
-                    return;
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The run is done.
-        }
-    }
-
-    private async Task<bool> IsWantedAsync(FineTuningStore jobs, FineTuningJobRecord job)
-    {
-        try
-        {
-            var current = await jobs.Records.FindAsync(job.Tenant, job.RowKey, _ended.Token);
-            _isPaused = current?.Status is FineTuningStatus.Paused or FineTuningStatus.Queued;
-            return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued } && current.RunNumber == job.RunNumber;
-        }
-        catch (Exception failure) when (failure is not OperationCanceledException)
-        {
-            return true;    // storage does not answer: look again
-        }
+        var current = await jobs.FindAsync(run.Key, cancellation);
+        _isPaused = current?.Status is FineTuningStatus.Paused or FineTuningStatus.Queued;
+        return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued }
+            && current.RunNumber == run.RunNumber;
     }
 }

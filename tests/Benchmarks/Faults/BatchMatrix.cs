@@ -1,9 +1,5 @@
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Models;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Benchmarks.Faults;
 
@@ -12,11 +8,8 @@ internal sealed class BatchMatrix(TinyModel model, TensorThread tensors, TrialAc
 {
     public async Task<int> RunAsync(IEnumerable<Fault> faults, int numTrials, int seed, CancellationToken cancellation)
     {
-        var worker = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 };
-        using var cache = new ModelCache(
-            new ModelFolders(new StorageAccount(new StorageOptions { ConnectionString = await accounts.NewAsync() })),
-            worker, TimeProvider.System, NullLogger<ModelCache>.Instance);
-        using var models = new ModelHost(worker, tensors, cache, TimeProvider.System);
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = await accounts.NewAsync() });
+        using var models = TinyModel.NewHost(model.Folder, tensors, storage);
         int calls = 0;
         async Task<string> TrialAsync(TrialOptions options)
         {

@@ -2,13 +2,13 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using LLaDA.Batch.Local;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Benchmarks.Pipeline;
@@ -48,7 +48,7 @@ internal static class OverheadBenchmark
             ConcurrentQueue<(long Started, long Ended)> steps = [];
             using var tensors = new TensorThread((started, ended) => steps.Enqueue((started, ended)));
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            var working = WorkAsync(storage, tensors, stop.Token);
+            var working = WorkAsync(stack.ConnectionString, tensors, stop.Token);
             string model = await client.FirstModelAsync(cancellation);
             await RunBatchAsync(client, model, WarmupLines, gap, cancellation);
 
@@ -98,25 +98,34 @@ internal static class OverheadBenchmark
         return new Overhead(numShards, wall.TotalSeconds, model, profile);
     }
 
-    /// <summary>What a worker's process does with shards.</summary>
-    private static async Task WorkAsync(StorageAccount storage, TensorThread tensors, CancellationToken stop)
+    /// <summary>Consumes shards as a worker's process does.</summary>
+    private static async Task WorkAsync(string connectionString, TensorThread tensors, CancellationToken stop)
     {
-        var time = TimeProvider.System;
-        var options = new WorkerOptions
-            { ModelsPath = Path.Combine(Repository.Root, "gpu-worker", "models"),
-            CachePath = Directory.CreateTempSubdirectory("llada-cache-").FullName };
-        using var cache = new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance);
-        using var host = new ModelHost(options, tensors, cache, time);
-        var (batches, queues, catalog) = (new BatchStore(storage, time), new WorkQueues(storage), new ModelCatalog(storage));
-        var shards = new ShardMessageHandler(
-            batches, storage, queues, new ShardDispatcher(storage, batches, queues, time),
-            new ModelResolver(catalog, host), options, time, NullLogger<ShardMessageHandler>.Instance);
-        var consumer = new QueueConsumerOptions
-            { Concurrency = options.ShardsInHand, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration };
-        await new QueueConsumer<ShardMessage>(
-            storage, StorageNames.GenerateQueue(StorageNames.DefaultProfile), consumer, shards.RunAsync, time, NullLogger.Instance)
-            .RunAsync(stop);
-        Directory.Delete(options.CachePath, recursive: true);
+        string cachePath = Directory.CreateTempSubdirectory("llada-cache-").FullName;
+        Dictionary<string, string?> settings = new()
+        {
+            ["Storage:ConnectionString"] = connectionString,
+            ["Worker:ModelsPath"] = Path.Combine(Repository.Root, "gpu-worker", "models"),
+            ["Worker:CachePath"] = cachePath,
+        };
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(settings).Build();
+        await using (var worker = new ServiceCollection().AddLogging()
+            .AddWorker(configuration).AddSingleton(tensors).BuildServiceProvider())
+        {
+            var options = worker.GetRequiredService<WorkerOptions>();
+            var consumer = new QueueConsumerOptions
+            {
+                Concurrency = options.ShardsInHand,
+                MaxDequeueCount = int.MaxValue,
+                VisibilityTimeout = options.LeaseDuration,
+            };
+            string queue = StorageNames.GenerateQueue(StorageNames.DefaultProfile);
+            var shards = worker.GetRequiredService<ShardMessageHandler>();
+            await new QueueConsumer<ShardMessage>(
+                worker.GetRequiredService<StorageAccount>(), queue, consumer, shards.RunAsync, TimeProvider.System, NullLogger.Instance)
+                    .RunAsync(stop);
+        }
+        Directory.Delete(cachePath, recursive: true);
     }
 
     private static async Task RunBatchAsync(BatchClient client, string model, int numLines, int gap, CancellationToken cancellation)

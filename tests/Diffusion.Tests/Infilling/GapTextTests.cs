@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using CsCheck;
 using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Tests.Text;
@@ -10,6 +11,10 @@ public sealed class GapTextTests
     private static readonly Gen<string> s_pieces = Gen.OneOf(
         TinyTokenizer.AnyChars.Where(text => !text.Contains("[MASK", StringComparison.Ordinal) && !text.EndsWith('\\')),
         Gen.OneOf(" ", "  ", "\n", "\\[MASK]", "\\[MASK:12]", "[MASK ", "[MASK:]", "[MASK:x]", "[mask]", "MASK]", "]", "a", "🙂", "\0").Array[0, 8].Select(string.Concat));
+
+    /// <summary>Text with markers and runs of backslashes that stand for themselves.</summary>
+    private static readonly Gen<string> s_anyPieces =
+        Gen.OneOf(" ", "\\", "\\\\", "[MASK]", "[MASK:12]", "[MASK", "]", "a", "🙂").Array[0, 8].Select(string.Concat);
 
     private static readonly Gen<string> s_gaps = Gen.OneOf("[MASK]", "[MASK:1]", "[MASK:37]");
 
@@ -50,6 +55,39 @@ public sealed class GapTextTests
         Assert.Equal(["write [MASK:3] for", "!"], text.Pieces);
         Assert.Equal("write \\[MASK:3] for gaps!", text.Fill([" gaps"]));
     }
+
+    [Theory]
+    [InlineData(@"C:\[MASK:1]", @"C:[MASK:1]", null)]
+    [InlineData(@"C:\\[MASK:1]", @"C:\", "")]
+    [InlineData(@"C:\\\[MASK:1]", @"C:\[MASK:1]", null)]
+    [InlineData(@"a & b \\[MASK:1] c", @"a & b \", " c")]
+    [InlineData(@"\\\\[MASK]\\", @"\\", @"\\")]
+    [InlineData(@"\\ [MASK]", @"\\", "")]
+    [InlineData(@"\n\\[mask]\\", @"\n\\[mask]\\", null)]
+    public void A_pair_of_backslashes_before_a_marker_is_one_backslash_and_a_single_one_makes_it_literal(
+        string text, string before, string? after)
+    {
+        var parsed = GapText.Parse(text);
+
+        Assert.Equal(after is null ? [before] : [before, after], parsed.Pieces);
+        Assert.Equal(text, parsed.Fill([.. parsed.Gaps.Select(gap => gap.Length is null ? "[MASK]" : "[MASK:1]")]));
+    }
+
+    [Fact]
+    public void Every_text_can_be_written_around_gaps() =>
+        Gen.Select(s_anyPieces.Array[1, 6], s_gaps).Sample((pieces, gap) =>
+        {
+            string written = string.Join(gap, pieces.Select((piece, index) => Escaped(piece, isBeforeGap: index < pieces.Length - 1)));
+
+            var parsed = GapText.Parse(written);
+
+            string[] read = [.. parsed.Pieces.Zip(parsed.Gaps.Select(entry => entry.RestoresSpace ? " " : "").Append(""), string.Concat)];
+            Assert.Equal(pieces, read);
+        }, iter: 2000);
+
+    [Fact]
+    public void A_long_run_of_backslashes_takes_linear_time() =>
+        Assert.Empty(GapText.Parse(new string('\\', 1_000_001) + "[MASK]").Gaps);
 
     [Theory]
     [InlineData("see [MASK:1].", "see", true)]
@@ -105,4 +143,12 @@ public sealed class GapTextTests
             string whole = string.Join(gap, pieces);
             Assert.Equal(whole, GapText.Parse(whole).Fill([.. pieces.Skip(1).Select(_ => gap)]));
         }, iter: 2000);
+
+    /// <summary>Writes a text so that it is read as it stands: backslashes before a marker or a gap are doubled, and markers get one more.</summary>
+    private static string Escaped(string text, bool isBeforeGap)
+    {
+        string escaped = Regex.Replace(text, @"(\\*)(\[MASK(:[0-9]+)?\])", @"$1$1\$2", RegexOptions.None, TimeSpan.FromSeconds(1));
+        string run = escaped[escaped.TrimEnd('\\').Length..];
+        return isBeforeGap ? escaped + run : escaped;
+    }
 }

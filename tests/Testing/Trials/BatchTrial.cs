@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -12,13 +13,13 @@ using Microsoft.Extensions.Time.Testing;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and
-/// then looks whether every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the
-/// trial, so nothing waits.
+/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between,
+/// and then looks whether every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by
+/// the trial, so nothing waits.
 /// </summary>
 /// <param name="connectionString">An empty storage account.</param>
 /// <param name="models">Has the model that is named.</param>
-public sealed class BatchTrial(string connectionString, ModelHost models, string model, TrialOptions options) : IAsyncDisposable
+internal sealed class BatchTrial(string connectionString, ModelHost models, string model, TrialOptions options) : IAsyncDisposable
 {
     private const int NumLines = 14, MaxIdleRounds = 30;
     private static readonly TimeSpan s_idleTime = TimeSpan.FromMinutes(3);
@@ -127,7 +128,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
             { PartitionKey = "tenant", Endpoint = "/v1/infill", InputFileId = input.Id,
             CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
         await new BatchStore(_storage, _time).AddAsync(batch, input.Bytes, CancellationToken.None);
-        await new WorkQueues(_storage).SendPlanAsync(batch.Tenant, batch.RowKey, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanAsync(batch.Key, CancellationToken.None);
         return batch;
     }
 
@@ -137,8 +138,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
         if (options.IsCancelled)
             await CancelAsync(batch);
-        any |= await TakeAsync<ShardMessage>(
-            StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.ShardMessageHandler.RunAsync);
+        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.Shards.RunAsync);
         any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
         await TellAsync(batch);
         return any;
@@ -221,13 +221,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException
         or OperationCanceledException or AggregateException or KilledException or TryAgainException;
 
-    private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(batch, current =>
-    {
-        if (current.Status is not (BatchStatus.Validating or BatchStatus.InProgress))
-            return false;
-        (current.Status, current.CancellingAt) = (BatchStatus.Cancelling, _time.GetUtcNow());
-        return true;
-    }, CancellationToken.None);
+    private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(
+        batch, current => current.TryCancel(_time.GetUtcNow()), CancellationToken.None);
 
     /// <summary>What a client that asks now is told.</summary>
     private async Task TellAsync(BatchRecord batch)
@@ -240,7 +235,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
 
     private async Task<bool> IsDoneAsync(BatchRecord batch) =>
         (await FindAsync(batch)).IsTerminal
-            && await new BatchStore(_storage, _time).FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None) is null;
+            && await new BatchStore(_storage, _time).Open.FindAsync(batch.Key, CancellationToken.None) is null;
 
     private async Task CheckAsync(BatchRecord batch, FaultyTransport transport)
     {
@@ -281,7 +276,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         if (options.Fault != Fault.Drain)
             return 0;
         using var lease = await new ModelResolver(new ModelCatalog(_storage), models)
-            .AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
+            .AcquireAsync("tenant", model, isExclusive: false, CancellationToken.None);
         return lease.Model.NumSampled;
     }
 

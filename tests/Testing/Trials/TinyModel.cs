@@ -50,18 +50,21 @@ public sealed class TinyModel : IDisposable
             torch.CPU);
         predictor.Initialize(seed: 1);
         Checkpoint.Save(predictor, model);
-        _loaded = LoadedModel.Load(Id, model, adapter: null, new WorkerOptions { ModelsPath = Folder }, _tensors);
+        _loaded = LoadedModel.Load(Id, new ModelFiles(model, adapter: null, []), Hardware.Of(new DeviceOptions()), _tensors);
     }
 
     /// <summary>The folder of models.</summary>
     public string Folder { get; }
 
-    /// <summary>A host that also loads models from storage.</summary>
-    internal static ModelHost NewHost(WorkerOptions options, TensorThread tensors, StorageAccount storage, TimeProvider? time = null)
+    /// <summary>A host of the models in a folder, and of models from storage.</summary>
+    /// <param name="cachePath">Where models from storage are kept; null where the test loads none.</param>
+    internal static ModelHost NewHost(
+        string modelsPath, TensorThread tensors, StorageAccount storage, string? cachePath = null, TimeProvider? time = null)
     {
         time ??= TimeProvider.System;
-        return new ModelHost(
-            options, tensors, new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance), time);
+        var options = new ModelCacheOptions(cachePath ?? new WorkerOptions().CachePath, new WorkerOptions().CacheBytes);
+        var cache = new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance);
+        return new ModelHost(new LocalModels(modelsPath, cache), Hardware.Of(new DeviceOptions { BatchTokens = 256 }), tensors, time);
     }
 
     /// <summary>For tests that run nothing on its tensors.</summary>

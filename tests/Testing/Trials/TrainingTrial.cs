@@ -5,12 +5,12 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Training;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -29,7 +29,7 @@ public sealed record Trained(FineTuningJobRecord Job, string Model, string Metri
 /// <param name="modelsPath">A folder of models.</param>
 /// <param name="model">The one to tune.</param>
 /// <param name="log">Is told everything, also by the worker.</param>
-public sealed class TrainingTrial(
+internal sealed class TrainingTrial(
     string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
 {
     public const string Tenant = "tenant";
@@ -38,7 +38,7 @@ public sealed class TrainingTrial(
 
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
-    private readonly List<IAsyncDisposable> _processes = [];
+    private readonly List<ServiceProvider> _processes = [];
     private readonly List<Task> _stalled = [];
     private Action? _wake;
     private int _numWorkers;
@@ -47,7 +47,8 @@ public sealed class TrainingTrial(
 
     public FineTuningStore Jobs => new(_storage, Time);
 
-    public FineTunedModels Models => new(_storage, new ModelCatalog(_storage), Time);
+    public FineTunedModels Models =>
+        new(_storage, new ModelCatalog(_storage), new ModelDeletion(new ModelCatalog(_storage), new ModelFolders(_storage)), Time);
 
     public StorageAccount Storage => _storage;
 
@@ -80,43 +81,33 @@ public sealed class TrainingTrial(
         (job.PartitionKey, job.Status) = (Tenant, FineTuningStatus.ValidatingFiles);
         job.Model = job.Model.Length > 0 ? job.Model : model;
         await Jobs.AddAsync(job, CancellationToken.None);
-        await new WorkQueues(_storage).SendPlanTrainingAsync(Tenant, job.RowKey, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanTrainingAsync(job.Key, CancellationToken.None);
         return job;
     }
 
     public async Task<FineTuningJobRecord> FindAsync(FineTuningJobRecord job) =>
         (await Jobs.Records.FindAsync(Tenant, job.RowKey, CancellationToken.None))!;
 
-    public Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) =>
-        Jobs.UpdateAsync(job, current =>
+    public async Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) =>
+        (await Jobs.UpdateAsync(job, current =>
     {
         change(current);
         return true;
-    }, CancellationToken.None);
+    }, CancellationToken.None)).Row;
 
     public static TrainingMessage Message(FineTuningJobRecord job) => new(Tenant, job.RowKey);
 
     /// <summary>A worker's process, over storage of its own.</summary>
     public TrainingMessageHandler Worker(FaultyTransport? transport = null, TimeProvider? time = null)
     {
-        var (services, storage) = Process(transport ?? Sound());
-        var options = new WorkerOptions
-            { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"),
-            TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
-        var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
-        var cache = new ModelCache(
-            folders, options with
-            { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
-        var loading = new ModelResolver(catalog, new ModelHost(options, tensors, cache, Time));
-        var (jobs, events, files) = (
-            services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(),
-            services.GetRequiredService<FileStore>());
-        var tuned = services.GetRequiredService<FineTunedModels>();
-        var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, tuned, files);
-        var runner = new TrainingRun(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
-        return new TrainingMessageHandler(
-            jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time
-            ?? Time, services.GetRequiredService<ILogger<TrainingMessageHandler>>());
+        int number = ++_numWorkers;
+        var configuration = Configuration(
+            ("Worker:ModelsPath", modelsPath),
+            ("Worker:CachePath", Path.Combine(_folder, $"models{number}")),
+            ("Worker:TrainingPath", Path.Combine(_folder, $"training{number}")),
+            ("Worker:BatchTokens", "256"));
+        var services = Process(transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time);
+        return services.GetRequiredService<TrainingMessageHandler>();
     }
 
     /// <summary>Plans the job.</summary>
@@ -226,7 +217,7 @@ public sealed class TrainingTrial(
 
     private async Task<bool> IsDoneAsync(FineTuningJobRecord job) =>
         (await FindAsync(job)).IsTerminal
-            && !await Jobs.ListActiveAsync(CancellationToken.None).AnyAsync(active => active.RowKey == job.RowKey);
+            && !await Jobs.Open.ListJobsAsync(tenant: null, CancellationToken.None).AnyAsync(open => open.Job.RowKey == job.RowKey);
 
     /// <summary>What a job that has succeeded came to.</summary>
     public async Task<Trained> ResultAsync(FineTuningJobRecord job)
@@ -274,17 +265,21 @@ public sealed class TrainingTrial(
 
     /// <summary>What a new process of the functions does.</summary>
     private T Functions<T>(FaultyTransport transport)
-        where T : notnull => Process(transport).Services.GetRequiredService<T>();
+        where T : notnull => Process(transport, services => services.AddFunctions(Configuration())).GetRequiredService<T>();
 
-    private (ServiceProvider Services, StorageAccount Storage) Process(FaultyTransport transport)
+    private ServiceProvider Process(FaultyTransport transport, Action<IServiceCollection> compose, TimeProvider? time = null)
     {
-        var storage = new StorageAccount(
-            new StorageOptions { ConnectionString = connectionString }, client =>
-                (client.Transport, client.Retry.MaxRetries) = (transport, 0));
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        var services = new ServiceCollection().AddLogging(Configure).AddFunctions(configuration)
-            .AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
-        _processes.Add(services);
-        return (services, storage);
+        var options = new StorageOptions { ConnectionString = connectionString };
+        var storage = new StorageAccount(options, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        var services = new ServiceCollection().AddLogging(Configure);
+        compose(services);
+        _processes.Add(services.AddSingleton(storage).AddSingleton(time ?? Time).BuildServiceProvider());
+        return _processes[^1];
     }
+
+    private IConfiguration Configuration(params (string Key, string Value)[] settings) => new ConfigurationBuilder()
+        .AddInMemoryCollection(
+            [new("Storage:ConnectionString", connectionString),
+            .. settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))])
+        .Build();
 }

@@ -30,11 +30,14 @@ internal sealed class TrialProcess : IAsyncDisposable
             client.Retry.Delay = TimeSpan.FromMilliseconds(1);
         });
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        _services = new ServiceCollection().AddLogging().AddFunctions(configuration)
-            .AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
-        ShardMessageHandler = new ShardMessageHandler(
-            Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(),
-            new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
+        _services = new ServiceCollection()
+            .AddLogging()
+            .AddFunctions(configuration)
+            .AddWorker(configuration)
+            .AddSingleton(storage)
+            .AddSingleton(time)
+            .AddSingleton(models)
+            .BuildServiceProvider();
     }
 
     public PlanBatchHandler Plan => Get<PlanBatchHandler>();
@@ -43,7 +46,7 @@ internal sealed class TrialProcess : IAsyncDisposable
 
     public BatchSweep Sweep => Get<BatchSweep>();
 
-    public ShardMessageHandler ShardMessageHandler { get; }
+    public ShardMessageHandler Shards => Get<ShardMessageHandler>();
 
     /// <summary>Whether it was killed.</summary>
     public bool IsDead => _transport.IsDead;

@@ -17,7 +17,7 @@ public sealed class BatchFaultTests(StorageFixture fixture, TinyModel model) : I
     public async Task Every_line_is_there_once_whatever_happens_at_whichever_call(Fault fault)
     {
         var random = new Random(Seed + (int)fault);
-        using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, await fixture.NewAccountAsync());
+        using var models = TinyModel.NewHost(model.Folder, _tensors, await fixture.NewAccountAsync());
         int AnyCall() => random.Next(1, NumCalls + 1);
         TrialOptions[] trials =
         [

@@ -38,12 +38,12 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
     {
         string connection = fixture.NewConnectionString();
         var storage = new StorageAccount(new StorageOptions { ConnectionString = connection });
-        using var models = TinyModel.NewHost(new WorkerOptions { CachePath = Path.Combine(_folder, "models"), BatchTokens = 256 }, _tensors, storage);
+        using var models = TinyModel.NewHost(modelsPath: "", _tensors, storage, Path.Combine(_folder, "models"));
         await using var trial = new BatchTrial(connection, models, TinyModel.Id, new TrialOptions(Fault.None, 0));
         await trial.RunAsync(async batch =>
         {
             string folder = ModelFolders.NewFolder(batch.Tenant, TimeProvider.System);
-            await new ModelFolders(storage).UploadAsync(folder, ModelFolders.FilesOf(Path.Combine(model.Folder, TinyModel.Id)), told: null, CancellationToken.None);
+            await new ModelFolders(storage).UploadAsync(folder, ModelFolders.FilesOf(Path.Combine(model.Folder, TinyModel.Id)), progress: null, CancellationToken.None);
             await new ModelCatalog(storage).RegisterAsync(
                 new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = TinyModel.Id, Folder = folder, ContextLength = TinyModel.ContextLength, TokenForwardsPerSecond = 1 }, CancellationToken.None);
 

@@ -6,12 +6,15 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
+using LLaDA.Batch.Worker.Jobs;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -33,7 +36,7 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
     public async Task Request_plan_shard_and_finish_are_one_trace_also_when_messages_come_twice_or_from_the_sweep()
     {
         using var telemetry = new RecordedTelemetry();
-        using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, await fixture.NewAccountAsync());
+        using var models = TinyModel.NewHost(model.Folder, _tensors, await fixture.NewAccountAsync());
         await using var process = new TrialProcess(_connectionString, new FaultyTransport(Fault.None, 0), isRetried: false, models, _time);
         var (batch, request) = await CreatedAsync(telemetry);
 
@@ -41,8 +44,8 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         _time.Advance(TimeSpan.FromMinutes(3));
         await process.Sweep.RunAsync(CancellationToken.None);
         await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process.Plan.RunAsync);
-        var shard = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process.ShardMessageHandler.RunAsync);
-        await process.ShardMessageHandler.RunAsync(shard, CancellationToken.None);
+        var shard = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process.Shards.RunAsync);
+        await process.Shards.RunAsync(shard, CancellationToken.None);
         await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process.Finish.RunAsync);
 
         var spans = telemetry.SpansOf(request.TraceId);
@@ -57,17 +60,17 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
     public async Task Every_metric_of_generation_moves_and_no_attribute_says_what_a_line_says()
     {
         using var telemetry = new RecordedTelemetry();
-        using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, await fixture.NewAccountAsync());
+        using var models = TinyModel.NewHost(model.Folder, _tensors, await fixture.NewAccountAsync());
         await using var process = new TrialProcess(_connectionString, new FaultyTransport(Fault.None, 0), isRetried: false, models, _time);
         var (batch, request) = await CreatedAsync(telemetry, isOneBad: true);
         await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
         var message = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), (_, _) => Task.CompletedTask);
         var lease = new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard);
         await lease.AcquireAsync(TimeSpan.FromSeconds(60), cancellationToken: TestContext.Current.CancellationToken);
-        await Assert.ThrowsAsync<TryAgainException>(() => process.ShardMessageHandler.RunAsync(message, CancellationToken.None));
+        await Assert.ThrowsAsync<TryAgainException>(() => process.Shards.RunAsync(message, CancellationToken.None));
         await lease.ReleaseAsync(cancellationToken: TestContext.Current.CancellationToken);
 
-        await process.ShardMessageHandler.RunAsync(message, CancellationToken.None);
+        await process.Shards.RunAsync(message, CancellationToken.None);
 
         Assert.True(telemetry.Sum(Telemetry.Retries, "shard", "postponed") >= 1);
         Assert.True(telemetry.Sum(Telemetry.Shards, "completed") >= 1);
@@ -87,21 +90,20 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
     public async Task A_lease_that_is_lost_in_the_middle_of_a_shard_is_counted_and_stops_the_work()
     {
         using var telemetry = new RecordedTelemetry();
-        using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, await fixture.NewAccountAsync());
+        using var models = TinyModel.NewHost(model.Folder, _tensors, await fixture.NewAccountAsync());
         await using var process = new TrialProcess(_connectionString, new FaultyTransport(Fault.None, 0), isRetried: false, models, _time);
         var (batch, request) = await CreatedAsync(telemetry);
         await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
         var message = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), (_, _) => Task.CompletedTask);
         var writing = new Standstill("/attempts/");     // the lease is there by then
         var storage = new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client => client.AddPolicy(writing, HttpPipelinePosition.PerCall));
-        var (batches, queues) = (new BatchStore(storage, _time), new WorkQueues(storage));
-        var runner = new ShardMessageHandler(
-            batches, storage, queues, new ShardDispatcher(storage, batches, queues, _time), new ModelResolver(new ModelCatalog(storage), models), new WorkerOptions(), _time, NullLogger<ShardMessageHandler>.Instance);
+        using var worker = await WorkerUnderTest.CreateAsync(
+            _connectionString, model.Folder, register: services => services.AddSingleton(storage).AddSingleton<TimeProvider>(_time).AddSingleton(models));
 
-        var running = runner.RunAsync(message, CancellationToken.None);
+        var running = worker.Shards.RunAsync(message, CancellationToken.None);
         await writing.Reached;
         await new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard).BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
-        _time.Advance(new WorkerOptions().LeaseDuration / 2);
+        _time.Advance(worker.Get<JobOptions>().LeaseDuration / 2);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
         Assert.True(telemetry.Sum(Telemetry.LeaseLosses, "shard") >= 1);

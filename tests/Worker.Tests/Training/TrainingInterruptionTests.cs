@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using static LLaDA.Batch.Worker.Tests.Training.TrainingTrials;
@@ -166,7 +167,9 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         }
     }
 
-    /// <summary>One seeded call for each fault; for 404 the first one, by which storage denies the job itself: a sweep has to find it.</summary>
+    /// <summary>
+    /// One seeded call for each fault; for 404 the first one, by which storage denies the job itself: a sweep has to find it.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Faults))]
     [InlineData(Fault.NotFound, 2)]

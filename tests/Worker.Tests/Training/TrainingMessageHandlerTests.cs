@@ -62,15 +62,15 @@ public sealed class TrainingMessageHandlerTests(StorageFixture fixture, TinyMode
         await trial.RunAsync(again);
 
         var catalog = new ModelCatalog(trial.Storage);
-        var options = new WorkerOptions { ModelsPath = model.Folder, CachePath = Directory.CreateTempSubdirectory("llada-tuned-").FullName, BatchTokens = 256 };
-        using (var host = TinyModel.NewHost(options, _trials.Tensors, trial.Storage))
+        string cachePath = Directory.CreateTempSubdirectory("llada-tuned-").FullName;
+        using (var host = TinyModel.NewHost(model.Folder, _trials.Tensors, trial.Storage, cachePath))
         {
             var loading = new ModelResolver(catalog, host);
             int[] before = await PredictAsync(loading, TinyModel.Id), after = await PredictAsync(loading, tuned), twice = await PredictAsync(loading, (await trial.ResultAsync(again)).Job.FineTunedModel!);
             Assert.NotEqual(before, after);
             Assert.NotEqual(after, twice);
         }
-        Directory.Delete(options.CachePath, recursive: true);
+        Directory.Delete(cachePath, recursive: true);
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class TrainingMessageHandlerTests(StorageFixture fixture, TinyMode
 
     private static async Task<int[]> PredictAsync(ModelResolver loading, string id)
     {
-        using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, isAlone: false, CancellationToken.None);
+        using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, isExclusive: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
         return [.. (await lease.Model.Calls(CancellationToken.None).SampleAsync(new Diffusion.Sampling.SamplingRow(canvas, new Diffusion.Sampling.SamplingOptions()))).Tokens];
     }

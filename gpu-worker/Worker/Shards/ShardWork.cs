@@ -1,0 +1,42 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Worker.Shards;
+
+/// <summary>One shard in work: its lines, and their answers so far.</summary>
+internal sealed record ShardWork
+{
+    public required BatchRecord Batch { get; init; }
+
+    public required BatchPlan Plan { get; init; }
+
+    public required BatchBlobs Blobs { get; init; }
+
+    /// <summary>Number of the shard, from 0.</summary>
+    public required int Shard { get; init; }
+
+    public required IReadOnlyList<ShardLine> Lines { get; init; }
+
+    public required ShardAnswers Answers { get; init; }
+
+    /// <summary>Reads the lines and the answers that a previous owner stored.</summary>
+    public static async Task<ShardWork> ReadAsync(
+        BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
+    {
+        var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
+        var (finished, counts) = await blobs.ReadProgressAsync(shard, cancellation);
+        return new ShardWork
+        {
+            Batch = batch,
+            Plan = plan,
+            Blobs = blobs,
+            Shard = shard,
+            Lines = lines,
+            Answers = new ShardAnswers(finished, counts),
+        };
+    }
+
+    /// <summary>Stores the answers so far for the next owner.</summary>
+    public Task SaveProgressAsync(CancellationToken cancellation) =>
+        Blobs.WriteProgressAsync(Shard, Answers.Lines, Answers.Counts, cancellation);
+}
