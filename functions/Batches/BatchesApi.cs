@@ -122,7 +122,7 @@ internal static class BatchesApi
     {
         var counts = batch.IsTerminal
             ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
-            : (await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
+            : PartCounts.Sum((await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values);
         return BatchObject.From(batch, counts);
     }
 }
