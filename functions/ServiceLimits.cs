@@ -1,11 +1,11 @@
 namespace LLaDA.Batch.Functions;
 
-/// <summary>What the service takes at most (section <c>Limits</c>): every layer that limits reads it here.</summary>
+/// <summary>The limits of the service (section <c>Limits</c>), the same for every layer.</summary>
 public sealed record ServiceLimits
 {
     public const string Section = "Limits";
 
-    /// <summary>The largest upload; OpenAI's is the same for batches.</summary>
+    /// <summary>The largest file; OpenAI's limit for batches is the same.</summary>
     public long MaxFileBytes { get; init; } = 200L << 20;
 
     /// <summary>Requests of a batch.</summary>
@@ -17,7 +17,7 @@ public sealed record ServiceLimits
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
-    /// <summary>Bytes of the inputs of a tenant's batches that have not ended, and of the documents of one folder.</summary>
+    /// <summary>Bytes of the inputs of a tenant's unfinished batches, and of the documents of one folder.</summary>
     public long MaxActiveBytes { get; init; } = 4L << 30;
 
     /// <summary>Batches of all tenants that wait to be planned, and likewise fine-tuning jobs.</summary>
@@ -29,12 +29,17 @@ public sealed record ServiceLimits
     /// <summary>Schedules of a tenant.</summary>
     public int MaxSchedules { get; init; } = 100;
 
-    /// <summary>An upload with the frame around its file.</summary>
+    /// <summary>A file with the frame of the form around it.</summary>
     public long MaxRequestBytes => MaxFileBytes + (1 << 20);
 
+    /// <returns>All errors of the section.</returns>
     public IEnumerable<string> Validate()
     {
-        if (MaxFileBytes < 1 || MaxLines < 1 || MaxLineBytes < 1 || MaxActiveBatches < 1 || MaxActiveBytes < 1 || MaxQueuedPlans < 1 || MaxActiveTrainings < 1 || MaxSchedules < 1)
+        long[] limits =
+        [
+            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings, MaxSchedules,
+        ];
+        if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";
     }
 }

@@ -3,7 +3,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using FineTuningStatus = LLaDA.Batch.Shared.FineTuning.FineTuningStatus;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Tests;
 using OpenAI.FineTuning;
 using static LLaDA.Batch.Functions.Tests.Contract.OpenAIFilesContractTests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

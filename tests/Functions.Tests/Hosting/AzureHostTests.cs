@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Cronos;
@@ -12,7 +11,6 @@ namespace LLaDA.Batch.Functions.Tests.Hosting;
 public sealed class AzureHostTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
-    private static readonly string s_root = typeof(AzureHostTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
 
     [Fact]
     public void Its_queues_are_consumed_as_by_the_Local_host()
@@ -72,15 +70,16 @@ public sealed class AzureHostTests
 
     private static async Task<(bool Succeeded, string Said)> DotNetAsync(string command, string folder)
     {
-        using var process = Process.Start(new ProcessStartInfo(
-            "dotnet", [command, Path.Combine(s_root, "functions", "LLaDA.Batch.Functions.csproj"), "-p:FunctionsHost=Azure", $"-p:ArtifactsPath={folder}", "-nodeReuse:false"]) { RedirectStandardOutput = true })!;
+        string project = Path.Combine(Repository.Root, "functions", "LLaDA.Batch.Functions.csproj");
+        string[] arguments = [command, project, "-p:FunctionsHost=Azure", $"-p:ArtifactsPath={folder}", "-nodeReuse:false"];
+        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true })!;
         using var limit = new CancellationTokenSource(s_limit);
         string said = await process.StandardOutput.ReadToEndAsync(limit.Token);
         await process.WaitForExitAsync(limit.Token);
         return (process.ExitCode == 0, said);
     }
 
-    private static JsonNode Json(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(s_root, "functions", file)))!;
+    private static JsonNode Json(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.Root, "functions", file)))!;
 
     /// <summary>The functions with a binding of a type, by name, with a property of that binding.</summary>
     private static IEnumerable<(string Name, string Value)> Bindings(JsonArray functions, string type, string property) =>

@@ -3,7 +3,6 @@ using CsCheck;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Shared.Tests.Batches;
 

@@ -1,0 +1,49 @@
+using LLaDA.Batch.Shared.Files;
+
+namespace LLaDA.Batch.Functions;
+
+/// <summary>How long data are kept (section <c>Retention</c>).</summary>
+public sealed record RetentionOptions
+{
+    public const string Section = "Retention";
+
+    /// <summary>The time without progress after which a deletion counts as interrupted.</summary>
+    internal static readonly TimeSpan StalledAfter = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// Inputs and results of batches for which the client names no other time. Training data are kept until they are deleted.
+    /// </summary>
+    public TimeSpan BatchFiles { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>
+    /// Training files that schedules assemble. Their blobs belong to the tenant, and a job that is resumed after this time fails.
+    /// </summary>
+    public TimeSpan ScheduledFiles { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>
+    /// Intermediate blobs (plan, shards, parts) after the end of their batch. At least one hour, in case a worker is still writing.
+    /// </summary>
+    public TimeSpan Work { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Rows of batches after their end.</summary>
+    public TimeSpan Batches { get; init; } = TimeSpan.FromDays(90);
+
+    /// <summary>Outcomes of schedules after their decision.</summary>
+    public TimeSpan ScheduleRuns { get; init; } = TimeSpan.FromDays(90);
+
+    /// <returns>Null for files that are kept until they are deleted.</returns>
+    public TimeSpan? KeepsFilesFor(string purpose) => purpose == FilePurpose.FineTune ? null : BatchFiles;
+
+    /// <returns>All errors of the section.</returns>
+    public IEnumerable<string> Validate()
+    {
+        if (Work < TimeSpan.FromHours(1) || Batches < Work)
+            yield return $"{Section}:{nameof(Work)} must be at least an hour, and {Section}:{nameof(Batches)} at least as long";
+        if (BatchFiles < TimeSpan.FromHours(1))
+            yield return $"{Section}:{nameof(BatchFiles)} must be at least an hour";
+        if (ScheduleRuns < TimeSpan.FromDays(1))
+            yield return $"{Section}:{nameof(ScheduleRuns)} must be at least a day";
+        if (ScheduledFiles < TimeSpan.FromDays(1))
+            yield return $"{Section}:{nameof(ScheduledFiles)} must be at least a day";
+    }
+}

@@ -1,0 +1,289 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LLaDA.Batch.Testing;
+
+/// <summary>
+/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and then looks whether
+/// every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the trial, so nothing waits.
+/// </summary>
+/// <param name="connectionString">An empty storage account.</param>
+/// <param name="models">Has the model that is named.</param>
+public sealed class BatchTrial(string connectionString, ModelHost models, string model, TrialOptions options) : IAsyncDisposable
+{
+    private const int NumLines = 14, MaxIdleRounds = 30;
+    private static readonly TimeSpan s_idleTime = TimeSpan.FromMinutes(3);
+
+    private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
+    private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
+    private readonly FaultyTransport _transport = new(options.Fault, options.AtCall);
+    private readonly List<string> _told = [];
+    private readonly List<TrialProcess> _processes = [];
+    private readonly List<Task> _stalled = [];
+    private TrialProcess? _process, _other;
+    private long _sampledBefore;
+
+    /// <summary>What was under way when the fault happened: the name of a queue, or "sweep"; null when it did not.</summary>
+    public string? HitIn { get; private set; }
+
+    /// <param name="planned">What happens once the batch is planned and its shards wait, before any of them is taken.</param>
+    /// <returns>Calls to storage that the processes made.</returns>
+    /// <exception cref="TrialException">Something that must hold did not.</exception>
+    public async Task<int> RunAsync(Func<BatchRecord, Task>? planned = null)
+    {
+        var batch = await CreateAsync();
+        if (planned is not null)
+        {
+            await using var process = new TrialProcess(connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time);
+            await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+            await planned(batch);
+        }
+        _sampledBefore = await NumSampledAsync();
+        (_process, _other) = (NewProcess(_transport), NewProcess(new FaultyTransport(Fault.None, 0)));
+        await RunToEndAsync(batch);
+        await WakeAsync();
+        await RunToEndAsync(batch);     // what a process that wakes up late has left
+        await CheckAsync(batch, _transport);
+        return _transport.Calls;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+            await process.DisposeAsync();
+    }
+
+    private async Task RunToEndAsync(BatchRecord batch)
+    {
+        for (int idle = 0; !await IsDoneAsync(batch);)
+        {
+            if (await TakeMessagesAsync(batch))
+                continue;
+            if (++idle > MaxIdleRounds)
+                throw Failure($"the batch is still {(await FindAsync(batch)).Status}", _transport);
+            _time.Advance(s_idleTime);
+            await BreakLeasesAsync(batch);
+            await TryAsync(_process!, process => process.Sweep.RunAsync(process.Stopping));
+            NoteHit("sweep");
+        }
+    }
+
+    private TrialProcess NewProcess(FaultyTransport transport)
+    {
+        var process = new TrialProcess(connectionString, transport, options.IsRetried, models, _time);
+        _processes.Add(process);
+        return process;
+    }
+
+    /// <summary>Lets a process that stands still go on, and waits for what it was at.</summary>
+    private async Task WakeAsync()
+    {
+        _transport.Wake();
+        foreach (var handler in _stalled)
+        {
+            try
+            {
+                await handler;
+            }
+            catch (Exception failure) when (IsExpected(failure))
+            {
+                // Its message is another's by now.
+            }
+        }
+        _stalled.Clear();
+    }
+
+    private async Task<BatchRecord> CreateAsync()
+    {
+        await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
+        await new ModelCatalog(_storage).RegisterAsync(
+            new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+        var files = new FileStore(_storage, _time);
+        string key = files.NewKey();
+        await using (var writer = files.Write("tenant", key, CancellationToken.None))
+        {
+            foreach (int line in Enumerable.Range(1, NumLines))
+            {
+                var request = new JsonObject { ["custom_id"] = $"{line}", ["method"] = "POST", ["url"] = "/v1/infill", ["body"] = new JsonObject { ["model"] = model, ["text"] = "the [MASK:2] fox" } };
+                await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
+            }
+            await writer.CompleteAsync();
+        }
+        var input = await files.AddAsync("tenant", key, "input.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
+        var batch = new BatchRecord { PartitionKey = "tenant", Endpoint = "/v1/infill", InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
+        await new BatchStore(_storage, _time).AddAsync(batch, input.Bytes, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanAsync(batch.Key, CancellationToken.None);
+        return batch;
+    }
+
+    /// <returns>False when there were none, or none could be done: time has to pass.</returns>
+    private async Task<bool> TakeMessagesAsync(BatchRecord batch)
+    {
+        bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
+        if (options.IsCancelled)
+            await CancelAsync(batch);
+        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.ShardMessageHandler.RunAsync);
+        any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
+        await TellAsync(batch);
+        return any;
+    }
+
+    private async Task<bool> TakeAsync<T>(string queueName, Func<TrialProcess, Func<T, CancellationToken, Task>> handler)
+    {
+        var queue = _storage.Queue(queueName);
+        List<Azure.Storage.Queues.Models.QueueMessage> failed = [];
+        bool any = false;
+        while ((await queue.ReceiveMessagesAsync(options.HasTwoWorkers ? 2 : 1, TimeSpan.FromMinutes(5))).Value is { Length: > 0 } messages)
+        {
+            bool wasStalled = _stalled.Count > 0;
+            bool[] areDone = await Task.WhenAll(messages.Select((message, index) => DeliverAsync(message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!, handler, index == 0 ? _process! : _other!)));
+            NoteHit(queueName);
+            if (wasStalled && options.Fault == Fault.StallBriefly)
+                await WakeAsync();
+            foreach (var (message, isDone) in messages.Zip(areDone))
+            {
+                any |= isDone;
+                if (isDone)
+                    await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
+                else
+                    failed.Add(message);
+            }
+        }
+        foreach (var message in failed)
+            await queue.UpdateMessageAsync(message.MessageId, message.PopReceipt, visibilityTimeout: TimeSpan.Zero);
+        return any;
+    }
+
+    /// <returns>Whether one of those who were given the message has done what it asks.</returns>
+    private async Task<bool> DeliverAsync<T>(T content, Func<TrialProcess, Func<T, CancellationToken, Task>> handler, TrialProcess process)
+    {
+        Task<bool> Run(TrialProcess process) => TryAsync(process, taker => handler(taker)(content, taker.Stopping));
+        return (await Task.WhenAll(options.IsTwice ? new[] { Run(process), Run(_other!) } : [Run(process)])).Contains(true);
+    }
+
+    private void NoteHit(string during) => HitIn ??= _transport.IsHit ? during : null;
+
+    /// <summary>Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.</summary>
+    private async Task<bool> TryAsync(TrialProcess process, Func<TrialProcess, Task> handler)
+    {
+        try
+        {
+            var running = handler(process);
+            if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
+            {
+                lock (_stalled)
+                    _stalled.Add(running);
+                return false;
+            }
+            await running;
+            return !process.IsDead;
+        }
+        catch (Exception failure) when (IsExpected(failure))
+        {
+            return false;
+        }
+        catch (NullReferenceException failure)
+        {
+            throw new TrialException(failure.ToString());
+        }
+        finally
+        {
+            lock (_processes)
+            {
+                if (process.IsGone && _process == process)
+                    _process = NewProcess(new FaultyTransport(Fault.None, 0));
+            }
+        }
+    }
+
+    private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException;
+
+    private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(
+        batch, current => current.TryCancel(_time.GetUtcNow()), CancellationToken.None);
+
+    /// <summary>What a client that asks now is told.</summary>
+    private async Task TellAsync(BatchRecord batch)
+    {
+        var now = await FindAsync(batch);
+        string told = $"{now.Status} {now.CompletedLines} {now.FailedLines} {now.OutputFileId} {now.ErrorFileId}";
+        if (_told.LastOrDefault() != told)
+            _told.Add(told);
+    }
+
+    private async Task<bool> IsDoneAsync(BatchRecord batch) =>
+        (await FindAsync(batch)).IsTerminal && await new BatchStore(_storage, _time).Open.FindAsync(batch.Key, CancellationToken.None) is null;
+
+    private async Task CheckAsync(BatchRecord batch, FaultyTransport transport)
+    {
+        var ended = await FindAsync(batch);
+        string told = _told[^1];
+        await TryAsync(_process!, process => process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TryAsync(_process!, process => process.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TellAsync(batch);
+        if (_told[^1] != told)
+            throw Failure($"{told} became {_told[^1]}", transport);
+        if (_told.Count(state => state.StartsWith(ended.Status.ToString(), StringComparison.Ordinal)) != 1)
+            throw Failure($"a client was told {string.Join(", then ", _told)}", transport);
+        if (ended.Status == BatchStatus.Failed && options.Fault == Fault.NotFound && ended.Errors!.Contains("not_found", StringComparison.Ordinal))
+            return;     // storage said that the input or the model is not there, and was believed
+        if (ended.Status != (options.IsCancelled ? BatchStatus.Cancelled : BatchStatus.Completed))
+            throw Failure($"the batch is {ended.Status}: {ended.Errors}", transport);
+        int[] output = await LinesAsync(ended.OutputFileId), errors = await LinesAsync(ended.ErrorFileId);
+        if (!output.Concat(errors).Order().SequenceEqual(options.IsCancelled && output.Length + errors.Length == 0 ? [] : Enumerable.Range(1, NumLines)))
+            throw Failure($"lines are missing or doubled: {string.Join(' ', output)} and {string.Join(' ', errors)}", transport);
+        if (!options.IsCancelled && errors.Length > 0)
+            throw Failure($"lines failed: {string.Join(' ', errors)}", transport);
+        if ((output.Length, errors.Length) != (ended.CompletedLines, ended.FailedLines))
+            throw Failure($"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
+        if (!output.SequenceEqual(output.Order()))
+            throw Failure("the output is not in the order of the input", transport);
+        bool isComputedOnce = options is { Fault: Fault.Drain, IsTwice: false, IsCancelled: false };
+        if (isComputedOnce && await NumSampledAsync() - _sampledBefore is var computed && computed != NumLines)
+            throw Failure($"{computed} lines were computed", transport);
+    }
+
+    /// <summary>Lines that the model has computed, one row each.</summary>
+    private async Task<long> NumSampledAsync()
+    {
+        if (options.Fault != Fault.Drain)
+            return 0;
+        using var lease = await new ModelResolver(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
+        return lease.Model.NumSampled;
+    }
+
+    private async Task<int[]> LinesAsync(string? fileId)
+    {
+        if (fileId is null)
+            return [];
+        var files = new FileStore(_storage, _time);
+        await using var content = await files.OpenReadAsync((await files.FindAsync("tenant", fileId, CancellationToken.None))!, CancellationToken.None);
+        using var reader = new StreamReader(content);
+        return [.. (await reader.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(JsonNode.Parse(line)!["custom_id"]!.GetValue<string>()))];
+    }
+
+    private async Task<BatchRecord> FindAsync(BatchRecord batch) => (await new BatchStore(_storage, _time).Records.FindAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!;
+
+    /// <summary>A lease that nobody gave back has run out by now.</summary>
+    private async Task BreakLeasesAsync(BatchRecord batch)
+    {
+        var blobs = new BatchBlobs(_storage, batch);
+        if (await blobs.FindPlanAsync(CancellationToken.None) is not { } plan)
+            return;
+        foreach (int shard in Enumerable.Range(0, plan.Shards.Count))
+        {
+            if (await blobs.IsLeasedAsync(plan.PlanId, shard, CancellationToken.None))
+                await blobs.LeaseOf(plan.PlanId, shard).BreakAsync(TimeSpan.Zero);
+        }
+    }
+
+    private TrialException Failure(string what, FaultyTransport transport) => new($"{what} after {options} hit {transport.Hit}; told: {string.Join(", ", _told)}");
+}

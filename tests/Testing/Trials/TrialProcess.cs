@@ -1,0 +1,68 @@
+using Azure.Core.Pipeline;
+using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Batch.Worker.Shards;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LLaDA.Batch.Testing;
+
+/// <summary>The functions and a worker over one connection to storage.</summary>
+internal sealed class TrialProcess : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly FaultyTransport _transport;
+
+    public TrialProcess(string connectionString, FaultyTransport transport, bool isRetried, ModelHost models, TimeProvider time)
+    {
+        _transport = transport;
+        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client =>
+        {
+            client.Transport = transport;
+            client.Retry.MaxRetries = isRetried ? 1 : 0;
+            client.Retry.Delay = TimeSpan.FromMilliseconds(1);
+        });
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
+        _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
+        ShardMessageHandler = new ShardMessageHandler(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(), new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
+    }
+
+    public PlanBatchHandler Plan => Get<PlanBatchHandler>();
+
+    public FinishBatchHandler Finish => Get<FinishBatchHandler>();
+
+    public BatchSweep Sweep => Get<BatchSweep>();
+
+    public ShardMessageHandler ShardMessageHandler { get; }
+
+    /// <summary>Whether it was killed.</summary>
+    public bool IsDead => _transport.IsDead;
+
+    /// <summary>Whether it was killed, stands still, or was told to stop.</summary>
+    public bool IsGone => _transport.IsGone;
+
+    /// <summary>Cancelled when it is told to stop.</summary>
+    public CancellationToken Stopping => _transport.Stopping;
+
+    /// <summary>Ends when it stands still.</summary>
+    public Task Stalled => _transport.Stalled;
+
+    /// <summary>Whether it stands still.</summary>
+    public bool IsStalled => _transport.IsStalled;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        _transport.Dispose();
+    }
+
+    private T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
+}
