@@ -28,8 +28,6 @@ public sealed record CausalDecodingOptions
 /// <param name="model">Causal.</param>
 public sealed class CausalDecoder(MaskPredictor model)
 {
-    private const uint TokenPurpose = 41;
-
     private readonly MaskPredictor _model = model.Config.IsCausal ? model : throw new ArgumentException("A diffusion model does not write token by token", nameof(model));
 
     /// <param name="prompts">Each with at least one token.</param>
@@ -77,7 +75,7 @@ public sealed class CausalDecoder(MaskPredictor model)
 
         var random = new CounterRandom(options.Seed);
         var choice = new SamplingOptions { Temperature = options.Temperature };
-        double[] draws = [.. ordered.Select(row => random.Uniform((uint)rows[row].Count, (ulong)row, TokenPurpose))];
+        double[] draws = [.. ordered.Select(row => random.Uniform((uint)rows[row].Count, (ulong)row, RandomStream.CausalToken))];
         long[] tokens = [.. TokenChoice.Choose(logits, [.. Enumerable.Repeat(choice, ordered.Length)], draws).cpu().data<long>()];
         return [.. ordered.Zip(tokens, (row, token) => (row, (int)token))];
     }

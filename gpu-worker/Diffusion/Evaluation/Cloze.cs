@@ -6,8 +6,6 @@ namespace LLaDA.Diffusion.Evaluation;
 /// <summary>How often the most probable token is the one that was masked, at a certain share of masks, all predicted in one pass.</summary>
 public static class Cloze
 {
-    private const uint PatternPurpose = 51;
-
     /// <summary>Masks in each document round(ratio * n) of its n tokens behind the first, at least one, drawn from the seed.</summary>
     /// <param name="ratio">In (0, 1].</param>
     /// <returns>Over all masked tokens; those of a document are not independent, so the interval is somewhat too narrow.</returns>
@@ -19,7 +17,7 @@ public static class Cloze
         return Proportion.Of(documents.Index().SelectMany(document => Outcomes(model, document.Item.Tokens, Masked(document.Index, document.Item.Tokens.Length - 1))).ToList());
 
         int[] Masked(int document, int count) =>
-            [.. Enumerable.Range(1, count).OrderBy(position => random.Uniform((uint)document, (ulong)position, PatternPurpose)).Take(Math.Max(1, (int)Math.Round(ratio * count)))];
+            [.. Enumerable.Range(1, count).OrderBy(position => random.Uniform((uint)document, (ulong)position, RandomStream.ClozeMask)).Take(Math.Max(1, (int)Math.Round(ratio * count)))];
     }
 
     private static bool[] Outcomes(MaskPredictor model, int[] tokens, int[] masked)

@@ -5,8 +5,6 @@ namespace LLaDA.Diffusion.Evaluation;
 /// <param name="Suffix">At least one token.</param>
 public sealed record GapTask(int[] Prefix, int[] Gap, int[] Suffix)
 {
-    private const uint StartPurpose = 52;
-
     /// <summary>One gap of a length from each document that is long enough, at a place drawn from the seed; the first and the last token of a document stay.</summary>
     public static IReadOnlyList<GapTask> Cut(IEnumerable<HeldOutDocument> documents, int length, ulong seed)
     {
@@ -14,7 +12,7 @@ public sealed record GapTask(int[] Prefix, int[] Gap, int[] Suffix)
         return [.. documents.Index().Where(document => document.Item.Tokens.Length >= length + 2).Select(document =>
         {
             int[] tokens = document.Item.Tokens;
-            int start = 1 + (int)random.Below((ulong)(tokens.Length - length - 1), (uint)document.Index, (ulong)length, StartPurpose);
+            int start = 1 + (int)random.Below((ulong)(tokens.Length - length - 1), (uint)document.Index, (ulong)length, RandomStream.GapStart);
             return new GapTask(tokens[..start], tokens[start..(start + length)], tokens[(start + length)..]);
         })];
     }
