@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion.Evaluation;
+using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -31,7 +33,7 @@ public sealed class AnswerTests(TinyModel model)
     [InlineData(5, 1, 1)]
     public void A_gap_of_unknown_length_takes_the_likeliest_up_to_the_bound(int wanted, int? bound, int expected)
     {
-        // The text behind the gap is the likelier, the closer a trial's length is to the wanted one.
+        // The text behind the gap is the likelier, the closer a candidate's length is to the wanted one.
         var (answer, _) = Run(
             BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the lazy dog", max_gap_length = bound },
             row => row.ForcedTokens is null ? 0.25 : Math.Exp(-Math.Abs(row.Targets!.Count - row.ForcedTokens.Count - wanted) / (double)row.Targets.Count), " dog");
@@ -112,7 +114,7 @@ public sealed class AnswerTests(TinyModel model)
     {
         var job = LineJobs.Create(BatchEndpoint.Score, JsonSerializer.SerializeToElement(new { model = "tiny", prompt = "the quick ", completions = new[] { "fox", "lazy dog", "dog" }, num_samples = 7, cfg_scale = 0.5 }), model.Loaded, seed: 9, DateTimeOffset.UnixEpoch);
         List<LikelihoodOptions> asked = [];
-        var calls = new ModelCalls(_ => throw new InvalidOperationException(), (prompt, completion, options) =>
+        var calls = new ModelOperations(_ => throw new InvalidOperationException(), (prompt, completion, options) =>
         {
             asked.Add(options);
             Assert.Equal([model.Loaded.Tokenizer.BeginningOfTextId, .. model.Loaded.Tokenizer.Encode("the quick")], prompt);
@@ -132,7 +134,7 @@ public sealed class AnswerTests(TinyModel model)
     [Fact]
     public void Infilling_fills_more_gaps_than_are_searched_at_once()
     {
-        const int numGaps = ModelCalls.MaxSearches + 10;
+        const int numGaps = LengthSearch.MaxSearches + 10;
 
         var (answer, _) = Run(BatchEndpoint.Infill, new { model = TinyModel.Id, text = string.Concat(Enumerable.Repeat("the [MASK] ", numGaps)) }, " fox");
 
@@ -154,7 +156,7 @@ public sealed class AnswerTests(TinyModel model)
     private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Func<SamplingRow, double> confidence, params string?[] words)
     {
         var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
-        var running = job.RunAsync(new ModelCalls(row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _) => throw new InvalidOperationException()));
+        var running = job.RunAsync(new ModelOperations(row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _) => throw new InvalidOperationException()));
         var (answer, usage) = running.GetAwaiter().GetResult();
         return (ToJson(answer), usage);
     }

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Requests;
+using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -40,6 +42,14 @@ public sealed class LineJobsTests(TinyModel model)
         { "\"logit_bias\": {\"1\": 5}", "unsupported_parameter", "logit_bias" },
         { "\"stream\": true", "unsupported_parameter", "stream" },
         { "\"temprature\": 0.5", "unknown_parameter", "temprature" },
+        { "\"run_threshold\": 0.5", "invalid_value", "run_threshold" },
+        { "\"revision_strength\": 0.5", "invalid_value", "revision_strength" },
+        { "\"revision_strength\": 0.5, \"remasking\": \"low_confidence\"", "invalid_value", "revision_strength" },
+        { "\"revision_strength\": 1.5, \"remasking\": \"revision\"", "invalid_value", "revision_strength" },
+        { "\"cache_refresh\": 4", "invalid_value", "cache_refresh" },
+        { "\"cache_refresh\": 4, \"cache\": \"none\"", "invalid_value", "cache_refresh" },
+        { "\"cache_vicinity\": 0", "invalid_value", "cache_vicinity" },
+        { "\"cache_vicinity\": 3, \"cache\": \"prefix\"", "invalid_value", "cache_vicinity" },
     };
 
     [Theory]
@@ -182,9 +192,9 @@ public sealed class LineJobsTests(TinyModel model)
     public void Lengths_of_some_gaps_only_are_searched_at_once()
     {
         int asked = 0;
-        string text = string.Concat(Enumerable.Repeat("the [MASK] ", ModelCalls.MaxSearches + 10));
+        string text = string.Concat(Enumerable.Repeat("the [MASK] ", LengthSearch.MaxSearches + 10));
 
-        _ = Create(BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{text}}"}""").RunAsync(new ModelCalls(
+        _ = Create(BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{text}}"}""").RunAsync(new ModelOperations(
             _ =>
             {
                 asked++;
@@ -192,14 +202,14 @@ public sealed class LineJobsTests(TinyModel model)
             },
             (_, _, _) => throw new InvalidOperationException()));
 
-        Assert.Equal(ModelCalls.MaxSearches * InfillJob.DefaultMaxGapLength, asked);
+        Assert.Equal(LengthSearch.MaxSearches * InfillOptions.DefaultMaxGapLength, asked);
     }
 
     /// <summary>The first canvas that a job asks for.</summary>
     private static SamplingRow FirstRow(ILineJob job)
     {
         SamplingRow? first = null;
-        _ = job.RunAsync(new ModelCalls(
+        _ = job.RunAsync(new ModelOperations(
             row =>
             {
                 first ??= row;

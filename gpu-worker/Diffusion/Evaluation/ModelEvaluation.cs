@@ -60,7 +60,7 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
     public IEnumerable<Evaluated> Twin(MaskPredictor model)
     {
         var likelihood = new CausalLikelihood(model, PassTokens);
-        var bits = TextBits.Of(documents, likelihood.LogLikelihoods([.. documents.Select(document => ((IReadOnlyList<int>)document.Tokens[..1], (IReadOnlyList<int>)document.Tokens[1..]))]));
+        var bits = TextBits.Of(documents, likelihood.LogLikelihoods([.. documents.Select(document => new AnsweredRow(document.Tokens[..1], document.Tokens[1..]))]));
         foreach (var row in Bits("twin", "exact", bits))
             yield return row;
         foreach (var (length, tasks) in Gaps())

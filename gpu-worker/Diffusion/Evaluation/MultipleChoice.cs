@@ -26,7 +26,7 @@ public static class MultipleChoice
     {
         var likelihood = new CausalLikelihood(model, maxTokens);
         return [.. questions.Select(question =>
-            likelihood.LogLikelihoods([.. question.Answers.Select(answer => ((IReadOnlyList<int>)question.Prompt, (IReadOnlyList<int>)answer))]))];
+            likelihood.LogLikelihoods([.. question.Answers.Select(answer => new AnsweredRow(question.Prompt, answer))]))];
     }
 
     /// <summary>How often the likeliest answer is the right one, the earliest among equals.</summary>

@@ -53,6 +53,6 @@ public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
         using var scope = NewDisposeScope();
         var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);
         var (first, second) = (halves[0], halves[1]);
-        return cat([(first * Cosine) - (second * Sine), (second * Cosine).Plus(first * Sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
+        return cat([(first * Cosine) - (second * Sine), (second * Cosine).Add(first * Sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
     }
 }

@@ -66,10 +66,10 @@ public sealed class TransformerBlock : nn.Module
     public Tensor Forward(Tensor x, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Plus(Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer));
+        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer));
         var h = _feedForwardNorm.call(attended).to(_computeType);
         var gated = nn.functional.silu(_gateProjection.call(h)) * _upProjection.call(h);    // [T, F]
-        return attended.Plus(_downProjection.call(gated)).MoveToOuterDisposeScope();
+        return attended.Add(_downProjection.call(gated)).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments, int layer)

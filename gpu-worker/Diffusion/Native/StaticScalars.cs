@@ -17,5 +17,5 @@ internal static class StaticScalars
 
     public static Scalar NegativeInfinity { get; } = float.NegativeInfinity.ToScalar();
 
-    public static Tensor Plus(this Tensor left, Tensor right) => left.add(right, One);
+    public static Tensor Add(this Tensor left, Tensor right) => left.add(right, One);
 }

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Evaluation;
+using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
@@ -30,14 +30,14 @@ public sealed class LoadedModel : IDisposable
         _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens);
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
-        NonText = new TokenSet(tokenizer.NonTextIds.Where(token => token < predictor.Config.VocabularySize));
+        NonText = Infiller.NonText(tokenizer, predictor.Config);
     }
 
     public string Id { get; }
 
     public LLaDATokenizer Tokenizer { get; }
 
-    /// <summary>What a gap in a text is never filled with.</summary>
+    /// <summary>The tokens that never fill a gap in a text.</summary>
     public TokenSet NonText { get; }
 
     /// <summary>Rows that it has sampled to their end.</summary>
@@ -66,20 +66,21 @@ public sealed class LoadedModel : IDisposable
     }
 
     /// <summary>What lines may ask of this model, from any thread.</summary>
-    /// <param name="cancellation">Ends all calls made through it.</param>
-    internal ModelCalls Calls(CancellationToken cancellation) => new(
+    /// <param name="cancellation">Ends all operations.</param>
+    internal ModelOperations Operations(CancellationToken cancellation) => new(
         row => _loop.SampleAsync(row, cancellation),
         async (prompt, answer, options) =>
         {
-            using var passes = _likelihood.Passes(prompt, answer, options).GetEnumerator();
+            using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
             double sum = 0;
-            while (await _tensors.RunAsync(passes.MoveNext, cancellation))
+            while (await _tensors.RunAsync(terms.MoveNext, cancellation))
             {
-                sum += passes.Current;
+                sum += terms.Current;
                 Telemetry.ForwardPasses.Add(1);
             }
             return sum;
-        }) { Ending = cancellation };
+        },
+        cancellation);
 
     /// <summary>Tokens that pass through the model in a second.</summary>
     public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) => _tensors.RunAsync(MeasureTokensPerSecond, cancellation);

@@ -27,10 +27,11 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
 
-    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
+    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelOperations model)
     {
         // Between two texts the model says how much is missing; max_tokens is the most.
-        int length = generation.Suffix.Count == 0 ? generation.NumNewTokens : await model.SearchLengthAsync(generation.NumNewTokens, generation.CandidateRow);
+        int bound = generation.NumNewTokens;
+        int length = generation.Suffix.Count == 0 ? bound : await model.FindLengthAsync(bound, generation.CandidateRow);
         var sized = generation with { NumNewTokens = length };
         var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
         return (new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [new CompletionChoice(text, 0, finishReason, null)], usage), usage);

@@ -22,8 +22,8 @@ internal sealed class ScoreJob(IReadOnlyList<int> prompt, IReadOnlyList<(int[] T
             Seed = (ulong?)body.LongInteger("seed") ?? seed,
         };
         body.RequireNothingElse();
-        if (options.Validate().FirstOrDefault() is { Parameter: { } parameter } fault)
-            throw new LineException("invalid_value", fault.Sentence, parameter);
+        if (options.Validate().FirstOrDefault() is { } error)
+            throw new LineException("invalid_value", error.Sentence, error.Parameter);
 
         // Words carry their space in front: a space at the prompt's end belongs to what completes it.
         string trimmed = prompt.TrimEnd(' ');
@@ -40,7 +40,7 @@ internal sealed class ScoreJob(IReadOnlyList<int> prompt, IReadOnlyList<(int[] T
         return new ScoreJob(before, encoded, options, model.Id, now);
     }
 
-    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
+    public async Task<(object Body, LineUsage Usage)> RunAsync(ModelOperations model)
     {
         double[] scores = await Task.WhenAll(completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
         var results = completions.Zip(scores, (completion, score) => (completion, score)).Select((entry, index) =>

@@ -15,8 +15,8 @@ internal sealed class ShardGeneration(TimeProvider time)
     {
         // A line that fails ends the others' rows too: nothing goes on behind the caller's back.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var calls = model.Calls(ending.Token);
-        var running = CreateJobs(batch, lines, model, answers).ToDictionary(entry => entry.Job.RunAsync(calls), entry => entry.Line);
+        using var operations = model.Operations(ending.Token);
+        var running = CreateJobs(batch, lines, model, answers).ToDictionary(entry => entry.Job.RunAsync(operations), entry => entry.Line);
         try
         {
             await foreach (var done in Task.WhenEach(running.Keys).WithCancellation(cancellation))

@@ -47,7 +47,7 @@ public sealed class CausalTwinTests
     {
         var config = Config with { EmbeddingSize = 40 };
         using var model = TinyModel.Random(config);
-        (IReadOnlyList<int>, IReadOnlyList<int>)[] pairs = [.. Enumerable.Range(0, 40 * 40).Select(index => ((IReadOnlyList<int>)[3, 1], (IReadOnlyList<int>)[index / 40, index % 40]))];
+        AnsweredRow[] pairs = [.. Enumerable.Range(0, 40 * 40).Select(index => new AnsweredRow([3, 1], [index / 40, index % 40]))];
 
         double sum = new CausalLikelihood(model, 512).LogLikelihoods(pairs).Sum(Math.Exp);
 
@@ -58,7 +58,7 @@ public sealed class CausalTwinTests
     public void Likelihood_of_a_row_does_not_depend_on_its_neighbours()
     {
         using var model = TinyModel.Random(Config);
-        (IReadOnlyList<int>, IReadOnlyList<int>)[] rows = [([1, 2], [3]), ([4], [5, 6, 7, 8, 9, 10]), ([1, 2, 3], [])];
+        AnsweredRow[] rows = [new([1, 2], [3]), new([4], [5, 6, 7, 8, 9, 10]), new([1, 2, 3], [])];
 
         double[] together = new CausalLikelihood(model, 1000).LogLikelihoods(rows);
 
@@ -72,7 +72,7 @@ public sealed class CausalTwinTests
     {
         using var model = TinyModel.Predicting(Config, [.. Enumerable.Repeat(0.0, 8)]);
 
-        Assert.Equal(-3 * Math.Log(8), new CausalLikelihood(model, 1000).LogLikelihoods([([1], [2, 3, 4])])[0], 1e-4);
+        Assert.Equal(-3 * Math.Log(8), new CausalLikelihood(model, 1000).LogLikelihoods([new([1], [2, 3, 4])])[0], 1e-4);
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class CausalTwinTests
 
         var (given, weights) = NextTokens.Of(batch, LossReduction.Token);
 
-        double[] exact = new CausalLikelihood(model, 1000).LogLikelihoods([([1, 2], [3, 4, 5]), ([6], [7, 8, 9])]);
+        double[] exact = new CausalLikelihood(model, 1000).LogLikelihoods([new([1, 2], [3, 4, 5]), new([6], [7, 8, 9])]);
         Assert.Equal(-exact.Sum() / 6, DiffusionLoss.Evaluate(model, given, weights), 1e-4);
         var (_, byAnswer) = NextTokens.Of(batch, LossReduction.Answer);
         Assert.Equal(-((exact[0] / 3) + (exact[1] / 3)) / 2, DiffusionLoss.Evaluate(model, given, byAnswer), 1e-4);
@@ -158,7 +158,7 @@ public sealed class CausalTwinTests
         Assert.Throws<ArgumentException>("model", () => new LikelihoodEstimator(causal, 100));
         Assert.Throws<ArgumentException>("model", () => new CausalDecoder(diffusion));
         Assert.Throws<ArgumentException>("model", () => new CausalLikelihood(diffusion, 100));
-        Assert.Throws<ArgumentException>("rows", () => new CausalLikelihood(causal, 100).LogLikelihoods([([], [1])]));
+        Assert.Throws<ArgumentException>("rows", () => new CausalLikelihood(causal, 100).LogLikelihoods([new([], [1])]));
         Assert.Throws<ArgumentException>("prompts", () => new CausalDecoder(causal).Complete([[]], new() { MaxTokens = 1 }));
     }
 }

@@ -87,8 +87,8 @@ public sealed class LikelihoodEstimatorTests
         double Estimate(int maxTokens) => new LikelihoodEstimator(model, maxTokens).LogLikelihood([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20, CfgScale = 1 });
 
         Assert.Equal(Estimate(1), Estimate(10_000), 1e-4);
-        Assert.Equal(20, new LikelihoodEstimator(model, 1).Passes([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
-        Assert.Equal(2, new LikelihoodEstimator(model, 70).Passes([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
+        Assert.Equal(20, new LikelihoodEstimator(model, 1).Terms([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
+        Assert.Equal(2, new LikelihoodEstimator(model, 70).Terms([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
     }
 
     [Fact]

@@ -198,6 +198,8 @@ public sealed class SamplingEngineTests : IDisposable
             StopsAtEos = random.Next(2) == 0,
             Seed = (ulong)random.Next(),
         };
+        if (options.Cache == CachePolicy.None)
+            options = options with { CacheRefresh = null };
         return SamplingRows.Generation(numMasks, options, [.. Enumerable.Range(0, numPrompt).Select(_ => random.Next(TinyModel.NumTextTokens))]);
     }
 }
