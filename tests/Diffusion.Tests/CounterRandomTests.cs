@@ -52,8 +52,12 @@ public sealed class CounterRandomTests
         var random = new CounterRandom(1);
 
         foreach (ulong bound in new ulong[] { 1, 2, 7 })
-            Assert.Equal(bound, (ulong)Enumerable.Range(0, 200).Select(index => random.Below(bound, 0, (ulong)index, RandomStream.Token)).Where(drawn => drawn < bound).Distinct().Count());
-        Gen.Select(Gen.ULong[1, ulong.MaxValue], Gen.ULong).Sample((bound, index) => Assert.True(random.Below(bound, 0, index, RandomStream.Token) < bound));
+            Assert.Equal(
+                bound,
+                (ulong)Enumerable.Range(0, 200).Select(index => random.Below(bound, 0, (ulong)index, RandomStream.Token))
+                    .Where(drawn => drawn < bound).Distinct().Count());
+        Gen.Select(Gen.ULong[1, ulong.MaxValue], Gen.ULong).Sample(
+            (bound, index) => Assert.True(random.Below(bound, 0, index, RandomStream.Token) < bound));
     }
 
     [Fact]
@@ -77,7 +81,8 @@ public sealed class CounterRandomTests
         Assert.Equal(
             "Remasking 1, Token 2, NoiseLevel 1, Mask 2, EpochOrder 11, EpochOffset 12, DialoguePair 13, RandomCut 21, RandomLength 22, " +
             "MaskCount 31, AnswerMask 32, CausalToken 41, ClozeMask 51, GapStart 52, ShotChoice 53, ShotOrder 54, InfillWindow 61",
-            string.Join(", ", typeof(RandomStream).GetFields().Where(field => field.IsLiteral).Select(field => $"{field.Name} {field.GetRawConstantValue()}")));
+            string.Join(", ", typeof(RandomStream).GetFields().Where(field => field.IsLiteral)
+                .Select(field => $"{field.Name} {field.GetRawConstantValue()}")));
 
     private static uint[] Words(string hex) => [.. hex.Split(' ').Select(word => Convert.ToUInt32(word, 16))];
 }

@@ -125,7 +125,9 @@ public sealed class LineJobsTests(TinyModel model)
     {
         foreach (var (endpoint, body) in s_bodies)
         {
-            string parameters = "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\",\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
+            string parameters =
+                "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\"," +
+                "\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
 
             var options = FirstRow(Create(endpoint, With(body, parameters))).Options;
 
@@ -150,9 +152,13 @@ public sealed class LineJobsTests(TinyModel model)
     {
         foreach (var (endpoint, body) in s_bodies)
         {
-            var options = FirstRow(Create(endpoint, With(body, "\"cache\":\"dual\",\"cache_refresh\":4,\"cache_vicinity\":3,\"threshold\":0.9,\"run_threshold\":0.5"))).Options;
+            const string parameters =
+                "\"cache\":\"dual\",\"cache_refresh\":4,\"cache_vicinity\":3,\"threshold\":0.9,\"run_threshold\":0.5";
+            var options = FirstRow(Create(endpoint, With(body, parameters))).Options;
 
-            Assert.Equal((CachePolicy.Dual, 4, 3, 0.9, 0.5), (options.Cache, options.CacheRefresh, options.CacheVicinity, options.Threshold, options.RunThreshold));
+            Assert.Equal(
+                (CachePolicy.Dual, 4, 3, 0.9, 0.5),
+                (options.Cache, options.CacheRefresh, options.CacheVicinity, options.Threshold, options.RunThreshold));
             Assert.Equal(0.5, FirstRow(Create(endpoint, With(body, "\"factor\":0.5"))).Options.Factor);
         }
     }
@@ -178,7 +184,12 @@ public sealed class LineJobsTests(TinyModel model)
     [Fact]
     public void Chat_has_one_beginning_and_ends_where_the_assistant_is_to_speak()
     {
-        const string body = """{"model":"tiny","max_tokens":4,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}""";
+        const string body = """
+            {"model":"tiny","max_tokens":4,"messages":[
+                {"role":"user","content":"a"},
+                {"role":"assistant","content":[{"type":"text","text":"b"}]},
+                {"role":"user","content":"c"}]}
+            """;
 
         var canvas = FirstRow(Create(BatchEndpoint.ChatCompletions, body)).Canvas;
 

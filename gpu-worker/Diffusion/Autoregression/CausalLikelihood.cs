@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Autoregression;
 
-/// <summary>The exact log-likelihood of an autoregressive twin: log p(answer | prompt) = sum of log p(token | all tokens before it).</summary>
+/// <summary>
+/// The exact log-likelihood of an autoregressive twin: log p(answer | prompt) = sum of log p(token | all tokens before it).
+/// </summary>
 /// <remarks>Used on the thread of the model.</remarks>
 public sealed class CausalLikelihood
 {
@@ -28,13 +30,13 @@ public sealed class CausalLikelihood
     {
         List<AnsweredRow> pass = [];
         int longest = 0;
+        int context = _model.Config.MaxSequenceLength;
         foreach (var row in rows)
         {
-            if (row.Prompt.Count == 0 || row.Length > _model.Config.MaxSequenceLength)
+            if (row.Prompt.Count == 0 || row.Length > context)
             {
                 throw new ArgumentException(
-                    $"A row of {row.Prompt.Count} + {row.Answer.Count} tokens must have a prompt and fit the model's {_model.Config.MaxSequenceLength}",
-                    nameof(rows));
+                    $"A row of {row.Prompt.Count} + {row.Answer.Count} tokens must have a prompt and fit the model's {context}", nameof(rows));
             }
             longest = Math.Max(longest, row.Length);
             if (pass.Count > 0 && longest * (pass.Count + 1) > _maxTokens)

@@ -4,13 +4,13 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Diffusion.Evaluation;
 
-/// <summary>How often a gap of known length is filled token for token as the text had it.</summary>
+/// <summary>The share of gaps of known length that are filled token for token as in the text.</summary>
 public static class GapFilling
 {
     private const int RowsOfPass = 64, CandidateTokens = 8192;
 
-    /// <summary>A diffusion model sees both sides: one token a step, the most confident first, temperature 0.</summary>
-    /// <param name="forbidden">Tokens that are no text.</param>
+    /// <summary>A diffusion model sees both sides. It commits one token a step, the most confident first, at temperature 0.</summary>
+    /// <param name="forbidden">Tokens that are not text.</param>
     public static Proportion Diffusion(MaskPredictor model, IReadOnlyList<GapTask> tasks, TokenSet forbidden)
     {
         using var sampler = new Sampler(model);
@@ -31,7 +31,9 @@ public static class GapFilling
             .Zip(chunk, (fill, task) => fill.AsSpan().SequenceEqual(task.Gap))).ToList());
     }
 
-    /// <summary>The twin draws fills at temperature 1 and keeps the one with the greatest p(fill, suffix | prefix), the earliest among equals.</summary>
+    /// <summary>
+    /// The twin draws fills at temperature 1 and keeps the one with the greatest p(fill, suffix | prefix), the earliest among equals.
+    /// </summary>
     public static Proportion TwinReranked(
         MaskPredictor model, IReadOnlyList<GapTask> tasks, TokenSet forbidden, ulong seed, int numSamples = 32)
     {
@@ -41,7 +43,8 @@ public static class GapFilling
         {
             var (index, task) = entry;
             var options = Options(task, forbidden) with { Temperature = 1, Seed = seed + (ulong)index };
-            int[][] fills = [.. decoder.Complete([.. Enumerable.Repeat(task.Prefix, numSamples)], options).DistinctBy(fill => string.Join(' ', fill))];
+            var drawn = decoder.Complete([.. Enumerable.Repeat(task.Prefix, numSamples)], options);
+            int[][] fills = [.. drawn.DistinctBy(fill => string.Join(' ', fill))];
             double[] scores = likelihood.LogLikelihoods([.. fills.Select(fill => new AnsweredRow(task.Prefix, [.. fill, .. task.Suffix]))]);
             return fills[Array.IndexOf(scores, scores.Max())].AsSpan().SequenceEqual(task.Gap);
         }).ToList());

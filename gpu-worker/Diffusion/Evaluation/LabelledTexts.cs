@@ -1,7 +1,8 @@
 namespace LLaDA.Diffusion.Evaluation;
 
 /// <summary>
-/// Texts that each have one of a few labels, and the questions for the label that they make: without help, or behind other texts with theirs
+/// Texts that each have one of a few labels, and the questions for the label that they make: without help, or behind other texts with
+/// theirs
 /// (shots). What a model gains by shots it has learnt from its context.
 /// </summary>
 public sealed class LabelledTexts
@@ -14,7 +15,8 @@ public sealed class LabelledTexts
     /// <param name="beginning">The token that begins a prompt.</param>
     /// <param name="labels">Tokens of each label, at least two labels.</param>
     /// <param name="texts">
-    /// By label: the tokens up to the label, different texts. Each label has as many, so that a guess is right with probability 1 / labels and a
+    /// By label: the tokens up to the label, different texts. Each label has as many, so that a guess is right with probability 1 /
+    /// labels and a
     /// model that favours a label gains nothing.
     /// </param>
     /// <param name="separator">Tokens between a label and the next text.</param>
@@ -29,7 +31,9 @@ public sealed class LabelledTexts
     /// <summary>The probability that a guess is right.</summary>
     public double Chance => 1.0 / _labels.Count;
 
-    /// <summary>Whether there are enough texts for that many shots of each label, and the context holds the longest question that they may make.</summary>
+    /// <summary>
+    /// Whether there are enough texts for that many shots of each label, and the context holds the longest question that they may make.
+    /// </summary>
     /// <param name="maxLength">The context, in tokens.</param>
     public bool Fits(int shotsOfLabel, int maxLength)
     {
@@ -39,7 +43,8 @@ public sealed class LabelledTexts
 
     /// <summary>A question for every text: the same ones in the same order, however many shots.</summary>
     /// <param name="shotsOfLabel">
-    /// Shots for each label, in an order drawn from the seed; never the text of the question itself. A smaller number takes some of the same shots.
+    /// Shots for each label, in an order drawn from the seed; never the text of the question itself. A smaller number takes some of the
+    /// same shots.
     /// </param>
     public IReadOnlyList<ChoiceQuestion> Questions(int shotsOfLabel, ulong seed)
     {
@@ -76,7 +81,8 @@ public sealed class LabelledTexts
                 .Select(index => (index, label)));
         }
         List<int> tokens = [];
-        foreach (var (index, label) in shots.OrderBy(shot => random.Uniform(question, Number(shot.Index, shot.Label), RandomStream.ShotOrder)))
+        var ordered = shots.OrderBy(shot => random.Uniform(question, Number(shot.Index, shot.Label), RandomStream.ShotOrder));
+        foreach (var (index, label) in ordered)
             tokens.AddRange([.. _texts[label][index], .. _labels[label], .. _separator]);
         return tokens;
     }

@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Evaluation;
 
 /// <summary>
-/// Estimates the bound on log p(answer | prompt) (LLaDA, Equation 6): -E[(l / k) * cross entropy of k masked tokens], k uniform over 1 to the
+/// Estimates the bound on log p(answer | prompt) (LLaDA, Equation 6): -E[(l / k) * cross entropy of k masked tokens], k uniform over 1 to
+/// the
 /// answer's length l.
 /// </summary>
 /// <remarks>
@@ -61,7 +62,8 @@ public sealed class LikelihoodEstimator
 
     /// <summary>Sum of the cross entropies of the masked tokens, in nats, for each pattern.</summary>
     /// <param name="patterns">Of the answer's tokens, true where masked; at least one in each.</param>
-    public double[] CrossEntropies(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, IReadOnlyList<bool[]> patterns, double cfgScale = 0)
+    public double[] CrossEntropies(
+        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, IReadOnlyList<bool[]> patterns, double cfgScale = 0)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
@@ -84,7 +86,8 @@ public sealed class LikelihoodEstimator
             }
         }
 
-        float[] crossEntropies = [.. nn.functional.cross_entropy(Logits(), Upload(masked), reduction: nn.Reduction.None).cpu().data<float>()];
+        var losses = nn.functional.cross_entropy(Logits(), Upload(masked), reduction: nn.Reduction.None);       // [N]
+        float[] crossEntropies = [.. losses.cpu().data<float>()];
         double[] sums = new double[patterns.Count];
         for (int index = 0; index < crossEntropies.Length; index++)
             sums[rows[index]] += crossEntropies[index];
@@ -95,7 +98,8 @@ public sealed class LikelihoodEstimator
             var conditional = LogitsOf(tokens);
             if (!(cfgScale > 0))
                 return conditional;
-            var unconditional = LogitsOf([.. tokens.Select((token, index) => index % length < prompt.Count ? _model.Config.MaskTokenId : token)]);
+            long mask = _model.Config.MaskTokenId;
+            var unconditional = LogitsOf([.. tokens.Select((token, index) => index % length < prompt.Count ? mask : token)]);
             return unconditional.Add(tensor((float)(cfgScale + 1), device: _model.Device) * (conditional - unconditional));
         }
 

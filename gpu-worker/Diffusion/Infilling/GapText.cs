@@ -4,16 +4,17 @@ using System.Text.RegularExpressions;
 namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>A gap in a text.</summary>
-/// <param name="Length">Tokens to fill it with; null where the writer left it open.</param>
-/// <param name="RestoresSpace">Whether a space stood before the gap: it belongs to the fill, which gets exactly one.</param>
+/// <param name="Length">In tokens; null where the writer left it open.</param>
+/// <param name="RestoresSpace">Whether a space stands before the gap. It belongs to the fill, which gets exactly one.</param>
 public sealed record Gap(int? Length, bool RestoresSpace);
 
 /// <summary>
 /// A text with gaps: <c>[MASK:n]</c> is a gap of n tokens, <c>[MASK]</c> one of unknown length, <c>\[MASK]</c> is literal.
 /// </summary>
 /// <remarks>
-/// A single space before a gap belongs to the gap, since words carry their space in front in byte-level BPE. Everything outside the gaps comes back as it
-/// was, the backslash of a literal included; the model reads the literal without it.
+/// A single space before a gap belongs to the gap, since words carry their space in front in byte-level BPE. Everything outside the gaps
+/// comes
+/// back byte for byte, the backslash of a literal included. The model reads the literal without its backslash.
 /// </remarks>
 public sealed partial class GapText
 {
@@ -23,7 +24,7 @@ public sealed partial class GapText
 
     public IReadOnlyList<Gap> Gaps { get; }
 
-    /// <summary>The text around the gaps as the model reads it, one piece more than there are gaps.</summary>
+    /// <summary>The text between the gaps as the model reads it: one piece more than there are gaps.</summary>
     public IEnumerable<string> Pieces => _between.Select(piece => EscapedGap().Replace(piece, "${literal}"));
 
     public static GapText Parse(string text)
@@ -53,10 +54,10 @@ public sealed partial class GapText
         return filled.ToString();
     }
 
-    /// <summary>What stands in the text for a gap: the fill with exactly one space before it where one stood before the gap.</summary>
+    /// <summary>The text that replaces a gap: the fill, with exactly one space before it where one stood before the gap.</summary>
     public static string Restored(Gap gap, string fill) => gap.RestoresSpace ? " " + fill.TrimStart(' ') : fill;
 
-    /// <summary>A length with more digits than an int holds is longer than any context: it is kept as the largest one.</summary>
+    /// <summary>A length that overflows an int is longer than any context, so it becomes the largest int.</summary>
     private static int? Length(Group digits) =>
         !digits.Success ? null : int.TryParse(digits.ValueSpan, out int length) ? length : int.MaxValue;
 

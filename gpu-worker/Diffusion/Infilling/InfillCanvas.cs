@@ -17,7 +17,7 @@ internal sealed class InfillCanvas
     private readonly int[] _stepsOfWindow;
     private int _window;
 
-    /// <param name="openLengths">By gap of unknown length, in text order: its number of tokens, at least 1 and at most the document's bound.</param>
+    /// <param name="openLengths">By gap of unknown length, in text order: its number of tokens, in [1, the document's bound].</param>
     public InfillCanvas(InfillDocument document, IReadOnlyList<int> openLengths)
     {
         _document = document;
@@ -54,8 +54,12 @@ internal sealed class InfillCanvas
     private SamplingOptions Options => _document.Options.Sampling;
 
     /// <summary>A row that tries a length for a gap, with the other gaps masked as they are.</summary>
-    public SamplingRow CandidateRow(int gap, int length) => LengthSearch.CandidateRow(
-        _tokens.AsSpan(0, _gaps[gap].Start), length, _tokens.AsSpan(_gaps[gap].End), _document.MaskTokenId, _document.Context, Options.Forbidden);
+    public SamplingRow CandidateRow(int gap, int length)
+    {
+        var (start, end) = _gaps[gap];
+        return LengthSearch.CandidateRow(
+            _tokens.AsSpan(0, start), length, _tokens.AsSpan(end), _document.MaskTokenId, _document.Context, Options.Forbidden);
+    }
 
     /// <summary>The next window to sample; its result goes to <see cref="Accept"/>.</summary>
     public SamplingRow Next()
@@ -120,7 +124,9 @@ internal sealed class InfillCanvas
 
     private ReadOnlySpan<Extent> Gaps(Window window) => _gaps.AsSpan(window.FirstGap..window.EndGap);
 
-    /// <summary>Draws follow from the seed and the position, and gaps of different windows often have the same position in their canvases.</summary>
+    /// <summary>
+    /// Draws follow from the seed and the position, and gaps of different windows often have the same position in their canvases.
+    /// </summary>
     private ulong SeedOfWindow() => _window == 0
         ? Options.Seed
         : new CounterRandom(Options.Seed).Below(ulong.MaxValue, 0, (ulong)_window, RandomStream.InfillWindow);

@@ -65,7 +65,10 @@ public sealed class InfillDocument
             if (length < 1)
                 throw new InfillException("empty_gap", $"Gap {index} has length 0; a gap has at least one token");
             if (length > Context - 2)
-                throw new InfillException("context_length_exceeded", $"Gap {index} of {length} tokens does not fit into the model's context of {Context}");
+            {
+                throw new InfillException(
+                    "context_length_exceeded", $"Gap {index} of {length} tokens does not fit into the model's context of {Context}");
+            }
             numMasked += length;
             if (numMasked > MaxMaskedTokens)
             {

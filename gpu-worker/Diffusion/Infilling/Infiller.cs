@@ -4,9 +4,7 @@ using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Diffusion.Infilling;
 
-/// <summary>
-/// Fills the gaps of texts: searches the lengths of gaps <c>[MASK]</c>, then samples infill window by infill window.
-/// </summary>
+/// <summary>Fills the gaps of texts: searches the lengths of gaps <c>[MASK]</c>, then samples infill window by infill window.</summary>
 /// <remarks>
 /// <see cref="Fill"/> computes on the calling thread. <see cref="FillAsync"/> does the same over any source of samples, such as a
 /// <see cref="SamplingEngine"/> that many callers share; both give the same text for the same options, bit for bit on a CPU.
@@ -22,9 +20,9 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
 
     /// <summary>Fills a text.</summary>
     /// <param name="text">With gaps as <see cref="GapText"/> reads them.</param>
-    /// <param name="options">Where they forbid no tokens, those that are no text are forbidden. Null for the defaults.</param>
+    /// <param name="options">Null for the defaults. If they forbid no tokens, those of <see cref="NonText"/> are forbidden.</param>
     /// <param name="onWindow">Called after each infill window, on the calling thread.</param>
-    /// <param name="cancellation">Seen between denoising steps.</param>
+    /// <param name="cancellation">Observed between denoising steps.</param>
     /// <exception cref="InfillException">The text has no gap, or gaps that cannot be filled.</exception>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     public InfilledText Fill(
@@ -35,16 +33,17 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         var config = sampler.Config;
         var document = new InfillDocument(GapText.Parse(text), tokenizer, config.MaskTokenId, config.MaxSequenceLength, options);
         using var lengths = new LengthSearch(Sample);
-        // The sampler answers before it returns, so every await below finds a completed task, and the result is there.
+        // Every await below finds a completed task, since the sampler computes before it returns: so this does not block.
         return FillAsync(document, Sample, lengths, onWindow, cancellation).GetAwaiter().GetResult();
 
-        Task<IReadOnlyList<SampledRow>> Sample(IReadOnlyList<SamplingRow> rows) => Task.FromResult(SampleInPasses(rows, cancellation));
+        Task<IReadOnlyList<SampledRow>> Sample(IReadOnlyList<SamplingRow> rows) =>
+            Task.FromResult<IReadOnlyList<SampledRow>>(SampleInPasses(rows, cancellation));
     }
 
-    /// <summary>Fills a document by rows that are sampled elsewhere.</summary>
+    /// <summary>Fills a document with any source of samples.</summary>
     /// <param name="lengths">May be shared by many documents.</param>
     /// <param name="onWindow">Called after each infill window.</param>
-    /// <param name="cancellation">Ends the wait for a search; sampling itself ends by its own means.</param>
+    /// <param name="cancellation">Ends the wait for a search; <paramref name="sample"/> has a cancellation of its own.</param>
     public static async Task<InfilledText> FillAsync(
         InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow, CancellationToken cancellation)
     {
@@ -80,7 +79,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     }
 
     /// <summary>Long candidate rows of one gap would otherwise need the memory of all of them at once.</summary>
-    private IReadOnlyList<SampledRow> SampleInPasses(IReadOnlyList<SamplingRow> rows, CancellationToken cancellation)
+    private List<SampledRow> SampleInPasses(IReadOnlyList<SamplingRow> rows, CancellationToken cancellation)
     {
         int size = Math.Max(1, maxTokens / rows.Max(row => row.Canvas.Count));
         List<SampledRow> sampled = [];

@@ -6,7 +6,9 @@ namespace LLaDA.Diffusion.Infilling;
 /// Finds how many tokens a gap needs, by the model's own scores: each candidate length is sampled, one token a step, together with the text
 /// right behind the gap as forced tokens, and the length under which both together are most probable wins.
 /// </summary>
-/// <remarks>Searches may run at once; those beyond <see cref="MaxSearches"/> wait, so that memory holds the canvases of only some of them.</remarks>
+/// <remarks>
+/// Searches may run at once; those beyond <see cref="MaxSearches"/> wait, so that memory holds the canvases of only some of them.
+/// </remarks>
 /// <param name="sample">Samples the candidate rows of one gap.</param>
 public sealed class LengthSearch(RowSampling sample) : IDisposable
 {

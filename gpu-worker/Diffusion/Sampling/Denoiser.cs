@@ -106,7 +106,9 @@ internal sealed class Denoiser : IDisposable
             tokens.index_copy_(0, PinnedUpload.To(_model.Device, [.. indices]), PinnedUpload.To(_model.Device, [.. forced]));
     }
 
-    /// <summary>Where a row defers its ends: the confidence among all other tokens, and 0 for an end itself, so that it is committed last.</summary>
+    /// <summary>
+    /// Where a row defers its ends: the confidence among all other tokens, and 0 for an end itself, so that it is committed last.
+    /// </summary>
     private Tensor WithDeferredEnds(Tensor logits, Tensor tokens, Tensor probabilities, Candidate[] candidates)
     {
         if (!Array.Exists(candidates, candidate => candidate.Options.DefersEos))

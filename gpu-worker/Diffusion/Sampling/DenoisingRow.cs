@@ -72,7 +72,9 @@ internal sealed class DenoisingRow : IDisposable
     /// <summary>Positions that pass through the network in this step, ascending; null for the whole canvas.</summary>
     public int[]? PassedPositions { get; private set; }
 
-    /// <summary>Keys and values of the canvas, or of the one with all given tokens masked; null where nothing is kept. Owned by this row.</summary>
+    /// <summary>
+    /// Keys and values of the canvas, or of the one with all given tokens masked; null where nothing is kept. Owned by this row.
+    /// </summary>
     public KeyValueCache? CacheOn(MaskPredictor model, bool isUnconditional)
     {
         if (Options.Cache == CachePolicy.None)
@@ -137,7 +139,8 @@ internal sealed class DenoisingRow : IDisposable
     }
 
     /// <summary>
-    /// The least confident of the block's earlier tokens. Another commit of the same step makes up for each, so the schedule is kept, and the
+    /// The least confident of the block's earlier tokens. Another commit of the same step makes up for each, so the schedule is kept, and
+    /// the
     /// last step takes none back.
     /// </summary>
     private int[] TakenBack(int quota)
@@ -180,7 +183,7 @@ internal sealed class DenoisingRow : IDisposable
             if (!isTarget || token < 0 || token >= size || token == _config.MaskTokenId)
             {
                 throw new ArgumentException(
-                    $"Position {position} is forced to be {token}: it must be a target, and the token in [0, {size}) and not [MASK]", nameof(row));
+                    $"Position {position} is forced to be {token}; only a target can be, and only a token in [0, {size}) but [MASK]", nameof(row));
             }
         }
     }

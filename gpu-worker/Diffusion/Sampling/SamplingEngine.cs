@@ -7,7 +7,9 @@ namespace LLaDA.Diffusion.Sampling;
 /// Continuous batching: rows enter and leave a running batch at any denoising step, each with its own request, and one that fails or is
 /// cancelled leaves alone. A row's result is the one that <see cref="Sampler"/> gives.
 /// </summary>
-/// <remarks>Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.</remarks>
+/// <remarks>
+/// Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.
+/// </remarks>
 /// <param name="numTokens">As for <see cref="Sampler"/>.</param>
 /// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone.</param>
 public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable

@@ -7,26 +7,33 @@ public sealed record SamplingOptions
     public const double MaxTemperature = 10, MaxCfgScale = 100, DefaultRevisionStrength = 0.5;
 
     /// <summary>
-    /// Denoising steps of the canvas, 1 to <see cref="MaxSteps"/>, shared out among the blocks by their masks; null commits one token a step.
+    /// Denoising steps of the canvas, 1 to <see cref="MaxSteps"/>, shared out among the blocks by their masks; null commits one token a
+    /// step.
     /// With <see cref="Threshold"/> or <see cref="Factor"/> this is the most steps that it takes.
     /// </summary>
-    /// <remarks>Every block takes at least one step, and no step goes without a commit: a canvas may take more or fewer forward passes than asked.</remarks>
+    /// <remarks>
+    /// Every block takes at least one step, and no step goes without a commit: a canvas may take more or fewer forward passes than asked.
+    /// </remarks>
     public int? Steps { get; init; }
 
     /// <summary>
-    /// Masks of a block, at least 1: the canvas is filled block by block from left to right (semi-autoregressive), in any order inside a block.
+    /// Masks of a block, at least 1: the canvas is filled block by block from left to right (semi-autoregressive), in any order inside a
+    /// block.
     /// Null makes the whole canvas one block, which is pure diffusion; 1 is autoregressive.
     /// </summary>
     public int? BlockLength { get; init; }
 
-    /// <summary>0 takes the most probable token; above, tokens are drawn from softmax(logits / temperature). At most <see cref="MaxTemperature"/>.</summary>
+    /// <summary>
+    /// 0 takes the most probable token; above, tokens are drawn from softmax(logits / temperature). At most <see cref="MaxTemperature"/>.
+    /// </summary>
     public double Temperature { get; init; }
 
     /// <summary>Draws from the smallest set of tokens that holds this probability, in (0, 1]; without effect at temperature 0.</summary>
     public double TopP { get; init; } = 1;
 
     /// <summary>
-    /// Strength w of unsupervised guidance, 0 to <see cref="MaxCfgScale"/>: logits = u + (w + 1)(c - u), u being the prediction with all given
+    /// Strength w of unsupervised guidance, 0 to <see cref="MaxCfgScale"/>: logits = u + (w + 1)(c - u), u being the prediction with all
+    /// given
     /// tokens masked.
     /// </summary>
     public double CfgScale { get; init; }
@@ -39,11 +46,15 @@ public sealed record SamplingOptions
     /// </summary>
     public double? RevisionStrength { get; init; }
 
-    /// <summary>Commits every prediction at least this probable, and never fewer than the schedule's share (Fast-dLLM). At least 0; above 1 nothing qualifies.</summary>
+    /// <summary>
+    /// Commits every prediction at least this probable, and never fewer than the schedule's share (Fast-dLLM). At least 0; above 1
+    /// nothing qualifies.
+    /// </summary>
     public double? Threshold { get; init; }
 
     /// <summary>
-    /// Commits the r most probable predictions as long as the r-th has at least 1 - factor / (r + 1): the more at once, the surer each must be
+    /// Commits the r most probable predictions as long as the r-th has at least 1 - factor / (r + 1): the more at once, the surer each
+    /// must be
     /// (Fast-dLLM). Above 0.
     /// </summary>
     public double? Factor { get; init; }
@@ -57,16 +68,21 @@ public sealed record SamplingOptions
     public CachePolicy Cache { get; init; }
 
     /// <summary>
-    /// With a cache only: denoising steps of a block after which the whole canvas passes again, at least 1; null for once a block. 1 equals no
+    /// With a cache only: denoising steps of a block after which the whole canvas passes again, at least 1; null for once a block. 1
+    /// equals no
     /// cache.
     /// </summary>
     public int? CacheRefresh { get; init; }
 
-    /// <summary>With the dual cache only: tokens on both sides of a block's masks that pass with it, 0 to <see cref="MaxCacheVicinity"/>. Null for 0.</summary>
+    /// <summary>
+    /// With the dual cache only: tokens on both sides of a block's masks that pass with it, 0 to <see cref="MaxCacheVicinity"/>. Null for
+    /// 0.
+    /// </summary>
     public int? CacheVicinity { get; init; }
 
     /// <summary>
-    /// Ends the row as soon as an end of text or turn is committed and nothing before it is masked: the targets behind it are filled with the
+    /// Ends the row as soon as an end of text or turn is committed and nothing before it is masked: the targets behind it are filled with
+    /// the
     /// end of text without further passes. Changes nothing before that end.
     /// </summary>
     public bool StopsAtEos { get; init; }
@@ -74,7 +90,10 @@ public sealed record SamplingOptions
     /// <summary>The end of text is never predicted (<c>logits_eos_inf</c> of the reference).</summary>
     public bool ForbidsEos { get; init; }
 
-    /// <summary>The ends of text and of turn are predicted but committed last (<c>confidence_eos_eot_inf</c> of the reference, at any temperature).</summary>
+    /// <summary>
+    /// The ends of text and of turn are predicted but committed last (<c>confidence_eos_eot_inf</c> of the reference, at any
+    /// temperature).
+    /// </summary>
     public bool DefersEos { get; init; }
 
     /// <summary>Tokens that are never predicted, besides [MASK] and ids beyond the vocabulary.</summary>
@@ -107,7 +126,7 @@ public sealed record SamplingOptions
         if (RunThreshold is not null && Threshold is null)
             yield return new("run_threshold", "run_threshold goes with threshold");
         if (Remasking == Remasking.Random && (Threshold ?? Factor) is not null)
-            yield return new("remasking", "remasking random commits the schedule's share alone; threshold and factor go with low_confidence");
+            yield return new("remasking", "remasking random commits the schedule's share alone; use threshold and factor without it");
         if (Threshold is not null && Factor is not null)
             yield return new("threshold", "threshold and factor exclude each other: only one of them can decide how much a step commits");
         if (RevisionStrength is not null && Remasking != Remasking.Revision)

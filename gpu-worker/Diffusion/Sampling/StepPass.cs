@@ -4,11 +4,14 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>The forward pass of one denoising step: canvases, or parts of them, packed end to end, and the places that need predictions.</summary>
+/// <summary>
+/// The forward pass of one denoising step: canvases, or parts of them, packed end to end, and the places that need predictions.
+/// </summary>
 internal sealed class StepPass(MaskPredictor model)
 {
     /// <summary>
-    /// Tokens and predicted places are padded to a multiple of this. Matrix products of very few rows take other paths through the processor
+    /// Tokens and predicted places are padded to a multiple of this. Matrix products of very few rows take other paths through the
+    /// processor
     /// and round differently, so a row's result would depend on what else is in the pass.
     /// </summary>
     private const int Multiple = 16;
@@ -32,7 +35,7 @@ internal sealed class StepPass(MaskPredictor model)
         _segments.Add(new Segment(start, 1, positions.Length)
         {
             Cache = row.CacheOn(model, isUnconditional),
-            CachePositions = row.PassedPositions is null ? null : PinnedUpload.To(model.Device, [.. positions.Select(position => (long)position)]),
+            CachePositions = row.PassedPositions is null ? null : Upload(positions.Select(position => (long)position)),
         });
         foreach (int candidate in row.Candidates)
             _places.Add(start + (row.PassedPositions is null ? candidate : Array.BinarySearch(positions, candidate)));
@@ -54,5 +57,5 @@ internal sealed class StepPass(MaskPredictor model)
         return model.Logits(hidden.index_select(0, Upload(_places))).narrow(0, 0, numPlaces);
     }
 
-    private Tensor Upload(List<long> values) => PinnedUpload.To(model.Device, [.. values]);
+    private Tensor Upload(IEnumerable<long> values) => PinnedUpload.To(model.Device, [.. values]);
 }

@@ -40,5 +40,6 @@ internal sealed class ModelOperations : IDisposable
 
     public void Dispose() => _lengths.Dispose();
 
-    private async Task<IReadOnlyList<SampledRow>> SampleAllAsync(IReadOnlyList<SamplingRow> rows) => await Task.WhenAll(rows.Select(_sample));
+    private async Task<IReadOnlyList<SampledRow>> SampleAllAsync(IReadOnlyList<SamplingRow> rows) =>
+        await Task.WhenAll(rows.Select(_sample));
 }

@@ -39,7 +39,8 @@ public sealed class CausalTwinTests
         using var causal = TinyModel.Random(Config with { NumLayers = 1 });
         using var full = TinyModel.Random(TinyModel.Config with { NumLayers = 1 });
 
-        TensorAssert.Close(full.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), causal.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), 1e-4);
+        TensorAssert.Close(
+            full.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), causal.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), 1e-4);
     }
 
     [Fact]
@@ -106,7 +107,8 @@ public sealed class CausalTwinTests
             List<int> row = [.. prompt];
             foreach (int token in answer)
             {
-                var logits = model.call(TinyModel.Canvas([.. row.Select(id => (long)id)]))[0, row.Count - 1].narrow(0, 0, Config.VocabularySize);
+                var logits = model.call(TinyModel.Canvas([.. row.Select(id => (long)id)]))[0, row.Count - 1].narrow(
+                    0, 0, Config.VocabularySize);
                 logits[TinyModel.Mask] = float.NegativeInfinity;
                 Assert.Equal(logits.argmax().item<long>(), token);
                 row.Add(token);
@@ -139,7 +141,10 @@ public sealed class CausalTwinTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random(Config);
 
-        var log = TrainingRun.Run(model, folder.Path, TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
+        var log = TrainingRun.Run(
+            model,
+            folder.Path,
+            TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
 
         Assert.True(log[^1].ValidationLoss < 0.3, $"{log[^1].ValidationLoss}");
         Assert.Equal([0, 1, 2, 3], new CausalDecoder(model).Complete([[2, 3, 4, 5]], new() { MaxTokens = 4 })[0]);

@@ -21,7 +21,8 @@ public sealed class InfillCanvasTests
 
         int[] expected =
         [
-            s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("the"), Mask, Mask, .. s_tokenizer.Encode(" reader"), Mask, .. s_tokenizer.Encode("."), s_tokenizer.EndOfTextId,
+            s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("the"), Mask, Mask,
+            .. s_tokenizer.Encode(" reader"), Mask, .. s_tokenizer.Encode("."), s_tokenizer.EndOfTextId,
         ];
         Assert.Equal(expected, row.Canvas);
         Assert.Equal(expected.Index().Where(entry => entry.Item == Mask).Select(entry => entry.Index), row.Targets);
@@ -48,9 +49,12 @@ public sealed class InfillCanvasTests
 
         int[] behind = [.. s_tokenizer.Encode(" b c d e f"), Mask, Mask, .. s_tokenizer.Encode(" g"), s_tokenizer.EndOfTextId];
         int[] before = [s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("a")];
-        Assert.Equal([.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.NumForcedBehind), .. behind[LengthSearch.NumForcedBehind..]], candidate.Canvas);
+        Assert.Equal(
+            [.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.NumForcedBehind), .. behind[LengthSearch.NumForcedBehind..]],
+            candidate.Canvas);
         Assert.Equal(Enumerable.Range(before.Length, 3 + LengthSearch.NumForcedBehind), candidate.Targets);
-        Assert.Equal(behind[..LengthSearch.NumForcedBehind], candidate.ForcedTokens!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
+        Assert.Equal(
+            behind[..LengthSearch.NumForcedBehind], candidate.ForcedTokens!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
     }
 
     [Fact]
@@ -58,7 +62,10 @@ public sealed class InfillCanvasTests
     {
         var document = Document("the [MASK:2] reader, the[MASK:1].");
 
-        Fill(document, (position, _) => position == 0 ? " word" : position == 1 ? "s" : "\n", confidence: position => position == 0 ? 0.9 : position == 1 ? 0.4 : 0.7);
+        Fill(
+            document,
+            (position, _) => position == 0 ? " word" : position == 1 ? "s" : "\n",
+            confidence: position => position == 0 ? 0.9 : position == 1 ? 0.4 : 0.7);
 
         Assert.True(document.IsDone);
         var (text, spans, _) = document.ToText();
@@ -149,7 +156,8 @@ public sealed class InfillCanvasTests
 
     internal static InfillCanvas Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null)
     {
-        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, Mask, context, new InfillOptions { Sampling = options ?? new() });
+        var document = new InfillDocument(
+            GapText.Parse(text), s_tokenizer, Mask, context, new InfillOptions { Sampling = options ?? new() });
         return new InfillCanvas(document, openLengths ?? []);
     }
 

@@ -29,7 +29,8 @@ public sealed class InfillWindowTests
 
     [Fact]
     public void Window_is_as_long_as_the_document_allows() =>
-        ForAnyDocument((windows, document, _) => Assert.All(windows, window => Assert.Equal(Math.Min(Context, document.NumTokens), window.Canvas.Count)));
+        ForAnyDocument((windows, document, _) =>
+            Assert.All(windows, window => Assert.Equal(Math.Min(Context, document.NumTokens), window.Canvas.Count)));
 
     [Fact]
     public void Window_sees_the_fills_before_it_and_masks_behind_it() =>
@@ -42,7 +43,8 @@ public sealed class InfillWindowTests
     [Fact]
     public void Gaps_that_fit_into_half_of_the_context_are_filled_together()
     {
-        string text = string.Concat(Enumerable.Repeat("xy", 20)) + string.Concat(Enumerable.Repeat("[MASK:3]xy", 3)) + string.Concat(Enumerable.Repeat("xy", 20)) + "[MASK:3]";
+        string far = string.Concat(Enumerable.Repeat("xy", 20));
+        string text = $"{far}{string.Concat(Enumerable.Repeat("[MASK:3]xy", 3))}{far}[MASK:3]";
         var document = InfillCanvasTests.Document(text, Context);
 
         var windows = Play(document);
@@ -57,8 +59,14 @@ public sealed class InfillWindowTests
     {
         string around = new('x', 40);
 
-        Assert.Equal([6], Play(InfillCanvasTests.Document($"{around}[MASK:3]{new string('x', 10)}[MASK:3]{around}", Context)).Select(window => window.Targets!.Count));
-        Assert.Equal([3, 3], Play(InfillCanvasTests.Document($"{around}[MASK:3]{new string('x', 11)}[MASK:3]{around}", Context)).Select(window => window.Targets!.Count));
+        Assert.Equal(
+            [6],
+            Play(InfillCanvasTests.Document($"{around}[MASK:3]{new string('x', 10)}[MASK:3]{around}", Context))
+                .Select(window => window.Targets!.Count));
+        Assert.Equal(
+            [3, 3],
+            Play(InfillCanvasTests.Document($"{around}[MASK:3]{new string('x', 11)}[MASK:3]{around}", Context))
+                .Select(window => window.Targets!.Count));
     }
 
     [Fact]
@@ -97,7 +105,8 @@ public sealed class InfillWindowTests
     public void Each_window_draws_numbers_of_its_own()
     {
         string text = string.Join(new string('x', 60), "[MASK:4]", "[MASK:4]", "[MASK:4]");
-        ulong[] Seeds(ulong seed) => [.. Play(InfillCanvasTests.Document(text, Context, new SamplingOptions { Seed = seed })).Select(window => window.Options.Seed)];
+        ulong[] Seeds(ulong seed) =>
+            [.. Play(InfillCanvasTests.Document(text, Context, new SamplingOptions { Seed = seed })).Select(window => window.Options.Seed)];
 
         Assert.Equal(3UL, Seeds(3)[0]);
         Assert.Equal(3, Seeds(3).Distinct().Count());

@@ -50,16 +50,19 @@ public sealed class InfillerTests : IDisposable
         var options = new InfillOptions { Sampling = new SamplingOptions { Temperature = temperature, Seed = 8 } };
         List<InfillProgress> progress = [];
 
-        var (text, spans, numGivenTokens) = _infiller.Fill($"{between[0]}[MASK:3]{between[1]}[MASK]{between[2]}[MASK:9]{between[3]}", options, progress.Add);
+        var (text, spans, numGivenTokens) = _infiller.Fill(
+            $"{between[0]}[MASK:3]{between[1]}[MASK]{between[2]}[MASK:9]{between[3]}", options, progress.Add);
 
         Assert.Equal([new InfillProgress(2, 3), new InfillProgress(3, 3)], progress);
         Assert.Equal([3, 9], spans.Select(span => span.Tokens.Count).Where((_, index) => index != 1));
         Assert.InRange(spans[1].Tokens.Count, 1, InfillOptions.DefaultMaxGapLength);
-        Assert.Equal(between[0].TrimEnd() + spans[0].Text + between[1].TrimEnd() + spans[1].Text + between[2] + spans[2].Text + between[3], text);
+        Assert.Equal(
+            between[0].TrimEnd() + spans[0].Text + between[1].TrimEnd() + spans[1].Text + between[2] + spans[2].Text + between[3], text);
         Assert.Empty(spans.SelectMany(span => span.Tokens).Intersect(s_tokenizer.NonTextIds));
         Assert.All(spans, span => Assert.True(span.Confidence is > 0 and < 1));
         Assert.DoesNotContain('\uFFFD', text);
-        Assert.Equal(2 + GapText.Parse(string.Join("[MASK]", between)).Pieces.Sum(piece => s_tokenizer.Encode(piece).Count), numGivenTokens);
+        Assert.Equal(
+            2 + GapText.Parse(string.Join("[MASK]", between)).Pieces.Sum(piece => s_tokenizer.Encode(piece).Count), numGivenTokens);
     }
 
     [Fact]
@@ -67,7 +70,11 @@ public sealed class InfillerTests : IDisposable
     {
         string text = $"a [MASK] b [MASK:5]{TinyTokenizer.Corpus}[MASK] c";
         using var nonText = Infiller.NonText(s_tokenizer, _model.Config);
-        var options = new InfillOptions { MaxGapLength = 12, Sampling = new SamplingOptions { Temperature = 1, Seed = 3, Steps = 9, Forbidden = nonText } };
+        var options = new InfillOptions
+        {
+            MaxGapLength = 12,
+            Sampling = new SamplingOptions { Temperature = 1, Seed = 3, Steps = 9, Forbidden = nonText },
+        };
         using var engine = new SamplingEngine(_model, null, maxTokens: 200);
         using var lengths = new LengthSearch(SubmitAsync);
         var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config.MaskTokenId, Context, options);
@@ -82,7 +89,8 @@ public sealed class InfillerTests : IDisposable
         var expected = _infiller.Fill(text, options);
         var filled = await running;
         Assert.Equal(expected.Text, filled.Text);
-        Assert.Equal(expected.Spans.Select(span => (span.Confidence, span.Text)), filled.Spans.Select(span => (span.Confidence, span.Text)));
+        Assert.Equal(
+            expected.Spans.Select(span => (span.Confidence, span.Text)), filled.Spans.Select(span => (span.Confidence, span.Text)));
         Assert.NotEqual(expected.Text, _infiller.Fill(text, options with { Sampling = options.Sampling with { Seed = 4 } }).Text);
 
         async Task<IReadOnlyList<SampledRow>> SubmitAsync(IReadOnlyList<SamplingRow> rows) =>
@@ -122,7 +130,8 @@ public sealed class InfillerTests : IDisposable
         Assert.Throws<ArgumentOutOfRangeException>(() => _infiller.Fill("[MASK]", new InfillOptions { MaxGapLength = bound }));
 
     [Fact]
-    public void A_text_without_a_gap_is_refused() => Assert.Equal("no_gap", Assert.Throws<InfillException>(() => _infiller.Fill("plain")).Code);
+    public void A_text_without_a_gap_is_refused() =>
+        Assert.Equal("no_gap", Assert.Throws<InfillException>(() => _infiller.Fill("plain")).Code);
 
     [Fact]
     public void Cancellation_ends_a_fill_between_steps()

@@ -12,7 +12,8 @@ public sealed class LengthSearchTests
     [InlineData(3, new[] { 1, 2, 3 })]
     [InlineData(10, new[] { 1, 2, 3, 4, 5, 6, 7, 8, 10 })]
     [InlineData(32, new[] { 1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 17, 22, 28, 32 })]
-    public void Candidates_are_dense_at_first_and_end_at_the_bound(int bound, int[] expected) => Assert.Equal(expected, LengthSearch.Candidates(bound));
+    public void Candidates_are_dense_at_first_and_end_at_the_bound(int bound, int[] expected) =>
+        Assert.Equal(expected, LengthSearch.Candidates(bound));
 
     [Fact]
     public void Canvas_of_a_candidate_keeps_the_text_near_the_gap()

@@ -86,7 +86,8 @@ public sealed class CacheTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        // With one block the canvas outside it never changes but for its own layers' view of the block: a network of one layer keeps exact keys and values.
+        // With one block the canvas outside it never changes but for its own layers' view of the block: a network of one layer keeps
+        // exact keys and values.
         using var shallow = TinyModel.Random(TinyModel.Config with { NumLayers = 1 });
         using var sampler = new Sampler(shallow);
         var row = SamplingRows.Generation(16, new(), 1, 2, 3, 4, 5);

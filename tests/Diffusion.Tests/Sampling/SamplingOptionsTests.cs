@@ -72,11 +72,13 @@ public sealed class SamplingOptionsTests
     {
         Assert.Empty(new SamplingOptions().Validate());
         Assert.Empty(new SamplingOptions { Steps = 1, BlockLength = 1, Temperature = 0, TopP = 1, CfgScale = 0 }.Validate());
-        Assert.Empty(new SamplingOptions { Steps = 4096, BlockLength = int.MaxValue, Temperature = 10, TopP = 1e-9, CfgScale = 100 }.Validate());
+        Assert.Empty(
+            new SamplingOptions { Steps = 4096, BlockLength = int.MaxValue, Temperature = 10, TopP = 1e-9, CfgScale = 100 }.Validate());
     }
 
     [Fact]
     public void All_errors_are_reported_at_once() =>
         Assert.Equal(["steps", "block_length", "temperature", "top_p", "cfg_scale"],
-            new SamplingOptions { Steps = -1, BlockLength = -1, Temperature = -1, TopP = -1, CfgScale = -1 }.Validate().Select(error => error.Parameter));
+            new SamplingOptions { Steps = -1, BlockLength = -1, Temperature = -1, TopP = -1, CfgScale = -1 }.Validate()
+                .Select(error => error.Parameter));
 }
