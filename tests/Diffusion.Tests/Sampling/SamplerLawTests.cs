@@ -47,8 +47,7 @@ public sealed class SamplerLawTests : IDisposable
             int[][] blocks = [.. masks.Chunk(row.Options.BlockLength ?? Math.Max(1, masks.Length))];
             int[] steps = masks.Length == 0 ? [] : TransferSchedule.ShareSteps(
                 [.. blocks.Select(block => block.Length)], row.Options.Steps ?? masks.Length);
-            var expected = blocks.Zip(steps, (block, stepsOfBlock) => TransferSchedule.Split(block.Length, Math.Min(stepsOfBlock, block.Length))
-                .Select(quota => (Block: block, Quota: quota))).SelectMany(quotas => quotas).ToList();
+            var expected = blocks.Zip(steps).SelectMany(part => Quotas(part.First, part.Second)).ToList();
 
             int[][] commits = recording.Commits();
 
@@ -110,6 +109,9 @@ public sealed class SamplerLawTests : IDisposable
 
         Assert.NotEqual(first.Tokens, other.Tokens);
     }
+
+    private static IEnumerable<(int[] Block, int Quota)> Quotas(int[] block, int numSteps) =>
+        TransferSchedule.Split(block.Length, Math.Min(numSteps, block.Length)).Select(quota => (block, quota));
 
     private void ForAny(Action<SamplingRow, SampledRow, Recording> holds) =>
         SamplingRows.Any.Sample(row =>
