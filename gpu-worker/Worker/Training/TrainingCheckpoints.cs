@@ -52,7 +52,8 @@ internal sealed class TrainingCheckpoints(
         };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
         string message = $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}";
-        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep }, cancellation);
+        await events.AddAsync(
+            job, new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep }, cancellation);
         await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointRun, job.CheckpointStep, cancellation);
     }
 

@@ -117,6 +117,7 @@ internal sealed class TrainingRun(
             TotalSteps = current.NumSteps,
         };
         string json = JsonSerializer.Serialize(data, WireJson.Options);
-        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json }, cancellation);
+        await events.AddAsync(
+            job, new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json }, cancellation);
     }
 }

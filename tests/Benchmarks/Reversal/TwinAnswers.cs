@@ -39,7 +39,7 @@ internal sealed class TwinAnswers(MaskPredictor model, int seed)
             Person[] candidates = [asked, .. others.Take(NumCandidates - 1)];
             double[] scores = _likelihood.LogLikelihoods(
                 [.. candidates.Select(candidate => scored(asked, candidate))
-                .Select(question => ((IReadOnlyList<int>)question.Prompt, (IReadOnlyList<int>)question.Answer))]);
+                .Select(question => new AnsweredRow(question.Prompt, question.Answer))]);
             return scores.Skip(1).All(score => score < scores[0]);
         }).ToList());
     }

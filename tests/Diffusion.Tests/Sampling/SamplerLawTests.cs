@@ -45,8 +45,9 @@ public sealed class SamplerLawTests : IDisposable
         {
             int[] masks = row.Masks();
             int[][] blocks = [.. masks.Chunk(row.Options.BlockLength ?? Math.Max(1, masks.Length))];
-            int[] steps = masks.Length == 0 ? [] : TransferSchedule.ShareSteps([.. blocks.Select(block => block.Length)], row.Options.Steps ?? masks.Length);
-            var expected = blocks.Zip(steps).SelectMany(part => TransferSchedule.Split(part.First.Length, Math.Min(part.Second, part.First.Length)).Select(quota => (Block: part.First, Quota: quota))).ToList();
+            int[] steps = masks.Length == 0 ? [] : TransferSchedule.ShareSteps(
+                [.. blocks.Select(block => block.Length)], row.Options.Steps ?? masks.Length);
+            var expected = blocks.Zip(steps).SelectMany(part => Quotas(part.First, part.Second)).ToList();
 
             int[][] commits = recording.Commits();
 
@@ -108,6 +109,9 @@ public sealed class SamplerLawTests : IDisposable
 
         Assert.NotEqual(first.Tokens, other.Tokens);
     }
+
+    private static IEnumerable<(int[] Block, int Quota)> Quotas(int[] block, int numSteps) =>
+        TransferSchedule.Split(block.Length, Math.Min(numSteps, block.Length)).Select(quota => (block, quota));
 
     private void ForAny(Action<SamplingRow, SampledRow, Recording> holds) =>
         SamplingRows.Any.Sample(row =>
