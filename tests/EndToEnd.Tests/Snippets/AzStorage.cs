@@ -38,7 +38,8 @@ internal sealed partial class AzStorage(BlobServiceClient storage, string folder
         }
     }
 
-    private static IEnumerable<string> Commands(CodeBlock block) => block.Text.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Commands(CodeBlock block) =>
+        block.Text.Replace("\\\n", " ", StringComparison.Ordinal).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     [GeneratedRegex(@"^az storage blob (upload|download)-batch --connection-string ""\$\(cat data/connection-string\)"" ", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Command();

@@ -32,15 +32,15 @@ public sealed class CSharpPagesTests : IDisposable
         Directory.CreateSymbolicLink(Path.Combine(_folder, "gpu-worker"), Path.Combine(MarkdownPage.Root, "gpu-worker"));
         foreach (string file in Directory.GetFiles(BuiltProgram.WorkerFolder).Where(file => Path.GetExtension(file) is ".dll" or ".so"))
             File.CreateSymbolicLink(Path.Combine(_program, Path.GetFileName(file)), file);
-        string printed = "";
+        string? printed = null;
         foreach (var block in MarkdownPage.Read(path).Blocks)
         {
             if (block.Language == "csharp")
                 printed = await RunAsync(Compile(block), block);
-            else if (block.Language == "output" && printed.Length > 0)
+            else if (block.Language == "output" && printed is not null)
                 Assert.True(PrintedText.Of(block.Text).IsMatch(printed), $"{path}, line {block.Line}: expected\n{block.Text}\nbut it printed\n{printed}");
             else
-                printed = "";
+                printed = null;
         }
     }
 
