@@ -15,9 +15,10 @@ public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
     /// <summary>Blocks that cannot run in a test, by page: they start the stack, run all tests, or need a subscription, Docker or a graphics card. The numbers only fall.</summary>
     private static readonly Dictionary<string, int> s_notRun = new(StringComparer.Ordinal)
     {
-        ["README.md"] = 4,
+        ["README.md"] = 3,
         ["docs/guide/README.md"] = 1,
-        ["docs/guide/deploy.md"] = 6,
+        ["docs/guide/deploy.md"] = 5,
+        ["docs/guide/library.md"] = 1,
     };
 
     private static readonly string[] s_run = ["sh", "output", "csharp", "azcli", "console"], s_read = ["json", "text", "mermaid"];
