@@ -1,5 +1,5 @@
 using System.Text.Json;
-using LLaDA.Batch.Functions.Api;
+using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Wire;
 
@@ -10,7 +10,7 @@ namespace LLaDA.Batch.Functions.Batches;
 /// and fails that line alone.
 /// </summary>
 /// <param name="findModel">Null when the tenant has no model of that name.</param>
-internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRecord?>> findModel, BatchFaults faults)
+internal sealed class InputValidator(string endpoint, Func<string, Task<ModelRecord?>> findModel, BatchValidationErrors faults)
 {
     private const int MaxCustomIdLength = 512;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using LLaDA.Batch.Functions.Api;
+using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Wire;
 

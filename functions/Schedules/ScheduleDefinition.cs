@@ -2,9 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Cronos;
-using LLaDA.Batch.Functions.Api;
-using LLaDA.Batch.Functions.Documents;
 using LLaDA.Batch.Functions.FineTuning;
+using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Schedules;
@@ -57,7 +57,7 @@ public sealed record ScheduleDefinition(
     private static readonly string[] s_known = ["cron", "time_zone", "job", "start_from", "training_data", "overlap", "missed", "metadata"];
 
     [JsonIgnore]
-    internal NewTraining Training => NewTraining.Read(Job);
+    internal NewFineTuningJob Training => NewFineTuningJob.Read(Job);
 
     [JsonIgnore]
     internal Occurrences Occurrences => new(CronExpression.Parse(Cron), TimeZoneInfo.FindSystemTimeZoneById(TimeZone));
@@ -85,7 +85,7 @@ public sealed record ScheduleDefinition(
         RefuseOthers(body, "", s_known);
         string cron = JsonBody.Text(body, "cron"), zone = JsonBody.OptionalText(body, "time_zone") ?? "UTC";
         CheckTimes(cron, zone, now);
-        Api.Metadata.Read(body);
+        Http.Metadata.Read(body);
         var definition = new ScheduleDefinition(
             cron, zone, ReadJob(body), Choice<StartFrom>(body, "start_from", "start_from"), await ReadDataAsync(body, tenant, folders, cancellation),
             Choice<OverlapPolicy>(body, "overlap", "overlap"), Choice<MissedPolicy>(body, "missed", "missed"), Given(body, "metadata"));
@@ -114,7 +114,7 @@ public sealed record ScheduleDefinition(
             throw ApiException.InvalidRequest("A schedule's jobs learn from training_data, not from a file", "job.training_file", "unsupported_parameter");
         try
         {
-            NewTraining.Read(job);
+            NewFineTuningJob.Read(job);
             return job;
         }
         catch (ApiException fault)

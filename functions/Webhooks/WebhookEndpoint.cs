@@ -1,11 +1,11 @@
 using System.Runtime.Serialization;
-using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
 /// <summary>Where a tenant wants to be told of events.</summary>
-public sealed class WebhookEndpointRecord : Record
+public sealed class WebhookEndpointRecord : TableRow
 {
     public const string IdPrefix = "we_";
 
@@ -31,7 +31,7 @@ public sealed class WebhookEndpointRecord : Record
 /// <summary>The endpoints of all tenants.</summary>
 public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, TimeProvider time)
 {
-    public Records<WebhookEndpointRecord> Records { get; } = new(storage.Table(StorageNames.WebhooksTable));
+    public TableOf<WebhookEndpointRecord> Records { get; } = new(storage.Table(StorageNames.WebhooksTable));
 
     /// <returns>The endpoint, and its secret, which is told this once.</returns>
     public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
@@ -39,7 +39,7 @@ public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, 
         string secret = WebhookSignature.NewSecret();
         var endpoint = new WebhookEndpointRecord { PartitionKey = tenant, RowKey = SortableKey.Create(time), Url = url, Events = string.Join(',', events), CreatedAt = time.GetUtcNow() };
         endpoint.SealedSecret = secrets.Seal(secret, Owner(endpoint));
-        await Records.AddOwnAsync(endpoint, cancellation);
+        await Records.AddIdempotentAsync(endpoint, cancellation);
         return (endpoint, secret);
     }
 

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Device;
 
 namespace LLaDA.Batch.Worker;
 

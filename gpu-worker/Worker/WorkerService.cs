@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using LLaDA.Batch.Worker.Training;
@@ -10,7 +11,7 @@ namespace LLaDA.Batch.Worker;
 
 /// <summary>The worker's life: announce the models, take shards and trainings until the shutdown.</summary>
 internal sealed class WorkerService(
-    WorkerOptions options, StorageAccount storage, ModelAnnouncement announcement, HealthEndpoint health, RunShard runShard, RunTraining runTraining, DeviceGuard guard, IHostApplicationLifetime lifetime, TimeProvider time,
+    WorkerOptions options, StorageAccount storage, ModelAnnouncement announcement, HealthEndpoint health, ShardMessageHandler runShard, TrainingMessageHandler runTraining, DeviceGuard guard, IHostApplicationLifetime lifetime, TimeProvider time,
     ILogger<WorkerService> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -2,10 +2,7 @@ using System.CommandLine;
 using Azure;
 using Azure.Identity;
 using LLaDA.Batch.Cli.Operating;
-using LLaDA.Diffusion.Checkpoints;
-using LLaDA.Diffusion.Data;
-using LLaDA.Diffusion.Native;
-using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion;
 
 namespace LLaDA.Batch.Cli;
 
@@ -31,21 +28,13 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand Create() => new("Operates LLaDA.Batch, and trains and judges its models.")
+    private static RootCommand Create() => new("Operates LLaDA.Batch.")
     {
         KeysCommand.Create(),
         ContainersCommand.Create(),
         ModelsCommand.Create(),
         JobsCommand.Create(),
         PoisonCommand.Create(),
-        CorpusCommand.Create(),
-        InstructionsCommand.Create(),
-        TokenizerCommand.Create(),
-        PackCommand.Create(),
-        PretrainCommand.Create(),
-        SftCommand.Create(),
-        EvaluateCommand.Create(),
-        AnswersCommand.Create(),
     };
 
     /// <returns>Null for what nobody expects: a fault of this program.</returns>
@@ -57,8 +46,7 @@ internal static class CommandLine
         RequestFailedException failed => $"Storage answers {failed.Status}: {failed.ErrorCode ?? failed.Message}",
         AuthenticationFailedException failed => $"There is no identity to reach the account with: {failed.Message.Split('\n')[0].Trim()} (try 'az login')",
         AggregateException many when many.InnerExceptions.Count > 0 => Explain(many.InnerExceptions[^1]),
-        CheckpointException or TrainingDataException or LibTorchMissingException or TrainingDivergedException or TrainingMemoryException or InvalidDataException or ArgumentException or IOException
-            or UnauthorizedAccessException => exception.Message,
+        CheckpointException or InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
         OperationCanceledException => "Stopped",
         _ => null,
     };

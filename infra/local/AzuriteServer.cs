@@ -10,7 +10,7 @@ public sealed class AzuriteServer : IAsyncDisposable
 
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-    private readonly Part _part;
+    private readonly StackProcess _process;
     private readonly int _blobPort = FreePort.Find(), _queuePort = FreePort.Find(), _tablePort = FreePort.Find();
 
     private AzuriteServer(string script, string? folder, IEnumerable<string> accounts, string logFolder, Action<string> say)
@@ -18,7 +18,7 @@ public sealed class AzuriteServer : IAsyncDisposable
         string[] place = folder is null ? ["--inMemoryPersistence"] : ["--location", folder];
         string[] ports = ["--blobPort", $"{_blobPort}", "--queuePort", $"{_queuePort}", "--tablePort", $"{_tablePort}"];
         var environment = new Dictionary<string, string> { ["AZURITE_ACCOUNTS"] = string.Join(';', accounts.Select(account => $"{account}:{Key}")) };
-        _part = new Part("azurite", "node", [script, "--silent", "--skipApiVersionCheck", "--disableTelemetry", .. place, .. ports], environment, logFolder, say, stopTime: folder is null ? TimeSpan.Zero : null);
+        _process = new StackProcess("azurite", "node", [script, "--silent", "--skipApiVersionCheck", "--disableTelemetry", .. place, .. ports], environment, logFolder, say, stopTime: folder is null ? TimeSpan.Zero : null);
     }
 
     /// <summary>Starts it, installing it first where it is missing.</summary>
@@ -31,7 +31,7 @@ public sealed class AzuriteServer : IAsyncDisposable
         var server = new AzuriteServer(script, folder, accounts, logFolder, say);
         try
         {
-            await server._part.WaitAsync(async () =>
+            await server._process.WaitAsync(async () =>
             {
                 await new QueueServiceClient(server.ConnectionString(accounts[0])).GetPropertiesAsync(cancellation);
                 return true;
@@ -51,5 +51,5 @@ public sealed class AzuriteServer : IAsyncDisposable
         return $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={Key};BlobEndpoint={Endpoint(_blobPort)};QueueEndpoint={Endpoint(_queuePort)};TableEndpoint={Endpoint(_tablePort)};";
     }
 
-    public ValueTask DisposeAsync() => _part.DisposeAsync();
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
 }

@@ -21,7 +21,7 @@ public sealed class LocalStack : IAsyncDisposable
     private const string Tenant = "local";
     private const long NeededBytes = 200L << 20;
 
-    private readonly List<Part> _parts = [];
+    private readonly List<StackProcess> _processes = [];
     private readonly FileLock _dataLock;
     private AzuriteServer? _azurite;
 
@@ -68,8 +68,8 @@ public sealed class LocalStack : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var part in Enumerable.Reverse(_parts))
-            await part.DisposeAsync();
+        foreach (var process in Enumerable.Reverse(_processes))
+            await process.DisposeAsync();
         File.Delete(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile));
         if (_azurite is not null)
             await _azurite.DisposeAsync();
@@ -113,16 +113,16 @@ public sealed class LocalStack : IAsyncDisposable
         }, cancellation);
     }
 
-    private Part Start(string name, string assembly, LocalStackOptions options, Dictionary<string, string> environment, string logs, Action<string> say)
+    private StackProcess Start(string name, string assembly, LocalStackOptions options, Dictionary<string, string> environment, string logs, Action<string> say)
     {
         if (!File.Exists(assembly))
             throw new StackException($"{assembly} has not been built: run 'dotnet build'");
         environment["Storage__ConnectionString"] = ConnectionString;
         foreach (var (setting, value) in options.Settings ?? new Dictionary<string, string>())
             environment.TryAdd(setting, value);
-        var part = new Part(name, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [assembly], environment, logs, say);
-        _parts.Add(part);
-        return part;
+        var process = new StackProcess(name, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [assembly], environment, logs, say);
+        _processes.Add(process);
+        return process;
     }
 
     /// <summary>The data folder keeps its key, so that a restarted stack knows its clients.</summary>

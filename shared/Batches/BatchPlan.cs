@@ -1,10 +1,13 @@
+using System.Text.Json.Serialization;
+
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>The one plan of a batch: published once, with If-None-Match, and believed by everybody.</summary>
-/// <param name="Attempt">The planning that won; shards of others are never read.</param>
+/// <param name="PlanId">The planning that won; shards of others are never read.</param>
 /// <param name="NumLines">Requests in the input.</param>
 /// <param name="Shards">By shard number.</param>
-public sealed record BatchPlan(string Attempt, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
+public sealed record BatchPlan(
+    [property: JsonPropertyName("attempt")] string PlanId, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
 
 /// <param name="Window">Which run of consecutive lines its lines come from: the finish puts one window at a time in order.</param>
 /// <param name="IsRefused">Its lines could not become requests: the plan itself writes their part, and no worker sees them.</param>

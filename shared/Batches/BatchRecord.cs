@@ -17,7 +17,7 @@ public enum BatchStatus
 }
 
 /// <summary>A batch job: the truth about it. Progress is not kept here but derived from the parts that exist.</summary>
-public sealed class BatchRecord : Record
+public sealed class BatchRecord : TableRow
 {
     public const string IdPrefix = "batch_";
 

@@ -10,9 +10,9 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
     /// <summary>A row without a batch is one that is being created, or whose creation failed. It is looked for twice: nobody looks after a batch without a row.</summary>
     private static readonly TimeSpan s_creationTime = TimeSpan.FromMinutes(5);
 
-    public Records<BatchRecord> Records { get; } = new(storage.Table(StorageNames.BatchesTable));
+    public TableOf<BatchRecord> Records { get; } = new(storage.Table(StorageNames.BatchesTable));
 
-    public Records<ActiveRecord> Active { get; } = new(storage.Table(StorageNames.ActiveTable));
+    public TableOf<OpenBatchRow> Active { get; } = new(storage.Table(StorageNames.ActiveTable));
 
     /// <summary>Writes a new batch, and before it the row by which a sweep finds it if everything after this fails.</summary>
     public async Task AddAsync(BatchRecord batch, long inputBytes, CancellationToken cancellation)
@@ -21,8 +21,8 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
         batch.CreatedAt = time.GetUtcNow();
         batch.TraceParent = TracedWork.Here;
         await Active.PutAsync(
-            new ActiveRecord { PartitionKey = ActiveRecord.Partition, RowKey = ActiveRecord.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant, InputBytes = inputBytes }, cancellation);
-        await Records.AddOwnAsync(batch, cancellation);
+            new OpenBatchRow { PartitionKey = OpenBatchRow.Partition, RowKey = OpenBatchRow.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant, InputBytes = inputBytes }, cancellation);
+        await Records.AddIdempotentAsync(batch, cancellation);
     }
 
     public async Task<BatchRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
@@ -39,9 +39,9 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
     /// <summary>Notes which shards there are to release. Doing it twice is doing it once.</summary>
     public Task SetPlannedAsync(BatchRecord batch, BatchPlan plan, CancellationToken cancellation) => UpdateActiveAsync(batch.Tenant, batch.RowKey, active =>
     {
-        if (active.Attempt == plan.Attempt)
+        if (active.PlanId == plan.PlanId)
             return false;
-        (active.Profile, active.Attempt, active.NumShards) = (plan.Profile, plan.Attempt, plan.Shards.Count);
+        (active.Profile, active.PlanId, active.NumShards) = (plan.Profile, plan.PlanId, plan.Shards.Count);
         return true;
     }, cancellation);
 
@@ -53,28 +53,28 @@ public sealed class BatchStore(StorageAccount storage, TimeProvider time)
     }, cancellation);
 
     /// <returns>Null once the batch has nothing left to do.</returns>
-    public Task<ActiveRecord?> FindActiveAsync(string tenant, string batchKey, CancellationToken cancellation) =>
-        Active.FindAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), cancellation);
+    public Task<OpenBatchRow?> FindActiveAsync(string tenant, string batchKey, CancellationToken cancellation) =>
+        Active.FindAsync(OpenBatchRow.Partition, OpenBatchRow.Key(tenant, batchKey), cancellation);
 
-    public Task<ActiveRecord?> UpdateActiveAsync(string tenant, string batchKey, Func<ActiveRecord, bool> change, CancellationToken cancellation) =>
-        Active.UpdateAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), change, cancellation);
+    public Task<OpenBatchRow?> UpdateActiveAsync(string tenant, string batchKey, Func<OpenBatchRow, bool> change, CancellationToken cancellation) =>
+        Active.UpdateAsync(OpenBatchRow.Partition, OpenBatchRow.Key(tenant, batchKey), change, cancellation);
 
     public Task DeleteActiveAsync(string tenant, string batchKey, CancellationToken cancellation) =>
-        Active.DeleteAsync(ActiveRecord.Partition, ActiveRecord.Key(tenant, batchKey), cancellation);
+        Active.DeleteAsync(OpenBatchRow.Partition, OpenBatchRow.Key(tenant, batchKey), cancellation);
 
     /// <summary>A tenant's batches with something left to do.</summary>
-    public IAsyncEnumerable<ActiveRecord> ListActiveAsync(string tenant, CancellationToken cancellation) =>
-        Active.ListPrefixAsync(ActiveRecord.Partition, ActiveRecord.Prefix(tenant), cancellation);
+    public IAsyncEnumerable<OpenBatchRow> ListActiveAsync(string tenant, CancellationToken cancellation) =>
+        Active.ListPrefixAsync(OpenBatchRow.Partition, OpenBatchRow.Prefix(tenant), cancellation);
 
     /// <summary>Every batch with something left to do, of all tenants.</summary>
-    public IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> ListActiveAsync(CancellationToken cancellation) =>
-        WithBatchesAsync(Active.ListAsync(ActiveRecord.Partition, after: null, cancellation), cancellation);
+    public IAsyncEnumerable<(OpenBatchRow Active, BatchRecord Batch)> ListActiveAsync(CancellationToken cancellation) =>
+        WithBatchesAsync(Active.ListAsync(OpenBatchRow.Partition, after: null, cancellation), cancellation);
 
     /// <summary>Every batch of a tenant with something left to do.</summary>
-    public IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> ListActiveBatchesAsync(string tenant, CancellationToken cancellation) =>
+    public IAsyncEnumerable<(OpenBatchRow Active, BatchRecord Batch)> ListActiveBatchesAsync(string tenant, CancellationToken cancellation) =>
         WithBatchesAsync(ListActiveAsync(tenant, cancellation), cancellation);
 
-    private async IAsyncEnumerable<(ActiveRecord Active, BatchRecord Batch)> WithBatchesAsync(IAsyncEnumerable<ActiveRecord> rows, [EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<(OpenBatchRow Active, BatchRecord Batch)> WithBatchesAsync(IAsyncEnumerable<OpenBatchRow> rows, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var active in rows)
         {

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Documents;
 
 /// <summary>A container of documents that a tenant may name.</summary>
-public sealed class ContainerRecord : Record
+public sealed class ContainerRecord : TableRow
 {
     /// <summary>The name under which the tenant knows it.</summary>
     public string Name => RowKey;
@@ -18,7 +18,7 @@ public sealed class ContainerRecord : Record
 /// <summary>Which containers an operator bound to which tenants. The service's own can never be bound.</summary>
 public sealed partial class ContainerBindings(StorageAccount storage)
 {
-    private readonly Records<ContainerRecord> _records = new(storage.Table(StorageNames.ContainersTable));
+    private readonly TableOf<ContainerRecord> _records = new(storage.Table(StorageNames.ContainersTable));
 
     /// <exception cref="ArgumentException">There can be no such name, container or account, or it is the service's own.</exception>
     public Task BindAsync(string tenant, string name, string container, Uri? accountUrl, CancellationToken cancellation)

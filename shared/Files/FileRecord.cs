@@ -16,7 +16,7 @@ public static class FilePurpose
 }
 
 /// <summary>An uploaded or produced file; its bytes are the blob of its key.</summary>
-public sealed class FileRecord : Record
+public sealed class FileRecord : TableRow
 {
     public const string IdPrefix = "file-";
 

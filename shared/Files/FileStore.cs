@@ -9,7 +9,7 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
 {
     private readonly BlobContainerClient _container = storage.Container(StorageNames.FilesContainer);
 
-    public Records<FileRecord> Records { get; } = new(storage.Table(StorageNames.FilesTable));
+    public TableOf<FileRecord> Records { get; } = new(storage.Table(StorageNames.FilesTable));
 
     public string NewKey() => SortableKey.Create(time);
 

@@ -5,7 +5,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.FineTuning;
 
 /// <summary>A published checkpoint of a job, which is a model that batches can name.</summary>
-public sealed class CheckpointRecord : Record
+public sealed class CheckpointRecord : TableRow
 {
     public const string IdPrefix = "ftckpt_";
     private const int StepDigits = 8;
@@ -14,7 +14,8 @@ public sealed class CheckpointRecord : Record
     public int Step { get; set; }
 
     /// <summary>The run that wrote it.</summary>
-    public int Epoch { get; set; }
+    [DataMember(Name = "Epoch")]
+    public int RunNumber { get; set; }
 
     public string Model { get; set; } = "";
 

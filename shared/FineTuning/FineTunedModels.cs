@@ -9,7 +9,7 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
     private const string NamePrefix = "ft:";
     private const int NameDigits = 12;
 
-    public Records<CheckpointRecord> Checkpoints { get; } = new(storage.Table(StorageNames.CheckpointsTable));
+    public TableOf<CheckpointRecord> Checkpoints { get; } = new(storage.Table(StorageNames.CheckpointsTable));
 
     /// <summary>Whether a model of this name was made by a job: the operator's have no colons in their names.</summary>
     public static bool IsName(string id) => id.StartsWith(NamePrefix, StringComparison.Ordinal);
@@ -29,7 +29,7 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
     {
         checkpoint.Model = NameOf(job, checkpoint.Step);
         (checkpoint.PartitionKey, checkpoint.RowKey, checkpoint.CreatedAt) = (CheckpointRecord.Partition(job), CheckpointRecord.Key(checkpoint.Step), time.GetUtcNow());
-        await RegisterAsync(job, from, checkpoint.Model, checkpoint.Epoch, checkpoint.Step, cancellation);
+        await RegisterAsync(job, from, checkpoint.Model, checkpoint.RunNumber, checkpoint.Step, cancellation);
         if (await Checkpoints.FindAsync(checkpoint.PartitionKey, checkpoint.RowKey, cancellation) is null)
             await Checkpoints.PutAsync(checkpoint, cancellation);
     }
@@ -40,24 +40,24 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
 
     /// <summary>Registers the last checkpoint under the name of the result.</summary>
     public Task AddResultAsync(FineTuningJobRecord job, ModelRecord from, CancellationToken cancellation) =>
-        RegisterAsync(job, from, NameOf(job), job.CheckpointEpoch, job.CheckpointStep, cancellation);
+        RegisterAsync(job, from, NameOf(job), job.CheckpointRun, job.CheckpointStep, cancellation);
 
     /// <summary>Takes the name of the result back; the last checkpoint keeps its files.</summary>
     public Task RemoveResultAsync(FineTuningJobRecord job, CancellationToken cancellation) =>
-        new RemoveModel(storage, time).RunAsync(job.Tenant, NameOf(job), isForced: true, cancellation);
+        new ModelDeletion(storage).DeleteAsync(job.Tenant, NameOf(job), cancellation);
 
     /// <summary>Deletes what runs of an ended job have uploaded and nobody needs: all states, and checkpoints that were never published.</summary>
     public async Task DeleteLeftoversAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         var checkpoints = Checkpoints.ListAsync(CheckpointRecord.Partition(job), after: null, cancellation);
-        var published = await checkpoints.Select(checkpoint => FineTuningBlobs.Folder(job, checkpoint.Epoch, checkpoint.Step)).ToHashSetAsync(cancellationToken: cancellation);
-        published.Add(FineTuningBlobs.Folder(job, job.CheckpointEpoch, job.CheckpointStep));    // perhaps about to be registered
+        var published = await checkpoints.Select(checkpoint => FineTuningBlobs.Folder(job, checkpoint.RunNumber, checkpoint.Step)).ToHashSetAsync(cancellationToken: cancellation);
+        published.Add(FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep));    // perhaps about to be registered
         var blobs = new FineTuningBlobs(storage, job);
-        await blobs.DeleteStatesAsync(keptEpoch: 0, keptStep: 0, cancellation);
+        await blobs.DeleteStatesAsync(keptRun: 0, keptStep: 0, cancellation);
         await blobs.DeleteModelsAsync(published, cancellation);
     }
 
-    private Task RegisterAsync(FineTuningJobRecord job, ModelRecord from, string name, int epoch, int step, CancellationToken cancellation) => catalog.RegisterAsync(
+    private Task RegisterAsync(FineTuningJobRecord job, ModelRecord from, string name, int run, int step, CancellationToken cancellation) => catalog.RegisterAsync(
         new ModelRecord
         {
             PartitionKey = job.Tenant,
@@ -65,7 +65,7 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
             Profile = from.Profile,
             ContextLength = from.ContextLength,
             TokenForwardsPerSecond = from.TokenForwardsPerSecond,
-            Folder = FineTuningBlobs.Folder(job, epoch, step),
+            Folder = FineTuningBlobs.Folder(job, run, step),
             BaseModel = job.LoraRank is null ? "" : from.BaseModel.Length > 0 ? from.BaseModel : from.Id,
             CreatedAt = time.GetUtcNow(),
         }, cancellation);

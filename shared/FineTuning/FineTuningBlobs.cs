@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Shared.FineTuning;
 
 /// <summary>
 /// The blobs of a job besides its models: what a run needs to go on from a checkpoint, and the blob whose lease is the right to train. Each run writes under its own
-/// epoch, so that a stale one cannot touch what a later one wrote.
+/// run, so that a stale one cannot touch what a later one wrote.
 /// </summary>
 public sealed class FineTuningBlobs(StorageAccount storage, FineTuningJobRecord job)
 {
@@ -18,8 +18,8 @@ public sealed class FineTuningBlobs(StorageAccount storage, FineTuningJobRecord 
     private string Root => $"{job.Tenant}/{job.RowKey}";
 
     /// <summary>The folder of a checkpoint as a model: its weights or its adapter, what else the model needs, and the manifest.</summary>
-    public static string Folder(FineTuningJobRecord job, int epoch, int step) =>
-        string.Create(CultureInfo.InvariantCulture, $"{job.Tenant}/{job.RowKey}/{epoch}/{step}");
+    public static string Folder(FineTuningJobRecord job, int run, int step) =>
+        string.Create(CultureInfo.InvariantCulture, $"{job.Tenant}/{job.RowKey}/{run}/{step}");
 
     /// <summary>The exclusive right to train the job.</summary>
     public async Task<BlobLeaseClient> LeaseAsync(CancellationToken cancellation)
@@ -50,23 +50,23 @@ public sealed class FineTuningBlobs(StorageAccount storage, FineTuningJobRecord 
     }
 
     /// <summary>Keeps a file that a run needs to go on from a checkpoint.</summary>
-    public async Task WriteStateAsync(int epoch, int step, string path, CancellationToken cancellation) =>
-        await _container.GetBlobClient(StatePrefix(epoch, step) + Path.GetFileName(path)).UploadAsync(path, new BlobUploadOptions(), cancellation);
+    public async Task WriteStateAsync(int run, int step, string path, CancellationToken cancellation) =>
+        await _container.GetBlobClient(StatePrefix(run, step) + Path.GetFileName(path)).UploadAsync(path, new BlobUploadOptions(), cancellation);
 
     /// <summary>Downloads the files that a run needs to go on from a checkpoint.</summary>
     /// <param name="folder">A local folder.</param>
-    public async Task ReadStateAsync(int epoch, int step, string folder, CancellationToken cancellation)
+    public async Task ReadStateAsync(int run, int step, string folder, CancellationToken cancellation)
     {
-        string prefix = StatePrefix(epoch, step);
+        string prefix = StatePrefix(run, step);
         await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
             await _container.GetBlobClient(blob.Name).DownloadToAsync(Path.Combine(folder, Path.GetFileName(blob.Name)), cancellation);
     }
 
     /// <summary>Deletes the state of all checkpoints but one: the models stay.</summary>
-    /// <param name="keptEpoch">Of the checkpoint that is kept; 0 keeps none.</param>
-    public async Task DeleteStatesAsync(int keptEpoch, int keptStep, CancellationToken cancellation)
+    /// <param name="keptRun">Of the checkpoint that is kept; 0 keeps none.</param>
+    public async Task DeleteStatesAsync(int keptRun, int keptStep, CancellationToken cancellation)
     {
-        string kept = StatePrefix(keptEpoch, keptStep);
+        string kept = StatePrefix(keptRun, keptStep);
         await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = $"{Root}/state/" }, cancellation))
         {
             if (!blob.Name.StartsWith(kept, StringComparison.Ordinal))
@@ -80,11 +80,11 @@ public sealed class FineTuningBlobs(StorageAccount storage, FineTuningJobRecord 
     {
         await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = $"{Root}/" }, cancellation))
         {
-            bool isOfModel = blob.Name[(Root.Length + 1)..].Split('/') is [var epoch, var step, _] && int.TryParse(epoch, out _) && int.TryParse(step, out _);
+            bool isOfModel = blob.Name[(Root.Length + 1)..].Split('/') is [var run, var step, _] && int.TryParse(run, out _) && int.TryParse(step, out _);
             if (isOfModel && !kept.Contains(blob.Name[..blob.Name.LastIndexOf('/')]))
                 await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: cancellation);
         }
     }
 
-    private string StatePrefix(int epoch, int step) => string.Create(CultureInfo.InvariantCulture, $"{Root}/state/{epoch}/{step}/");
+    private string StatePrefix(int run, int step) => string.Create(CultureInfo.InvariantCulture, $"{Root}/state/{run}/{step}/");
 }

@@ -19,7 +19,7 @@ public enum FineTuningEventKind
 }
 
 /// <summary>Something that happened to a job. Its key derives from what it tells, so that told twice it is there once.</summary>
-public sealed class FineTuningEventRecord : Record
+public sealed class FineTuningEventRecord : TableRow
 {
     public const string IdPrefix = "ftevent-";
 
@@ -38,7 +38,7 @@ public sealed class FineTuningEvents(StorageAccount storage, TimeProvider time)
 {
     private const int StepDigits = 8, RunDigits = 4, KindDigits = 1;
 
-    public Records<FineTuningEventRecord> Records { get; } = new(storage.Table(StorageNames.EventsTable));
+    public TableOf<FineTuningEventRecord> Records { get; } = new(storage.Table(StorageNames.EventsTable));
 
     /// <param name="run">The run that it belongs to; 0 where every run tells the same.</param>
     /// <param name="data">A JSON object.</param>

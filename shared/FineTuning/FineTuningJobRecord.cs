@@ -26,7 +26,7 @@ public enum FineTuningMethod
 }
 
 /// <summary>A fine-tuning job: the truth about it.</summary>
-public sealed class FineTuningJobRecord : Record
+public sealed class FineTuningJobRecord : TableRow
 {
     public const string IdPrefix = "ftjob-";
 
@@ -98,13 +98,15 @@ public sealed class FineTuningJobRecord : Record
     /// <summary>
     /// The number of the run that may write, raised by a conditional write when a run begins. A run that finds another number here is a stale one and stops.
     /// </summary>
-    public int Epoch { get; set; }
+    [DataMember(Name = "Epoch")]
+    public int RunNumber { get; set; }
 
     /// <summary>Runs that began and made no checkpoint, without an excuse for their end.</summary>
     public int FailedRuns { get; set; }
 
-    /// <summary>Where the last published checkpoint lies: the epoch of the run that wrote it, and its step. 0 where there is none.</summary>
-    public int CheckpointEpoch { get; set; }
+    /// <summary>Where the last published checkpoint lies: the number of the run that wrote it, and its step. 0 where there is none.</summary>
+    [DataMember(Name = "CheckpointEpoch")]
+    public int CheckpointRun { get; set; }
 
     public int CheckpointStep { get; set; }
 

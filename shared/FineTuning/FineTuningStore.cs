@@ -7,7 +7,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.FineTuning;
 
 /// <summary>A job with something left to do: written before the job, deleted when it has ended and everybody was told.</summary>
-public sealed class ActiveFineTuningRecord : Record
+public sealed class OpenFineTuningRow : TableRow
 {
     /// <summary>All rows share one partition: a sweep reads them in one query.</summary>
     public const string Partition = "fine_tuning";
@@ -28,9 +28,9 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     /// <summary>A row without a job is one that is being created, or whose creation failed.</summary>
     private static readonly TimeSpan s_creationTime = TimeSpan.FromMinutes(5);
 
-    private readonly Records<ActiveFineTuningRecord> _active = new(storage.Table(StorageNames.ActiveTable));
+    private readonly TableOf<OpenFineTuningRow> _active = new(storage.Table(StorageNames.ActiveTable));
 
-    public Records<FineTuningJobRecord> Records { get; } = new(storage.Table(StorageNames.FineTuningTable));
+    public TableOf<FineTuningJobRecord> Records { get; } = new(storage.Table(StorageNames.FineTuningTable));
 
     /// <summary>Writes a new job, and before it the row by which a sweep finds it if everything after this fails.</summary>
     /// <returns>False when there is a job of that key already.</returns>
@@ -39,7 +39,7 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
         job.CreatedAt = time.GetUtcNow();
         job.TraceParent = TracedWork.Here;
         await _active.PutAsync(
-            new ActiveFineTuningRecord { PartitionKey = ActiveFineTuningRecord.Partition, RowKey = ActiveFineTuningRecord.Key(job.Tenant, job.RowKey), Tenant = job.Tenant }, cancellation);
+            new OpenFineTuningRow { PartitionKey = OpenFineTuningRow.Partition, RowKey = OpenFineTuningRow.Key(job.Tenant, job.RowKey), Tenant = job.Tenant }, cancellation);
         try
         {
             await Records.AddAsync(job, cancellation);
@@ -62,39 +62,39 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
     /// <returns>The job as it is now; null when it is gone.</returns>
     public Task<FineTuningJobRecord?> TouchAsync(FineTuningJobRecord job, CancellationToken cancellation) => UpdateAsync(job, _ => true, cancellation);
 
-    /// <summary>Changes a job as the run of an epoch. The next run raises the epoch when it begins: until then a job that was paused, and queued again, is this run's.</summary>
+    /// <summary>Changes a job as the run of an run. The next run raises the run when it begins: until then a job that was paused, and queued again, is this run's.</summary>
     /// <exception cref="StaleRunException">A later run has begun, or the job has ended: nothing was written.</exception>
-    public async Task<FineTuningJobRecord> UpdateAsync(FineTuningJobRecord job, int epoch, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation)
+    public async Task<FineTuningJobRecord> UpdateAsync(FineTuningJobRecord job, int run, Func<FineTuningJobRecord, bool> change, CancellationToken cancellation)
     {
         bool isCurrent = false;
         var updated = await Records.UpdateAsync(job.Tenant, job.RowKey, current =>
         {
-            isCurrent = current.Epoch == epoch && current.Status is FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued;
+            isCurrent = current.RunNumber == run && current.Status is FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued;
             return isCurrent && change(current);
         }, cancellation);
-        return isCurrent ? updated! : throw new StaleRunException(job.Id, epoch);
+        return isCurrent ? updated! : throw new StaleRunException(job.Id, run);
     }
 
     public Task DeleteActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
-        _active.DeleteAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation);
+        _active.DeleteAsync(OpenFineTuningRow.Partition, OpenFineTuningRow.Key(tenant, jobKey), cancellation);
 
     /// <summary>Whether a job has something left to do.</summary>
     public async Task<bool> IsActiveAsync(string tenant, string jobKey, CancellationToken cancellation) =>
-        await _active.FindAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Key(tenant, jobKey), cancellation) is not null;
+        await _active.FindAsync(OpenFineTuningRow.Partition, OpenFineTuningRow.Key(tenant, jobKey), cancellation) is not null;
 
     /// <summary>How many jobs of a tenant have something left to do.</summary>
     public ValueTask<int> CountActiveAsync(string tenant, CancellationToken cancellation) =>
-        _active.ListPrefixAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Prefix(tenant), cancellation).CountAsync(cancellation);
+        _active.ListPrefixAsync(OpenFineTuningRow.Partition, OpenFineTuningRow.Prefix(tenant), cancellation).CountAsync(cancellation);
 
     /// <summary>Every job with something left to do, of all tenants.</summary>
     public IAsyncEnumerable<FineTuningJobRecord> ListActiveAsync(CancellationToken cancellation) =>
-        JobsOfAsync(_active.ListAsync(ActiveFineTuningRecord.Partition, after: null, cancellation), cancellation);
+        JobsOfAsync(_active.ListAsync(OpenFineTuningRow.Partition, after: null, cancellation), cancellation);
 
     /// <summary>Every job of a tenant with something left to do.</summary>
     public IAsyncEnumerable<FineTuningJobRecord> ListActiveAsync(string tenant, CancellationToken cancellation) =>
-        JobsOfAsync(_active.ListPrefixAsync(ActiveFineTuningRecord.Partition, ActiveFineTuningRecord.Prefix(tenant), cancellation), cancellation);
+        JobsOfAsync(_active.ListPrefixAsync(OpenFineTuningRow.Partition, OpenFineTuningRow.Prefix(tenant), cancellation), cancellation);
 
-    private async IAsyncEnumerable<FineTuningJobRecord> JobsOfAsync(IAsyncEnumerable<ActiveFineTuningRecord> rows, [EnumeratorCancellation] CancellationToken cancellation)
+    private async IAsyncEnumerable<FineTuningJobRecord> JobsOfAsync(IAsyncEnumerable<OpenFineTuningRow> rows, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var active in rows)
         {
@@ -107,4 +107,4 @@ public sealed class FineTuningStore(StorageAccount storage, TimeProvider time)
 }
 
 /// <summary>The run is not the one that may write any more.</summary>
-public sealed class StaleRunException(string job, int epoch) : Exception($"{job}: run {epoch} is not the current one any more");
+public sealed class StaleRunException(string job, int run) : Exception($"{job}: run {run} is not the current one any more");

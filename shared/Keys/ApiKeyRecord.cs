@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Keys;
 
 /// <summary>A key's owner; the key itself is kept nowhere.</summary>
-public sealed class ApiKeyRecord : Record
+public sealed class ApiKeyRecord : TableRow
 {
     public const string Partition = "keys";
 

@@ -13,7 +13,7 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
 {
     private const int IdDigits = 12, SecretDigits = 64, MaxNameLength = 100;
 
-    private readonly Records<ApiKeyRecord> _records = new(storage.Table(StorageNames.KeysTable));
+    private readonly TableOf<ApiKeyRecord> _records = new(storage.Table(StorageNames.KeysTable));
 
     /// <summary>Makes a new key. It is returned here and cannot be read again.</summary>
     /// <param name="tenant">1 to 40 lower-case letters, digits and hyphens: it becomes part of keys and blob names.</param>
@@ -26,7 +26,7 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
         string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true), secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
-        await _records.AddOwnAsync(
+        await _records.AddIdempotentAsync(
             new ApiKeyRecord { PartitionKey = ApiKeyRecord.Partition, RowKey = id, Name = name, Tenant = tenant, SecretHash = Convert.ToHexStringLower(Hash(secret)), CreatedAt = time.GetUtcNow() },
             cancellation);
         return $"llada-{id}-{secret}";

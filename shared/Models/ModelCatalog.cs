@@ -5,7 +5,7 @@ namespace LLaDA.Batch.Shared.Models;
 /// <summary>The models that a tenant may name: its own and everybody's.</summary>
 public sealed class ModelCatalog(StorageAccount storage)
 {
-    private readonly Records<ModelRecord> _records = new(storage.Table(StorageNames.ModelsTable));
+    private readonly TableOf<ModelRecord> _records = new(storage.Table(StorageNames.ModelsTable));
 
     /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
     public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) => ModelRecord.Key(id).Length > ModelRecord.MaxKey ? null :
@@ -18,7 +18,7 @@ public sealed class ModelCatalog(StorageAccount storage)
         {
             await foreach (var model in _records.ListAsync(partition, after: null, cancellation))
             {
-                if (model.State == ModelState.Known)
+                if (model.State == ModelState.Available)
                     models.Add(model);
             }
         }
@@ -47,17 +47,17 @@ public sealed class ModelCatalog(StorageAccount storage)
     /// <param name="tenant">Or <see cref="ModelRecord.EveryTenant"/>.</param>
     /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
     public async Task<ModelRecord?> FindOwnAsync(string tenant, string id, CancellationToken cancellation) =>
-        await FindRecordAsync(tenant, id, cancellation) is { State: ModelState.Known } model ? model : null;
+        await FindRecordAsync(tenant, id, cancellation) is { State: ModelState.Available } model ? model : null;
 
     /// <summary>The models of all tenants.</summary>
-    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) => ScanAsync(cancellation).Where(model => model.State == ModelState.Known);
+    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) => ScanAsync(cancellation).Where(model => model.State == ModelState.Available);
 
     /// <summary>The models of all tenants, also those whose removal has begun.</summary>
     public IAsyncEnumerable<ModelRecord> ScanAsync(CancellationToken cancellation) => _records.ScanAsync("", cancellation);
 
     /// <summary>The removals that nobody went on with since a time.</summary>
     public IAsyncEnumerable<ModelRecord> ListLeavingAsync(DateTimeOffset since, CancellationToken cancellation) =>
-        ScanAsync(cancellation).Where(model => model.State != ModelState.Known && model.Timestamp < since);
+        ScanAsync(cancellation).Where(model => model.State != ModelState.Available && model.Timestamp < since);
 
     /// <summary>The model of that very tenant, also when its removal has begun.</summary>
     internal async Task<ModelRecord?> FindRecordAsync(string tenant, string id, CancellationToken cancellation) =>

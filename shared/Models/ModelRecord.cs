@@ -8,7 +8,8 @@ namespace LLaDA.Batch.Shared.Models;
 public enum ModelState
 {
     /// <summary>It can be named.</summary>
-    Known,
+    [EnumMember(Value = "Known")]
+    Available,
 
     /// <summary>No new job can name it; it comes back if somebody had named it before.</summary>
     Leaving,
@@ -18,7 +19,7 @@ public enum ModelState
 }
 
 /// <summary>A model that batches can name.</summary>
-public sealed class ModelRecord : Record
+public sealed class ModelRecord : TableRow
 {
     /// <summary>The partition of the models that every tenant may use.</summary>
     public const string EveryTenant = "_everyone";
@@ -50,7 +51,7 @@ public sealed class ModelRecord : Record
     /// <summary>The model that an adapter changes, where <see cref="Folder"/> holds a LoRA adapter in PEFT's layout; empty where it holds whole weights.</summary>
     public string BaseModel { get; set; } = "";
 
-    /// <summary>Nobody finds a model that is not <see cref="ModelState.Known"/>, but whoever goes on with its removal.</summary>
+    /// <summary>Nobody finds a model that is not <see cref="ModelState.Available"/>, but whoever goes on with its removal.</summary>
     public ModelState State { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace LLaDA.Batch.Shared.Queues;
 
 // Messages carry ids, never a payload, and may come twice. Names avoid those of the queue's own metadata (Id, DequeueCount, ...), which a host may merge in.
@@ -6,8 +8,8 @@ namespace LLaDA.Batch.Shared.Queues;
 public sealed record PlanMessage(string Tenant, string Batch);
 
 /// <summary>Run one shard of the batch's plan.</summary>
-/// <param name="Attempt">The planning that wrote the shard.</param>
-public sealed record ShardMessage(string Tenant, string Batch, string Attempt, int Shard);
+/// <param name="PlanId">The planning that wrote the shard.</param>
+public sealed record ShardMessage(string Tenant, string Batch, [property: JsonPropertyName("attempt")] string PlanId, int Shard);
 
 /// <summary>Tell an endpoint how a batch or a fine-tuning job has ended.</summary>
 /// <param name="Batch">Null where it is a job.</param>

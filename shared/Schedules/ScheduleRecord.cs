@@ -5,7 +5,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Schedules;
 
 /// <summary>A schedule and how far it has come: the truth about it. Whoever fires it changes it by conditional writes alone.</summary>
-public sealed class ScheduleRecord : Record
+public sealed class ScheduleRecord : TableRow
 {
     public const string IdPrefix = "sched_";
 
@@ -73,7 +73,7 @@ public enum ScheduleRunStatus
 /// <summary>
 /// The outcome of an occurrence. Its key derives from the schedule and the occurrence and it is written once, so that the first host to write it decides and all others do as it says.
 /// </summary>
-public sealed class ScheduleRunRecord : Record
+public sealed class ScheduleRunRecord : TableRow
 {
     public const string IdPrefix = "run_";
 

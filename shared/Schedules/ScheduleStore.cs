@@ -7,9 +7,9 @@ namespace LLaDA.Batch.Shared.Schedules;
 /// <summary>The records of schedules and of their runs.</summary>
 public sealed class ScheduleStore(StorageAccount storage)
 {
-    public Records<ScheduleRecord> Records { get; } = new(storage.Table(StorageNames.SchedulesTable));
+    public TableOf<ScheduleRecord> Records { get; } = new(storage.Table(StorageNames.SchedulesTable));
 
-    public Records<ScheduleRunRecord> Runs { get; } = new(storage.Table(StorageNames.ScheduleRunsTable));
+    public TableOf<ScheduleRunRecord> Runs { get; } = new(storage.Table(StorageNames.ScheduleRunsTable));
 
     public async Task<ScheduleRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
         SortableKey.Parse(id, ScheduleRecord.IdPrefix) is { } key && await Records.FindAsync(tenant, key, cancellation) is { DeletedAt: null } schedule ? schedule : null;

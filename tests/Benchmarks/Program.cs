@@ -7,6 +7,7 @@ using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
 using LLaDA.Batch.Benchmarks.Schedules;
+using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
 
@@ -29,7 +30,7 @@ var lengths = new Option<int[]>("--prompt-lengths")
 };
 var batches = new Option<int[]>("--batches") { AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [1, 4, 8] };
 var settings = new Option<string[]>("--settings") { Description = "Names of settings, as the table has them; none for all", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-var json = new Option<FileInfo?>("--json") { Description = "Also writes the table as JSON" };
+var json = new Option<FileInfo?>("--json") { Description = "Also writes the results as JSON, as tests/Benchmarks/results keeps them" };
 var sampler = new Command("sampler", "The official loop against every setting of ours") { model, prompts, timed, lengths, batches, settings, json };
 sampler.SetAction(parse =>
     SamplerBenchmark.Run(parse.GetValue(model)!.FullName, parse.GetValue(prompts), parse.GetValue(timed), parse.GetValue(lengths)!, parse.GetValue(batches)!, parse.GetValue(settings)!, parse.GetValue(json)));
@@ -66,4 +67,7 @@ var documents = new Option<int[]>("--documents") { Description = "Documents of t
 var pipeline = new Command("pipeline", "What the service adds to the model's time, and time and memory of planning and finishing") { overheadLines, gap, sizes, documents, json };
 pipeline.SetAction((parse, cancellation) => PipelineBenchmark.RunAsync(parse.GetValue(overheadLines), parse.GetValue(gap), parse.GetValue(sizes)!, parse.GetValue(documents)!, parse.GetValue(json), cancellation));
 
-return await new RootCommand("Measures LLaDA.Batch") { pipeline, sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();
+var tables = new Command("tables", "Writes the tables and charts of docs/benchmarks from tests/Benchmarks/results");
+tables.SetAction(_ => new ResultPages(Repository.Root).Write());
+
+return await new RootCommand("Measures LLaDA.Batch") { tables, pipeline, sampler, rows, trainer, fits, faults, schedules, ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();

@@ -1,7 +1,7 @@
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Tests.Sampling;
-using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 

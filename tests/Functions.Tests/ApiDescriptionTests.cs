@@ -2,10 +2,15 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using LLaDA.Batch.Functions.Api;
+using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Models;
+using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Tests;
 using Microsoft.AspNetCore.Routing;
@@ -77,7 +82,7 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     }
 
     [Theory]
-    [InlineData("FineTuningJobRequest", typeof(NewTraining))]
+    [InlineData("FineTuningJobRequest", typeof(NewFineTuningJob))]
     [InlineData("ScheduleRequest", typeof(ScheduleDefinition))]
     [InlineData("ScheduleChange", typeof(ScheduleDefinition))]
     public void A_body_that_refuses_what_it_does_not_know_knows_what_is_described(string name, Type reader)

@@ -4,7 +4,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Cronos;
-using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Storage;
 

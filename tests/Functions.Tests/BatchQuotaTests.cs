@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
@@ -42,7 +43,7 @@ public sealed class BatchQuotaTests(StorageFixture fixture)
         await plane.Get<WorkQueues>().SendPlanAsync("other", "batch", CancellationToken.None);
 
         await AssertTooManyAsync(await CreateAsync(plane, plane.Client), "server_overloaded");
-        Assert.Empty(await plane.Batches.Active.ListAsync(ActiveRecord.Partition, after: null, CancellationToken.None).ToListAsync());
+        Assert.Empty(await plane.Batches.Active.ListAsync(OpenBatchRow.Partition, after: null, CancellationToken.None).ToListAsync());
     }
 
     [Fact]

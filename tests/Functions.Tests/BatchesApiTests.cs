@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;

@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
@@ -110,9 +109,9 @@ public sealed class ControlPlane : IAsyncDisposable
         return (await Batches.FindAsync(Tenant, id, CancellationToken.None))!;
     }
 
-    public Task PlanAsync(BatchRecord batch) => Get<PlanBatch>().RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+    public Task PlanAsync(BatchRecord batch) => Get<PlanBatchHandler>().RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
 
-    public Task FinishAsync(BatchRecord batch) => Get<FinishBatch>().RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+    public Task FinishAsync(BatchRecord batch) => Get<FinishBatchHandler>().RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
 
     public async Task<BatchRecord> ReloadAsync(BatchRecord batch) => (await Batches.FindAsync(batch.Tenant, batch.Id, CancellationToken.None))!;
 
@@ -123,7 +122,7 @@ public sealed class ControlPlane : IAsyncDisposable
     public async Task AnswerAsync(BatchRecord batch, int shard, Func<int, bool>? isError = null, bool hasExpired = false)
     {
         var plan = (await Blobs(batch).FindPlanAsync(CancellationToken.None))!;
-        var lines = await Blobs(batch).ReadShardAsync(plan.Attempt, shard, CancellationToken.None);
+        var lines = await Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
         var parts = lines.Select(line => new PartLine(line.Line, isError?.Invoke(line.Line) == true, $$"""{"custom_id":"{{line.CustomId}}"}""")).ToList();
         int failed = parts.Count(part => part.IsError);
         await Blobs(batch).WritePartAsync(shard, parts, new PartCounts(parts.Count - failed, failed, 10 * parts.Count, parts.Count, hasExpired ? failed : 0), CancellationToken.None);

@@ -148,7 +148,7 @@ public sealed class FilesApiTests(StorageFixture fixture)
         await AssertErrorAsync(await plane.Client.GetAsync($"/v1/files/{id}/content"), HttpStatusCode.NotFound, null);
         Assert.Empty((await ReadAsync(await plane.Client.GetAsync("/v1/files")))["data"]!.AsArray());
         plane.Time.Advance(TimeSpan.FromSeconds(1));
-        await plane.Get<DeleteExpired>().RunAsync(CancellationToken.None);
+        await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
         Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
         Assert.Empty(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync());
     }

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
-using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Tests;
@@ -101,7 +100,7 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
         for (int shard = 0; shard < plan.Shards.Count; shard++)
         {
-            var lines = await blobs.ReadShardAsync(plan.Attempt, shard, CancellationToken.None);
+            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
             await blobs.WritePartAsync(shard, lines.Select(line => new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}","response":{{line.Body.GetRawText()}}}""")), new PartCounts(lines.Count, 0, 1, 1), CancellationToken.None);
         }
     }

@@ -1,6 +1,5 @@
 using System.Text;
 using CsCheck;
-using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Tests;

@@ -60,7 +60,7 @@ public sealed class LogTests(StorageFixture fixture)
         var failure = await Assert.ThrowsAsync<RequestFailedException>(() => plane.FinishAsync(last));
         seen.Add($"{failure}");     // as a queue's consumer logs it
         plane.Time.Advance(TimeSpan.FromHours(1));
-        await plane.Get<FinishBatch>().GiveUpAsync(new FinishMessage(last.Tenant, last.RowKey), CancellationToken.None);
+        await plane.Get<FinishBatchHandler>().GiveUpAsync(new FinishMessage(last.Tenant, last.RowKey), CancellationToken.None);
         seen.Add(await plane.Client.GetStringAsync("/v1/batches"));
 
         Assert.Equal(3, seen[^1].Split("\"status\":\"failed\"").Length - 1);

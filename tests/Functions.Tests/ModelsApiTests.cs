@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 using Azure.Core;
 using Azure.Core.Pipeline;
 using LLaDA.Batch.Functions.Retention;
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
@@ -108,7 +108,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
             var dying = new StorageAccount(new StorageOptions { ConnectionString = connection }, options => options.AddPolicy(new Dying(cut), HttpPipelinePosition.PerCall));
             try
             {
-                isDone = await new RemoveModel(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
+                isDone = await new ModelRemoval(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
             }
             catch (IOException)
             {
@@ -135,13 +135,13 @@ public sealed class ModelsApiTests(StorageFixture fixture)
             await UseAsync(plane, "batch", id);
         var left = (await plane.Get<ModelCatalog>().FindOwnAsync(Tenant, id, CancellationToken.None))!;
         left.State = ModelState.Leaving;
-        await new Records<ModelRecord>(plane.Storage.Table(StorageNames.ModelsTable)).PutAsync(left, CancellationToken.None);
+        await new TableOf<ModelRecord>(plane.Storage.Table(StorageNames.ModelsTable)).PutAsync(left, CancellationToken.None);
 
-        await plane.Get<DeleteExpired>().RunAsync(CancellationToken.None);
+        await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
         Assert.Equal(HttpStatusCode.NotFound, (await plane.Client.GetAsync($"/v1/models/{id}")).StatusCode);   // somebody may be at it
         Assert.True(await HasFilesAsync(plane, job));
         plane.Time.Advance(TimeSpan.FromMinutes(10));
-        await plane.Get<DeleteExpired>().RunAsync(CancellationToken.None);
+        await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
 
         Assert.Equal(isNeeded, (await plane.Client.GetAsync($"/v1/models/{id}")).IsSuccessStatusCode);
         Assert.Equal(isNeeded, await HasFilesAsync(plane, job));
@@ -184,7 +184,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
         }
     }
 
-    private static string Folder(FineTuningJobRecord job) => FineTuningBlobs.Folder(job, job.CheckpointEpoch, job.CheckpointStep);
+    private static string Folder(FineTuningJobRecord job) => FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep);
 
     private static async Task<bool> IsWholeAsync(ControlPlane plane, FineTuningJobRecord job) => await new ModelFolders(plane.Storage).FindManifestAsync(Folder(job), CancellationToken.None) is not null;
 

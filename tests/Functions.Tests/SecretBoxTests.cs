@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using CsCheck;
-using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Secrets;
 
 namespace LLaDA.Batch.Functions.Tests;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Http;
 
 namespace LLaDA.Batch.Infra.Tests;
 

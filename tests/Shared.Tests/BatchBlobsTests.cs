@@ -16,8 +16,8 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
 
         var published = await Task.WhenAll(plans.Select(plan => blobs.PublishPlanAsync(plan, CancellationToken.None)));
 
-        Assert.Single(published.Select(plan => plan.Attempt).Distinct());
-        Assert.Equal(published[0].Attempt, (await blobs.FindPlanAsync(CancellationToken.None))!.Attempt);
+        Assert.Single(published.Select(plan => plan.PlanId).Distinct());
+        Assert.Equal(published[0].PlanId, (await blobs.FindPlanAsync(CancellationToken.None))!.PlanId);
     }
 
     [Fact]

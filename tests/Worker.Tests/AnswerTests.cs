@@ -34,7 +34,7 @@ public sealed class AnswerTests(TinyModel model)
         // The text behind the gap is the likelier, the closer a trial's length is to the wanted one.
         var (answer, _) = Run(
             BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the lazy dog", max_gap_length = bound },
-            row => row.Known is null ? 0.25 : Math.Exp(-Math.Abs(row.Targets!.Count - row.Known.Count - wanted) / (double)row.Targets.Count), " dog");
+            row => row.ForcedTokens is null ? 0.25 : Math.Exp(-Math.Abs(row.Targets!.Count - row.ForcedTokens.Count - wanted) / (double)row.Targets.Count), " dog");
 
         Assert.Equal(expected, answer["spans"]![0]!["tokens"]!.GetValue<int>());
     }
@@ -85,7 +85,7 @@ public sealed class AnswerTests(TinyModel model)
             row =>
             {
                 sampled = row;
-                return row.Known is null || row.Targets!.Count - row.Known.Count == 2 ? 0.9 : 0.1;
+                return row.ForcedTokens is null || row.Targets!.Count - row.ForcedTokens.Count == 2 ? 0.9 : 0.1;
             }, " brown", " fox");
 
         var row = sampled!;

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Worker.Device;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 

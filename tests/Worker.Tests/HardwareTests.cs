@@ -1,5 +1,5 @@
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Diffusion.Checkpoints;
-using LLaDA.Diffusion.Model;
 using TorchSharp;
 
 namespace LLaDA.Batch.Worker.Tests;

@@ -5,6 +5,7 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
@@ -36,9 +37,9 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
         var blobs = new BatchBlobs(storage, batch);
         using var models = TinyModel.NewHost(new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256 }, _tensors, storage);
         var (batches, queues) = (new BatchStore(storage, TimeProvider.System), new WorkQueues(storage));
-        var runner = new RunShard(
-            batches, storage, queues, new ShardRelease(storage, batches, queues, TimeProvider.System), new ModelLoading(new ModelCatalog(storage), models), new WorkerOptions(), TimeProvider.System,
-            logs.CreateLogger<RunShard>());
+        var runner = new ShardMessageHandler(
+            batches, storage, queues, new ShardDispatcher(storage, batches, queues, TimeProvider.System), new ModelResolver(new ModelCatalog(storage), models), new WorkerOptions(), TimeProvider.System,
+            logs.CreateLogger<ShardMessageHandler>());
 
         string logged = modelId == TinyModel.Id ? "lines done" : "failed at attempt 2";
         await ConsumeAsync<ShardMessage>(storage, runner.RunAsync, logs, () => log.Entries.Any(entry => entry.Contains(logged, StringComparison.Ordinal)));
@@ -94,7 +95,7 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
         var plan = new BatchPlan(Attempt, modelId, StorageNames.DefaultProfile, bodies.Length, [new PlannedShard(0, bodies.Length)]);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
-        await new ShardRelease(storage, batches, new WorkQueues(storage), TimeProvider.System).FillAsync(batch.Tenant, CancellationToken.None);
+        await new ShardDispatcher(storage, batches, new WorkQueues(storage), TimeProvider.System).FillWindowAsync(batch.Tenant, CancellationToken.None);
         return (storage, batch);
     }
 

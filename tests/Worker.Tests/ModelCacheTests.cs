@@ -2,6 +2,7 @@ using System.Text;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Tests;
 using Microsoft.Extensions.Logging.Abstractions;

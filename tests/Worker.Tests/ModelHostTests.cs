@@ -1,6 +1,7 @@
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion;
 using LLaDA.Tests;
 using Microsoft.Extensions.Time.Testing;
 

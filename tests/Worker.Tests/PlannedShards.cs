@@ -5,6 +5,7 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using LLaDA.Tests;
@@ -38,7 +39,7 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
     /// <param name="shards">By shard, the bodies of its lines.</param>
     /// <param name="bad">Numbers of lines that lack their text.</param>
     /// <param name="poison">Numbers of lines that fail the work of their shard.</param>
-    public async Task<(RunShard Runner, StorageAccount Storage, BatchRecord Batch)> CreateAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto,
+    public async Task<(ShardMessageHandler Runner, StorageAccount Storage, BatchRecord Batch)> CreateAsync(IReadOnlyList<object[]> shards, int[]? bad = null, int[]? poison = null, DeviceChoice device = DeviceChoice.Auto,
         string endpoint = BatchEndpoint.Infill, Action<ClientOptions>? configure = null)
     {
         var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() }, configure);
@@ -57,14 +58,14 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
         var queues = new WorkQueues(storage);
-        var release = new ShardRelease(storage, batches, queues, TimeProvider.System);
-        await release.FillAsync(batch.Tenant, CancellationToken.None);
+        var release = new ShardDispatcher(storage, batches, queues, TimeProvider.System);
+        await release.FillWindowAsync(batch.Tenant, CancellationToken.None);
         await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ClearMessagesAsync();
 
         var options = new WorkerOptions { ModelsPath = model.Folder, BatchTokens = 256, Device = device };
         _models = TinyModel.NewHost(options, Tensors, storage);
-        var runner = new RunShard(
-            batches, storage, queues, release, new ModelLoading(new ModelCatalog(storage), _models), options, TimeProvider.System, NullLogger<RunShard>.Instance);
+        var runner = new ShardMessageHandler(
+            batches, storage, queues, release, new ModelResolver(new ModelCatalog(storage), _models), options, TimeProvider.System, NullLogger<ShardMessageHandler>.Instance);
         return (runner, storage, batch);
     }
 

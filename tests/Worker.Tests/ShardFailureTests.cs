@@ -1,8 +1,8 @@
 using Azure;
 using Azure.Core;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Tests;

@@ -1,3 +1,5 @@
+using LLaDA.Batch.Worker.Device;
+
 namespace LLaDA.Batch.Worker.Tests;
 
 public sealed class TensorThreadTests

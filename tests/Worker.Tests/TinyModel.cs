@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;

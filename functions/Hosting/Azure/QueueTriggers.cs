@@ -10,7 +10,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LLaDA.Batch.Functions.Hosting.Azure;
 
 /// <summary>The queue triggers of the Azure host. Each line calls the handler that the Local host calls.</summary>
-internal sealed class QueueTriggers(PlanBatch plan, FinishBatch finish, DeliverWebhook webhooks, PlanTraining planTraining, FinishTraining finishTraining)
+internal sealed class QueueTriggers(PlanBatchHandler plan, FinishBatchHandler finish, DeliverWebhookHandler webhooks, PlanFineTuningHandler planTraining, FinishFineTuningHandler finishTraining)
 {
     [Function("plan")]
     public Task PlanAsync([QueueTrigger(StorageNames.PlanQueue)] string message, CancellationToken stop) => plan.RunAsync(Read<PlanMessage>(message), stop);

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.FineTuning;
+using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using Microsoft.Azure.Functions.Worker;
@@ -7,7 +8,7 @@ using Microsoft.Azure.Functions.Worker;
 namespace LLaDA.Batch.Functions.Hosting.Azure;
 
 /// <summary>The timers of the Azure host, at the intervals of the Local one. Each line calls the handler that the Local host calls.</summary>
-internal sealed class TimerTriggers(SweepActive sweep, SweepTraining sweepTraining, FireSchedules fireSchedules, MeasureQueues measureQueues, DeleteExpired deleteExpired)
+internal sealed class TimerTriggers(BatchSweep sweep, FineTuningSweep sweepTraining, ScheduleTimer fireSchedules, QueueMetrics measureQueues, RetentionTimer deleteExpired)
 {
     [Function("sweep")]
     public Task SweepAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => sweep.RunAsync(stop);

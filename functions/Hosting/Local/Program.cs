@@ -1,4 +1,4 @@
-using LLaDA.Batch.Functions.Api;
+using LLaDA.Batch.Functions;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Storage;

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.FineTuning;
+using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Webhooks;
@@ -10,8 +11,8 @@ namespace LLaDA.Batch.Functions.Hosting.Local;
 
 /// <summary>The queue triggers and timers of the Local host. Each line calls the handler that the Azure host calls.</summary>
 internal sealed partial class Triggers(
-    StorageAccount storage, PlanBatch plan, FinishBatch finish, SweepActive sweep, DeleteExpired deleteExpired, DeliverWebhook webhooks,
-    PlanTraining planTraining, FinishTraining finishTraining, SweepTraining sweepTraining, FireSchedules fireSchedules, MeasureQueues measureQueues, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
+    StorageAccount storage, PlanBatchHandler plan, FinishBatchHandler finish, BatchSweep sweep, RetentionTimer deleteExpired, DeliverWebhookHandler webhooks,
+    PlanFineTuningHandler planTraining, FinishFineTuningHandler finishTraining, FineTuningSweep sweepTraining, ScheduleTimer fireSchedules, QueueMetrics measureQueues, IConfiguration configuration, TimeProvider time, ILogger<Triggers> logger) : BackgroundService
 {
     /// <summary>As host.json has it for the Azure host.</summary>
     public static QueueConsumerOptions Defaults { get; } = new() { Concurrency = 4 };
@@ -28,11 +29,11 @@ internal sealed partial class Triggers(
         ConsumeAsync<TrainingMessage>(StorageNames.PoisonQueue(StorageNames.PlanTrainingQueue), planTraining.GiveUpAsync, stoppingToken),
         ConsumeAsync<TrainingMessage>(StorageNames.FinishTrainingQueue, finishTraining.RunAsync, stoppingToken),
         ConsumeAsync<TrainingMessage>(StorageNames.PoisonQueue(StorageNames.FinishTrainingQueue), finishTraining.GiveUpAsync, stoppingToken),
-        RepeatAsync(SweepActive.Interval, sweep.RunAsync, stoppingToken),
-        RepeatAsync(SweepActive.Interval, sweepTraining.RunAsync, stoppingToken),
-        RepeatAsync(FireSchedules.Interval, fireSchedules.RunAsync, stoppingToken),
-        RepeatAsync(MeasureQueues.Interval, measureQueues.RunAsync, stoppingToken),
-        RepeatAsync(DeleteExpired.Interval, deleteExpired.RunAsync, stoppingToken));
+        RepeatAsync(BatchSweep.Interval, sweep.RunAsync, stoppingToken),
+        RepeatAsync(BatchSweep.Interval, sweepTraining.RunAsync, stoppingToken),
+        RepeatAsync(ScheduleTimer.Interval, fireSchedules.RunAsync, stoppingToken),
+        RepeatAsync(QueueMetrics.Interval, measureQueues.RunAsync, stoppingToken),
+        RepeatAsync(RetentionTimer.Interval, deleteExpired.RunAsync, stoppingToken));
 
     private Task ConsumeAsync<T>(string queue, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
         where T : class =>

@@ -71,9 +71,9 @@ public sealed class CausalDecoder(MaskPredictor model)
             tensor([.. ordered.SelectMany(row => Enumerable.Range(0, rows[row].Count)).Select(position => (long)position)], device: _model.Device),
             segments);
         var logits = _model.Logits(_model.Hidden(packed).index_select(0, tensor([.. last], device: _model.Device))).narrow(1, 0, _model.Config.VocabularySize);
-        logits.select(1, _model.Config.MaskTokenId).fill_(LastingScalars.NegativeInfinity);
+        logits.select(1, _model.Config.MaskTokenId).fill_(StaticScalars.NegativeInfinity);
         if (options.Forbidden is { IsEmpty: false } forbidden)
-            logits.index_fill_(1, forbidden.On(_model.Device), LastingScalars.NegativeInfinity);
+            logits.index_fill_(1, forbidden.On(_model.Device), StaticScalars.NegativeInfinity);
 
         var random = new CounterRandom(options.Seed);
         var choice = new SamplingOptions { Temperature = options.Temperature };

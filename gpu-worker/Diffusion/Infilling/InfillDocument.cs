@@ -83,8 +83,8 @@ public sealed class InfillDocument
     public int NumMasked => NumMasks(0, _gaps.Length);
 
     /// <summary>A canvas that tries a length for a gap, with the other gaps of the document masked as they are.</summary>
-    public SamplingRow Trial(int gap, int length) =>
-        LengthSearch.Trial(_canvas.AsSpan(0, _gaps[gap].Start), length, _canvas.AsSpan(_gaps[gap].End), _maskTokenId, _context, _options.Forbidden);
+    public SamplingRow CandidateRow(int gap, int length) =>
+        LengthSearch.CandidateRow(_canvas.AsSpan(0, _gaps[gap].Start), length, _canvas.AsSpan(_gaps[gap].End), _maskTokenId, _context, _options.Forbidden);
 
     /// <summary>The next window to sample; hand its result to <see cref="Accept"/>.</summary>
     public SamplingRow Next()

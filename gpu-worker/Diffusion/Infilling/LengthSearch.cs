@@ -9,7 +9,7 @@ namespace LLaDA.Diffusion.Infilling;
 public static class LengthSearch
 {
     /// <summary>Tokens behind the gap that are scored with it: a fill of the wrong length makes them improbable.</summary>
-    public const int KnownBehind = 4;
+    public const int NumForcedBehind = 4;
 
     private const int EveryLengthTo = 8;
     private const double Growth = 1.25;
@@ -31,7 +31,7 @@ public static class LengthSearch
     /// <param name="behind">Tokens behind it.</param>
     /// <param name="context">The longest canvas; what is furthest from the gap is left out.</param>
     /// <param name="forbidden">What the gap is not filled with.</param>
-    public static SamplingRow Trial(ReadOnlySpan<int> before, int length, ReadOnlySpan<int> behind, int maskTokenId, int context, TokenSet? forbidden)
+    public static SamplingRow CandidateRow(ReadOnlySpan<int> before, int length, ReadOnlySpan<int> behind, int maskTokenId, int context, TokenSet? forbidden)
     {
         int room = context - length;
         int numBefore = Math.Min(before.Length, Math.Max(room / 2, room - behind.Length));
@@ -39,12 +39,12 @@ public static class LengthSearch
         int[] canvas = [.. before[^numBefore..], .. Enumerable.Repeat(maskTokenId, length), .. behind[..numBehind]];
 
         Dictionary<int, int> known = [];
-        for (int position = numBefore + length; position < canvas.Length && known.Count < KnownBehind && canvas[position] != maskTokenId; position++)
+        for (int position = numBefore + length; position < canvas.Length && known.Count < NumForcedBehind && canvas[position] != maskTokenId; position++)
         {
             known[position] = canvas[position];
             canvas[position] = maskTokenId;
         }
-        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, [.. Enumerable.Range(numBefore, length + known.Count)]) { Known = known };
+        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, [.. Enumerable.Range(numBefore, length + known.Count)]) { ForcedTokens = known };
     }
 
     /// <summary>The length of the most probable trial, the shorter one among equals.</summary>

@@ -19,9 +19,9 @@ public static class Initialization
         foreach (var (name, parameter) in model.named_parameters())
         {
             if (name.EndsWith("norm.weight", StringComparison.Ordinal) || name == "ln_f.weight")
-                parameter.fill_(LastingScalars.One);
+                parameter.fill_(StaticScalars.One);
             else if (name.EndsWith(".bias", StringComparison.Ordinal))
-                parameter.fill_(LastingScalars.Zero);
+                parameter.fill_(StaticScalars.Zero);
             else
                 parameter.copy_(TruncatedNormal(parameter.shape, StandardDeviation(name, parameter.shape[1]), random));
         }

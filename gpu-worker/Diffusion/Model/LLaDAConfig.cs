@@ -1,3 +1,5 @@
+using LLaDA.Diffusion.Checkpoints;
+
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>The shape of a mask predictor and its special tokens: what config.json of a LLaDA checkpoint says, and nothing that is not in it.</summary>

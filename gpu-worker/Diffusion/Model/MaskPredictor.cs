@@ -29,7 +29,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     private readonly RmsNorm _finalNorm;
 
     [ComponentName(Name = "ff_out")]
-    private readonly Projection? _head;
+    private readonly Linear? _head;
 
     private readonly RotaryEmbedding _rotary;
 
@@ -53,7 +53,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         _blocks = new ModuleList<TransformerBlock>(
             [.. Enumerable.Range(0, config.NumLayers).Select(_ => new TransformerBlock(config, weightType, computeType, device))]);
         _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, weightType, device);
-        _head = config.TiesWeights ? null : new Projection(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
+        _head = config.TiesWeights ? null : new Linear(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
         _rotary = new RotaryEmbedding(config.HeadWidth, config.MaxSequenceLength, config.RopeTheta, device);
         RegisterComponents();
     }
@@ -67,8 +67,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public ScalarType ComputeType { get; }
 
     /// <summary>Its matrices but for the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
-    internal IReadOnlyDictionary<string, Projection> Projections =>
-        named_modules().Where(entry => entry.module is Projection).ToDictionary(entry => entry.name, entry => (Projection)entry.module);
+    internal IReadOnlyDictionary<string, Linear> Projections =>
+        named_modules().Where(entry => entry.module is Linear).ToDictionary(entry => entry.name, entry => (Linear)entry.module);
 
     /// <summary>Logits of every position.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>
@@ -109,7 +109,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         if (length > Config.MaxSequenceLength)
             throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
 
-        var positions = HostValues.To(Device, [.. Enumerable.Range(0, length).Select(position => (long)position)]).repeat(batch);
+        var positions = PinnedUpload.To(Device, [.. Enumerable.Range(0, length).Select(position => (long)position)]).repeat(batch);
         return new PackedTokens(tokens.flatten(), positions, [new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) }]);
     }
 

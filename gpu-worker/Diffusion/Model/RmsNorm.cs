@@ -28,7 +28,7 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var x = input.to(ScalarType.Float32);
-        var normed = x * rsqrt((x * x).mean([-1], keepdim: true).add(_epsilon, LastingScalars.One));
+        var normed = x * rsqrt((x * x).mean([-1], keepdim: true).add(_epsilon, StaticScalars.One));
         return (normed.to(input.dtype) * _weight.to(input.dtype)).MoveToOuterDisposeScope();
     }
 }

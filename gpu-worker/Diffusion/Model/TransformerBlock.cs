@@ -12,28 +12,28 @@ public sealed class TransformerBlock : nn.Module
     private readonly RmsNorm _attentionNorm;
 
     [ComponentName(Name = "q_proj")]
-    private readonly Projection _queryProjection;
+    private readonly Linear _queryProjection;
 
     [ComponentName(Name = "k_proj")]
-    private readonly Projection _keyProjection;
+    private readonly Linear _keyProjection;
 
     [ComponentName(Name = "v_proj")]
-    private readonly Projection _valueProjection;
+    private readonly Linear _valueProjection;
 
     [ComponentName(Name = "attn_out")]
-    private readonly Projection _attentionOutput;
+    private readonly Linear _attentionOutput;
 
     [ComponentName(Name = "ff_norm")]
     private readonly RmsNorm _feedForwardNorm;
 
     [ComponentName(Name = "ff_proj")]
-    private readonly Projection _gateProjection;
+    private readonly Linear _gateProjection;
 
     [ComponentName(Name = "up_proj")]
-    private readonly Projection _upProjection;
+    private readonly Linear _upProjection;
 
     [ComponentName(Name = "ff_out")]
-    private readonly Projection _downProjection;
+    private readonly Linear _downProjection;
 
     private readonly LLaDAConfig _config;
     private readonly ScalarType _computeType;
@@ -45,7 +45,7 @@ public sealed class TransformerBlock : nn.Module
         _computeType = computeType;
         long width = config.ModelWidth, keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
 
-        Projection Project(long input, long output, bool hasBias = false) => new(input, output, hasBias, type, device);
+        Linear Project(long input, long output, bool hasBias = false) => new(input, output, hasBias, type, device);
         _attentionNorm = new RmsNorm(width, config.RmsNormEpsilon, type, device);
         _queryProjection = Project(width, width, config.HasQkvBias);
         _keyProjection = Project(width, keyValueWidth, config.HasQkvBias);
@@ -74,7 +74,7 @@ public sealed class TransformerBlock : nn.Module
 
     private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
     {
-        Tensor Heads(Projection projection, long heads) => projection.call(a).view(a.shape[0], heads, _config.HeadWidth);
+        Tensor Heads(Linear projection, long heads) => projection.call(a).view(a.shape[0], heads, _config.HeadWidth);
         var queries = rotation.Apply(Heads(_queryProjection, _config.NumHeads));            // [T, H, E]
         var keys = rotation.Apply(Heads(_keyProjection, _config.NumKeyValueHeads));         // [T, K, E]
         var values = Heads(_valueProjection, _config.NumKeyValueHeads);                     // [T, K, E]
@@ -111,7 +111,7 @@ public sealed class TransformerBlock : nn.Module
     /// <param name="keys">[rows, K, L', E].</param>
     private Tensor Attention(Tensor queries, Tensor keys, Tensor values, Segment segment) =>
         MultipliesItself(queries, segment)
-            ? ProductAttention.Attend(queries.flatten(2, 3), keys, values, segment.KeyMask)
+            ? EagerAttention.Attend(queries.flatten(2, 3), keys, values, segment.KeyMask)
             : nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, segment.KeyMask);
 
     /// <summary>Each query sees the keys up to its own position; keys are repeated for the queries that share them.</summary>
@@ -123,9 +123,9 @@ public sealed class TransformerBlock : nn.Module
         if (!MultipliesItself(queries, segment))
             return nn.functional.scaled_dot_product_attention(queries.flatten(1, 2), Repeat(keys), Repeat(values), is_casual: true);
         var mask = ones(segment.Length, segment.Length, ScalarType.Bool, queries.device).tril().view(1, 1, segment.Length, segment.Length);
-        return ProductAttention.Attend(queries.flatten(1, 2), Repeat(keys), Repeat(values), mask);
+        return EagerAttention.Attend(queries.flatten(1, 2), Repeat(keys), Repeat(values), mask);
     }
 
     private bool MultipliesItself(Tensor queries, Segment segment) =>
-        training && segment.Cache is null && ProductAttention.Suits(_computeType, queries.device, segment.Length);
+        training && segment.Cache is null && EagerAttention.Suits(_computeType, queries.device, segment.Length);
 }

@@ -30,7 +30,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         double[] draws = [.. candidates.Select(candidate => candidate.Row.Options.Temperature > 0 ? candidate.Row.TokenDraw(candidate.Position) : 0)];
         var permitted = Permit(logProbabilities, candidates);
         var tokens = TokenChoice.Choose(permitted, [.. candidates.Select(candidate => candidate.Row.Options)], draws);
-        OverwriteKnown(tokens, candidates);
+        OverwriteForced(tokens, candidates);
         var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
         var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
 
@@ -76,14 +76,14 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         int numPlaces = places.Count;
         while (places.Count % HeadRows != 0)
             places.Add(0);
-        var logits = _model.Logits(pass.Hidden().index_select(0, HostValues.To(_model.Device, [.. places])));
+        var logits = _model.Logits(pass.Hidden().index_select(0, PinnedUpload.To(_model.Device, [.. places])));
         var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
         if (numPlaces == candidates.Length)
             return conditional;
 
         long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
-        var indices = HostValues.To(_model.Device, guided);
-        var scales = HostValues.To(_model.Device, [.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))]).unsqueeze(1);
+        var indices = PinnedUpload.To(_model.Device, guided);
+        var scales = PinnedUpload.To(_model.Device, [.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))]).unsqueeze(1);
         var unconditional = logits.narrow(0, candidates.Length, guided.Length);
         return conditional.index_copy(0, indices, unconditional.Plus(scales * (conditional.index_select(0, indices) - unconditional)));
     }
@@ -97,16 +97,16 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
     {
         FillRows(logProbabilities, candidates, candidate => candidate.IsKnown ? null : candidate.Row.Options.Forbidden);
         var permitted = logProbabilities.narrow(1, 0, numTokens);
-        permitted.index_fill_(1, _mask.On(_model.Device), LastingScalars.NegativeInfinity);
+        permitted.index_fill_(1, _mask.On(_model.Device), StaticScalars.NegativeInfinity);
         return permitted;
     }
 
-    private void OverwriteKnown(Tensor tokens, Candidate[] candidates)
+    private void OverwriteForced(Tensor tokens, Candidate[] candidates)
     {
         (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.IsKnown)
-            .Select(entry => ((long)entry.Index, (long)entry.Item.Row.KnownToken(entry.Item.Position)!.Value))];
+            .Select(entry => ((long)entry.Index, (long)entry.Item.Row.ForcedToken(entry.Item.Position)!.Value))];
         if (known.Length > 0)
-            tokens.index_copy_(0, HostValues.To(_model.Device, [.. known.Select(entry => entry.Index)]), HostValues.To(_model.Device, [.. known.Select(entry => entry.Token)]));
+            tokens.index_copy_(0, PinnedUpload.To(_model.Device, [.. known.Select(entry => entry.Index)]), PinnedUpload.To(_model.Device, [.. known.Select(entry => entry.Token)]));
     }
 
     /// <summary>Candidates stand row by row, so those that share a set of tokens form runs.</summary>
@@ -118,7 +118,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
             for (end = start + 1; end < candidates.Length && tokensOf(candidates[end]) == tokens;)
                 end++;
             if (tokens is { IsEmpty: false })
-                logits.narrow(0, start, end - start).index_fill_(1, tokens.On(logits.device), LastingScalars.NegativeInfinity);
+                logits.narrow(0, start, end - start).index_fill_(1, tokens.On(logits.device), StaticScalars.NegativeInfinity);
         }
     }
 
@@ -134,6 +134,6 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 
     private readonly record struct Candidate(DenoisingRow Row, int Position)
     {
-        public bool IsKnown => Row.KnownToken(Position) is not null;
+        public bool IsKnown => Row.ForcedToken(Position) is not null;
     }
 }

@@ -73,7 +73,7 @@ internal sealed class DenoisingRow : IDisposable
     public (KeyValueCache? Conditional, KeyValueCache? Unconditional) Caches { get; set; }
 
     /// <summary>The token of a target that is known though masked.</summary>
-    public int? KnownToken(int position) => _row.Known is { } known && known.TryGetValue(position, out int token) ? token : null;
+    public int? ForcedToken(int position) => _row.ForcedTokens is { } known && known.TryGetValue(position, out int token) ? token : null;
 
     /// <summary>The uniform number that draws the token of a position in this step.</summary>
     public double TokenDraw(int position) => _random.Uniform(_step, (ulong)position, TokenPurpose);
@@ -87,7 +87,7 @@ internal sealed class DenoisingRow : IDisposable
             predictions = [.. predictions.Select(prediction => prediction with { Confidence = _random.Uniform(_step, (ulong)prediction.Position, RemaskPurpose) })];
         int quota = _quotas.Count > 0 ? _quotas.Dequeue() : 1;
         int[] takenBack = Options.Remasking == Remasking.Revision ? TakenBack(quota) : [];
-        foreach (var prediction in Acceptance.Choose(predictions, Options, quota + takenBack.Length))
+        foreach (var prediction in TransferRule.Choose(predictions, Options, quota + takenBack.Length))
         {
             Canvas[prediction.Position] = prediction.Token;
             _confidence[prediction.Position] = prediction.Probability;
@@ -136,7 +136,7 @@ internal sealed class DenoisingRow : IDisposable
             throw new ArgumentException($"Position {wrong} of the canvas holds the id {Canvas[wrong]}; ids must lie in [0, {config.EmbeddingSize})", nameof(row));
         if (row.Options.Forbidden is { } forbidden && !forbidden.LiesBelow(config.EmbeddingSize))
             throw new ArgumentException($"A forbidden id is no token: ids must lie in [0, {config.EmbeddingSize})", nameof(row));
-        foreach (var (position, known) in row.Known ?? ReadOnlyDictionary<int, int>.Empty)
+        foreach (var (position, known) in row.ForcedTokens ?? ReadOnlyDictionary<int, int>.Empty)
         {
             if (Array.BinarySearch(_targets, position) < 0 || known < 0 || known >= config.EmbeddingSize || known == config.MaskTokenId)
                 throw new ArgumentException($"Position {position} is known to be {known}: what is known must be a target and a token other than [MASK]", nameof(row));

@@ -10,7 +10,7 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
     /// By target: tokens that are known though masked. They are committed like any other, with the model's probability of them as their confidence, so that the confidences of a
     /// row multiply to the probability of its text in the order in which it was committed.
     /// </summary>
-    public IReadOnlyDictionary<int, int>? Known { get; init; }
+    public IReadOnlyDictionary<int, int>? ForcedTokens { get; init; }
 
     /// <summary>Called after each denoising step, on the sampler's thread, with a canvas that is valid during the call. What it throws fails this row alone.</summary>
     public Action<DenoisingProgress>? OnStep { get; init; }

@@ -30,7 +30,7 @@ internal sealed class StepPass(MaskPredictor model)
         _segments.Add(new Segment(start, 1, positions.Length)
         {
             Cache = row.Options.Cache == CachePolicy.None ? null : Cache(row, isUnconditional),
-            CachePositions = row.Pass is null ? null : HostValues.To(model.Device, [.. positions.Select(position => (long)position)]),
+            CachePositions = row.Pass is null ? null : PinnedUpload.To(model.Device, [.. positions.Select(position => (long)position)]),
         });
         return row.Candidates.Select(position => (long)(start + (row.Pass is null ? position : Array.BinarySearch(positions, position))));
     }
@@ -43,7 +43,7 @@ internal sealed class StepPass(MaskPredictor model)
             _tokens.Add(model.Config.PadTokenId);
             _positions.Add(0);
         }
-        return model.Hidden(new PackedTokens(HostValues.To(model.Device, [.. _tokens]), HostValues.To(model.Device, [.. _positions]), _segments));
+        return model.Hidden(new PackedTokens(PinnedUpload.To(model.Device, [.. _tokens]), PinnedUpload.To(model.Device, [.. _positions]), _segments));
     }
 
     private KeyValueCache Cache(DenoisingRow row, bool isUnconditional)

@@ -38,10 +38,10 @@ internal static class TokenChoice
         {
             using var temporaries = NewDisposeScope();
             var device = logits.device;
-            var temperatures = HostValues.To(device, [.. drawn.Select(row => options[(int)row].Temperature)]).unsqueeze(1);
-            var topP = HostValues.To(device, [.. drawn.Select(row => options[(int)row].TopP)]).unsqueeze(1);
-            var uniform = HostValues.To(device, [.. drawn.Select(row => draws[row])]).unsqueeze(1);             // [n, 1]
-            var rows = HostValues.To(device, drawn);
+            var temperatures = PinnedUpload.To(device, [.. drawn.Select(row => options[(int)row].Temperature)]).unsqueeze(1);
+            var topP = PinnedUpload.To(device, [.. drawn.Select(row => options[(int)row].TopP)]).unsqueeze(1);
+            var uniform = PinnedUpload.To(device, [.. drawn.Select(row => draws[row])]).unsqueeze(1);             // [n, 1]
+            var rows = PinnedUpload.To(device, drawn);
             var probabilities = softmax(logits.index_select(0, rows).to(ScalarType.Float64) / temperatures, -1); // [n, V]
             tokens.index_copy_(0, rows, draw(probabilities, topP, uniform));
         }

@@ -26,7 +26,7 @@ public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
         {
             _tensor?.Dispose();
             _device = (device.type, device.index);
-            _tensor = HostValues.To(device, _ids).DetachFromDisposeScope();
+            _tensor = PinnedUpload.To(device, _ids).DetachFromDisposeScope();
         }
         return _tensor;
     }

@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Checkpoints;
 using Microsoft.ML.Tokenizers;
 
 namespace LLaDA.Diffusion.Text;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using LLaDA.Diffusion.Checkpoints;
 using Microsoft.ML.Tokenizers;
 
 namespace LLaDA.Diffusion.Text;

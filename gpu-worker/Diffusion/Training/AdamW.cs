@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>AdamW (Loshchilov and Hutter 2019): Adam with bias correction, and weight decay apart from the gradient. Moments are float32.</summary>
-/// <remarks>TorchSharp's own makes scalars that may be collected while libtorch reads them (LastingScalars). Clipping is a factor of the update here and costs no pass over the gradients.</remarks>
+/// <remarks>TorchSharp's own makes scalars that may be collected while libtorch reads them (StaticScalars). Clipping is a factor of the update here and costs no pass over the gradients.</remarks>
 /// <param name="parameters">Float32, each with its own decay.</param>
 internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double beta1, double beta2, double epsilon = 1e-8) : IDisposable
 {
@@ -71,7 +71,7 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
                 using var keptWeight = (1 - (learningRate * state.WeightDecay)).ToScalar();
                 state.Parameter.mul_(keptWeight);
             }
-            var denominator = state.Square.sqrt().mul_(correction).add_(floor, LastingScalars.One);
+            var denominator = state.Square.sqrt().mul_(correction).add_(floor, StaticScalars.One);
             state.Parameter.addcdiv_(state.Average, denominator, step);
         }
     }

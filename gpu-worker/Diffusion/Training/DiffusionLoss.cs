@@ -42,7 +42,7 @@ public static class DiffusionLoss
         if (batch.Masked.Count == 0)
             return total.MoveToOuterDisposeScope();
 
-        var pass = new HiddenPass(model, batch, recomputes);
+        var pass = new CheckpointedForward(model, batch, recomputes);
         var hidden = pass.Hidden.requires_grad_(true);
         var masked = Masked(hidden, batch);                                                                     // [N, D]
         List<Tensor> gradients = [];
@@ -53,7 +53,7 @@ public static class DiffusionLoss
             var loss = CrossEntropy(model, chunk, tokens, weights.AsSpan(start, tokens.Length));
             loss.backward();
             gradients.Add(chunk.grad!.MoveToOuterDisposeScope());
-            total.add_(loss.detach(), LastingScalars.One);
+            total.add_(loss.detach(), StaticScalars.One);
         }
         masked.backward([cat(gradients)]);
         pass.Backward(hidden.grad!);
@@ -70,7 +70,7 @@ public static class DiffusionLoss
         foreach (var (start, tokens) in Chunks(model, batch))
         {
             using var chunkScope = NewDisposeScope();
-            total.add_(CrossEntropy(model, masked.narrow(0, start, tokens.Length), tokens, weights.AsSpan(start, tokens.Length)), LastingScalars.One);
+            total.add_(CrossEntropy(model, masked.narrow(0, start, tokens.Length), tokens, weights.AsSpan(start, tokens.Length)), StaticScalars.One);
         }
         return total.cpu().item<float>();
     }
@@ -79,7 +79,7 @@ public static class DiffusionLoss
     internal static int ChunkSize(LLaDAConfig config, int maxLogits = DefaultMaxLogits) => Math.Max(16, maxLogits / config.EmbeddingSize);
 
     private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
-        hidden.index_select(0, HostValues.To(hidden.device, [.. batch.Masked.Select(token => (long)token.Index)]));
+        hidden.index_select(0, PinnedUpload.To(hidden.device, [.. batch.Masked.Select(token => (long)token.Index)]));
 
     private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
     {
@@ -91,8 +91,8 @@ public static class DiffusionLoss
     /// <returns>A scalar.</returns>
     private static Tensor CrossEntropy(MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights)
     {
-        var targets = HostValues.To(model.Device, [.. tokens.Select(token => (long)token.Token)]);             // [N]
+        var targets = PinnedUpload.To(model.Device, [.. tokens.Select(token => (long)token.Token)]);             // [N]
         var crossEntropies = nn.functional.cross_entropy(model.Logits(hidden), targets, reduction: nn.Reduction.None);
-        return (crossEntropies * HostValues.To(model.Device, weights.ToArray())).sum();
+        return (crossEntropies * PinnedUpload.To(model.Device, weights.ToArray())).sum();
     }
 }

@@ -76,12 +76,12 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     public int[]? Ends { get; init; }
 
     /// <returns>[B, L], int64.</returns>
-    public Tensor ToTensor(Device device) => HostValues.To(device, Tokens, [BatchSize, Length]);
+    public Tensor ToTensor(Device device) => PinnedUpload.To(device, Tokens, [BatchSize, Length]);
 
     /// <returns>[B, L], bool: false in padding; null where there is none.</returns>
     public Tensor? IsToken(Device device) => Ends is null || Array.TrueForAll(Ends, end => end == Length)
         ? null
-        : HostValues.To(device, [.. Ends.SelectMany(end => Enumerable.Range(0, Length).Select(position => position < end))], [BatchSize, Length]);
+        : PinnedUpload.To(device, [.. Ends.SelectMany(end => Enumerable.Range(0, Length).Select(position => position < end))], [BatchSize, Length]);
 
     /// <summary>The same with the first tokens of each row given instead of noised: what SFT does with prompts.</summary>
     /// <param name="promptLengths">[B].</param>

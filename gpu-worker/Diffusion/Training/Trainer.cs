@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using LLaDA.Diffusion.Autoregression;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
@@ -28,7 +28,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
     /// <param name="onStep">Called after each step.</param>
     /// <exception cref="TrainingMemoryException">The run does not fit its device.</exception>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is no longer finite; the last checkpoint stays.</exception>
-    /// <exception cref="Checkpoints.CheckpointException">The last checkpoint is damaged, or another run's.</exception>
+    /// <exception cref="CheckpointException">The last checkpoint is damaged, or another run's.</exception>
     public void Run(Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
     {
         foreach (var progress in Steps(cancellation: cancellation))
@@ -52,13 +52,13 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         TrainingMemory.Require(model.Config, weights.Parameters.Sum(entry => entry.Parameter.numel()), model.WeightType, model.ComputeType, options, training.MaxLength, model.Device);
         model.train();
         using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, options.WeightDecay), options.Beta1, options.Beta2);
-        using var average = options.AverageDecay is { } decay ? new WeightAverage(weights.Parameters, decay) : null;
+        using var average = options.EmaDecay is { } decay ? new EmaWeights(weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(folder, options.NumCheckpoints);
         var subject = new TrainingSubject(weights, optimizer, average);
         var state = checkpoints.Load(subject, new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint, options.Objective));
         using var log = new MetricsLog(folder, state.Step);
         int numSteps = options.LearningRate.NumSteps;
-        double peak = ProductSpeed.Measure(model.Device, model.ComputeType);
+        double peak = MatmulThroughput.Measure(model.Device, model.ComputeType);
         while (state.Step < numSteps)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -95,7 +95,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         return Pieces(batch, tokenWeights).Sum(piece => DiffusionLoss.Evaluate(weights.Model, piece.Batch, piece.Weights));
     }
 
-    private double Validate(WeightAverage? average)
+    private double Validate(EmaWeights? average)
     {
         average?.Swap();
         double loss = Validate();
@@ -110,7 +110,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         optimizer.ClearGradients();
         var total = zeros(1, device: weights.Model.Device);
         foreach (var (piece, pieceWeights) in Pieces(batch, tokenWeights))
-            total.add_(DiffusionLoss.Backward(weights.Model, piece, pieceWeights, options.RecomputesActivations), LastingScalars.One);
+            total.add_(DiffusionLoss.Backward(weights.Model, piece, pieceWeights, options.ActivationCheckpointing), StaticScalars.One);
 
         // The step's one synchronisation with the device.
         float[] read = [.. cat([total, optimizer.DeviceGradientNorm()]).cpu().data<float>()];
@@ -118,7 +118,7 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
             throw new TrainingDivergedException(step, loss, gradNorm);
         optimizer.Update(options.LearningRate.At(step), Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)));
-        return (loss, gradNorm, batch.Tokens.Length, ProductSpeed.FlopsOf(weights.Model.Config, batch));
+        return (loss, gradNorm, batch.Tokens.Length, MatmulThroughput.FlopsOf(weights.Model.Config, batch));
     }
 
     private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels)

@@ -15,7 +15,7 @@ internal sealed record TrainingState(int Step, long NumTokens, long Seed, int Ba
 
 /// <summary>What a run changes as it goes.</summary>
 /// <param name="Average">Null where none is kept.</param>
-internal sealed record TrainingSubject(ITrainedWeights Weights, AdamW Optimizer, WeightAverage? Average);
+internal sealed record TrainingSubject(ITrainedWeights Weights, AdamW Optimizer, EmaWeights? Average);
 
 /// <summary>
 /// The checkpoints of a run, each a folder of its own (<c>checkpoints/step-00000500</c>) with weights, the optimizer's moments, the average and the state. One counts only once its

@@ -26,13 +26,13 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         long weightBytes = Bytes(weightType), computeBytes = Bytes(computeType);
         bool isFull = numTrained >= config.NumParameters;
         long kept = (config.NumParameters * weightBytes) + (isFull ? 0 : numTrained * Float32Bytes);
-        long copies = weightType == computeType ? 0 : (options.RecomputesActivations ? config.NumNonEmbeddingParameters / config.NumLayers : config.NumNonEmbeddingParameters) * computeBytes;
+        long copies = weightType == computeType ? 0 : (options.ActivationCheckpointing ? config.NumNonEmbeddingParameters / config.NumLayers : config.NumNonEmbeddingParameters) * computeBytes;
         long head = (long)config.EmbeddingSize * config.ModelWidth;
         long headCopy = weightType == computeType ? 0 : head * computeBytes;
         long largest = isFull ? head * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
 
         long tokens = (long)Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize) * length;
-        bool keepsProbabilities = device is not null && ProductAttention.Suits(computeType, device, length);
+        bool keepsProbabilities = device is not null && EagerAttention.Suits(computeType, device, length);
         long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.ModelWidth) * computeBytes : 0;
         long ofBlock = tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities);
         long ofInputs = tokens * config.NumLayers * config.ModelWidth * weightBytes;
@@ -41,8 +41,8 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         return new TrainingMemory(
             kept + copies + headCopy,
             (numTrained * Float32Bytes) + largest,
-            numTrained * Float32Bytes * (options.AverageDecay is null ? 2 : 3),
-            (options.RecomputesActivations ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final,
+            numTrained * Float32Bytes * (options.EmaDecay is null ? 2 : 3),
+            (options.ActivationCheckpointing ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final,
             Math.Min(tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
     }
 
@@ -56,7 +56,7 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         if ((options.DeviceBytes ?? processBytes) is not { } available || memory.Total <= available)
             return;
 
-        var (recomputed, single) = (options with { RecomputesActivations = true }, options with { MicroBatchSize = 1 });
+        var (recomputed, single) = (options with { ActivationCheckpointing = true }, options with { MicroBatchSize = 1 });
         (string Change, TrainingMemory Memory)[] changes =
         [
             ("with activations computed again", Memory(recomputed)),

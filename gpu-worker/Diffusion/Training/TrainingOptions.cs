@@ -15,7 +15,7 @@ public sealed record TrainingOptions
     public LossReduction Reduction { get; init; }
 
     /// <summary>Keeps the inputs of the blocks alone and computes the rest again on the way back: a third more work, the memory of one block instead of all.</summary>
-    public bool RecomputesActivations { get; init; }
+    public bool ActivationCheckpointing { get; init; }
 
     public required LearningRateSchedule LearningRate { get; init; }
 
@@ -39,7 +39,7 @@ public sealed record TrainingOptions
     public NoiseLevels NoiseLevels { get; init; } = NoiseLevels.All;
 
     /// <summary>Keeps a moving average of the weights, with this decay at most; null keeps none. It is what is validated, and what the run ends with.</summary>
-    public double? AverageDecay { get; init; }
+    public double? EmaDecay { get; init; }
 
     /// <summary>Memory of the device, in bytes: a run that needs more does not begin. Null is what the process may use on a CPU, and no limit elsewhere.</summary>
     public long? DeviceBytes { get; init; }
@@ -57,7 +57,7 @@ public sealed record TrainingOptions
 
     /// <summary>What is minimised and kept of it. A run does not go on with another one; how a step is computed, and at which rate, may change.</summary>
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
-        $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, random lengths {RandomLengthRatio}, average {AverageDecay?.ToString(CultureInfo.InvariantCulture) ?? "none"}");
+        $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, random lengths {RandomLengthRatio}, average {EmaDecay?.ToString(CultureInfo.InvariantCulture) ?? "none"}");
 
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
@@ -70,8 +70,8 @@ public sealed record TrainingOptions
             yield return "weight decay must be at least 0 and the maximal gradient norm above 0";
         if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1))
             yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
-        if (AverageDecay is not (null or (>= 0 and < 1)))
-            yield return $"the decay of the average is {AverageDecay}; it must lie in [0, 1)";
+        if (EmaDecay is not (null or (>= 0 and < 1)))
+            yield return $"the decay of the average is {EmaDecay}; it must lie in [0, 1)";
         foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()))
             yield return error;
     }

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Requests;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Evaluation;
 using LLaDA.Diffusion.Model;
@@ -59,7 +61,7 @@ public sealed class LoadedModel : IDisposable
         if (LLaDAConfigJson.Read(Path.Combine(folder, Checkpoint.ConfigFile)).IsCausal)
             throw new CheckpointException(folder, "holds an autoregressive twin, which cannot fill gaps");
         var predictor = Checkpoint.Load(folder, hardware.Device, hardware.ComputeType, hardware.ComputeType, adapter);
-        int batchTokens = options.BatchTokens ?? BatchPlanner.MaxTokens(predictor.Config, hardware.ComputeType, hardware.Device, hardware.PassBytes(predictor.Config));
+        int batchTokens = options.BatchTokens ?? PassBudget.MaxTokens(predictor.Config, hardware.ComputeType, hardware.Device, hardware.PassBytes(predictor.Config));
         return new LoadedModel(id, predictor, tokenizer, tensors, batchTokens);
     }
 

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using Microsoft.Extensions.Logging;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using LLaDA.Batch.Shared.Models;
-using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion;
 using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Models;

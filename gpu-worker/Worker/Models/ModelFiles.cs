@@ -1,4 +1,4 @@
-using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion;
 
 namespace LLaDA.Batch.Worker.Models;
 

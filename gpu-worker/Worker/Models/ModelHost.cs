@@ -1,4 +1,5 @@
-using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Batch.Worker.Device;
+using LLaDA.Diffusion;
 
 namespace LLaDA.Batch.Worker.Models;
 
@@ -14,7 +15,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
 
     private readonly Lock _lock = new();
     private readonly List<Waiter> _waiting = [];
-    private ModelInPlace? _current;
+    private ModelSlot? _current;
     private LoadedModel? _loaded;
 
     /// <summary>The model, fetched and loaded if need be. Dispose the lease to let others have their turn.</summary>
@@ -36,7 +37,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
 
     public void Dispose() => _loaded?.Dispose();
 
-    internal void Release(ModelInPlace place)
+    internal void Release(ModelSlot place)
     {
         lock (_lock)
         {
@@ -45,7 +46,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
         }
     }
 
-    private ModelInPlace? TryJoin(ModelSource source, bool isAlone)
+    private ModelSlot? TryJoin(ModelSource source, bool isAlone)
     {
         lock (_lock)
         {
@@ -57,7 +58,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
     }
 
     /// <summary>Its files are fetched while others still use the model in memory.</summary>
-    private async Task<ModelInPlace> WaitAsync(ModelSource source, bool isAlone, CancellationToken cancellation)
+    private async Task<ModelSlot> WaitAsync(ModelSource source, bool isAlone, CancellationToken cancellation)
     {
         var waiter = new Waiter(source, isAlone, await ModelFiles.AcquireAsync(source, options, cache, cancellation), time.GetTimestamp());
         lock (_lock)
@@ -90,7 +91,7 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
             return;
         var (source, isAlone, files, _) = _waiting[0];
         bool isThere = _current is not null && _current.Source == source && !_current.Loading.IsFaulted;
-        _current = isThere ? _current! : new ModelInPlace(source, tensors.RunAsync(() => Load(source, files), CancellationToken.None));
+        _current = isThere ? _current! : new ModelSlot(source, tensors.RunAsync(() => Load(source, files), CancellationToken.None));
         List<Waiter> admitted = isAlone ? [_waiting[0]] : [.. _waiting.Where(waiter => waiter.Source == source && !waiter.IsAlone)];
         foreach (var waiter in admitted)
         {
@@ -114,12 +115,12 @@ public sealed class ModelHost(WorkerOptions options, TensorThread tensors, Model
 
     private sealed record Waiter(ModelSource Source, bool IsAlone, ModelFiles Files, long Since)
     {
-        public TaskCompletionSource<ModelInPlace> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<ModelSlot> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }
 
 /// <summary>The model in memory, or on its way there.</summary>
-internal sealed class ModelInPlace(ModelSource source, Task<LoadedModel> loading)
+internal sealed class ModelSlot(ModelSource source, Task<LoadedModel> loading)
 {
     public ModelSource Source { get; } = source;
 
@@ -134,7 +135,7 @@ internal sealed class ModelInPlace(ModelSource source, Task<LoadedModel> loading
 
     public bool Admits(bool alone) => Users == 0 || !(alone || HasOneAlone);
 
-    public ModelInPlace Enter(bool alone)
+    public ModelSlot Enter(bool alone)
     {
         (Users, HasOneAlone) = (Users + 1, alone);
         return this;
@@ -147,9 +148,9 @@ internal sealed class ModelInPlace(ModelSource source, Task<LoadedModel> loading
 public sealed class ModelLease : IDisposable
 {
     private readonly ModelHost _host;
-    private readonly ModelInPlace _place;
+    private readonly ModelSlot _place;
 
-    internal ModelLease(ModelHost host, ModelInPlace place, LoadedModel model) => (_host, _place, Model) = (host, place, model);
+    internal ModelLease(ModelHost host, ModelSlot place, LoadedModel model) => (_host, _place, Model) = (host, place, model);
 
     public LoadedModel Model { get; }
 

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Models;

@@ -30,7 +30,7 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
     public async Task<(object Body, LineUsage Usage)> RunAsync(ModelCalls model)
     {
         // Between two texts the model says how much is missing; max_tokens is the most.
-        int length = generation.Suffix.Count == 0 ? generation.NumNewTokens : await model.SearchLengthAsync(generation.NumNewTokens, generation.Trial);
+        int length = generation.Suffix.Count == 0 ? generation.NumNewTokens : await model.SearchLengthAsync(generation.NumNewTokens, generation.CandidateRow);
         var sized = generation with { NumNewTokens = length };
         var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
         return (new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [new CompletionChoice(text, 0, finishReason, null)], usage), usage);

@@ -16,8 +16,8 @@ internal sealed record Generation(
     public SamplingRow Row => new([.. Prompt, .. Enumerable.Repeat(Model.MaskTokenId, NumNewTokens), .. Suffix], Options);
 
     /// <summary>A canvas that tries a length for the new text between prompt and suffix.</summary>
-    public SamplingRow Trial(int length) =>
-        LengthSearch.Trial([.. Prompt], length, [.. Suffix], Model.MaskTokenId, Model.ContextLength, Options.Forbidden);
+    public SamplingRow CandidateRow(int length) =>
+        LengthSearch.CandidateRow([.. Prompt], length, [.. Suffix], Model.MaskTokenId, Model.ContextLength, Options.Forbidden);
 
     /// <summary>The new text up to its end, why it ended, and the tokens used.</summary>
     public (string Text, string FinishReason, LineUsage Usage) Result(SampledRow sampled)

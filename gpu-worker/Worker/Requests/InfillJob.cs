@@ -46,7 +46,7 @@ internal sealed class InfillJob(GapText text, Func<IReadOnlyList<int>, InfillDoc
         if (open.Length == 0)
             return [];
         var draft = create(Lengths(text, Math.Min(ProvisionalGapLength, maxGapLength)));
-        return await Task.WhenAll(open.Select(gap => model.SearchLengthAsync(maxGapLength, length => draft.Trial(gap, length))));
+        return await Task.WhenAll(open.Select(gap => model.SearchLengthAsync(maxGapLength, length => draft.CandidateRow(gap, length))));
     }
 
     private static IReadOnlyList<int> Lengths(GapText text, int length) => [.. text.Gaps.Where(gap => gap.Length is null).Select(_ => length)];

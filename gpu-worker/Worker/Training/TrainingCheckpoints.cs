@@ -3,8 +3,10 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 
 namespace LLaDA.Batch.Worker.Training;
 
@@ -28,14 +30,14 @@ public sealed class TrainingCheckpoints(
         FineTuningJobRecord job, ModelRecord from, TrainingProgress progress, string runFolder, string? tokenizerFolder, CancellationToken cancellation)
     {
         var (step, blobs) = (progress.Metrics.Step, new FineTuningBlobs(storage, job));
-        await jobs.UpdateAsync(job, job.Epoch, _ => false, cancellation);   // an upload may take minutes: a stale run need not begin it
+        await jobs.UpdateAsync(job, job.RunNumber, _ => false, cancellation);   // an upload may take minutes: a stale run need not begin it
         await UploadAsync(job, blobs, progress, runFolder, tokenizerFolder, cancellation);
         if (step == job.NumSteps)
             await WriteMetricsAsync(job, runFolder, cancellation);
 
-        var published = await jobs.UpdateAsync(job, job.Epoch, current =>
+        var published = await jobs.UpdateAsync(job, job.RunNumber, current =>
         {
-            (current.CheckpointEpoch, current.CheckpointStep, current.Step) = (job.Epoch, step, step);
+            (current.CheckpointRun, current.CheckpointStep, current.Step) = (job.RunNumber, step, step);
             (current.TrainedTokens, current.FailedRuns) = (progress.Metrics.NumTokens, 0);
             return true;
         }, cancellation);
@@ -46,17 +48,17 @@ public sealed class TrainingCheckpoints(
     /// <summary>Lists the published checkpoint, makes it a model, and drops what its predecessors needed to go on.</summary>
     public async Task ConfirmAsync(FineTuningJobRecord job, ModelRecord from, TrainingMetrics metrics, CancellationToken cancellation)
     {
-        var checkpoint = new CheckpointRecord { Step = job.CheckpointStep, Epoch = job.CheckpointEpoch, TrainLoss = metrics.Loss, ValidLoss = metrics.ValidationLoss };
+        var checkpoint = new CheckpointRecord { Step = job.CheckpointStep, RunNumber = job.CheckpointRun, TrainLoss = metrics.Loss, ValidLoss = metrics.ValidationLoss };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
         await events.AddAsync(
             job, job.CheckpointStep, run: 0, FineTuningEventKind.Checkpoint, $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}", cancellation);
-        await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointEpoch, job.CheckpointStep, cancellation);
+        await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointRun, job.CheckpointStep, cancellation);
     }
 
     /// <summary>Fetches the published checkpoint, so that a trainer finds it in its folder.</summary>
     public async Task RestoreAsync(FineTuningJobRecord job, string runFolder, CancellationToken cancellation)
     {
-        string model = FineTuningBlobs.Folder(job, job.CheckpointEpoch, job.CheckpointStep);
+        string model = FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep);
         string local = Directory.CreateDirectory(Trainer.CheckpointFolder(runFolder, job.CheckpointStep)).FullName;
         var manifest = ModelManifest.Parse(await folders.FindManifestAsync(model, cancellation) ?? throw new CheckpointException(model, "is gone"), model);
         foreach (string name in manifest.Files.Keys)
@@ -64,7 +66,7 @@ public sealed class TrainingCheckpoints(
             await using var file = File.Create(Path.Combine(local, name));
             await folders.DownloadAsync(model, name, file, cancellation);
         }
-        await new FineTuningBlobs(storage, job).ReadStateAsync(job.CheckpointEpoch, job.CheckpointStep, local, cancellation);
+        await new FineTuningBlobs(storage, job).ReadStateAsync(job.CheckpointRun, job.CheckpointStep, local, cancellation);
         File.Move(Path.Combine(local, MetricsLog.FileName), Path.Combine(runFolder, MetricsLog.FileName), overwrite: true);
     }
 
@@ -73,10 +75,10 @@ public sealed class TrainingCheckpoints(
         string local = progress.Checkpoint!;
         int step = progress.Metrics.Step;
         foreach (string path in s_state.Select(name => Path.Combine(local, name)).Where(File.Exists).Append(Path.Combine(runFolder, MetricsLog.FileName)))
-            await blobs.WriteStateAsync(job.Epoch, step, path, cancellation);
+            await blobs.WriteStateAsync(job.RunNumber, step, path, cancellation);
         var model = ModelFolders.FilesOf(local).Where(file => !s_state.Contains(file.Name));
         var tokenizer = tokenizerFolder is null ? [] : ModelFolders.FilesOf(tokenizerFolder).Where(file => file.Name.StartsWith("tokenizer", StringComparison.Ordinal));
-        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.Epoch, step), model.Concat(tokenizer), told: null, cancellation);
+        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), told: null, cancellation);
     }
 
     /// <summary>The metrics of all steps as the result file; whoever writes it writes the same.</summary>

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
@@ -41,10 +42,10 @@ internal static class TrainingRecipe
 
     /// <summary>The largest passes that fit the device: the loss and its gradient are the same sums either way.</summary>
     /// <exception cref="TrainingMemoryException">Nothing fits.</exception>
-    public static TrainingOptions Fitting(TrainingOptions options, LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, int length, Device device)
+    public static TrainingOptions Fitting(TrainingOptions options, LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, int length, TorchSharp.torch.Device device)
     {
         var smaller = Halves(options.BatchSize).Select(rows => options with { MicroBatchSize = rows }).ToList();
-        List<TrainingOptions> candidates = [.. smaller, .. smaller.Select(candidate => candidate with { RecomputesActivations = true })];
+        List<TrainingOptions> candidates = [.. smaller, .. smaller.Select(candidate => candidate with { ActivationCheckpointing = true })];
         foreach (var candidate in candidates)
         {
             try

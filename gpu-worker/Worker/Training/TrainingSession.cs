@@ -1,6 +1,10 @@
+using LLaDA.Batch.Worker.Device;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Training;

@@ -53,7 +53,7 @@ internal sealed class TrainingWatch : IAsyncDisposable
         {
             var current = await jobs.Records.FindAsync(job.Tenant, job.RowKey, _ended.Token);
             _isPaused = current?.Status is FineTuningStatus.Paused or FineTuningStatus.Queued;
-            return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued } && current.Epoch == job.Epoch;
+            return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued } && current.RunNumber == job.RunNumber;
         }
         catch (Exception failure) when (failure is not OperationCanceledException)
         {

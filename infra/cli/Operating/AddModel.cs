@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Cli.Operating;

@@ -53,6 +53,6 @@ internal sealed record TrainingDetails(
             .Take(MaxEvents).Select(entry => new TrainingEvent(entry.CreatedAt, entry.Level, entry.Message)).ToListAsync(cancellation);
         return new TrainingDetails(
             JobView.From(job), job.TrainingFileId, job.ScheduleKey is null ? null : Shared.Schedules.ScheduleRecord.IdPrefix + job.ScheduleKey, job.Profile, job.NumExamples, job.Step, job.CheckpointStep,
-            job.Epoch, job.FailedRuns, job.QueuedAt, job.EstimatedFinishAt, job.Timestamp, job.FineTunedModel, job.ErrorCode, events);
+            job.RunNumber, job.FailedRuns, job.QueuedAt, job.EstimatedFinishAt, job.Timestamp, job.FineTunedModel, job.ErrorCode, events);
     }
 }

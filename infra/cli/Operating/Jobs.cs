@@ -40,9 +40,9 @@ internal sealed class Jobs(StorageAccount storage, TimeProvider time)
 
     /// <param name="tenant">Null looks through the jobs of all.</param>
     /// <exception cref="OperatorException">There is no such job.</exception>
-    public async Task<Record> FindAsync(string id, string? tenant, CancellationToken cancellation)
+    public async Task<TableRow> FindAsync(string id, string? tenant, CancellationToken cancellation)
     {
-        Record? found = null;
+        TableRow? found = null;
         if (SortableKey.Parse(id, BatchRecord.IdPrefix) is { } batchKey)
             found = await FindAsync(_batches.Records, batchKey, tenant, cancellation);
         else if (SortableKey.Parse(id, FineTuningJobRecord.IdPrefix) is { } jobKey)
@@ -52,17 +52,17 @@ internal sealed class Jobs(StorageAccount storage, TimeProvider time)
 
     /// <summary>Cancels as the REST API does.</summary>
     /// <exception cref="OperatorException">It has ended, or is about to.</exception>
-    public async Task<JobView> CancelAsync(Record job, CancellationToken cancellation)
+    public async Task<JobView> CancelAsync(TableRow job, CancellationToken cancellation)
     {
         if (job is BatchRecord batch)
         {
-            var cancelling = await new CancelBatch(_batches, new WorkQueues(storage), time).RunAsync(batch, cancellation);
+            var cancelling = await new BatchCancellation(_batches, new WorkQueues(storage), time).RunAsync(batch, cancellation);
             return cancelling is { Status: BatchStatus.Cancelling }
                 ? await JobView.FromAsync(cancelling, storage, cancellation)
                 : throw Ended(batch.Id, cancelling is null ? null : JobView.Name(cancelling.Status));
         }
         var training = (FineTuningJobRecord)job;
-        var (cancelled, isDone) = await new CancelTraining(_trainings, time).RunAsync(training, cancellation);
+        var (cancelled, isDone) = await new FineTuningCancellation(_trainings, time).RunAsync(training, cancellation);
         if (!isDone)
             throw Ended(training.Id, cancelled is null ? null : JobView.Name(cancelled.Status));
         await new WorkQueues(storage).SendFinishTrainingAsync(training.Tenant, training.RowKey, cancellation);
@@ -71,13 +71,13 @@ internal sealed class Jobs(StorageAccount storage, TimeProvider time)
 
     private static OperatorException Ended(string id, string? status) => new($"{id} is {status ?? "gone"} and cannot be cancelled");
 
-    private static async Task<T?> FindAsync<T>(Records<T> records, string key, string? tenant, CancellationToken cancellation)
-        where T : Record =>
+    private static async Task<T?> FindAsync<T>(TableOf<T> records, string key, string? tenant, CancellationToken cancellation)
+        where T : TableRow =>
         tenant is null ? await records.ScanAsync($"RowKey eq '{key}'", cancellation).FirstOrDefaultAsync(cancellation) : await records.FindAsync(tenant, key, cancellation);
 
     /// <summary>Keys sort newest first within a tenant; over all tenants the whole table is read, and no more than the limit is held.</summary>
-    private static async Task<IReadOnlyCollection<T>> NewestAsync<T>(Records<T> records, string? tenant, int limit, CancellationToken cancellation)
-        where T : Record
+    private static async Task<IReadOnlyCollection<T>> NewestAsync<T>(TableOf<T> records, string? tenant, int limit, CancellationToken cancellation)
+        where T : TableRow
     {
         if (tenant is not null)
             return await records.ListAsync(tenant, after: null, cancellation).Take(limit).ToListAsync(cancellation);

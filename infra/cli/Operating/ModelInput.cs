@@ -1,5 +1,7 @@
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Text;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Cli.Operating;
@@ -86,7 +87,7 @@ internal static partial class ModelsCommand
     {
         try
         {
-            return await new RemoveModel(storage, TimeProvider.System).RunAsync(tenant, name, isForced, cancellation) ?? throw new OperatorException($"There is no model {name}", ExitCodes.NotFound);
+            return await new ModelRemoval(storage, TimeProvider.System).RunAsync(tenant, name, isForced, cancellation) ?? throw new OperatorException($"There is no model {name}", ExitCodes.NotFound);
         }
         catch (ModelNotRemovedException refusal)
         {

@@ -1,6 +1,7 @@
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Tests;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;

@@ -1,8 +1,9 @@
 using System.Globalization;
-using System.Text.Json;
-using LLaDA.Batch.Worker;
+using LLaDA.Batch.Benchmarks.Tables;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Training;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Training;
@@ -29,8 +30,6 @@ internal static class FitsTable
 
     private const int ShortLength = 512;
     private const ScalarType Type = ScalarType.BFloat16;
-
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <summary>What the template plans with on a T4 and an A100 (infra/modules/workers.bicep), their memory less what driver and kernels take; an H100 has as much as an A100.</summary>
     private static readonly (string Name, long Bytes)[] s_cards = [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
@@ -67,17 +66,17 @@ internal static class FitsTable
             Console.WriteLine($"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes.ToString("0.00", CultureInfo.InvariantCulture)} | {generation} | {string.Join(" | ", fit.Trainings.Select(Cell))} |");
         }
         if (json is not null)
-            File.WriteAllText(json.FullName, JsonSerializer.Serialize(fits, s_json));
+            ResultFile.Write(json.FullName, fits);
     }
 
     private static Fit Of(string model, LLaDAConfig config, string card, long bytes)
     {
         var hardware = new Hardware(META, Type, bytes);
         long free = hardware.PassBytes(config);
-        bool isFitting = free / BatchPlanner.BytesPerToken(config, Type) >= config.MaxSequenceLength;
+        bool isFitting = free / PassBudget.BytesPerToken(config, Type) >= config.MaxSequenceLength;
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
-        return new Fit(model, card, 2 * config.NumParameters / 1e9, isFitting ? BatchPlanner.MaxTokens(config, Type, hardware.Device, free) : null,
+        return new Fit(model, card, 2 * config.NumParameters / 1e9, isFitting ? PassBudget.MaxTokens(config, Type, hardware.Device, free) : null,
         [
             .. lengths.Select(length => Training("LoRA", config, adapters, Type, length, bytes)),
             .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
@@ -90,7 +89,7 @@ internal static class FitsTable
         try
         {
             var fitting = TrainingRecipe.Fitting(options, config, numTrained, weightType, Type, length, META);
-            return new TrainingFit(kind, length, fitting.MicroBatchSize, fitting.RecomputesActivations, TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
+            return new TrainingFit(kind, length, fitting.MicroBatchSize, fitting.ActivationCheckpointing, TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
         }
         catch (TrainingMemoryException)
         {

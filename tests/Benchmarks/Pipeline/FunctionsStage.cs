@@ -45,8 +45,8 @@ internal static class FunctionsStage
         await using var services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).BuildServiceProvider();
         long started = Stopwatch.GetTimestamp();
         await (arguments[1] == "plan"
-            ? services.GetRequiredService<PlanBatch>().RunAsync(new PlanMessage(StagesBenchmark.Tenant, arguments[2]), CancellationToken.None)
-            : services.GetRequiredService<FinishBatch>().RunAsync(new FinishMessage(StagesBenchmark.Tenant, arguments[2]), CancellationToken.None));
+            ? services.GetRequiredService<PlanBatchHandler>().RunAsync(new PlanMessage(StagesBenchmark.Tenant, arguments[2]), CancellationToken.None)
+            : services.GetRequiredService<FinishBatchHandler>().RunAsync(new FinishMessage(StagesBenchmark.Tenant, arguments[2]), CancellationToken.None));
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         using var process = Process.GetCurrentProcess();
         Console.Write(string.Create(CultureInfo.InvariantCulture, $"{seconds} {process.TotalProcessorTime.TotalSeconds} {process.PeakWorkingSet64}"));

@@ -6,6 +6,7 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -96,7 +97,7 @@ internal static class OverheadBenchmark
         using var cache = new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance);
         using var host = new ModelHost(options, tensors, cache, time);
         var (batches, queues, catalog) = (new BatchStore(storage, time), new WorkQueues(storage), new ModelCatalog(storage));
-        var shards = new RunShard(batches, storage, queues, new ShardRelease(storage, batches, queues, time), new ModelLoading(catalog, host), options, time, NullLogger<RunShard>.Instance);
+        var shards = new ShardMessageHandler(batches, storage, queues, new ShardDispatcher(storage, batches, queues, time), new ModelResolver(catalog, host), options, time, NullLogger<ShardMessageHandler>.Instance);
         var consumer = new QueueConsumerOptions { Concurrency = options.ShardsInHand, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration };
         await new QueueConsumer<ShardMessage>(storage, StorageNames.GenerateQueue(StorageNames.DefaultProfile), consumer, shards.RunAsync, time, NullLogger.Instance).RunAsync(stop);
         Directory.Delete(options.CachePath, recursive: true);

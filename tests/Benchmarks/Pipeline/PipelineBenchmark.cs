@@ -1,4 +1,4 @@
-using System.Text.Json;
+using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 
@@ -7,8 +7,6 @@ namespace LLaDA.Batch.Benchmarks.Pipeline;
 /// <summary>What the service adds to the model's time, and what planning and finishing take.</summary>
 internal static class PipelineBenchmark
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     /// <param name="lines">Of the batch that runs through everything; 0 leaves it out.</param>
     /// <param name="gap">Tokens that each of its lines asks for.</param>
     /// <param name="sizes">Lines of the files that are planned and finished; 0 is left out.</param>
@@ -26,8 +24,23 @@ internal static class PipelineBenchmark
         var files = await MeasureAsync("lines", sizes, StagesBenchmark.CreateFileAsync, cancellation);
         var folders = await MeasureAsync("documents", documents, StagesBenchmark.CreateFolderAsync, cancellation);
         if (json is not null)
-            await File.WriteAllTextAsync(json.FullName, JsonSerializer.Serialize(new { overhead, files, folders }, s_json), cancellation);
+        {
+            var overheads = overhead?.Profile.Select(entry => new { Where = entry.Key, Seconds = entry.Value, Share = entry.Value / overhead.ModelSeconds });
+            ResultFile.Write(json.FullName, new { overhead = overheads, files = files.Select(Row), folders = folders.Select(Row) });
+        }
     }
+
+    private static object Row(StageMeasurement stage) => new
+    {
+        stage.Lines,
+        stage.Stage,
+        stage.Seconds,
+        Microseconds = MicrosecondsEach(stage),
+        stage.ProcessorSeconds,
+        PeakMegabytes = stage.PeakBytes / 1e6,
+    };
+
+    private static double MicrosecondsEach(StageMeasurement stage) => stage.Seconds / stage.Lines * 1e6;
 
     private static async Task<List<StageMeasurement>> MeasureAsync(
         string of, IReadOnlyList<int> sizes, Func<StorageAccount, int, CancellationToken, Task<BatchRecord>> create, CancellationToken cancellation)
@@ -40,7 +53,7 @@ internal static class PipelineBenchmark
         await foreach (var stage in StagesBenchmark.RunAsync(measured, create, cancellation))
         {
             stages.Add(stage);
-            Console.WriteLine($"| {stage.Lines:N0} | {stage.Stage} | {stage.Seconds:F2} | {stage.Seconds / stage.Lines * 1e6:F0} | {stage.ProcessorSeconds:F2} | {stage.PeakBytes / 1e6:F0} |");
+            Console.WriteLine($"| {stage.Lines:N0} | {stage.Stage} | {stage.Seconds:F2} | {MicrosecondsEach(stage):F0} | {stage.ProcessorSeconds:F2} | {stage.PeakBytes / 1e6:F0} |");
         }
         return stages;
     }

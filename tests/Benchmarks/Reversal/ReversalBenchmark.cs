@@ -7,7 +7,7 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Benchmarks.Reversal;
 
-/// <summary>What a run of the benchmark is made of; docs/reversal.md holds the protocol and its values.</summary>
+/// <summary>What a run of the benchmark is made of; docs/benchmarks/reversal.md holds the protocol and its values.</summary>
 internal sealed record ReversalSettings
 {
     public int NumFacts { get; init; } = 2_000;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Text.Json;
+using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Benchmarks.Tasks;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
@@ -85,7 +85,7 @@ internal static class SamplerBenchmark
             }
         }
         if (json is not null)
-            File.WriteAllText(json.FullName, JsonSerializer.Serialize(table));
+            ResultFile.Write(json.FullName, table);
     }
 
     private static double Official(List<Measured> table, MaskPredictor model, Example[] timed, int promptLength, double peak)

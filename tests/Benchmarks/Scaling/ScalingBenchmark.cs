@@ -5,6 +5,7 @@ using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Benchmarks.Scaling;

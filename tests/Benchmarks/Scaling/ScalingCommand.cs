@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Text;
 using static TorchSharp.torch;
@@ -37,7 +38,7 @@ internal static class ScalingCommand
                 WholeFile.Write(Path.Combine(output, "scaling.svg"), report.Chart());
                 WholeFile.Write(Path.Combine(output, "scaling.md"), report.Table());
                 if (parse.GetValue(json) is { } file)
-                    WholeFile.Write(file.FullName, report.Json());
+                    ResultFile.Write(file.FullName, report.Rows());
             }
             Console.Write(File.ReadAllText(Path.Combine(output, "scaling.md")));
         }, cancellation));

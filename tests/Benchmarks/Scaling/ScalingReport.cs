@@ -1,16 +1,13 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using LLaDA.Diffusion.Evaluation;
-using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 
 namespace LLaDA.Batch.Benchmarks.Scaling;
 
 /// <summary>Table, laws and curves of models that were trained on the same tokens. A law is fitted over the sizes, each with its loss after the last step: on the way the learning rate is still high.</summary>
 internal sealed record ScalingReport(ScalingRecipe Recipe, IReadOnlyList<Scaled> Models)
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     private static readonly Dictionary<string, string> s_colors = new(StringComparer.Ordinal) { ["diffusion"] = "#1f6feb", ["twin"] = "#d9480f" };
 
     /// <summary>By kind of model, where there are two sizes at least.</summary>
@@ -33,7 +30,16 @@ internal sealed record ScalingReport(ScalingRecipe Recipe, IReadOnlyList<Scaled>
         return text.ToString();
     }
 
-    public string Json() => JsonSerializer.Serialize(this, s_json);
+    /// <summary>The rows of the table.</summary>
+    public IEnumerable<object> Rows() => Models.Select(model => new
+    {
+        model.Model,
+        model.Parameters,
+        model.Last.Tokens,
+        model.Last.Flops,
+        Losses = model.Points.Select(point => point.Loss),
+        Fitted = Laws.TryGetValue(model.Model, out var law) ? law.At(model.Last.Flops) : (double?)null,
+    });
 
     /// <summary>The losses of each run on its way, and the laws.</summary>
     public string Chart()

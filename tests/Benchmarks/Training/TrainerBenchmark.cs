@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Text.Json;
+using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
@@ -11,8 +11,6 @@ namespace LLaDA.Batch.Benchmarks.Training;
 internal static class TrainerBenchmark
 {
     private const int BatchSize = 8, Length = 512, WarmupSteps = 2;
-
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private static readonly LLaDAConfig s_config = new()
     {
@@ -45,7 +43,7 @@ internal static class TrainerBenchmark
         }
         Console.WriteLine($"bfloat16 over float32: {measurements[1].TokensPerSecond / measurements[0].TokensPerSecond:F2}");
         if (json is not null)
-            File.WriteAllText(json.FullName, JsonSerializer.Serialize(measurements, s_json));
+            ResultFile.Write(json.FullName, measurements);
     }
 
     private static Measurement Measure(ScalarType type, bool recomputes, int numSteps)
@@ -59,7 +57,7 @@ internal static class TrainerBenchmark
             BatchSize = BatchSize,
             LearningRate = new LearningRateSchedule(1e-3, 1e-3, 0, 0, WarmupSteps + numSteps),
             StratifiesTimes = true,
-            RecomputesActivations = recomputes,
+            ActivationCheckpointing = recomputes,
             CheckpointInterval = int.MaxValue,
         };
         string folder = Directory.CreateTempSubdirectory("llada-benchmark-").FullName;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
-using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Checkpoints;

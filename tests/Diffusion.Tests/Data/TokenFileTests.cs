@@ -1,5 +1,5 @@
-using LLaDA.Diffusion.Tests.Text;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Tests.Text;
 
 namespace LLaDA.Diffusion.Tests.Data;
 

@@ -1,6 +1,6 @@
 using CsCheck;
-using LLaDA.Diffusion.Tests.Text;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Tests.Text;
 
 namespace LLaDA.Diffusion.Tests.Data;
 

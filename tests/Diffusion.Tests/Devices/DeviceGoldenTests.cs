@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Training;
 using TorchSharp;

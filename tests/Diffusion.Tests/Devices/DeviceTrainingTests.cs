@@ -1,6 +1,7 @@
-using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Tests.Training;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -34,7 +35,7 @@ public sealed class DeviceTrainingTests : IDisposable
                 stopped.Cancel();
         }, cancellation: stopped.Token));
         using var resumed = TinyModel.Random(seed: 9, device: device);
-        metrics.AddRange(TrainingRun.Run(resumed, _folder.File("run"), TrainingRun.Options with { RecomputesActivations = true }));
+        metrics.AddRange(TrainingRun.Run(resumed, _folder.File("run"), TrainingRun.Options with { ActivationCheckpointing = true }));
 
         Assert.Equal(expected.Select(step => step.Step), metrics.Select(step => step.Step));
         foreach (var (cpu, here) in expected.Zip(metrics))

@@ -1,5 +1,4 @@
 using LLaDA.Diffusion.Evaluation;
-using LLaDA.Diffusion.Model;
 using TorchSharp;
 
 namespace LLaDA.Diffusion.Tests.Evaluation;

@@ -43,13 +43,13 @@ public sealed class InfillDocumentTests
     {
         var document = Document("a [MASK] b c d e f [MASK:2] g", openLengths: [2]);
 
-        var trial = document.Trial(gap: 0, length: 3);
+        var trial = document.CandidateRow(gap: 0, length: 3);
 
         int[] behind = [.. s_tokenizer.Encode(" b c d e f"), Mask, Mask, .. s_tokenizer.Encode(" g"), s_tokenizer.EndOfTextId];
         int[] before = [s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("a")];
-        Assert.Equal([.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.KnownBehind), .. behind[LengthSearch.KnownBehind..]], trial.Canvas);
-        Assert.Equal(Enumerable.Range(before.Length, 3 + LengthSearch.KnownBehind), trial.Targets);
-        Assert.Equal(behind[..LengthSearch.KnownBehind], trial.Known!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
+        Assert.Equal([.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.NumForcedBehind), .. behind[LengthSearch.NumForcedBehind..]], trial.Canvas);
+        Assert.Equal(Enumerable.Range(before.Length, 3 + LengthSearch.NumForcedBehind), trial.Targets);
+        Assert.Equal(behind[..LengthSearch.NumForcedBehind], trial.ForcedTokens!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
     }
 
     [Fact]

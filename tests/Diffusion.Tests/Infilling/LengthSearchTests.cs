@@ -19,11 +19,11 @@ public sealed class LengthSearchTests
     {
         int[] before = [.. Enumerable.Range(0, 30)], behind = [.. Enumerable.Range(1, 30)];
 
-        var trial = LengthSearch.Trial(before, 4, behind, M, context: 20, forbidden: null);
+        var trial = LengthSearch.CandidateRow(before, 4, behind, M, context: 20, forbidden: null);
 
         Assert.Equal([.. Enumerable.Range(22, 8), M, M, M, M, M, M, M, M, .. Enumerable.Range(5, 4)], trial.Canvas);
         Assert.Equal(Enumerable.Range(8, 8), trial.Targets);
-        Assert.Equal([1, 2, 3, 4], Enumerable.Range(12, 4).Select(position => trial.Known![position]));
+        Assert.Equal([1, 2, 3, 4], Enumerable.Range(12, 4).Select(position => trial.ForcedTokens![position]));
     }
 
     [Theory]
@@ -32,7 +32,7 @@ public sealed class LengthSearchTests
     [InlineData(2, 1, 2, 1)]
     public void Short_side_leaves_its_room_to_the_other(int numBefore, int numBehind, int expectedBefore, int expectedBehind)
     {
-        var trial = LengthSearch.Trial(new int[numBefore], 4, new int[numBehind], M, context: 20, forbidden: null);
+        var trial = LengthSearch.CandidateRow(new int[numBefore], 4, new int[numBehind], M, context: 20, forbidden: null);
 
         Assert.Equal(expectedBefore + 4 + expectedBehind, trial.Canvas.Count);
         Assert.Equal(expectedBefore, trial.Targets![0]);
@@ -41,10 +41,10 @@ public sealed class LengthSearchTests
     [Fact]
     public void Masks_of_the_next_gap_are_not_known()
     {
-        var trial = LengthSearch.Trial([1, 2], 2, [3, 4, M, 5], M, context: 64, forbidden: null);
+        var trial = LengthSearch.CandidateRow([1, 2], 2, [3, 4, M, 5], M, context: 64, forbidden: null);
 
         Assert.Equal([2, 3, 4, 5], trial.Targets);
-        Assert.Equal([4, 5], trial.Known!.Keys.Order());
+        Assert.Equal([4, 5], trial.ForcedTokens!.Keys.Order());
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class LengthSearchTests
     {
         using var model = TinyModel.Predicting(0, Math.Log(2), Math.Log(5));
         using var sampler = new Sampler(model);
-        var row = new SamplingRow([7, M, M, M], new()) { Known = new Dictionary<int, int> { [2] = 0, [3] = 1 } };
+        var row = new SamplingRow([7, M, M, M], new()) { ForcedTokens = new Dictionary<int, int> { [2] = 0, [3] = 1 } };
 
         var sampled = sampler.Sample([row])[0];
 
@@ -68,7 +68,7 @@ public sealed class LengthSearchTests
         using var sampler = new Sampler(model);
         using var forbidden = new TokenSet([TinyModel.Eos, TinyModel.Pad]);
 
-        var sampled = sampler.Sample([LengthSearch.Trial([1], 1, [TinyModel.Eos], M, context: 64, forbidden)])[0];
+        var sampled = sampler.Sample([LengthSearch.CandidateRow([1], 1, [TinyModel.Eos], M, context: 64, forbidden)])[0];
 
         Assert.Equal(TinyModel.Eos, sampled.Tokens[2]);
         Assert.NotEqual(TinyModel.Eos, sampled.Tokens[1]);

@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Model;

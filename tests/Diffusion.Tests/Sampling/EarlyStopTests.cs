@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Diffusion.Tests.Sampling;

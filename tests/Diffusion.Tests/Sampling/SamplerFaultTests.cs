@@ -50,7 +50,7 @@ public sealed class SamplerFaultTests : IDisposable
     [InlineData(1, 44)]
     [InlineData(1, TinyModel.Mask)]
     public void What_is_known_must_be_a_token_of_a_target(int position, int token) =>
-        AssertRefused($"Position {position} is known to be {token}", new SamplingRow([5, TinyModel.Mask, TinyModel.Mask], new(), [1]) { Known = new Dictionary<int, int> { [position] = token } });
+        AssertRefused($"Position {position} is known to be {token}", new SamplingRow([5, TinyModel.Mask, TinyModel.Mask], new(), [1]) { ForcedTokens = new Dictionary<int, int> { [position] = token } });
 
     [Fact]
     public void Forbidden_ids_may_lie_beyond_the_vocabulary_and_not_beyond_the_embedding()

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using CsCheck;
-using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Diffusion.Tests.Text;

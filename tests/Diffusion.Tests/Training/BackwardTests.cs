@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 

@@ -1,5 +1,7 @@
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Training;
@@ -108,7 +110,7 @@ public sealed class LoraTests : IDisposable
     public void Killed_and_resumed_run_equals_an_uninterrupted_one_to_the_bit(ScalarType weightType, bool recomputes)
     {
         using var scope = NewDisposeScope();
-        var options = TrainingRun.Options with { AverageDecay = 0.9, RecomputesActivations = recomputes, MicroBatchSize = 2 };
+        var options = TrainingRun.Options with { EmaDecay = 0.9, ActivationCheckpointing = recomputes, MicroBatchSize = 2 };
         using var model = TinyModel.Random(weightType: weightType);
         using var other = TinyModel.Random(weightType: weightType);
         using var uninterrupted = new LoraWeights(model, s_options);

@@ -1,5 +1,5 @@
 using System.Xml.Linq;
-using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 
 namespace LLaDA.Diffusion.Tests.Training;
 

@@ -124,12 +124,12 @@ public sealed class TrainerTests : IDisposable
         using var averaged = TinyModel.Random();
         // An average that forgets everything at once is the last weights.
         TrainingRun.Run(last, _folder.File("last"));
-        TrainingRun.Run(averaged, _folder.File("forgetful"), TrainingRun.Options with { AverageDecay = 0 });
+        TrainingRun.Run(averaged, _folder.File("forgetful"), TrainingRun.Options with { EmaDecay = 0 });
         foreach (var (name, parameter) in last.named_parameters())
             TensorAssert.Equal(parameter, averaged.Parameter(name));
 
         using var slow = TinyModel.Random();
-        var log = TrainingRun.Run(slow, _folder.File("slow"), TrainingRun.Options with { AverageDecay = 0.999 });
+        var log = TrainingRun.Run(slow, _folder.File("slow"), TrainingRun.Options with { EmaDecay = 0.999 });
 
         Assert.True(TensorAssert.LargestDifference(last.Parameter("wte.weight"), slow.Parameter("wte.weight")) > 1e-4);
         var trainer = new Trainer(new FullWeights(slow), TrainingRun.Text, TrainingRun.Text, TrainingRun.Options, _folder.Path);

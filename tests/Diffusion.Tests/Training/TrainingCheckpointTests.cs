@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Training;
@@ -15,8 +16,8 @@ public sealed class TrainingCheckpointTests : IDisposable
     public static TheoryData<TrainingOptions> Runs =>
     [
         TrainingRun.Options,
-        TrainingRun.Options with { AverageDecay = 0.9, ValidationInterval = 2 },
-        TrainingRun.Options with { MicroBatchSize = 3, RecomputesActivations = true, RandomLengthRatio = 0.5 },
+        TrainingRun.Options with { EmaDecay = 0.9, ValidationInterval = 2 },
+        TrainingRun.Options with { MicroBatchSize = 3, ActivationCheckpointing = true, RandomLengthRatio = 0.5 },
     ];
 
     [Theory]
@@ -169,8 +170,8 @@ public sealed class TrainingCheckpointTests : IDisposable
 
         Assert.Contains("state.json belongs to a run with seed 1, batches of 4", Refusal(TrainingRun.Options with { BatchSize = 2 }).Message, StringComparison.Ordinal);
         Assert.Contains("this one has seed 9", Refusal(TrainingRun.Options with { Seed = 9 }).Message, StringComparison.Ordinal);
-        Assert.Contains("this one has seed 1, batches of 4, data", Refusal(TrainingRun.Options with { AverageDecay = 0.9 }).Message, StringComparison.Ordinal);
-        Assert.Contains("average 0.9", Refusal(TrainingRun.Options with { AverageDecay = 0.9 }).Message, StringComparison.Ordinal);
+        Assert.Contains("this one has seed 1, batches of 4, data", Refusal(TrainingRun.Options with { EmaDecay = 0.9 }).Message, StringComparison.Ordinal);
+        Assert.Contains("average 0.9", Refusal(TrainingRun.Options with { EmaDecay = 0.9 }).Message, StringComparison.Ordinal);
         Assert.Contains("over t in [0, 0.5]", Refusal(TrainingRun.Options with { NoiseLevels = new NoiseLevels(0, 0.5) }).Message, StringComparison.Ordinal);
         Assert.Contains("Token over t", Refusal(TrainingRun.Options with { Reduction = LossReduction.Token }).Message, StringComparison.Ordinal);
 

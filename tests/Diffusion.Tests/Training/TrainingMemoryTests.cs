@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
@@ -37,7 +38,7 @@ public sealed class TrainingMemoryTests : IDisposable
         Assert.Equal(4 * (8_015_581_184 + (126_464L * 4096)), memory.Gradients);
         Assert.Equal(8 * 8_015_581_184, memory.Optimizer);
         Assert.Equal(memory.Weights + memory.Gradients + memory.Optimizer + memory.Activations + memory.Logits, memory.Total);
-        Assert.Equal(12 * 8_015_581_184, Full(s_options with { AverageDecay = 0.9 }, ScalarType.Float32).Optimizer);
+        Assert.Equal(12 * 8_015_581_184, Full(s_options with { EmaDecay = 0.9 }, ScalarType.Float32).Optimizer);
         // Blocks multiplied in another type keep a copy of their weights in it, and so does the head.
         Assert.Equal((4 * 8_015_581_184) + (2 * (8_015_581_184 - (126_464L * 4096))), Full(s_options, ScalarType.BFloat16).Weights);
     }
@@ -111,7 +112,7 @@ public sealed class TrainingMemoryTests : IDisposable
         Assert.Equal(whole, 8 * Activations(s_options with { MicroBatchSize = 1 }));
         Assert.Equal(whole, Activations(s_options with { MicroBatchSize = 100 }));
         // Of 32 layers one is left, and the inputs of all.
-        Assert.InRange(Activations(s_options with { RecomputesActivations = true }), whole / 32, whole / 4);
+        Assert.InRange(Activations(s_options with { ActivationCheckpointing = true }), whole / 32, whole / 4);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class TrainingOptionsTests
         s_options with { MicroBatchSize = 0 },
         s_options with { NumCheckpoints = 0 },
         s_options with { Beta2 = 1 },
-        s_options with { AverageDecay = 1 },
+        s_options with { EmaDecay = 1 },
         s_options with { CheckpointInterval = 0 },
         s_options with { ValidationInterval = 0 },
         s_options with { RandomLengthRatio = -0.1 },

@@ -1,6 +1,7 @@
-using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reporting;
 
 namespace LLaDA.Diffusion.Tests.Training;
 

@@ -1,5 +1,5 @@
-using LLaDA.Batch.Functions.Api;
-using LLaDA.Batch.Functions.Documents;
+using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Tests.Documents;

@@ -37,9 +37,9 @@ internal static class Trainings
         return await FindAsync(plane, job.Id);
     }
 
-    public static Task PlanAsync(ControlPlane plane, FineTuningJobRecord job) => plane.Get<PlanTraining>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
+    public static Task PlanAsync(ControlPlane plane, FineTuningJobRecord job) => plane.Get<PlanFineTuningHandler>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
 
-    public static Task FinishAsync(ControlPlane plane, FineTuningJobRecord job) => plane.Get<FinishTraining>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
+    public static Task FinishAsync(ControlPlane plane, FineTuningJobRecord job) => plane.Get<FinishFineTuningHandler>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
 
     public static async Task<FineTuningJobRecord> FindAsync(ControlPlane plane, string id) => (await plane.Get<FineTuningStore>().FindAsync(Tenant, id, CancellationToken.None))!;
 
@@ -53,13 +53,13 @@ internal static class Trainings
         var from = (await plane.Get<ModelCatalog>().FindAsync(job.Tenant, job.Model, CancellationToken.None))!;
         var running = (await jobs.UpdateAsync(job, current =>
         {
-            (current.Status, current.Epoch, current.NumSteps, current.EstimatedFinishAt) = (FineTuningStatus.Running, current.Epoch + 1, NumSteps, plane.Time.GetUtcNow().AddMinutes(-1));
-            (current.Step, current.CheckpointEpoch, current.CheckpointStep, current.TrainedTokens) = (step, current.Epoch, step, 100 * step);
+            (current.Status, current.RunNumber, current.NumSteps, current.EstimatedFinishAt) = (FineTuningStatus.Running, current.RunNumber + 1, NumSteps, plane.Time.GetUtcNow().AddMinutes(-1));
+            (current.Step, current.CheckpointRun, current.CheckpointStep, current.TrainedTokens) = (step, current.RunNumber, step, 100 * step);
             return true;
         }, CancellationToken.None))!;
         await events.AddAsync(running, step, run: 0, FineTuningEventKind.Metrics, $"Step {step}/{NumSteps}: training loss=1.50", CancellationToken.None, data: $$"""{"step":{{step}},"train_loss":1.5}""");
         if (isRegistered)
-            await plane.Get<FineTunedModels>().AddCheckpointAsync(running, from, new CheckpointRecord { Step = step, Epoch = running.Epoch, TrainLoss = 1.5, ValidLoss = 2 }, CancellationToken.None);
+            await plane.Get<FineTunedModels>().AddCheckpointAsync(running, from, new CheckpointRecord { Step = step, RunNumber = running.RunNumber, TrainLoss = 1.5, ValidLoss = 2 }, CancellationToken.None);
         if (step == NumSteps)
         {
             await using var metrics = files.Write(running.Tenant, running.ResultFileKey!, CancellationToken.None);

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Azure.Core;
 using Azure.Core.Pipeline;
-using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;

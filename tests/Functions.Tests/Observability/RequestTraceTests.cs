@@ -1,9 +1,9 @@
 using System.Text;
-using LLaDA.Batch.Functions.Hosting;
+using Azure.Storage.Sas;
+using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Tests;
-using Azure.Storage.Sas;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Observability;
@@ -73,7 +73,7 @@ public sealed class RequestTraceTests(StorageFixture fixture)
         await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
         plane.Time.Advance(TimeSpan.FromDays(400));
 
-        await plane.Get<MeasureQueues>().RunAsync(CancellationToken.None);
+        await plane.Get<QueueMetrics>().RunAsync(CancellationToken.None);
 
         Assert.True(telemetry.Sum(Telemetry.QueueAge, StorageNames.PlanQueue) > TimeSpan.FromDays(399).TotalSeconds);
         Assert.Contains($"{Telemetry.Queue}={StorageNames.PoisonQueue(StorageNames.FinishQueue)}", telemetry.Attributes);

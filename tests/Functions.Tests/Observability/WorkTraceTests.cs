@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using LLaDA.Batch.Functions.Tests.Webhooks;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Tests;
@@ -35,7 +36,7 @@ public sealed class WorkTraceTests(StorageFixture fixture)
         foreach (int attempt in new[] { 0, 1 })
         {
             Activity.Current = null;    // a host takes it from the queue
-            await plane.Get<Functions.Webhooks.DeliverWebhook>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
+            await plane.Get<Functions.Webhooks.DeliverWebhookHandler>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
         }
 
         var spans = telemetry.SpansOf(client.TraceId).Where(span => span.OperationName == "webhook").ToList();

@@ -66,7 +66,7 @@ public sealed class ScheduleTrial
             await using var host = NewHost(transport, clock);
             try
             {
-                await host.GetRequiredService<FireSchedules>().RunAsync(cancellation);
+                await host.GetRequiredService<ScheduleTimer>().RunAsync(cancellation);
             }
             catch (KilledException)
             {

@@ -149,7 +149,7 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         Assert.Empty(await ListAsync(plane, ""));
         await FireAsync(plane, minutes: 6);
         Assert.Single(await JobsAsync(plane));
-        await plane.Get<DeleteExpired>().RunAsync(CancellationToken.None);
+        await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
         foreach (string table in new[] { StorageNames.SchedulesTable, StorageNames.ScheduleRunsTable })
             Assert.Empty(await plane.Storage.Table(table).QueryAsync<Azure.Data.Tables.TableEntity>().ToListAsync());
         Assert.Empty(await plane.Storage.Container(StorageNames.SchedulesContainer).GetBlobsAsync().ToListAsync());

@@ -4,7 +4,6 @@ using Azure.Storage.Blobs;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
@@ -56,7 +55,7 @@ internal static class Scheduling
 
     public static string[] Outcomes(JsonArray runs) => [.. runs.Select(run => run!["reason"]?.GetValue<string>() ?? run["status"]!.GetValue<string>())];
 
-    public static FireSchedules NewHost(ControlPlane plane) => ActivatorUtilities.CreateInstance<FireSchedules>(plane.Get<IServiceProvider>());
+    public static ScheduleTimer NewHost(ControlPlane plane) => ActivatorUtilities.CreateInstance<ScheduleTimer>(plane.Get<IServiceProvider>());
 
     /// <summary>Lets time pass, and a host fire.</summary>
     public static Task FireAsync(ControlPlane plane, int minutes = 1)

@@ -32,7 +32,7 @@ public sealed class TrainingWebhookTests(StorageFixture fixture)
 
         await DeliverAsync(plane);
         await FinishAsync(plane, job);      // the message comes again
-        await plane.Get<SweepTraining>().RunAsync(CancellationToken.None);
+        await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
 
         var (id, timestamp, signature, body) = Assert.Single(receiver.Received);
         Assert.Equal(WebhookSignature.Sign(endpoint["secret"]!.GetValue<string>(), id, timestamp, body), signature);
@@ -66,11 +66,11 @@ public sealed class TrainingWebhookTests(StorageFixture fixture)
             Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
         Assert.Equal(FineTuningStatus.Cancelled, (await FindAsync(plane, job.Id)).Status);
         Assert.Empty(await TakeAsync(plane));
-        await plane.Get<SweepTraining>().RunAsync(CancellationToken.None);
+        await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
 
         var message = Assert.Single(await TakeAsync(plane));
         Assert.Equal((null, job.RowKey), (message.Batch, message.Job));
-        await plane.Get<SweepTraining>().RunAsync(CancellationToken.None);
+        await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
         Assert.Empty(await TakeAsync(plane));
     }
 
@@ -80,13 +80,13 @@ public sealed class TrainingWebhookTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Webhooks:AllowLocal", "true"));
         await WebhookTests.CreatedAsync(plane, """{"url":"https://example.com"}""");
         var job = await TrainAsync(plane, await PlannedAsync(plane), step: 3);
-        await plane.Get<FineTuningStore>().UpdateAsync(job, job.Epoch, current =>
+        await plane.Get<FineTuningStore>().UpdateAsync(job, job.RunNumber, current =>
         {
             current.Fail("training_diverged", "It diverged", param: null, plane.Time.GetUtcNow());
             return true;
         }, CancellationToken.None);
 
-        await plane.Get<SweepTraining>().RunAsync(CancellationToken.None);
+        await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
 
         Assert.Equal(job.RowKey, Assert.Single(await TakeAsync(plane)).Job);
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
@@ -40,7 +41,7 @@ public sealed class WebhookTests(StorageFixture fixture)
         await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}"}""");
         var batch = await FailedAsync(plane);
 
-        await plane.Get<Batches.CloseBatch>().RunAsync(batch, CancellationToken.None);
+        await plane.Get<Batches.BatchClosing>().RunAsync(batch, CancellationToken.None);
         await DeliverAsync(plane);
 
         Assert.Equal(2, receiver.Received.Count);
@@ -63,7 +64,7 @@ public sealed class WebhookTests(StorageFixture fixture)
 
         Assert.InRange(WebhookOptions.Delays.Aggregate(TimeSpan.Zero, (sum, delay) => sum + delay), TimeSpan.FromHours(23.5), TimeSpan.FromHours(24.5));
         for (int attempt = 0; attempt <= WebhookOptions.Delays.Count; attempt++)
-            await plane.Get<DeliverWebhook>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
+            await plane.Get<DeliverWebhookHandler>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
 
         Assert.Equal(WebhookOptions.Delays.Count + 1, receiver.Received.Count);
         Assert.Equal(WebhookOptions.Delays.Count, await plane.CountAsync(StorageNames.WebhookQueue));    // each but the last has a successor, unseen for its delay
@@ -162,7 +163,7 @@ public sealed class WebhookTests(StorageFixture fixture)
     internal static async Task DeliverAsync(ControlPlane plane)
     {
         foreach (var message in await TakeAsync(plane))
-            await plane.Get<DeliverWebhook>().RunAsync(message, CancellationToken.None);
+            await plane.Get<DeliverWebhookHandler>().RunAsync(message, CancellationToken.None);
     }
 
     internal static async Task<List<WebhookMessage>> TakeAsync(ControlPlane plane)

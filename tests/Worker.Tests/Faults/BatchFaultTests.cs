@@ -1,5 +1,5 @@
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Batch.Worker.Models;
 using LLaDA.Tests;
 
 namespace LLaDA.Batch.Worker.Tests.Faults;

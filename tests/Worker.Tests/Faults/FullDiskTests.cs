@@ -3,6 +3,7 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
 

@@ -9,6 +9,7 @@ using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
@@ -42,8 +43,8 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         _time.Advance(TimeSpan.FromMinutes(3));
         await process.Sweep.RunAsync(CancellationToken.None);
         await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process.Plan.RunAsync);
-        var shard = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process.RunShard.RunAsync);
-        await process.RunShard.RunAsync(shard, CancellationToken.None);
+        var shard = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process.ShardMessageHandler.RunAsync);
+        await process.ShardMessageHandler.RunAsync(shard, CancellationToken.None);
         await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process.Finish.RunAsync);
 
         var spans = telemetry.SpansOf(request.TraceId);
@@ -63,12 +64,12 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         var (batch, request) = await CreatedAsync(telemetry, isOneBad: true);
         await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
         var message = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), (_, _) => Task.CompletedTask);
-        var lease = new BatchBlobs(Storage, batch).LeaseOf(message.Attempt, message.Shard);
+        var lease = new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard);
         await lease.AcquireAsync(TimeSpan.FromSeconds(60), cancellationToken: TestContext.Current.CancellationToken);
-        await Assert.ThrowsAsync<TryAgainException>(() => process.RunShard.RunAsync(message, CancellationToken.None));
+        await Assert.ThrowsAsync<TryAgainException>(() => process.ShardMessageHandler.RunAsync(message, CancellationToken.None));
         await lease.ReleaseAsync(cancellationToken: TestContext.Current.CancellationToken);
 
-        await process.RunShard.RunAsync(message, CancellationToken.None);
+        await process.ShardMessageHandler.RunAsync(message, CancellationToken.None);
 
         Assert.True(telemetry.Sum(Telemetry.Retries, "shard", "postponed") >= 1);
         Assert.True(telemetry.Sum(Telemetry.Shards, "completed") >= 1);
@@ -96,12 +97,12 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         var writing = new Standstill("/attempts/");     // the lease is there by then
         var storage = new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client => client.AddPolicy(writing, HttpPipelinePosition.PerCall));
         var (batches, queues) = (new BatchStore(storage, _time), new WorkQueues(storage));
-        var runner = new RunShard(
-            batches, storage, queues, new ShardRelease(storage, batches, queues, _time), new ModelLoading(new ModelCatalog(storage), models), new WorkerOptions(), _time, NullLogger<RunShard>.Instance);
+        var runner = new ShardMessageHandler(
+            batches, storage, queues, new ShardDispatcher(storage, batches, queues, _time), new ModelResolver(new ModelCatalog(storage), models), new WorkerOptions(), _time, NullLogger<ShardMessageHandler>.Instance);
 
         var running = runner.RunAsync(message, CancellationToken.None);
         await writing.Reached;
-        await new BatchBlobs(Storage, batch).LeaseOf(message.Attempt, message.Shard).BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
+        await new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard).BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
         _time.Advance(new WorkerOptions().LeaseDuration / 2);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 

@@ -1,7 +1,6 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Functions.Api;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Documents;
@@ -10,6 +9,7 @@ using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
 using Microsoft.AspNetCore.Builder;
@@ -97,7 +97,7 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
     {
         var now = _trial.Time.GetUtcNow();
         _trial.Time.SetUtcNow(new DateTimeOffset(now.UtcDateTime.Date.AddDays(now.Hour < 3 ? 0 : 1), TimeSpan.Zero).AddHours(3).AddSeconds(10));
-        await _functions.Services.GetRequiredService<FireSchedules>().RunAsync(CancellationToken.None);
+        await _functions.Services.GetRequiredService<ScheduleTimer>().RunAsync(CancellationToken.None);
         if ((await _trial.Storage.Queue(StorageNames.PlanTrainingQueue).PeekMessageAsync()).Value is not { } message)
             return null;
         string key = message.Body.ToObjectFromJson<TrainingMessage>(WireJson.Options)!.Job;

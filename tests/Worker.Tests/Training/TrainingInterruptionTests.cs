@@ -75,7 +75,7 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         await running;
 
         var stopped = await trial.FindAsync(job);
-        Assert.Equal((FineTuningStatus.Queued, 1), (stopped.Status, stopped.Epoch));
+        Assert.Equal((FineTuningStatus.Queued, 1), (stopped.Status, stopped.RunNumber));
         Assert.True(stopped.CheckpointStep > before);
         await trial.RunAsync(job);
 
@@ -95,11 +95,11 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         var stale = trial.Worker().RunAsync(TrainingTrial.Message(job), CancellationToken.None);
         while ((await trial.FindAsync(job)).CheckpointStep == 0)
             await Task.Yield();
-        var taken = await trial.ChangeAsync(job, current => (current.Status, current.Epoch) = isCancelled ? (FineTuningStatus.Cancelled, current.Epoch) : (FineTuningStatus.Running, current.Epoch + 1));
+        var taken = await trial.ChangeAsync(job, current => (current.Status, current.RunNumber) = isCancelled ? (FineTuningStatus.Cancelled, current.RunNumber) : (FineTuningStatus.Running, current.RunNumber + 1));
         await stale;
 
         var now = await trial.FindAsync(job);
-        Assert.Equal((taken!.Status, taken.Epoch, taken.CheckpointEpoch, taken.CheckpointStep), (now.Status, now.Epoch, now.CheckpointEpoch, now.CheckpointStep));
+        Assert.Equal((taken!.Status, taken.RunNumber, taken.CheckpointRun, taken.CheckpointStep), (now.Status, now.RunNumber, now.CheckpointRun, now.CheckpointStep));
         Assert.True(now.CheckpointStep < NumSteps);
         Assert.Equal(isCancelled, !await unpublished.ExistsAsync());
     }
@@ -146,7 +146,7 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         await (await new FineTuningBlobs(trial.Storage, job).LeaseAsync(CancellationToken.None)).AcquireAsync(TimeSpan.FromSeconds(60));
 
         await Assert.ThrowsAsync<TryAgainException>(() => trial.Worker().RunAsync(TrainingTrial.Message(job), CancellationToken.None));
-        Assert.Equal(0, (await trial.FindAsync(job)).Epoch);
+        Assert.Equal(0, (await trial.FindAsync(job)).RunNumber);
     }
 
     /// <summary>A seeded sample; 404 is left out: a job whose files storage denies has failed, and rightly.</summary>

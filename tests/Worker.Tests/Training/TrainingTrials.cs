@@ -1,6 +1,7 @@
 using Azure.Storage.Blobs;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using LLaDA.Tests;
 
@@ -33,7 +34,7 @@ internal sealed class TrainingTrials(StorageFixture fixture, TinyModel model) : 
     /// <summary>A file of a checkpoint whose run came to no end.</summary>
     public static async Task<BlobClient> LeaveUnpublishedAsync(TrainingTrial trial, FineTuningJobRecord job)
     {
-        var blob = trial.Storage.Container(StorageNames.ModelsContainer).GetBlobClient($"{FineTuningBlobs.Folder(job, epoch: 1, step: 99)}/adapter_model.safetensors");
+        var blob = trial.Storage.Container(StorageNames.ModelsContainer).GetBlobClient($"{FineTuningBlobs.Folder(job, run: 1, step: 99)}/adapter_model.safetensors");
         await blob.UploadAsync(BinaryData.FromString("half"));
         return blob;
     }

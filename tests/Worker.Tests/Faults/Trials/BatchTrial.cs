@@ -5,6 +5,7 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using Microsoft.Extensions.Time.Testing;
 
@@ -129,7 +130,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
         if (options.IsCancelled)
             await CancelAsync(batch);
-        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.RunShard.RunAsync);
+        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.ShardMessageHandler.RunAsync);
         any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
         await TellAsync(batch);
         return any;
@@ -259,7 +260,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     {
         if (options.Fault != Fault.Drain)
             return 0;
-        using var lease = await new ModelLoading(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
+        using var lease = await new ModelResolver(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
         return lease.Model.NumSampled;
     }
 
@@ -283,8 +284,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
             return;
         foreach (int shard in Enumerable.Range(0, plan.Shards.Count))
         {
-            if (await blobs.IsLeasedAsync(plan.Attempt, shard, CancellationToken.None))
-                await blobs.LeaseOf(plan.Attempt, shard).BreakAsync(TimeSpan.Zero);
+            if (await blobs.IsLeasedAsync(plan.PlanId, shard, CancellationToken.None))
+                await blobs.LeaseOf(plan.PlanId, shard).BreakAsync(TimeSpan.Zero);
         }
     }
 

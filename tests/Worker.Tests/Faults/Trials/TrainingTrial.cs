@@ -8,6 +8,7 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Training;
 using Microsoft.Extensions.Configuration;
@@ -87,22 +88,22 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     public static TrainingMessage Message(FineTuningJobRecord job) => new(Tenant, job.RowKey);
 
     /// <summary>A worker's process, over storage of its own.</summary>
-    public RunTraining Worker(FaultyTransport? transport = null, TimeProvider? time = null)
+    public TrainingMessageHandler Worker(FaultyTransport? transport = null, TimeProvider? time = null)
     {
         var (services, storage) = Process(transport ?? Sound());
         var options = new WorkerOptions { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"), TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
         var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
         var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
-        var loading = new ModelLoading(catalog, new ModelHost(options, tensors, cache, Time));
+        var loading = new ModelResolver(catalog, new ModelHost(options, tensors, cache, Time));
         var (jobs, events, files) = (services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(), services.GetRequiredService<FileStore>());
         var tuned = services.GetRequiredService<FineTunedModels>();
         var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, tuned, files);
-        var runner = new TrainingRunner(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
-        return new RunTraining(jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<RunTraining>>());
+        var runner = new TrainingRun(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
+        return new TrainingMessageHandler(jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<TrainingMessageHandler>>());
     }
 
     /// <summary>Plans the job.</summary>
-    public async Task PlanAsync(FineTuningJobRecord job) => await Functions<PlanTraining>(Sound()).RunAsync(Message(job), CancellationToken.None);
+    public async Task PlanAsync(FineTuningJobRecord job) => await Functions<PlanFineTuningHandler>(Sound()).RunAsync(Message(job), CancellationToken.None);
 
     /// <summary>
     /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the functions, meet a fault at one call to storage, and
@@ -122,16 +123,16 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
             TakeMessagesAsync(queue, message => DeliverAsync(side, isTwice, (process, stop) => handler(process, message, stop)));
         for (int idle = 0; !await IsDoneAsync(job);)
         {
-            bool any = await TakeAsync(StorageNames.PlanTrainingQueue, functions, (process, message, stop) => Functions<PlanTraining>(process).RunAsync(message, stop));
+            bool any = await TakeAsync(StorageNames.PlanTrainingQueue, functions, (process, message, stop) => Functions<PlanFineTuningHandler>(process).RunAsync(message, stop));
             any |= await TakeAsync(StorageNames.TrainQueue(StorageNames.DefaultProfile), transport, (process, message, stop) => (process == transport ? first : Worker(process)).RunAsync(message, stop));
-            any |= await TakeAsync(StorageNames.FinishTrainingQueue, functions, (process, message, stop) => Functions<FinishTraining>(process).RunAsync(message, stop));
+            any |= await TakeAsync(StorageNames.FinishTrainingQueue, functions, (process, message, stop) => Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
             if (any)
                 continue;
             if (++idle > MaxIdleRounds)
                 throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {faulty.Hit}");
             Time.Advance(s_idleTime);
             await BreakLeaseAsync(job);
-            await DeliverAsync(functions, isTwice: false, (process, stop) => Functions<SweepTraining>(process).RunAsync(stop));
+            await DeliverAsync(functions, isTwice: false, (process, stop) => Functions<FineTuningSweep>(process).RunAsync(stop));
         }
         faulty.Wake();
         await Task.WhenAll(_stalled.Select(TryAsync));

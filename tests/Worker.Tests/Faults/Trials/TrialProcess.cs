@@ -5,7 +5,6 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.Configuration;
@@ -31,16 +30,16 @@ internal sealed class TrialProcess : IAsyncDisposable
         });
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
         _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
-        RunShard = new RunShard(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardRelease>(), new ModelLoading(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<RunShard>.Instance);
+        ShardMessageHandler = new ShardMessageHandler(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(), new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
     }
 
-    public PlanBatch Plan => Get<PlanBatch>();
+    public PlanBatchHandler Plan => Get<PlanBatchHandler>();
 
-    public FinishBatch Finish => Get<FinishBatch>();
+    public FinishBatchHandler Finish => Get<FinishBatchHandler>();
 
-    public SweepActive Sweep => Get<SweepActive>();
+    public BatchSweep Sweep => Get<BatchSweep>();
 
-    public RunShard RunShard { get; }
+    public ShardMessageHandler ShardMessageHandler { get; }
 
     /// <summary>Whether it was killed.</summary>
     public bool IsDead => _transport.IsDead;

@@ -1,0 +1,116 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Shared.Batches;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>A batch on the wire. Times are whole seconds; a count is never null.</summary>
+public sealed record BatchObject
+{
+    public required string Id { get; init; }
+
+    public string Object => "batch";
+
+    public required string Endpoint { get; init; }
+
+    public string? Model { get; init; }
+
+    public JsonNode? Errors { get; init; }
+
+    public string? InputFileId { get; init; }
+
+    /// <summary>Where the documents lie, for a batch over a folder; a URL comes back without its signature.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public object? InputBlobs { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public object? OutputBlobs { get; init; }
+
+    public required string CompletionWindow { get; init; }
+
+    public BatchStatus Status { get; init; }
+
+    public string? OutputFileId { get; init; }
+
+    public string? ErrorFileId { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long? InProgressAt { get; init; }
+
+    public long ExpiresAt { get; init; }
+
+    public long? FinalizingAt { get; init; }
+
+    public long? CompletedAt { get; init; }
+
+    public long? FailedAt { get; init; }
+
+    public long? ExpiredAt { get; init; }
+
+    public long? CancellingAt { get; init; }
+
+    public long? CancelledAt { get; init; }
+
+    public required RequestCounts RequestCounts { get; init; }
+
+    public required BatchUsage Usage { get; init; }
+
+    public JsonNode? Metadata { get; init; }
+
+    /// <param name="counts">Of the parts that exist; the record's own once it is terminal.</param>
+    public static BatchObject From(BatchRecord batch, PartCounts counts) => new()
+    {
+        Id = batch.Id,
+        Endpoint = batch.Endpoint,
+        Model = batch.Model,
+        Errors = batch.Errors is null ? null : new JsonObject { ["object"] = "list", ["data"] = JsonNode.Parse(batch.Errors) },
+        InputFileId = batch.InputFileId,
+        InputBlobs = Folder(batch.InputFolder),
+        OutputBlobs = Folder(batch.OutputFolder),
+        CompletionWindow = batch.CompletionWindow,
+        Status = batch.Status,
+        OutputFileId = batch.OutputFileId,
+        ErrorFileId = batch.ErrorFileId,
+        CreatedAt = batch.CreatedAt.ToUnixTimeSeconds(),
+        InProgressAt = batch.InProgressAt?.ToUnixTimeSeconds(),
+        ExpiresAt = batch.ExpiresAt.ToUnixTimeSeconds(),
+        FinalizingAt = batch.FinalizingAt?.ToUnixTimeSeconds(),
+        CompletedAt = batch.CompletedAt?.ToUnixTimeSeconds(),
+        FailedAt = batch.FailedAt?.ToUnixTimeSeconds(),
+        ExpiredAt = batch.ExpiredAt?.ToUnixTimeSeconds(),
+        CancellingAt = batch.CancellingAt?.ToUnixTimeSeconds(),
+        CancelledAt = batch.CancelledAt?.ToUnixTimeSeconds(),
+        RequestCounts = new RequestCounts(batch.TotalLines, counts.Completed, counts.Failed),
+        Usage = new BatchUsage(counts.PromptTokens, counts.CompletionTokens),
+        Metadata = batch.Metadata is null ? null : JsonNode.Parse(batch.Metadata),
+    };
+
+    private static object? Folder(string? json) => json is null ? null : BlobFolder.FromJson(json).ToObject();
+}
+
+/// <summary>Progress of a batch, in lines.</summary>
+public sealed record RequestCounts(int Total, int Completed, int Failed);
+
+/// <summary>Tokens of a batch; the details are required by clients and have nothing to tell here.</summary>
+public sealed record BatchUsage(long InputTokens, long OutputTokens)
+{
+    public CachedTokens InputTokensDetails => new();
+
+    public ReasoningTokens OutputTokensDetails => new();
+
+    public long TotalTokens => InputTokens + OutputTokens;
+}
+
+public sealed record CachedTokens(long Tokens = 0)
+{
+    [JsonPropertyName("cached_tokens")]
+    public long Tokens { get; init; } = Tokens;
+}
+
+public sealed record ReasoningTokens(long Tokens = 0)
+{
+    [JsonPropertyName("reasoning_tokens")]
+    public long Tokens { get; init; } = Tokens;
+}

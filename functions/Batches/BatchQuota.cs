@@ -1,0 +1,34 @@
+using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>Turns new batches away while a tenant has too many, or the service cannot keep up with planning them.</summary>
+/// <remarks>Counted, not reserved: requests that arrive together may pass a limit by their number.</remarks>
+internal sealed class BatchQuota(BatchStore batches, WorkQueues queues, ServiceLimits limits)
+{
+    private static readonly TimeSpan s_untilABatchEnds = TimeSpan.FromSeconds(60), s_untilOnesArePlanned = TimeSpan.FromSeconds(10);
+
+    /// <exception cref="ApiException">429, with the time to wait.</exception>
+    public async Task RequireRoomAsync(string tenant, long inputBytes, CancellationToken cancellation)
+    {
+        int count = 0;
+        long bytes = inputBytes;
+        await foreach (var active in batches.ListActiveAsync(tenant, cancellation))
+        {
+            count++;
+            bytes += active.InputBytes;
+        }
+        if (count >= limits.MaxActiveBatches)
+            throw ApiException.TooMany($"You have {count} batches that have not ended; at most {limits.MaxActiveBatches} are allowed", "rate_limit_exceeded", s_untilABatchEnds);
+        if (count > 0 && bytes > limits.MaxActiveBytes)
+        {
+            throw ApiException.TooMany(
+                $"With this one the inputs of your batches that have not ended have {bytes} bytes; at most {limits.MaxActiveBytes} are allowed", "token_limit_exceeded", s_untilABatchEnds);
+        }
+        if (await queues.CountAsync(StorageNames.PlanQueue, cancellation) >= limits.MaxQueuedPlans)
+            throw ApiException.TooMany("Too many batches wait to be planned", "server_overloaded", s_untilOnesArePlanned);
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json;
+using LLaDA.Batch.Functions.Batches.Documents;
+using LLaDA.Batch.Functions.Files;
+using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary><c>/v1/batches</c>.</summary>
+internal static class BatchesApi
+{
+    private const int DefaultLimit = 20, MaxLimit = 100;
+
+    /// <summary>How long a client is asked to wait between looks at a batch that runs; OpenAI's .NET client obeys.</summary>
+    private const int PollSeconds = 1;
+
+    public static void Map(IEndpointRouteBuilder v1)
+    {
+        v1.MapPost("/batches", CreateAsync);
+        v1.MapGet("/batches", ListAsync);
+        v1.MapGet("/batches/{id}", GetAsync);
+        v1.MapDelete("/batches/{id}", DeleteAsync);
+        v1.MapPost("/batches/{id}/cancel", CancelAsync);
+    }
+
+    public static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
+        await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
+
+    private static async Task<IResult> CreateAsync(
+        HttpContext context, FileStore files, BlobFolders folders, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
+    {
+        var cancellation = context.RequestAborted;
+        var asked = await NewBatch.ReadAsync(context.Request, cancellation);
+        var expiresAt = time.GetUtcNow() + asked.Window;
+        var documents = await DocumentRequest.ReadAsync(asked.Body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
+        var input = documents is null ? await FindInputAsync(asked.Body, context, files) : null;
+        long inputBytes = input?.Bytes ?? 0;
+        await quota.RequireRoomAsync(context.Tenant(), inputBytes, cancellation);
+
+        var batch = new BatchRecord
+        {
+            PartitionKey = context.Tenant(),
+            Status = BatchStatus.Validating,
+            Endpoint = asked.Endpoint,
+            InputFileId = input?.Id,
+            InputFolder = documents?.Input.ToJson(),
+            OutputFolder = documents?.Output.ToJson(),
+            DocumentBody = documents?.Body,
+            CompletionWindow = asked.CompletionWindow,
+            Metadata = asked.Metadata,
+            OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
+            ExpiresAt = expiresAt,
+        };
+        await batches.AddAsync(batch, inputBytes, cancellation);
+        await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+        return Json(BatchObject.From(batch, PartCounts.None));
+    }
+
+    private static async Task<FileRecord> FindInputAsync(JsonElement body, HttpContext context, FileStore files)
+    {
+        string id = JsonBody.Text(body, "input_file_id");
+        var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
+            ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
+        return input.Purpose == FilePurpose.Batch
+            ? input
+            : throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
+    }
+
+    private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)
+    {
+        var query = ListQuery.Read(context.Request, BatchRecord.IdPrefix, DefaultLimit, MaxLimit);
+        var (page, hasMore) = await batches.Records.PageAsync(context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
+        var objects = await Task.WhenAll(page.Select(batch => ToObjectAsync(batch, storage, context.RequestAborted)));
+        return Json(new ListPage<BatchObject>(objects, page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+    }
+
+    private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    {
+        var batch = await FindAsync(id, context, batches);
+        if (!batch.IsTerminal)
+            context.Response.Headers.RetryAfter = PollSeconds.ToString();
+        return Json(await ToObjectAsync(batch, storage, context.RequestAborted));
+    }
+
+    /// <summary>
+    /// Deletes an ended batch with all that is left of its work; its input and its results are files of their own. The record goes last: a call that is cut short is made again and
+    /// goes on, and what nobody asks for again goes with the work of other batches.
+    /// </summary>
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    {
+        var batch = await FindAsync(id, context, batches);
+        if (!batch.IsTerminal)
+            throw ApiException.Conflict($"The batch is {WireName(batch.Status)}; cancel it and wait for its end before you delete it", "not_ended");
+        await new BatchBlobs(storage, batch).DeleteAsync(context.RequestAborted);
+        await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, context.RequestAborted);
+        return Json(new DeletedObject(batch.Id, "batch"));
+    }
+
+    private static async Task<IResult> CancelAsync(string id, HttpContext context, BatchStore batches, BatchCancellation cancel, StorageAccount storage)
+    {
+        var updated = await cancel.RunAsync(await FindAsync(id, context, batches), context.RequestAborted);
+        if (updated is not { Status: BatchStatus.Cancelling })
+            throw ApiException.Conflict($"The batch is {WireName(updated?.Status)} and cannot be cancelled", "not_cancellable");
+        return Json(await ToObjectAsync(updated, storage, context.RequestAborted));
+    }
+
+    private static string WireName(BatchStatus? status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status?.ToString() ?? "gone");
+
+    private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
+    {
+        var counts = batch.IsTerminal
+            ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
+            : (await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
+        return BatchObject.From(batch, counts);
+    }
+
+    private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);
+}

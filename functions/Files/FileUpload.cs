@@ -1,0 +1,153 @@
+using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Shared.Files;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Net.Http.Headers;
+
+namespace LLaDA.Batch.Functions.Files;
+
+/// <summary>
+/// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file becomes visible when all
+/// of it has arrived; what was cut short or refused leaves nothing behind.
+/// </summary>
+internal sealed class FileUpload(FileStore files, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
+{
+    private const int MaxFieldBytes = 100;
+    private const int BufferBytes = 128 << 10;
+
+    public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
+    {
+        var reader = new MultipartReader(Boundary(request), request.Body);
+        string key = files.NewKey();
+        string? filename = null, purpose = null, anchor = null, seconds = null;
+        FileWriter? writer = null;
+        try
+        {
+            while (await NextSectionAsync(reader, cancellation) is { } section)
+            {
+                var disposition = section.GetContentDispositionHeader();
+                switch (disposition?.Name.Value?.Trim('"'))
+                {
+                    case "file" when writer is null:
+                        filename = Filename(disposition);
+                        writer = files.Write(tenant, key, cancellation);
+                        await CopyAsync(section.Body, writer.Content, cancellation);
+                        break;
+                    case "purpose":
+                        purpose = await ReadFieldAsync(section.Body, cancellation);
+                        break;
+                    case "expires_after[anchor]":
+                        anchor = await ReadFieldAsync(section.Body, cancellation);
+                        break;
+                    case "expires_after[seconds]":
+                        seconds = await ReadFieldAsync(section.Body, cancellation);
+                        break;
+                    default:
+                        break;
+                }
+            }
+            if (writer is null)
+                throw ApiException.InvalidRequest("The form has no part named 'file' with a file name", "file", "missing_required_parameter");
+            string allowed = Allowed(purpose);
+            var kept = ExpiresAfter.Read(anchor, seconds) ?? retention.KeepsFilesFor(allowed);
+            return await KeepAsync(writer, tenant, key, filename!, allowed, time.GetUtcNow() + kept);
+        }
+        finally
+        {
+            if (writer is not null)
+                await writer.DisposeAsync();
+        }
+    }
+
+    /// <summary>Nothing is half kept: bytes and record are written whether the client waits for them or not, and what failed is deleted again.</summary>
+    private async Task<FileRecord> KeepAsync(FileWriter writer, string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt)
+    {
+        try
+        {
+            await writer.CompleteAsync();
+            return await files.AddAsync(tenant, key, filename, purpose, expiresAt, CancellationToken.None);
+        }
+        catch
+        {
+            await files.DeleteAsync(tenant, key, CancellationToken.None);
+            throw;
+        }
+    }
+
+    private static string Boundary(HttpRequest request) =>
+        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+        && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
+        && HeaderUtilities.RemoveQuotes(type.Boundary) is { Length: > 0 } boundary
+            ? boundary.ToString()
+            : throw ApiException.InvalidRequest("Send the file as multipart/form-data with the parts 'purpose' and 'file'", "file");
+
+    private async Task<MultipartSection?> NextSectionAsync(MultipartReader reader, CancellationToken cancellation)
+    {
+        try
+        {
+            return await reader.ReadNextSectionAsync(cancellation);
+        }
+        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge();
+        }
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
+        {
+            throw ApiException.InvalidRequest("The upload ended early or is not well-formed multipart/form-data", "file");
+        }
+    }
+
+    private async Task CopyAsync(Stream body, Stream file, CancellationToken cancellation)
+    {
+        byte[] buffer = new byte[BufferBytes];
+        long received = 0;
+        while (await ReadAsync(body, buffer, cancellation) is var count and > 0)
+        {
+            received += count;
+            if (received > limits.MaxFileBytes)
+                throw TooLarge();
+            await file.WriteAsync(buffer.AsMemory(0, count), cancellation);
+        }
+    }
+
+    private async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
+    {
+        try
+        {
+            return await body.ReadAsync(buffer, cancellation);
+        }
+        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge();
+        }
+        catch (IOException)
+        {
+            throw ApiException.InvalidRequest("The upload ended early", "file");
+        }
+    }
+
+    /// <summary>Told by the host before anything is read where the request says its size, and by the count else.</summary>
+    private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
+
+    private async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
+    {
+        byte[] bytes = new byte[MaxFieldBytes];
+        int count = 0;
+        while (count < bytes.Length && await ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
+            count += read;
+        return System.Text.Encoding.UTF8.GetString(bytes, 0, count).Trim();
+    }
+
+    private static string Filename(ContentDispositionHeaderValue disposition)
+    {
+        var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
+        return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
+    }
+
+    private static string Allowed(string? purpose) => purpose switch
+    {
+        null => throw ApiException.InvalidRequest("The form has no part named 'purpose'", "purpose", "missing_required_parameter"),
+        _ when FilePurpose.Uploadable.Contains(purpose) => purpose,
+        _ => throw ApiException.InvalidRequest($"purpose must be one of {string.Join(", ", FilePurpose.Uploadable)}, not '{purpose}'", "purpose"),
+    };
+}

@@ -1,0 +1,78 @@
+using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Files;
+using LLaDA.Batch.Functions.FineTuning;
+using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Models;
+using LLaDA.Batch.Functions.Monitoring;
+using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Hosting;
+
+/// <summary>The whole REST API as one delegate, which every host calls. <c>/openai/v1/*</c> is an alias of <c>/v1/*</c>.</summary>
+public static class RestApi
+{
+    /// <summary>What needs no key.</summary>
+    private static readonly string?[] s_keyless = [HealthApi.LivePath, HealthApi.ReadyPath, ApiDescription.Path];
+
+    public static RequestDelegate Build(IServiceProvider services)
+    {
+        var app = new ApplicationBuilder(services);
+        app.UseMiddleware<ErrorEnvelope>();
+        app.Use(WithoutAlias);
+        app.Use(Authenticated);
+        app.Use(Uncompressed);
+        app.UseRouting();
+        app.UseEndpoints(endpoints =>
+        {
+            HealthApi.Map(endpoints);
+            ApiDescription.Map(endpoints);
+            var v1 = endpoints.MapGroup("/v1");
+            FilesApi.Map(v1);
+            BatchesApi.Map(v1);
+            BatchPartsApi.Map(v1);
+            ModelsApi.Map(v1);
+            WebhookEndpointsApi.Map(v1);
+            FineTuningApi.Map(v1);
+            SchedulesApi.Map(v1);
+        });
+        app.Run(context => throw ApiException.NotFound($"endpoint: {context.Request.Method} {context.Request.Path}"));
+        return app.Build();
+    }
+
+    private static Task WithoutAlias(HttpContext context, RequestDelegate next)
+    {
+        if (context.Request.Path.StartsWithSegments("/openai/v1", StringComparison.Ordinal, out var rest))
+            context.Request.Path = "/v1" + rest;
+        return next(context);
+    }
+
+    /// <summary>Comes before routing, so that without a key nothing can be learnt about what exists.</summary>
+    private static async Task Authenticated(HttpContext context, RequestDelegate next)
+    {
+        if (!s_keyless.Contains(context.Request.Path.Value))
+        {
+            var keys = context.RequestServices.GetRequiredService<ApiKeys>();
+            var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;
+            context.SetTenant(owner?.Tenant ?? throw ApiException.Unauthorized());
+        }
+        await next(context);
+    }
+
+    /// <summary>Nothing is unpacked here, so nothing can be unpacked to more than the limits.</summary>
+    private static Task Uncompressed(HttpContext context, RequestDelegate next) =>
+        context.Request.Headers.ContentEncoding.Any(encoding => !string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase))
+            ? throw new ApiException(StatusCodes.Status415UnsupportedMediaType, new ApiError("Send the body uncompressed", "invalid_request_error", "content-encoding", "unsupported_encoding"))
+            : next(context);
+
+    private static string? KeyOf(HttpRequest request)
+    {
+        const string scheme = "Bearer ";
+        string? authorization = request.Headers.Authorization;
+        return authorization?.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) == true
+            ? authorization[scheme.Length..].Trim()
+            : request.Headers["api-key"].FirstOrDefault();
+    }
+}

@@ -1,0 +1,43 @@
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Http;
+
+/// <summary>A request that cannot be answered as asked; becomes OpenAI's error envelope.</summary>
+public sealed class ApiException(int status, ApiError error) : Exception(error.Message)
+{
+    public int Status { get; } = status;
+
+    public ApiError Error { get; } = error;
+
+    /// <summary>Sent as <c>Retry-After</c>: OpenAI's .NET client retries at once where it is not told to wait.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Sent as <c>x-should-retry</c>: OpenAI's other clients retry a conflict unless they are told not to.</summary>
+    public bool? ShouldRetry { get; init; }
+
+    public static ApiException InvalidRequest(string message, string? param = null, string? code = null) =>
+        new(StatusCodes.Status400BadRequest, new ApiError(message, "invalid_request_error", param, code));
+
+    /// <summary>Something is at odds with the state of an object; asking again changes nothing.</summary>
+    public static ApiException Conflict(string message, string code) =>
+        new(StatusCodes.Status409Conflict, new ApiError(message, "invalid_request_error", Param: null, code)) { ShouldRetry = false };
+
+    /// <param name="wait">How long a client had better wait.</param>
+    public static ApiException TooMany(string message, string code, TimeSpan wait) =>
+        new(StatusCodes.Status429TooManyRequests, new ApiError(message, "rate_limit_error", Param: null, code)) { RetryAfter = wait };
+
+    public static ApiException NotFound(string what) =>
+        new(StatusCodes.Status404NotFound, new ApiError($"No such {what}", "invalid_request_error", Param: null, "not_found"));
+
+    /// <summary>The object is there for the tenant to see and not to change.</summary>
+    public static ApiException Forbidden(string message) =>
+        new(StatusCodes.Status403Forbidden, new ApiError(message, "permission_error", Param: null, "forbidden"));
+
+    public static ApiException TooLarge(string message, string? param = "file") =>
+        new(StatusCodes.Status413PayloadTooLarge, new ApiError(message, "invalid_request_error", param, "too_large"));
+
+    /// <summary>The same words whether the key is missing, malformed, unknown or revoked.</summary>
+    public static ApiException Unauthorized() => new(
+        StatusCodes.Status401Unauthorized,
+        new ApiError("Give a valid API key, as 'Authorization: Bearer KEY' or 'api-key: KEY'", "authentication_error", Param: null, "invalid_api_key"));
+}

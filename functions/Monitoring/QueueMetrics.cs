@@ -1,0 +1,31 @@
+using Azure;
+using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Monitoring;
+
+/// <summary>Measures how long the oldest message of each queue, poison queues included, has waited; a message that was sent with a delay counts it in.</summary>
+public sealed class QueueMetrics(StorageAccount storage, TimeProvider time)
+{
+    /// <summary>How often the timer fires.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        if (!Telemetry.QueueAge.Enabled)
+            return;
+        await foreach (string queue in storage.ListQueuesAsync(cancellation))
+        {
+            try
+            {
+                var oldest = (await storage.Queue(queue).PeekMessageAsync(cancellation)).Value;
+                var age = time.GetUtcNow() - oldest?.InsertedOn ?? TimeSpan.Zero;
+                Telemetry.QueueAge.Record(Math.Max(0, age.TotalSeconds), Telemetry.With(Telemetry.Queue, queue));
+            }
+            catch (RequestFailedException failure) when (failure.Status == 404)
+            {
+                // Deleted meanwhile.
+            }
+        }
+    }
+}

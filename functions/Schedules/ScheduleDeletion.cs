@@ -1,0 +1,18 @@
+using LLaDA.Batch.Functions.FineTuning;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Schedules;
+
+namespace LLaDA.Batch.Functions.Schedules;
+
+/// <summary>Deletes a schedule with its outcomes and its lists. It is marked first and its row goes last: whatever is cut short in between, nothing is fired any more, and a timer deletes the rest.</summary>
+internal sealed class ScheduleDeletion(ScheduleStore schedules, SourceLists data, FineTuningStore jobs, TimeProvider time)
+{
+    public async Task RunAsync(ScheduleRecord schedule, CancellationToken cancellation)
+    {
+        if (await schedules.MarkDeletedAsync(schedule, time.GetUtcNow(), cancellation) is not { } marked)
+            return;
+        var last = marked.LastJobKey is { } key ? await jobs.Records.FindAsync(marked.Tenant, key, cancellation) : null;
+        await data.DeleteAsync(marked, kept: last is { TrainingFileId: null, IsTerminal: false } ? last.Sources : null, cancellation);
+        await schedules.DeleteAsync(marked, cancellation);
+    }
+}

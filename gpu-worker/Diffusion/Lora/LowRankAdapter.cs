@@ -1,0 +1,68 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Lora;
+
+/// <summary>A change of low rank beside a frozen projection (LoRA, Hu et al. 2021): y = x W^T + b + scale (x A^T) B^T.</summary>
+/// <remarks>Not a module: the network's parameters stay those of its checkpoint. A is drawn as a linear layer's weight is in PyTorch and B is 0, so an adapter begins as no change at all.</remarks>
+internal sealed class LowRankAdapter : IDisposable
+{
+    private readonly Scalar _scale;
+
+    /// <param name="weight">W, [output width, input width].</param>
+    /// <param name="rank">r, at least 1.</param>
+    /// <param name="scale">alpha / r.</param>
+    public LowRankAdapter(Tensor weight, int rank, double scale, Generator random)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        double bound = 1 / Math.Sqrt(weight.shape[1]);
+        using var twice = (2 * bound).ToScalar();
+        using var once = bound.ToScalar();
+        var drawn = rand([rank, weight.shape[1]], ScalarType.Float32, generator: random).mul(twice).sub(once);
+        A = Lasting(drawn.to(weight.device));
+        B = Lasting(zeros([weight.shape[0], rank], ScalarType.Float32, weight.device));
+        _scale = scale.ToScalar();
+    }
+
+    /// <summary>[r, input width], float32.</summary>
+    public Parameter A { get; }
+
+    /// <summary>[output width, r], float32.</summary>
+    public Parameter B { get; }
+
+    /// <param name="input">[..., input width].</param>
+    /// <param name="output">Of the projection, [..., output width].</param>
+    /// <returns>The output with the change, in the type of the input, where the products run too.</returns>
+    public Tensor Apply(Tensor input, Tensor output)
+    {
+        using var scope = NewDisposeScope();
+        var narrow = nn.functional.linear(input, A.to(input.dtype));                        // [..., r]
+        return output.add(nn.functional.linear(narrow, B.to(input.dtype)), _scale).MoveToOuterDisposeScope();
+    }
+
+    public void MergeInto(Tensor weight) => Merge(weight, A, B, _scale);
+
+    /// <summary>W + scale B A, computed in float32 and rounded once to the type of W.</summary>
+    public static void Merge(Tensor weight, Tensor a, Tensor b, Scalar scale)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        weight.copy_(weight.to(ScalarType.Float32).add(matmul(b, a), scale));
+    }
+
+    private static Parameter Lasting(Tensor values)
+    {
+        var parameter = new Parameter(values);
+        parameter.DetachFromDisposeScope();
+        return parameter;
+    }
+
+    public void Dispose()
+    {
+        A.Dispose();
+        B.Dispose();
+        _scale.Dispose();
+    }
+}

@@ -1,0 +1,49 @@
+using LLaDA.Diffusion.Native;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Model;
+
+/// <summary>softmax(Q K^T / sqrt(E)) V as two products with the probabilities kept in between: what training in bfloat16 on a CPU uses for rows that are not long.</summary>
+/// <remarks>
+/// libtorch's fused attention multiplies bfloat16 with kernels that many CPUs have in float32 alone, at a fraction of the speed of its other bfloat16 products (docs/benchmarks/trainer.md).
+/// Its price is memory: the probabilities of every block are kept for the way back.
+/// </remarks>
+internal static class EagerAttention
+{
+    /// <summary>From here on the probabilities outgrow what else is kept of a token.</summary>
+    private const int MaxLength = 1024;
+
+    /// <summary>Scores that exist at a time: few enough for a processor's cache.</summary>
+    private const long MaxScores = 1 << 21;
+
+    /// <param name="length">Of a row, in tokens.</param>
+    public static bool Suits(ScalarType computeType, Device device, int length) =>
+        computeType == ScalarType.BFloat16 && device.type == DeviceType.CPU && length <= MaxLength;
+
+    /// <param name="queries">[rows, H, L, E].</param>
+    /// <param name="keys">[rows, H, L', E].</param>
+    /// <param name="values">[rows, H, L', E].</param>
+    /// <param name="mask">[rows or 1, 1, L or 1, L'], true where a key may be seen; null when all may.</param>
+    /// <returns>[rows, H, L, E].</returns>
+    public static Tensor Attend(Tensor queries, Tensor keys, Tensor values, Tensor? mask)
+    {
+        using var scope = NewDisposeScope();
+        using var scale = (1 / Math.Sqrt(queries.shape[^1])).ToScalar();
+        var scaled = queries.mul(scale);
+        var hidden = mask?.logical_not();
+        long numRows = queries.shape[0], scoresOfRow = queries.shape[1] * queries.shape[2] * keys.shape[2];
+        long size = Math.Max(1, MaxScores / scoresOfRow);
+        List<Tensor> attended = [];
+        for (long first = 0; first < numRows; first += size)
+        {
+            long count = Math.Min(size, numRows - first);
+            Tensor Rows(Tensor all) => all.narrow(0, first, count);
+            var scores = matmul(Rows(scaled), Rows(keys).transpose(-2, -1));                // [rows, H, L, L']
+            if (hidden is not null)
+                scores = scores.masked_fill(hidden.shape[0] == 1 ? hidden : Rows(hidden), StaticScalars.NegativeInfinity);
+            attended.Add(matmul(nn.functional.softmax(scores, -1), Rows(values)));
+        }
+        return (attended.Count == 1 ? attended[0] : cat(attended)).MoveToOuterDisposeScope();
+    }
+}

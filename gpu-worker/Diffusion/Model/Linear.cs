@@ -1,0 +1,39 @@
+using LLaDA.Diffusion.Lora;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Model;
+
+/// <summary>y = x W^T + b, multiplied in the type of x: weights may be kept in float32 and multiplied in bfloat16.</summary>
+public sealed class Linear : nn.Module<Tensor, Tensor>
+{
+    [ComponentName(Name = "weight")]
+    private readonly Parameter _weight;
+
+    [ComponentName(Name = "bias")]
+    private readonly Parameter? _bias;
+
+    internal Linear(long inputWidth, long outputWidth, bool hasBias, ScalarType type, Device device)
+        : base(nameof(Linear))
+    {
+        _weight = new Parameter(empty([outputWidth, inputWidth], type, device));
+        _bias = hasBias ? new Parameter(zeros(outputWidth, type, device)) : null;
+        RegisterComponents();
+    }
+
+    /// <summary>W, [output width, input width].</summary>
+    internal Parameter Weight => _weight;
+
+    /// <summary>What fine-tuning adds to the projection; null where it adds nothing.</summary>
+    internal LowRankAdapter? Adapter { get; set; }
+
+    /// <param name="input">[..., input width].</param>
+    /// <returns>[..., output width], in the type of the input.</returns>
+    public override Tensor forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        var output = nn.functional.linear(input, _weight.to(input.dtype), _bias?.to(input.dtype));
+        return (Adapter?.Apply(input, output) ?? output).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,44 @@
+namespace LLaDA.Diffusion.Sampling;
+
+/// <summary>What the network predicts for one masked position.</summary>
+/// <param name="Token">The chosen token.</param>
+/// <param name="Probability">The model's probability of it.</param>
+/// <param name="Confidence">What the choice of positions compares: the probability, or another one where ends are deferred, or a random number.</param>
+internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence);
+
+/// <summary>Which predictions a step commits: never fewer than the schedule's share, and more where the model is sure.</summary>
+internal static class TransferRule
+{
+    /// <param name="predictions">By ascending position.</param>
+    /// <param name="quota">The schedule's share, at least 1.</param>
+    /// <returns>At least one.</returns>
+    public static IEnumerable<Prediction> Choose(IReadOnlyList<Prediction> predictions, SamplingOptions options, int quota)
+    {
+        // A stable sort: among equals the lower position comes first.
+        Prediction[] ranked = [.. predictions.OrderByDescending(prediction => prediction.Confidence)];
+        int count = Math.Max(quota, options switch
+        {
+            { Threshold: { } threshold } => ranked.TakeWhile(prediction => prediction.Confidence >= threshold).Count(),
+            { Factor: { } factor } => ranked.Index().TakeWhile(entry => entry.Item.Confidence >= 1 - (factor / (entry.Index + 2))).Count(),
+            _ => 0,
+        });
+        return options.RunThreshold is { } runThreshold
+            ? ranked.Take(count).Union(BestOfRuns(predictions).Where(prediction => prediction.Confidence >= runThreshold))
+            : ranked.Take(count);
+    }
+
+    /// <summary>Predictions of neighbouring masks depend on each other most: one of each run leaves them apart.</summary>
+    private static IEnumerable<Prediction> BestOfRuns(IReadOnlyList<Prediction> predictions)
+    {
+        for (int start = 0, end; start < predictions.Count; start = end)
+        {
+            var best = predictions[start];
+            for (end = start + 1; end < predictions.Count && predictions[end].Position == predictions[end - 1].Position + 1; end++)
+            {
+                if (predictions[end].Confidence > best.Confidence)
+                    best = predictions[end];
+            }
+            yield return best;
+        }
+    }
+}

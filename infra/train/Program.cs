@@ -1,0 +1,1 @@
+return await LLaDA.Batch.Train.CommandLine.RunAsync(args, Console.Out, Console.Error);

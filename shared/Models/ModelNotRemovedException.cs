@@ -1,0 +1,12 @@
+namespace LLaDA.Batch.Shared.Models;
+
+/// <summary>A model stays; the message says why.</summary>
+/// <param name="code">For programs.</param>
+public sealed class ModelNotRemovedException(string message, string code) : Exception(message)
+{
+    public string Code { get; } = code;
+
+    internal static ModelNotRemovedException InUse(string id, string users) => new($"{id} is needed by {users}", "model_in_use");
+
+    internal static ModelNotRemovedException Changed(string id) => new($"{id} was changed at the same moment: look at it and try again", "model_changed");
+}
