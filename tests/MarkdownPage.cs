@@ -1,4 +1,5 @@
 using System.Reflection;
+using static System.IO.Path;
 
 namespace LLaDA.Batch.Tests;
 
@@ -6,38 +7,53 @@ namespace LLaDA.Batch.Tests;
 /// <param name="Line">Of its first line, from 1 on.</param>
 internal sealed record CodeBlock(string Language, string Text, int Line);
 
-/// <summary>A Markdown page of the repository: its fenced blocks, and the prose around them.</summary>
+/// <summary>A Markdown page of the repository: its fenced blocks, and the lines around them.</summary>
 /// <param name="Path">Relative to the root of the repository.</param>
-internal sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks, IReadOnlyList<(int Line, string Text)> Prose)
+internal sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks, IReadOnlyList<(int Line, string Text)> Lines)
 {
-    public static string Root { get; } =
-        typeof(MarkdownPage).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
+    public static string Root { get; } = typeof(MarkdownPage).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
 
-    /// <summary>Pages for users: the README and the guides.</summary>
-    public static IEnumerable<string> Guides => ["README.md", "gpu-worker/README.md", .. In("docs/guide")];
+    /// <summary>The README and the guides, whose blocks are run.</summary>
+    public static IReadOnlyList<string> Guides { get; } =
+        ["README.md", "gpu-worker/README.md", "gpu-worker/Diffusion/README.md", .. In("docs/guide", SearchOption.TopDirectoryOnly)];
+
+    /// <summary>Lines outside of blocks and tables.</summary>
+    public IEnumerable<(int Line, string Text)> Prose => Lines.Where(line => !line.Text.TrimStart().StartsWith('|'));
 
     /// <summary>Pages of a folder, by name.</summary>
-    public static IEnumerable<string> In(string folder) =>
-        Directory.GetFiles(System.IO.Path.Combine(Root, folder), "*.md").Order(StringComparer.Ordinal).Select(file => System.IO.Path.GetRelativePath(Root, file));
+    public static IEnumerable<string> In(string folder, SearchOption depth) =>
+        Directory.GetFiles(Combine(Root, folder), "*.md", depth).Select(file => GetRelativePath(Root, file)).Order(StringComparer.Ordinal);
 
     public static MarkdownPage Read(string path)
     {
         List<CodeBlock> blocks = [];
-        List<(int, string)> prose = [];
+        List<(int, string)> around = [];
         string? language = null;
-        List<string> lines = [];
-        foreach (var (index, line) in File.ReadLines(System.IO.Path.Combine(Root, path)).Index())
+        List<string> inside = [];
+        foreach (var (index, line) in File.ReadLines(Combine(Root, path)).Index())
         {
             bool isFence = line.TrimStart().StartsWith("```", StringComparison.Ordinal);
             if (isFence && language is null)
-                (language, lines) = (line.Trim()[3..], []);
+            {
+                (language, inside) = (line.Trim()[3..], []);
+            }
             else if (isFence)
-                (blocks, language) = ([.. blocks, new CodeBlock(language!, string.Join('\n', lines), index + 1 - lines.Count)], null);
+            {
+                blocks.Add(new CodeBlock(language!, string.Join('\n', inside), index + 1 - inside.Count));
+                language = null;
+            }
             else if (language is not null)
-                lines.Add(line);
+            {
+                inside.Add(line);
+            }
             else
-                prose.Add((index + 1, line));
+            {
+                around.Add((index + 1, line));
+            }
         }
-        return language is null ? new MarkdownPage(path, blocks, prose) : throw new InvalidDataException($"{path} has a fence that does not end");
+        return language is null
+            ? new MarkdownPage(path, blocks, around)
+            : throw new InvalidDataException($"{path} has a fence that does not end");
     }
 }

@@ -4,23 +4,30 @@ using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 
-/// <summary>One bash that runs the blocks of a page in their order: variables and functions of a block hold in those behind it, and the first failure ends it.</summary>
+/// <summary>
+/// One bash that runs the blocks of a page in their order. Variables and functions of a block hold in those behind it,
+/// and the first failure ends it.
+/// </summary>
 internal sealed class BashSession : IDisposable
 {
     private const string EndOfBlock = "-- end of block --";
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
 
     private readonly Process _bash;
-    private readonly string _folder;
+    private readonly string _script;
 
     /// <param name="folder">Where the commands run.</param>
-    /// <param name="programs">A folder that is looked through before the PATH.</param>
+    /// <param name="programs">A folder that is searched before the PATH.</param>
     public BashSession(string folder, string programs, string address)
     {
-        var start = new ProcessStartInfo("bash", ["--noprofile", "--norc"]) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true };
-        start.Environment["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}";
-        start.Environment["ADDRESS"] = address;
-        _folder = folder;
+        var start = new ProcessStartInfo("bash", ["--noprofile", "--norc"])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            Environment = { ["PATH"] = $"{programs}:{Environment.GetEnvironmentVariable("PATH")}", ["ADDRESS"] = address },
+        };
+        _script = Path.Combine(folder, ".block.sh");
         _bash = Process.Start(start)!;
         _bash.StandardInput.WriteLine("set -eu -o pipefail; exec 2>&1");
     }
@@ -28,10 +35,9 @@ internal sealed class BashSession : IDisposable
     /// <returns>What the block prints.</returns>
     public async Task<string> RunAsync(CodeBlock block)
     {
-        // A script of its own: nothing that a command reads from the standard input can be a part of the page.
-        string script = Path.Combine(_folder, ".block.sh");
-        await File.WriteAllTextAsync(script, block.Text + "\n");
-        await _bash.StandardInput.WriteLineAsync($". ./{Path.GetFileName(script)} < /dev/null; printf '\\n%s\\n' '{EndOfBlock}'");
+        // A file of its own: a command that reads the standard input must not read the blocks behind it.
+        await File.WriteAllTextAsync(_script, block.Text + "\n");
+        await _bash.StandardInput.WriteLineAsync($". '{_script}' < /dev/null; printf '\\n%s\\n' '{EndOfBlock}'");
         await _bash.StandardInput.FlushAsync();
 
         using var limit = new CancellationTokenSource(s_limit);

@@ -5,7 +5,10 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 
-/// <summary>The C# blocks of the README and the guides are programs, which compile as in a new console project that refers to LLaDA.Diffusion, and run from the root of the repository.</summary>
+/// <summary>
+/// The C# blocks of the README and the guides are programs. They compile as in a new console project that refers to
+/// LLaDA.Diffusion, and run from the root of the repository.
+/// </summary>
 public sealed class CSharpPagesTests : IDisposable
 {
     /// <summary>What a new console project imports by itself.</summary>
@@ -19,11 +22,16 @@ public sealed class CSharpPagesTests : IDisposable
         global using System.Threading.Tasks;
         """;
 
+    /// <summary>The library and what it shows of others in its own signatures; nothing of the service.</summary>
+    private static readonly string[] s_libraries = ["LLaDA.Diffusion.dll", "TorchSharp.dll", "Microsoft.ML.Tokenizers.dll"];
+
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("llada-page-").FullName, _program = Directory.CreateTempSubdirectory("llada-program-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("llada-page-").FullName;
+    private readonly string _program = Directory.CreateTempSubdirectory("llada-program-").FullName;
 
-    public static TheoryData<string> Pages => [.. MarkdownPage.Guides.Where(page => MarkdownPage.Read(page).Blocks.Any(block => block.Language == "csharp"))];
+    public static TheoryData<string> Pages =>
+        [.. MarkdownPage.Guides.Where(page => MarkdownPage.Read(page).Blocks.Any(block => block.Language == "csharp"))];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -38,7 +46,7 @@ public sealed class CSharpPagesTests : IDisposable
             if (block.Language == "csharp")
                 printed = await RunAsync(Compile(block), block);
             else if (block.Language == "output" && printed is not null)
-                Assert.True(PrintedText.Of(block.Text).IsMatch(printed), $"{path}, line {block.Line}: expected\n{block.Text}\nbut it printed\n{printed}");
+                PrintedText.AssertIs(printed, block, path);
             else
                 printed = null;
         }
@@ -54,23 +62,33 @@ public sealed class CSharpPagesTests : IDisposable
     {
         string name = $"program{block.Line}", file = Path.Combine(_program, name + ".dll");
         var options = new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable);
-        var compilation = CSharpCompilation.Create(name, new[] { ImplicitUsings, block.Text }.Select(text => CSharpSyntaxTree.ParseText(text)), References(), options);
-        var result = compilation.Emit(file);
-        Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(fault => fault.Severity >= DiagnosticSeverity.Warning)));
-        File.Copy(Path.Combine(BuiltProgram.WorkerFolder, "LLaDA.Batch.Worker.runtimeconfig.json"), Path.Combine(_program, name + ".runtimeconfig.json"));
+        var trees = new[] { ImplicitUsings, block.Text }.Select(text => CSharpSyntaxTree.ParseText(text));
+        var result = CSharpCompilation.Create(name, trees, References(), options).Emit(file);
+        var errors = result.Diagnostics.Where(fault => fault.Severity == DiagnosticSeverity.Error);
+        Assert.True(result.Success, $"line {block.Line}: {string.Join('\n', errors)}");
+        string settings = Path.Combine(BuiltProgram.WorkerFolder, "LLaDA.Batch.Worker.runtimeconfig.json");
+        File.Copy(settings, Path.Combine(_program, name + ".runtimeconfig.json"));
         return file;
     }
 
-    /// <summary>The framework, the library, and what the library brings along; nothing of the service.</summary>
-    private static IEnumerable<MetadataReference> References() =>
-        ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':').Where(file => file.StartsWith(Path.GetDirectoryName(typeof(object).Assembly.Location)!, StringComparison.Ordinal))
-            .Concat(new[] { "LLaDA.Diffusion.dll", "TorchSharp.dll", "Microsoft.ML.Tokenizers.dll" }.Select(file => Path.Combine(BuiltProgram.WorkerFolder, file)))
+    private static IEnumerable<MetadataReference> References()
+    {
+        string framework = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
+        return ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':')
+            .Where(file => Path.GetDirectoryName(file) == framework)
+            .Concat(s_libraries.Select(file => Path.Combine(BuiltProgram.WorkerFolder, file)))
             .Select(file => MetadataReference.CreateFromFile(file));
+    }
 
     private async Task<string> RunAsync(string program, CodeBlock block)
     {
-        var start = new ProcessStartInfo(BuiltProgram.DotNet, ["exec", program]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["OMP_WAIT_POLICY"] = "PASSIVE";
+        var start = new ProcessStartInfo(BuiltProgram.DotNet, ["exec", program])
+        {
+            WorkingDirectory = _folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["OMP_WAIT_POLICY"] = "PASSIVE" },
+        };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync().WaitAsync(s_limit);

@@ -5,14 +5,18 @@ namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 
 /// <summary>The shell blocks of the README and the guides do what their pages say, as they stand there.</summary>
 /// <remarks>
-/// <c>sh</c> blocks run in one bash a page, with the fixture's stack at <c>$ADDRESS</c> and <c>data</c>. An <c>output</c> block behind one is what it prints, where <c>...</c> stands
-/// for anything. <c>azcli</c> blocks on storage are done by Azure's library. <c>console</c> blocks, and other <c>azcli</c> blocks, are not run: their number is kept here.
+/// <c>sh</c> blocks run in one bash a page, with the fixture's stack at <c>$ADDRESS</c> and <c>data</c>. An <c>output</c> block
+/// is what the block before it prints. <c>azcli</c> blocks on storage are done by Azure's library. <c>console</c> blocks, and
+/// other <c>azcli</c> blocks, are not run.
 /// </remarks>
 public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
 {
     private const string Setup = "docs/guide/README.md";
 
-    /// <summary>Blocks that cannot run in a test, by page: they start the stack, run all tests, or need a subscription, Docker or a graphics card. The numbers only fall.</summary>
+    /// <summary>
+    /// How many blocks of a page are not run: they start the stack, run all tests, or need a subscription, Docker or a graphics
+    /// card. The numbers only fall.
+    /// </summary>
     private static readonly Dictionary<string, int> s_notRun = new(StringComparer.Ordinal)
     {
         ["README.md"] = 3,
@@ -23,25 +27,27 @@ public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
 
     private static readonly string[] s_run = ["sh", "output", "csharp", "azcli", "console"], s_read = ["json", "text", "mermaid"];
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("llada-page-").FullName, _programs = Directory.CreateTempSubdirectory("llada-programs-").FullName;
+    private readonly string _folder = Directory.CreateTempSubdirectory("llada-page-").FullName;
+    private readonly string _programs = Directory.CreateTempSubdirectory("llada-programs-").FullName;
 
-    public static TheoryData<string> Pages => [.. MarkdownPage.Guides.Where(page => MarkdownPage.Read(page).Blocks.Any(block => block.Language == "sh"))];
+    public static TheoryData<string> Pages => [.. MarkdownPage.Guides.Where(page => BlocksOf(page).Any(block => block.Language == "sh"))];
+
+    public static TheoryData<string> AllPages => [.. MarkdownPage.Guides];
 
     [Theory]
     [MemberData(nameof(Pages))]
     public async Task Every_block_runs_as_written(string path)
     {
-        var blocks = MarkdownPage.Read(path).Blocks;
         MakePlace();
         var storage = new AzStorage(new BlobServiceClient(fixture.Stack.ConnectionString), _folder);
         using var bash = new BashSession(_folder, _programs, fixture.Stack.Address);
         string? printed = null;
-        foreach (var block in blocks)
+        foreach (var block in BlocksOf(path))
         {
             if (block.Language == "sh")
                 printed = await bash.RunAsync(block);
             else if (block.Language == "output" && printed is not null)
-                Assert.True(PrintedText.Of(block.Text).IsMatch(printed), $"{path}, line {block.Line}: expected\n{block.Text}\nbut it printed\n{printed}");
+                PrintedText.AssertIs(printed, block, path);
             else if (AzStorage.Knows(block))
                 await storage.RunAsync(block);
             else
@@ -49,31 +55,20 @@ public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
         }
     }
 
-    [Fact]
-    public void Only_the_listed_blocks_are_not_run()
-    {
-        var notRun = MarkdownPage.Guides.Select(MarkdownPage.Read)
-            .Select(page => (page.Path, Count: page.Blocks.Count(block => block.Language == "console" || (block.Language == "azcli" && !AzStorage.Knows(block)))))
-            .Where(page => page.Count > 0).ToDictionary(page => page.Path, page => page.Count, StringComparer.Ordinal);
+    [Theory]
+    [MemberData(nameof(AllPages))]
+    public void No_more_blocks_than_listed_are_not_run(string path) => Assert.Equal(
+        s_notRun.GetValueOrDefault(path), BlocksOf(path).Count(block => block.Language is "console" or "azcli" && !AzStorage.Knows(block)));
 
-        Assert.Equal(s_notRun.OrderBy(page => page.Key, StringComparer.Ordinal), notRun.OrderBy(page => page.Key, StringComparer.Ordinal));
-    }
+    [Theory]
+    [MemberData(nameof(AllPages))]
+    public void Every_block_has_a_known_language(string path) =>
+        Assert.All(BlocksOf(path), block => Assert.Contains(block.Language, s_run.Concat(s_read)));
 
-    [Fact]
-    public void Every_block_has_a_known_language() =>
-        Assert.All(MarkdownPage.Guides.Select(MarkdownPage.Read), page => Assert.All(page.Blocks, block => Assert.Contains(block.Language, s_run.Concat(s_read))));
-
-    [Fact]
-    public void Every_page_that_calls_the_API_begins_with_the_same_lines()
-    {
-        string setup = MarkdownPage.Read(Setup).Blocks.First(block => block.Language == "sh").Text;
-
-        Assert.All(MarkdownPage.Guides.Select(MarkdownPage.Read), page =>
-        {
-            if (page.Blocks.FirstOrDefault(block => block.Language == "sh" && block.Text.Contains("api /", StringComparison.Ordinal)) is not null)
-                Assert.Equal(setup, page.Blocks.First(block => block.Language == "sh").Text);
-        });
-    }
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Every_page_that_calls_the_API_begins_with_the_same_lines(string path) =>
+        Assert.Equal(FirstShellBlock(Setup), FirstShellBlock(path));
 
     public void Dispose()
     {
@@ -81,7 +76,14 @@ public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
         Directory.Delete(_programs, recursive: true);
     }
 
-    /// <summary>A folder that looks like the root of the repository with a stack's data in it. In place of building the command line once more, <c>dotnet run</c> takes what is built.</summary>
+    private static string FirstShellBlock(string path) => BlocksOf(path).First(block => block.Language == "sh").Text;
+
+    private static IReadOnlyList<CodeBlock> BlocksOf(string path) => MarkdownPage.Read(path).Blocks;
+
+    /// <summary>
+    /// A folder that looks like the root of the repository with a stack's data in it. <c>dotnet run</c> takes the command line
+    /// that is built already.
+    /// </summary>
     private void MakePlace()
     {
         Directory.CreateSymbolicLink(Path.Combine(_folder, "data"), fixture.DataFolder);
@@ -90,8 +92,10 @@ public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
         string dotnet = Path.Combine(_programs, "dotnet");
         File.WriteAllText(dotnet, $"""
             #!/bin/sh
-            case "$1 $2 $3 $4" in "run --project infra/cli --") shift 4; exec '{BuiltProgram.DotNet}' exec '{BuiltProgram.CommandLine}' "$@";; esac
-            echo "This test runs the command line alone, not: dotnet $*" >&2
+            case "$1 $2 $3 $4" in
+              "run --project infra/cli --") shift 4; exec '{BuiltProgram.DotNet}' exec '{BuiltProgram.CommandLine}' "$@";;
+            esac
+            echo "This test runs infra/cli only, not: dotnet $*" >&2
             exit 1
             """);
         File.SetUnixFileMode(dotnet, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
