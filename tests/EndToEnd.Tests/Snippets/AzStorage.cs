@@ -4,7 +4,7 @@ using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 
-/// <summary>Does what <c>az storage blob upload-batch</c> and <c>download-batch</c> do, on the stack's account and without the tool.</summary>
+/// <summary>Does what <c>az storage blob upload-batch</c> and <c>download-batch</c> do on the stack, without the tool.</summary>
 internal sealed partial class AzStorage(BlobServiceClient storage, string folder)
 {
     /// <summary>Whether all of a block's commands are known here.</summary>
