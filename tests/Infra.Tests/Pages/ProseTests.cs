@@ -51,7 +51,7 @@ public sealed partial class ProseTests
     [Theory]
     [MemberData(nameof(UserPages))]
     public void Pages_for_users_keep_to_plain_words(string path) =>
-        Assert.Empty(MarkdownPage.Read(path).Prose.Where(line => Idiolect().IsMatch(line.Text)));
+        Assert.DoesNotContain(MarkdownPage.Read(path).Prose, line => Idiolect().IsMatch(line.Text));
 
     [Theory]
     [MemberData(nameof(Pages))]
