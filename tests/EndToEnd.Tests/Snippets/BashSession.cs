@@ -11,7 +11,7 @@ namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 internal sealed class BashSession : IDisposable
 {
     private const string EndOfBlock = "-- end of block --";
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
 
     private readonly Process _bash;
     private readonly string _script;
