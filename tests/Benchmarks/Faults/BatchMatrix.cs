@@ -3,8 +3,6 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Batch.Worker.Tests;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Benchmarks.Faults;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 
 namespace LLaDA.Batch.Benchmarks.Faults;
 

@@ -1,4 +1,3 @@
-using LLaDA.Batch.Functions.Tests.Schedules;
 using LLaDA.Batch.Local;
 
 namespace LLaDA.Batch.Benchmarks.Schedules;

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Azure.Storage.Blobs;
-using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text;
-using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 

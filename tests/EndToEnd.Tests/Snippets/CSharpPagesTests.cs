@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LLaDA.Batch.Tests;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 
@@ -37,7 +36,7 @@ public sealed class CSharpPagesTests : IDisposable
     [MemberData(nameof(Pages))]
     public async Task Every_program_compiles_and_runs_as_written(string path)
     {
-        Directory.CreateSymbolicLink(Path.Combine(_folder, "gpu-worker"), Path.Combine(MarkdownPage.Root, "gpu-worker"));
+        Directory.CreateSymbolicLink(Path.Combine(_folder, "gpu-worker"), Repository.PathOf("gpu-worker"));
         foreach (string file in Directory.GetFiles(BuiltProgram.WorkerFolder).Where(file => Path.GetExtension(file) is ".dll" or ".so"))
             File.CreateSymbolicLink(Path.Combine(_program, Path.GetFileName(file)), file);
         string? printed = null;

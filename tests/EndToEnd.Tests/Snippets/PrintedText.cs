@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 

@@ -1,5 +1,4 @@
 using Azure.Storage.Blobs;
-using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
 
@@ -88,7 +87,7 @@ public sealed class ShellPagesTests(StackFixture fixture) : IDisposable
     {
         Directory.CreateSymbolicLink(Path.Combine(_folder, "data"), fixture.DataFolder);
         foreach (string room in new[] { "infra", "gpu-worker" })
-            Directory.CreateSymbolicLink(Path.Combine(_folder, room), Path.Combine(MarkdownPage.Root, room));
+            Directory.CreateSymbolicLink(Path.Combine(_folder, room), Repository.PathOf(room));
         string dotnet = Path.Combine(_programs, "dotnet");
         File.WriteAllText(dotnet, $"""
             #!/bin/sh

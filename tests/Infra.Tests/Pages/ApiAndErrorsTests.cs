@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Pages;
 
@@ -18,7 +17,7 @@ public sealed partial class ApiAndErrorsTests
     [Fact]
     public void Every_path_of_the_API_is_listed_with_its_methods()
     {
-        string functions = Path.Combine(MarkdownPage.Root, "functions");
+        string functions = Repository.PathOf("functions");
         string description = Directory.GetFiles(functions, "openapi.json", SearchOption.AllDirectories).Single();
         var paths = JsonNode.Parse(File.ReadAllText(description))!["paths"]!.AsObject()
             .Select(path => (path.Key, Joined(path.Value!.AsObject().Select(method => method.Key.ToUpperInvariant()))));

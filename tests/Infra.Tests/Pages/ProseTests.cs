@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using LLaDA.Batch.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Pages;
 
@@ -53,7 +52,7 @@ public sealed partial class ProseTests
 
         Assert.All(targets, target =>
         {
-            string page = Path.Combine(MarkdownPage.Root, path);
+            string page = Repository.PathOf(path);
             string[] parts = target.Split('#');
             string file = parts[0].Length == 0 ? page : Path.Combine(Path.GetDirectoryName(page)!, parts[0]);
             Assert.True(Path.Exists(file), $"{target} does not exist");
@@ -65,7 +64,7 @@ public sealed partial class ProseTests
     [Fact]
     public void The_readme_is_short_and_has_the_headings_of_a_template()
     {
-        string[] lines = File.ReadAllLines(Path.Combine(MarkdownPage.Root, "README.md"));
+        string[] lines = File.ReadAllLines(Repository.PathOf("README.md"));
 
         Assert.InRange(lines.Length, 1, MaxReadme);
         Assert.All(s_templateHeadings, heading => Assert.Contains(heading, lines));

@@ -4,12 +4,11 @@ using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
-namespace LLaDA.Batch.Functions.Tests.Schedules;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>
 /// A schedule that is fired once a simulated minute by two hosts at once. By the seed, a host is down for a minute, sees another second than the other, or is killed at a call to storage.

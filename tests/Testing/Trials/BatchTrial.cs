@@ -9,7 +9,7 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using Microsoft.Extensions.Time.Testing;
 
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>
 /// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and then looks whether

@@ -1,19 +1,15 @@
-using System.Reflection;
 using static System.IO.Path;
 
-namespace LLaDA.Batch.Tests;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>A fenced block of a page.</summary>
 /// <param name="Line">Of its first line, from 1 on.</param>
-internal sealed record CodeBlock(string Language, string Text, int Line);
+public sealed record CodeBlock(string Language, string Text, int Line);
 
 /// <summary>A Markdown page of the repository: its fenced blocks, and the lines around them.</summary>
 /// <param name="Path">Relative to the root of the repository.</param>
-internal sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks, IReadOnlyList<(int Line, string Text)> Lines)
+public sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks, IReadOnlyList<(int Line, string Text)> Lines)
 {
-    public static string Root { get; } = typeof(MarkdownPage).Assembly
-        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
-
     /// <summary>The README and the guides, whose blocks are run.</summary>
     public static IReadOnlyList<string> Guides { get; } =
         ["README.md", "gpu-worker/README.md", "gpu-worker/Diffusion/README.md", .. In("docs/guide", SearchOption.TopDirectoryOnly)];
@@ -23,7 +19,8 @@ internal sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks
 
     /// <summary>Pages of a folder, by name.</summary>
     public static IEnumerable<string> In(string folder, SearchOption depth) =>
-        Directory.GetFiles(Combine(Root, folder), "*.md", depth).Select(file => GetRelativePath(Root, file)).Order(StringComparer.Ordinal);
+        Directory.GetFiles(Repository.PathOf(folder), "*.md", depth)
+            .Select(file => GetRelativePath(Repository.Root, file)).Order(StringComparer.Ordinal);
 
     public static MarkdownPage Read(string path)
     {
@@ -31,7 +28,7 @@ internal sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks
         List<(int, string)> around = [];
         string? language = null;
         List<string> inside = [];
-        foreach (var (index, line) in File.ReadLines(Combine(Root, path)).Index())
+        foreach (var (index, line) in File.ReadLines(Repository.PathOf(path)).Index())
         {
             bool isFence = line.TrimStart().StartsWith("```", StringComparison.Ordinal);
             if (isFence && language is null)

@@ -1,4 +1,4 @@
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>One batch and what happens to it.</summary>
 /// <param name="AtCall">The call to storage that meets the fault, from 1 on.</param>

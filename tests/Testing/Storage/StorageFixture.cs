@@ -1,9 +1,7 @@
 using LLaDA.Batch.Local;
 using LLaDA.Batch.Shared.Storage;
 
-[assembly: AssemblyFixture(typeof(LLaDA.Tests.StorageFixture))]
-
-namespace LLaDA.Tests;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.</summary>
 public sealed class StorageFixture : IAsyncLifetime

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace LLaDA.Tests;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>Keeps everything that is logged, and the scopes.</summary>
 public sealed class RecordingLog : ILoggerProvider, ILogger

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using LLaDA.Batch.Shared.Observability;
 
-namespace LLaDA.Tests;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>Spans and measurements of the whole process while it lives; tests beside it may add to the measurements, and have traces of their own.</summary>
 public sealed class RecordedTelemetry : IDisposable

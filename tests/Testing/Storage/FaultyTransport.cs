@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Azure.Core;
 using Azure.Core.Pipeline;
 
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>Passes calls on to storage, all but one, which meets a fault.</summary>
 /// <param name="atCall">From 1 on.</param>

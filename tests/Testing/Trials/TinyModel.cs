@@ -1,3 +1,4 @@
+using LLaDA.Batch.Worker;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Device;
@@ -8,7 +9,7 @@ using LLaDA.Diffusion.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorchSharp;
 
-namespace LLaDA.Batch.Worker.Tests;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.</summary>
 public sealed class TinyModel : IDisposable
