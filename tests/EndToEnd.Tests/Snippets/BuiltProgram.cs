@@ -1,0 +1,17 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace LLaDA.Batch.EndToEnd.Tests.Snippets;
+
+/// <summary>Programs that the build of this project has made.</summary>
+internal static class BuiltProgram
+{
+    public static string CommandLine { get; } = Metadata("CommandLine");
+
+    public static string WorkerFolder { get; } = Path.GetDirectoryName(Metadata("Worker"))!;
+
+    public static string DotNet { get; } = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
+
+    private static string Metadata(string key) =>
+        typeof(BuiltProgram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key).Value!;
+}
