@@ -6,7 +6,9 @@ using TorchSharp;
 
 namespace LLaDA.Diffusion.Tests;
 
-/// <summary>A tiny checkpoint and what the reference implementation computes from it (tests/golden, or the folder that LLADA_GOLDEN names).</summary>
+/// <summary>
+/// A tiny checkpoint and what the reference implementation computes from it (tests/golden, or the folder that LLADA_GOLDEN names).
+/// </summary>
 public sealed class GoldenFolder : IDisposable
 {
     private readonly SafetensorsFile _values;
@@ -22,7 +24,8 @@ public sealed class GoldenFolder : IDisposable
 
     public JsonElement Json { get; }
 
-    public static TheoryData<string> Names => [.. Directory.GetDirectories(Root).Select(folder => System.IO.Path.GetFileName(folder)!).Order()];
+    public static TheoryData<string> Names =>
+        [.. Directory.GetDirectories(Root).Select(folder => System.IO.Path.GetFileName(folder)!).Order()];
 
     private static string Root => Environment.GetEnvironmentVariable("LLADA_GOLDEN") is { Length: > 0 } folder
         ? folder

@@ -62,7 +62,8 @@ public sealed class GoldenSamplingTests
         foreach (string folder in GoldenFolder.Names.Select(row => row.Data))
         {
             using var golden = new GoldenFolder(folder);
-            foreach (var name in golden.Json.GetProperty("cases").EnumerateArray().Select(Name).Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
+            foreach (var name in golden.Json.GetProperty("cases").EnumerateArray().Select(Name)
+                .Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
                 cases.Add(folder, name);
         }
         return cases;
@@ -71,7 +72,8 @@ public sealed class GoldenSamplingTests
     internal static SamplingRow Row(GoldenFolder golden, LLaDAConfig config, string name)
     {
         var settings = Settings(golden, name);
-        JsonElement? Find(string setting) => settings.TryGetProperty(setting, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        JsonElement? Find(string setting) =>
+            settings.TryGetProperty(setting, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
         var options = new SamplingOptions
         {
             Steps = settings.GetProperty("steps").GetInt32(),
@@ -83,10 +85,12 @@ public sealed class GoldenSamplingTests
             Threshold = Find("threshold")?.GetDouble(),
         };
         int[] prompt = [.. golden.Tokens($"{name}.prompt").Select(token => (int)token)];
-        return new SamplingRow([.. prompt, .. Enumerable.Repeat(config.MaskTokenId, settings.GetProperty("gen_length").GetInt32())], options);
+        return new SamplingRow(
+            [.. prompt, .. Enumerable.Repeat(config.MaskTokenId, settings.GetProperty("gen_length").GetInt32())], options);
     }
 
-    private static JsonElement Settings(GoldenFolder golden, string name) => golden.Json.GetProperty("cases").EnumerateArray().Single(settings => Name(settings) == name);
+    private static JsonElement Settings(GoldenFolder golden, string name) =>
+        golden.Json.GetProperty("cases").EnumerateArray().Single(settings => Name(settings) == name);
 
     internal static string Name(JsonElement settings) => settings.GetProperty("name").GetString()!;
 }

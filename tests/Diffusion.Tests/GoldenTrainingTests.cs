@@ -45,7 +45,8 @@ public sealed class GoldenTrainingTests
         JsonElement settings = golden.Json.GetProperty("adamw");
         double Setting(string setting) => settings.GetProperty(setting).GetDouble();
         var betas = settings.GetProperty("betas");
-        var parameters = model.named_parameters().Select(entry => new DecayingParameter(entry.name, entry.parameter, Setting("weight_decay")));
+        var parameters = model.named_parameters().Select(
+            entry => new DecayingParameter(entry.name, entry.parameter, Setting("weight_decay")));
         using var optimizer = new AdamW([.. parameters], betas[0].GetDouble(), betas[1].GetDouble(), Setting("eps"));
         double[] expected = [.. golden["train.losses"].data<double>()];
 
@@ -63,7 +64,8 @@ public sealed class GoldenTrainingTests
                 AssertClose(golden.Number("train.grad_norm"), gradNorm, 1e-4);
         }
         var embedding = model.named_parameters().Single(parameter => parameter.name == "wte.weight").parameter;
-        // A gradient near zero may round to either sign, and Adam's first steps are signs: a few entries differ by a step, the rest hardly at all.
+        // A gradient near zero may round to either sign, and Adam's first steps are signs: a few entries differ by a step, the rest
+        // hardly at all.
         Assert.InRange((embedding - golden["train.final.wte"]).abs().mean().item<float>(), 0, 2e-6f);
     }
 

@@ -7,5 +7,6 @@ internal static class LiveTensors
 {
     public static long Count => DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 
-    public static long NumMade => DisposeScopeManager.Statistics.CreatedInScopeCount + DisposeScopeManager.Statistics.CreatedOutsideScopeCount;
+    public static long NumMade =>
+        DisposeScopeManager.Statistics.CreatedInScopeCount + DisposeScopeManager.Statistics.CreatedOutsideScopeCount;
 }

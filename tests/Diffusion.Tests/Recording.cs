@@ -39,7 +39,10 @@ internal sealed class Recording : IDisposable
 
     /// <summary>The positions of a watched row that each step committed.</summary>
     public int[][] Commits(int row = 0) =>
-        [.. Canvases[row].Zip(Canvases[row].Skip(1), (before, after) => Enumerable.Range(0, before.Length).Where(position => before[position] != after[position]).ToArray())];
+        [.. Canvases[row].Zip(Canvases[row].Skip(1), Changed)];
 
     public void Dispose() => _remove();
+
+    private static int[] Changed(int[] before, int[] after) =>
+        [.. Enumerable.Range(0, before.Length).Where(position => before[position] != after[position])];
 }

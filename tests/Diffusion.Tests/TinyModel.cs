@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests;
 
-/// <summary>Networks that run in a millisecond: random ones for laws that hold for any network, and scripted ones whose predictions are known.</summary>
+/// <summary>
+/// Networks that run in a millisecond: random ones for laws that hold for any network, and scripted ones whose predictions are known.
+/// </summary>
 internal static class TinyModel
 {
     public const int Eos = 36, Pad = 37, Eot = 38, Mask = 39;
@@ -32,7 +34,11 @@ internal static class TinyModel
     };
 
     public static MaskPredictor Random(
-        LLaDAConfig? config = null, long seed = 1, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32, Device? device = null)
+        LLaDAConfig? config = null,
+        long seed = 1,
+        ScalarType weightType = ScalarType.Float32,
+        ScalarType computeType = ScalarType.Float32,
+        Device? device = null)
     {
         var model = new MaskPredictor(config ?? Config, device ?? CPU, weightType, computeType);
         model.Initialize(seed);
@@ -54,7 +60,10 @@ internal static class TinyModel
         return model;
     }
 
-    /// <summary>A network that predicts the same logits at every position of every canvas: all its blocks write zeros, and all tokens are embedded alike.</summary>
+    /// <summary>
+    /// A network that predicts the same logits at every position of every canvas: all its blocks write zeros, and all tokens are embedded
+    /// alike.
+    /// </summary>
     /// <param name="logits">By token; tokens beyond them are all but impossible.</param>
     public static MaskPredictor Predicting(params ReadOnlySpan<double> logits) => Predicting(Config, logits);
 
@@ -79,7 +88,8 @@ internal static class TinyModel
         return model;
     }
 
-    public static Tensor Parameter(this nn.Module model, string name) => model.named_parameters().Single(parameter => parameter.name == name).parameter;
+    public static Tensor Parameter(this nn.Module model, string name) =>
+        model.named_parameters().Single(parameter => parameter.name == name).parameter;
 
     /// <returns>[1, L].</returns>
     public static Tensor Canvas(params long[] tokens) => tensor(tokens).unsqueeze(0);

@@ -2,8 +2,10 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion.Evaluation;
+using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -45,10 +47,14 @@ public sealed class AnswerTests(TinyModel model)
     [InlineData(5, 1, 1)]
     public void A_gap_of_unknown_length_takes_the_likeliest_up_to_the_bound(int wanted, int? bound, int expected)
     {
-        // The text behind the gap is the likelier, the closer a trial's length is to the wanted one.
+        // The text behind the gap is the likelier, the closer a candidate's length is to the wanted one.
         var (answer, _) = Run(
             BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the lazy dog", max_gap_length = bound },
-            row => row.ForcedTokens is null ? 0.25 : Math.Exp(-Math.Abs(row.Targets!.Count - row.ForcedTokens.Count - wanted) / (double)row.Targets.Count), " dog");
+            row =>
+                row.ForcedTokens is null
+                    ? 0.25
+                    : Math.Exp(-Math.Abs(row.Targets!.Count - row.ForcedTokens.Count - wanted) / (double)row.Targets.Count),
+            " dog");
 
         Assert.Equal(expected, answer["spans"]![0]!["tokens"]!.GetValue<int>());
     }
@@ -57,17 +63,20 @@ public sealed class AnswerTests(TinyModel model)
     public void Gaps_of_unknown_length_are_searched_each_with_the_others_masked()
     {
         List<SamplingRow> asked = [];
-        var (answer, _) = Run(BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the [MASK] dog [MASK:2]", max_gap_length = 4 }, asked.Add, " fox");
+        var (answer, _) = Run(
+            BatchEndpoint.Infill, new { model = "tiny", text = "a [MASK] the [MASK] dog [MASK:2]", max_gap_length = 4 }, asked.Add, " fox");
 
         Assert.Equal((2 * 4) + 1, asked.Count);
-        Assert.All(asked[..8], row => Assert.Equal(2 + 2, row.Canvas.Count(token => token == model.Loaded.MaskTokenId) - row.Targets!.Count));
+        Assert.All(
+            asked[..8], row => Assert.Equal(2 + 2, row.Canvas.Count(token => token == model.Loaded.MaskTokenId) - row.Targets!.Count));
         Assert.Equal([1, 1, 2], answer["spans"]!.AsArray().Select(span => span!["tokens"]!.GetValue<int>()));
     }
 
     [Fact]
     public void A_completion_ends_at_the_end_of_the_text()
     {
-        var (answer, usage) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the", max_tokens = 5 }, " lazy", " dog", null, " fox", " fox");
+        var (answer, usage) = Run(
+            BatchEndpoint.Completions, new { model = "tiny", prompt = "the", max_tokens = 5 }, " lazy", " dog", null, " fox", " fox");
 
         Assert.Equal((" lazy dog", "stop"), Choice(answer, "text"));
         Assert.Equal(2, usage.CompletionTokens);
@@ -85,7 +94,12 @@ public sealed class AnswerTests(TinyModel model)
     [Fact]
     public void A_stop_text_ends_a_completion_and_is_no_part_of_it()
     {
-        var (answer, _) = Run(BatchEndpoint.Completions, new { model = "tiny", prompt = "the", max_tokens = 3, stop = new[] { "zebra", " dog" } }, " lazy", " dog", " fox");
+        var (answer, _) = Run(
+            BatchEndpoint.Completions,
+            new { model = "tiny", prompt = "the", max_tokens = 3, stop = new[] { "zebra", " dog" } },
+            " lazy",
+            " dog",
+            " fox");
 
         Assert.Equal((" lazy", "stop"), Choice(answer, "text"));
     }
@@ -104,7 +118,8 @@ public sealed class AnswerTests(TinyModel model)
 
         var row = sampled!;
         Assert.Equal(model.Loaded.Tokenizer.EndOfTextId, row.Canvas[^1]);
-        Assert.Equal(model.Loaded.Tokenizer.Encode(" jumps"), row.Canvas.SkipLast(1).TakeLast(model.Loaded.Tokenizer.Encode(" jumps").Count));
+        Assert.Equal(
+            model.Loaded.Tokenizer.Encode(" jumps"), row.Canvas.SkipLast(1).TakeLast(model.Loaded.Tokenizer.Encode(" jumps").Count));
         Assert.True(row.Options.Forbidden!.Contains(model.Loaded.Tokenizer.EndOfTextId));
 
         Assert.Equal((" brown fox", "stop"), Choice(answer, "text"));
@@ -114,19 +129,34 @@ public sealed class AnswerTests(TinyModel model)
     [Fact]
     public void A_chat_answer_is_the_assistants_trimmed_message()
     {
-        var (answer, _) = Run(BatchEndpoint.ChatCompletions, new { model = "tiny", messages = new[] { new { role = "user", content = "hi" } }, max_completion_tokens = 3 }, " lazy", " dog", null);
+        var (answer, _) = Run(
+            BatchEndpoint.ChatCompletions,
+            new { model = "tiny", messages = new[] { new { role = "user", content = "hi" } }, max_completion_tokens = 3 },
+            " lazy",
+            " dog",
+            null);
 
         var choice = answer["choices"]![0]!;
-        Assert.Equal(("assistant", "lazy dog", "stop"), (choice["message"]!["role"]!.GetValue<string>(), choice["message"]!["content"]!.GetValue<string>(), choice["finish_reason"]!.GetValue<string>()));
+        Assert.Equal(
+            ("assistant", "lazy dog", "stop"),
+            (Text(choice["message"]!["role"]), Text(choice["message"]!["content"]), Text(choice["finish_reason"])));
+
+        static string Text(JsonNode? value) => value!.GetValue<string>();
         Assert.Equal("chat.completion", answer["object"]!.GetValue<string>());
     }
 
     [Fact]
     public async Task A_score_names_the_likeliest_completion()
     {
-        var job = LineJobs.Create(BatchEndpoint.Score, JsonSerializer.SerializeToElement(new { model = "tiny", prompt = "the quick ", completions = new[] { "fox", "lazy dog", "dog" }, num_samples = 7, cfg_scale = 0.5 }), model.Loaded, seed: 9, DateTimeOffset.UnixEpoch);
+        var job = LineJobs.Create(
+            BatchEndpoint.Score,
+            JsonSerializer.SerializeToElement(
+                new { model = "tiny", prompt = "the quick ", completions = new[] { "fox", "lazy dog", "dog" }, num_samples = 7, cfg_scale = 0.5 }),
+            model.Loaded,
+            seed: 9,
+            DateTimeOffset.UnixEpoch);
         List<LikelihoodOptions> asked = [];
-        var calls = new ModelCalls(_ => throw new InvalidOperationException(), (prompt, completion, options) =>
+        var calls = new ModelOperations(_ => throw new InvalidOperationException(), (prompt, completion, options) =>
         {
             asked.Add(options);
             Assert.Equal([model.Loaded.Tokenizer.BeginningOfTextId, .. model.Loaded.Tokenizer.Encode("the quick")], prompt);
@@ -146,15 +176,17 @@ public sealed class AnswerTests(TinyModel model)
     [Fact]
     public void Infilling_fills_more_gaps_than_are_searched_at_once()
     {
-        const int numGaps = ModelCalls.MaxSearches + 10;
+        const int numGaps = LengthSearch.MaxSearches + 10;
 
-        var (answer, _) = Run(BatchEndpoint.Infill, new { model = TinyModel.Id, text = string.Concat(Enumerable.Repeat("the [MASK] ", numGaps)) }, " fox");
+        var (answer, _) = Run(
+            BatchEndpoint.Infill, new { model = TinyModel.Id, text = string.Concat(Enumerable.Repeat("the [MASK] ", numGaps)) }, " fox");
 
         Assert.Equal(string.Concat(Enumerable.Repeat("the fox ", numGaps)), answer["text"]!.GetValue<string>());
     }
 
-    /// <summary>Fills each mask with the next of the words, the last one again and again; null stands for the end of the text.</summary>
-    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words) => Run(endpoint, body, _ => { }, words);
+    /// <summary>Fills each mask with the next of the words, the last one repeatedly; null stands for the end of the text.</summary>
+    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, params string?[] words) =>
+        Run(endpoint, body, _ => { }, words);
 
     private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Action<SamplingRow> asked, params string?[] words) => Run(
         endpoint, body,
@@ -165,10 +197,12 @@ public sealed class AnswerTests(TinyModel model)
         }, words);
 
     /// <param name="confidence">Of every token of a canvas.</param>
-    private (JsonNode Answer, LineUsage Usage) Run(string endpoint, object body, Func<SamplingRow, double> confidence, params string?[] words)
+    private (JsonNode Answer, LineUsage Usage) Run(
+        string endpoint, object body, Func<SamplingRow, double> confidence, params string?[] words)
     {
         var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
-        var running = job.RunAsync(new ModelCalls(row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _) => throw new InvalidOperationException()));
+        var running = job.RunAsync(new ModelOperations(
+            row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _) => throw new InvalidOperationException()));
         var (answer, usage) = running.GetAwaiter().GetResult();
         return (ToJson(answer), usage);
     }
@@ -177,7 +211,8 @@ public sealed class AnswerTests(TinyModel model)
     {
         int[] tokens = [.. row.Canvas];
         double[] confidences = [.. tokens.Select(_ => 1.0)];
-        foreach (var (number, position) in (row.Targets ?? [.. Enumerable.Range(0, tokens.Length).Where(position => tokens[position] == model.Loaded.MaskTokenId)]).Index())
+        int[] masked = [.. Enumerable.Range(0, tokens.Length).Where(position => tokens[position] == model.Loaded.MaskTokenId)];
+        foreach (var (number, position) in (row.Targets ?? masked).Index())
         {
             string? word = words[Math.Min(number, words.Length - 1)];
             tokens[position] = word is null ? model.Loaded.Tokenizer.EndOfTextId : Assert.Single(model.Loaded.Tokenizer.Encode(word));

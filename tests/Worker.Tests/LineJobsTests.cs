@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Requests;
+using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -40,6 +42,14 @@ public sealed class LineJobsTests(TinyModel model)
         { "\"logit_bias\": {\"1\": 5}", "unsupported_parameter", "logit_bias" },
         { "\"stream\": true", "unsupported_parameter", "stream" },
         { "\"temprature\": 0.5", "unknown_parameter", "temprature" },
+        { "\"run_threshold\": 0.5", "invalid_value", "run_threshold" },
+        { "\"revision_strength\": 0.5", "invalid_value", "revision_strength" },
+        { "\"revision_strength\": 0.5, \"remasking\": \"low_confidence\"", "invalid_value", "revision_strength" },
+        { "\"revision_strength\": 1.5, \"remasking\": \"revision\"", "invalid_value", "revision_strength" },
+        { "\"cache_refresh\": 4", "invalid_value", "cache_refresh" },
+        { "\"cache_refresh\": 4, \"cache\": \"none\"", "invalid_value", "cache_refresh" },
+        { "\"cache_vicinity\": 0", "invalid_value", "cache_vicinity" },
+        { "\"cache_vicinity\": 3, \"cache\": \"prefix\"", "invalid_value", "cache_vicinity" },
     };
 
     [Theory]
@@ -203,7 +213,9 @@ public sealed class LineJobsTests(TinyModel model)
     {
         foreach (var (endpoint, body) in s_bodies)
         {
-            string parameters = "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\",\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
+            string parameters =
+                "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\"," +
+                "\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
 
             var options = FirstRow(Create(endpoint, With(body, parameters))).Options;
 
@@ -228,9 +240,13 @@ public sealed class LineJobsTests(TinyModel model)
     {
         foreach (var (endpoint, body) in s_bodies)
         {
-            var options = FirstRow(Create(endpoint, With(body, "\"cache\":\"dual\",\"cache_refresh\":4,\"cache_vicinity\":3,\"threshold\":0.9,\"run_threshold\":0.5"))).Options;
+            const string parameters =
+                "\"cache\":\"dual\",\"cache_refresh\":4,\"cache_vicinity\":3,\"threshold\":0.9,\"run_threshold\":0.5";
+            var options = FirstRow(Create(endpoint, With(body, parameters))).Options;
 
-            Assert.Equal((CachePolicy.Dual, 4, 3, 0.9, 0.5), (options.Cache, options.CacheRefresh, options.CacheVicinity, options.Threshold, options.RunThreshold));
+            Assert.Equal(
+                (CachePolicy.Dual, 4, 3, 0.9, 0.5),
+                (options.Cache, options.CacheRefresh, options.CacheVicinity, options.Threshold, options.RunThreshold));
             Assert.Equal(0.5, FirstRow(Create(endpoint, With(body, "\"factor\":0.5"))).Options.Factor);
         }
     }
@@ -256,7 +272,12 @@ public sealed class LineJobsTests(TinyModel model)
     [Fact]
     public void Chat_has_one_beginning_and_ends_where_the_assistant_is_to_speak()
     {
-        const string body = """{"model":"tiny","max_tokens":4,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}""";
+        const string body = """
+            {"model":"tiny","max_tokens":4,"messages":[
+                {"role":"user","content":"a"},
+                {"role":"assistant","content":[{"type":"text","text":"b"}]},
+                {"role":"user","content":"c"}]}
+            """;
 
         var canvas = FirstRow(Create(BatchEndpoint.ChatCompletions, body)).Canvas;
 
@@ -270,9 +291,9 @@ public sealed class LineJobsTests(TinyModel model)
     public void Lengths_of_some_gaps_only_are_searched_at_once()
     {
         int asked = 0;
-        string text = string.Concat(Enumerable.Repeat("the [MASK] ", ModelCalls.MaxSearches + 10));
+        string text = string.Concat(Enumerable.Repeat("the [MASK] ", LengthSearch.MaxSearches + 10));
 
-        _ = Create(BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{text}}"}""").RunAsync(new ModelCalls(
+        _ = Create(BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{text}}"}""").RunAsync(new ModelOperations(
             _ =>
             {
                 asked++;
@@ -280,14 +301,14 @@ public sealed class LineJobsTests(TinyModel model)
             },
             (_, _, _) => throw new InvalidOperationException()));
 
-        Assert.Equal(ModelCalls.MaxSearches * InfillJob.DefaultMaxGapLength, asked);
+        Assert.Equal(LengthSearch.MaxSearches * InfillOptions.DefaultMaxGapLength, asked);
     }
 
     /// <summary>The first canvas that a job asks for.</summary>
     private static SamplingRow FirstRow(ILineJob job)
     {
         SamplingRow? first = null;
-        _ = job.RunAsync(new ModelCalls(
+        _ = job.RunAsync(new ModelOperations(
             row =>
             {
                 first ??= row;

@@ -3,8 +3,6 @@ namespace LLaDA.Diffusion.Data;
 /// <summary>A permutation for every epoch, by Fisher and Yates: a pure function of the seed and the epoch.</summary>
 internal sealed class EpochOrder(int count, CounterRandom random)
 {
-    private const uint OrderPurpose = 11;
-
     private (int Epoch, int[] Order) _shuffled = (-1, []);
 
     /// <summary>Which epoch a row of the run belongs to, and which row of the data it is.</summary>
@@ -22,7 +20,7 @@ internal sealed class EpochOrder(int count, CounterRandom random)
         int[] order = [.. Enumerable.Range(0, count)];
         for (int last = order.Length - 1; last > 0; last--)
         {
-            int other = (int)random.Below((ulong)last + 1, (uint)epoch, (ulong)last, OrderPurpose);
+            int other = (int)random.Below((ulong)last + 1, (uint)epoch, (ulong)last, RandomStream.EpochOrder);
             (order[last], order[other]) = (order[other], order[last]);
         }
         _shuffled = (epoch, order);

@@ -9,8 +9,6 @@ namespace LLaDA.Diffusion.Data;
 public sealed class FineTuningData : ITrainingData, IDisposable
 {
     private const int MaxFaults = 20;
-    private const uint PairPurpose = 13;
-
     private readonly LLaDATokenizer _tokenizer;
     private readonly FineTuningOptions _options;
     private readonly LineIndex _lines;
@@ -68,7 +66,7 @@ public sealed class FineTuningData : ITrainingData, IDisposable
     {
         var (epoch, line) = _order.At(row);
         var pairs = ExampleFormat.Read(_lines.Read(_used[line]));
-        var pair = pairs[(int)_random.Below((ulong)pairs.Count, (uint)epoch, (ulong)line, PairPurpose)];
+        var pair = pairs[(int)_random.Below((ulong)pairs.Count, (uint)epoch, (ulong)line, RandomStream.DialoguePair)];
         return Fit(Encode(pair));
     }
 

@@ -6,8 +6,6 @@ namespace LLaDA.Diffusion.Data;
 /// </summary>
 public sealed class TokenSequences : ITrainingData, IDisposable
 {
-    private const uint OffsetPurpose = 12;
-
     private readonly TokenFile _tokens;
     private readonly int _length;
     private readonly CounterRandom _random;
@@ -45,7 +43,7 @@ public sealed class TokenSequences : ITrainingData, IDisposable
         for (int row = 0; row < batchSize; row++)
         {
             var (epoch, sequence) = _order.At(((long)step * batchSize) + row);
-            int offset = (int)_random.Below((ulong)_length, (uint)epoch, 0, OffsetPurpose);
+            int offset = (int)_random.Below((ulong)_length, (uint)epoch, 0, RandomStream.EpochOffset);
             rows[row] = new int[_length];
             _tokens.Read(offset + ((long)_length * sequence), rows[row]);
         }

@@ -4,14 +4,17 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Diffusion.Evaluation;
 
-/// <summary>How often a prompt is answered token for token as the data has it.</summary>
+/// <summary>The share of prompts that are answered token for token as in the data (exact match).</summary>
 public static class AnswerMatch
 {
     private const int RowsOfPass = 32;
 
-    /// <param name="maxTokens">Masks behind each prompt, as far as the context has room. What is filled in ends at the first end of text or turn.</param>
+    /// <param name="maxTokens">
+    /// Masks behind each prompt, at least 1, as far as the context has room. An answer ends at its first end of text or turn.
+    /// </param>
     /// <param name="options">How the masks are filled.</param>
-    public static Proportion Diffusion(MaskPredictor model, IReadOnlyList<AnsweredPrompt> examples, int maxTokens, SamplingOptions options)
+    public static Proportion Diffusion(
+        MaskPredictor model, IReadOnlyList<AnsweredPrompt> examples, int maxTokens, SamplingOptions options)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTokens, 1);
         using var sampler = new Sampler(model);
@@ -23,9 +26,12 @@ public static class AnswerMatch
     private static int[] Canvas(LLaDAConfig config, int[] prompt, int maxTokens)
     {
         int room = Math.Min(maxTokens, config.MaxSequenceLength - prompt.Length);
-        return room > 0
-            ? [.. prompt, .. Enumerable.Repeat(config.MaskTokenId, room)]
-            : throw new ArgumentException($"A prompt of {prompt.Length} tokens leaves no room for an answer; the model takes {config.MaxSequenceLength}", nameof(prompt));
+        if (room < 1)
+        {
+            throw new ArgumentException(
+                $"A prompt of {prompt.Length} tokens leaves no room for an answer in a context of {config.MaxSequenceLength}", nameof(prompt));
+        }
+        return [.. prompt, .. Enumerable.Repeat(config.MaskTokenId, room)];
     }
 
     private static bool IsAnswer(LLaDAConfig config, ReadOnlySpan<int> filled, ReadOnlySpan<int> answer)

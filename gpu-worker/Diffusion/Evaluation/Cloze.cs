@@ -3,12 +3,10 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Evaluation;
 
-/// <summary>How often the most probable token is the one that was masked, at a certain share of masks, all predicted in one pass.</summary>
+/// <summary>The share of masked tokens that the model predicts exactly, all in one pass, at a given share of masks.</summary>
 public static class Cloze
 {
-    private const uint PatternPurpose = 51;
-
-    /// <summary>Masks in each document round(ratio * n) of its n tokens behind the first, at least one, drawn from the seed.</summary>
+    /// <summary>Masks round(ratio * n) of the n tokens behind the first of each document, at least one, drawn from the seed.</summary>
     /// <param name="ratio">In (0, 1].</param>
     /// <returns>Over all masked tokens; those of a document are not independent, so the interval is somewhat too narrow.</returns>
     public static Proportion Accuracy(MaskPredictor model, IReadOnlyList<HeldOutDocument> documents, double ratio, ulong seed)
@@ -16,10 +14,15 @@ public static class Cloze
         if (ratio is not (> 0 and <= 1))
             throw new ArgumentOutOfRangeException(nameof(ratio), ratio, "A share of masks lies in (0, 1]");
         var random = new CounterRandom(seed);
-        return Proportion.Of(documents.Index().SelectMany(document => Outcomes(model, document.Item.Tokens, Masked(document.Index, document.Item.Tokens.Length - 1))).ToList());
-
-        int[] Masked(int document, int count) =>
-            [.. Enumerable.Range(1, count).OrderBy(position => random.Uniform((uint)document, (ulong)position, PatternPurpose)).Take(Math.Max(1, (int)Math.Round(ratio * count)))];
+        List<bool> outcomes = [];
+        foreach (var (index, document) in documents.Index())
+        {
+            int count = document.Tokens.Length - 1;
+            var order = Enumerable.Range(1, count)
+                .OrderBy(position => random.Uniform((uint)index, (ulong)position, RandomStream.ClozeMask));
+            outcomes.AddRange(Outcomes(model, document.Tokens, [.. order.Take(Math.Max(1, (int)Math.Round(ratio * count)))]));
+        }
+        return Proportion.Of(outcomes);
     }
 
     private static bool[] Outcomes(MaskPredictor model, int[] tokens, int[] masked)
@@ -30,7 +33,8 @@ public static class Cloze
         foreach (int position in masked)
             canvas[position] = model.Config.MaskTokenId;
         var places = tensor([.. masked.Select(position => (long)position)], device: model.Device);
-        var logits = model.Logits(model.Hidden(tensor(canvas, [1, canvas.Length], device: model.Device)).squeeze(0).index_select(0, places));
+        var hidden = model.Hidden(tensor(canvas, [1, canvas.Length], device: model.Device)).squeeze(0);
+        var logits = model.Logits(hidden.index_select(0, places));
         long[] best = [.. logits.argmax(-1).cpu().data<long>()];
         return [.. best.Zip(masked, (token, position) => token == tokens[position])];
     }

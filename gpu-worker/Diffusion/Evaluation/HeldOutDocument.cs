@@ -4,8 +4,8 @@ using LLaDA.Diffusion.Text;
 namespace LLaDA.Diffusion.Evaluation;
 
 /// <summary>A document of held-out text, cut to a model's context.</summary>
-/// <param name="Tokens">From the beginning of text on; with the end of text where nothing was cut off.</param>
-/// <param name="NumBytes">UTF-8 bytes that the tokens stand for.</param>
+/// <param name="Tokens">From the beginning of text; with the end of text unless the document was cut.</param>
+/// <param name="NumBytes">UTF-8 bytes of the tokens' text.</param>
 public sealed record HeldOutDocument(int[] Tokens, int NumBytes)
 {
     /// <param name="maxLength">The most tokens, at least 2.</param>

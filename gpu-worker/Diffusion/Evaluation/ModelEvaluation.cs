@@ -4,30 +4,30 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Diffusion.Evaluation;
 
-/// <summary>What to measure on held-out text.</summary>
+/// <summary>The measures to take on held-out text.</summary>
 public sealed record EvaluationOptions
 {
-    /// <summary>Mask patterns a document for the bound.</summary>
+    /// <summary>Mask patterns for the bound of a document, at least 1.</summary>
     public int NumSamples { get; init; } = 32;
 
-    /// <summary>Each in (0, 1].</summary>
+    /// <summary>Shares of masked tokens for the cloze accuracy, each in (0, 1].</summary>
     public IReadOnlyList<double> MaskRatios { get; init; } = [0.05, 0.15, 0.3, 0.5, 0.8];
 
     /// <summary>Tokens of the gaps, each at least 1.</summary>
     public IReadOnlyList<int> GapLengths { get; init; } = [1, 2, 4, 8];
 
-    /// <summary>Texts with labels, asked for by likelihood; null asks nothing.</summary>
+    /// <summary>Texts whose labels are asked for by likelihood; null for none.</summary>
     public LabelledTexts? LabelledTexts { get; init; }
 
-    /// <summary>Shots for each label; those for which texts or context do not suffice are left out.</summary>
+    /// <summary>Shots for each label; numbers that exceed the texts or the context are left out.</summary>
     public IReadOnlyList<int> ShotsOfLabel { get; init; } = [0, 1, 4];
 
     public ulong Seed { get; init; } = 1;
 }
 
 /// <summary>One number with its n, and its 95 % interval.</summary>
-/// <param name="Measure">What.</param>
-/// <param name="Setting">How, such as a share of masks.</param>
+/// <param name="Measure">Such as <c>cloze accuracy</c>.</param>
+/// <param name="Setting">Such as a share of masks.</param>
 /// <param name="Value">Bits, or a share in [0, 1].</param>
 public sealed record Evaluated(string Model, string Measure, string Setting, double Value, double Low, double High, int Trials)
 {
@@ -35,8 +35,8 @@ public sealed record Evaluated(string Model, string Measure, string Setting, dou
         new(model, measure, setting, share.Value, share.Interval.Low, share.Interval.High, share.Trials);
 }
 
-/// <summary>Judges a diffusion model on held-out text, and its autoregressive twin on the same documents and the same gaps.</summary>
-/// <param name="forbidden">Tokens that are no text and never fill a gap.</param>
+/// <summary>Measures a diffusion model on held-out text, and its autoregressive twin on the same documents and gaps.</summary>
+/// <param name="forbidden">Tokens that are not text and never fill a gap.</param>
 public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, TokenSet forbidden, EvaluationOptions options)
 {
     private const int PassTokens = 8192;
@@ -45,12 +45,20 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
     {
         var estimator = new LikelihoodEstimator(model, PassTokens);
         var likelihood = new LikelihoodOptions { NumSamples = options.NumSamples, Seed = options.Seed };
-        // Patterns of their own for each: documents of one length would share theirs, and an interval takes documents for independent.
-        var bits = TextBits.Of(documents, [.. documents.Index().Select(entry => estimator.LogLikelihood(entry.Item.Tokens[..1], entry.Item.Tokens[1..], likelihood with { Seed = options.Seed + (ulong)entry.Index }))]);
-        foreach (var row in Bits("diffusion", "bound", bits))
+        List<double> likelihoods = [];
+        foreach (var (index, document) in documents.Index())
+        {
+            // Each document has its own patterns: those of equal length would share theirs, and the interval assumes independent documents.
+            var ownPatterns = likelihood with { Seed = options.Seed + (ulong)index };
+            likelihoods.Add(estimator.LogLikelihood(document.Tokens[..1], document.Tokens[1..], ownPatterns));
+        }
+        foreach (var row in Bits("diffusion", "bound", TextBits.Of(documents, likelihoods)))
             yield return row;
         foreach (double ratio in options.MaskRatios)
-            yield return Evaluated.Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), Cloze.Accuracy(model, documents, ratio, options.Seed));
+        {
+            var accuracy = Cloze.Accuracy(model, documents, ratio, options.Seed);
+            yield return Evaluated.Share("diffusion", "cloze accuracy", FormattableString.Invariant($"{100 * ratio} % masked"), accuracy);
+        }
         foreach (var (length, tasks) in Gaps())
             yield return Evaluated.Share("diffusion", "gap exact match", $"{length} tokens", GapFilling.Diffusion(model, tasks, forbidden));
         foreach (var row in Labels("diffusion", model, questions => MultipleChoice.Diffusion(model, questions, likelihood, PassTokens)))
@@ -60,23 +68,32 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
     public IEnumerable<Evaluated> Twin(MaskPredictor model)
     {
         var likelihood = new CausalLikelihood(model, PassTokens);
-        var bits = TextBits.Of(documents, likelihood.LogLikelihoods([.. documents.Select(document => ((IReadOnlyList<int>)document.Tokens[..1], (IReadOnlyList<int>)document.Tokens[1..]))]));
-        foreach (var row in Bits("twin", "exact", bits))
+        AnsweredRow[] rows = [.. documents.Select(document => new AnsweredRow(document.Tokens[..1], document.Tokens[1..]))];
+        foreach (var row in Bits("twin", "exact", TextBits.Of(documents, likelihood.LogLikelihoods(rows))))
             yield return row;
         foreach (var (length, tasks) in Gaps())
         {
-            yield return Evaluated.Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", GapFilling.TwinByPrefix(model, tasks, forbidden));
-            yield return Evaluated.Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", GapFilling.TwinReranked(model, tasks, forbidden, options.Seed));
+            var greedy = GapFilling.TwinByPrefix(model, tasks, forbidden);
+            yield return Evaluated.Share("twin", "gap exact match", $"{length} tokens, prefix alone, greedy", greedy);
+            var reranked = GapFilling.TwinReranked(model, tasks, forbidden, options.Seed);
+            yield return Evaluated.Share("twin", "gap exact match", $"{length} tokens, 32 samples reranked by the suffix", reranked);
         }
         foreach (var row in Labels("twin", model, questions => MultipleChoice.Twin(model, questions, PassTokens)))
             yield return row;
     }
 
-    /// <summary>Lengths for which some document is long enough.</summary>
-    private IEnumerable<(int Length, IReadOnlyList<GapTask> Tasks)> Gaps() =>
-        options.GapLengths.Select(length => (length, GapTask.Cut(documents, length, options.Seed))).Where(entry => entry.Item2.Count > 0);
+    /// <summary>By length for which at least one document is long enough.</summary>
+    private IEnumerable<(int Length, IReadOnlyList<GapTask> Tasks)> Gaps()
+    {
+        foreach (int length in options.GapLengths)
+        {
+            if (GapTask.Cut(documents, length, options.Seed) is { Count: > 0 } tasks)
+                yield return (length, tasks);
+        }
+    }
 
-    private IEnumerable<Evaluated> Labels(string name, MaskPredictor model, Func<IReadOnlyList<ChoiceQuestion>, IReadOnlyList<double[]>> likelihoods)
+    private IEnumerable<Evaluated> Labels(
+        string name, MaskPredictor model, Func<IReadOnlyList<ChoiceQuestion>, IReadOnlyList<double[]>> likelihoods)
     {
         if (options.LabelledTexts is not { } texts)
             yield break;
@@ -86,13 +103,16 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
             var values = likelihoods(questions);
             string setting = FormattableString.Invariant($"{shots} shots of each label, chance {texts.Chance:F3}");
             yield return Evaluated.Share(name, "label by likelihood", setting, MultipleChoice.Accuracy(questions, values));
-            yield return Evaluated.Share(name, "label by likelihood", setting + ", calibrated", MultipleChoice.Accuracy(questions, MultipleChoice.Calibrated(values)));
+            var calibrated = MultipleChoice.Accuracy(questions, MultipleChoice.Calibrated(values));
+            yield return Evaluated.Share(name, "label by likelihood", setting + ", calibrated", calibrated);
         }
     }
 
     private static Evaluated[] Bits(string model, string kind, TextBits bits)
     {
-        Evaluated Row(string measure, double value, double halfWidth) => new(model, measure, kind, value, value - halfWidth, value + halfWidth, bits.NumDocuments);
         return [Row("bits per token", bits.PerToken, bits.HalfWidthPerToken), Row("bits per byte", bits.PerByte, bits.HalfWidthPerByte)];
+
+        Evaluated Row(string measure, double value, double halfWidth) =>
+            new(model, measure, kind, value, value - halfWidth, value + halfWidth, bits.NumDocuments);
     }
 }

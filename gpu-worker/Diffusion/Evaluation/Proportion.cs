@@ -1,7 +1,7 @@
 namespace LLaDA.Diffusion.Evaluation;
 
-/// <summary>How often something happened in a number of independent trials.</summary>
-/// <param name="Count">How often, at most <paramref name="Trials"/>.</param>
+/// <summary>The share of independent trials with an outcome.</summary>
+/// <param name="Count">Trials with the outcome, in [0, <paramref name="Trials"/>].</param>
 /// <param name="Trials">n, at least 1.</param>
 public readonly record struct Proportion(int Count, int Trials)
 {
@@ -15,7 +15,9 @@ public readonly record struct Proportion(int Count, int Trials)
 
     public double Value => (double)Count / Trials;
 
-    /// <summary>The 95 % interval of Wilson (1927), which holds near 0 and 1 too: (p + z^2/2n ± z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n).</summary>
+    /// <summary>
+    /// The 95 % interval of Wilson (1927), valid near 0 and 1 too: (p + z^2/2n ± z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n).
+    /// </summary>
     public (double Low, double High) Interval
     {
         get
@@ -28,5 +30,6 @@ public readonly record struct Proportion(int Count, int Trials)
     }
 
     /// <summary>Such as <c>81.0 % [78.4, 83.3]</c>.</summary>
-    public override string ToString() => FormattableString.Invariant($"{100 * Value:F1} % [{100 * Interval.Low:F1}, {100 * Interval.High:F1}]");
+    public override string ToString() =>
+        FormattableString.Invariant($"{100 * Value:F1} % [{100 * Interval.Low:F1}, {100 * Interval.High:F1}]");
 }

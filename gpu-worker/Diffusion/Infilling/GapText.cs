@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>A gap in a text.</summary>
-/// <param name="Length">Tokens to fill it with; null where the writer left it open.</param>
-/// <param name="RestoresSpace">Whether a space stood before the gap: it belongs to the fill, which gets exactly one.</param>
+/// <param name="Length">In tokens; null where the writer left it open.</param>
+/// <param name="RestoresSpace">Whether a space stands before the gap. It belongs to the fill, which gets exactly one.</param>
 public sealed record Gap(int? Length, bool RestoresSpace);
 
 /// <summary>
@@ -58,10 +58,10 @@ public sealed partial class GapText
         return filled.ToString();
     }
 
-    /// <summary>What stands in the text for a gap: the fill with exactly one space before it where one stood before the gap.</summary>
+    /// <summary>The text that replaces a gap: the fill, with exactly one space before it where one stood before the gap.</summary>
     public static string Restored(Gap gap, string fill) => gap.RestoresSpace ? " " + fill.TrimStart(' ') : fill;
 
-    /// <summary>A length with more digits than an int holds is longer than any context: it is kept as the largest one.</summary>
+    /// <summary>A length that overflows an int is longer than any context, so it becomes the largest int.</summary>
     private static int? Length(Group digits) =>
         !digits.Success ? null : int.TryParse(digits.ValueSpan, out int length) ? length : int.MaxValue;
 

@@ -1,6 +1,6 @@
 namespace LLaDA.Diffusion.Infilling;
 
-/// <summary>A text cannot be filled; the code is for programs, the message for their users.</summary>
+/// <summary>A text cannot be filled. The code is for programs, such as <c>no_gap</c>; the message is for people.</summary>
 public sealed class InfillException(string code, string message) : Exception(message)
 {
     public string Code { get; } = code;

@@ -3,16 +3,47 @@ using LLaDA.Diffusion.Sampling;
 namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>
-/// Finds how many tokens a gap wants, by the model's own scores: each length is tried, one token a step, together with the text right behind the gap as known tokens, and the
-/// length under which both together are most probable wins.
+/// Finds how many tokens a gap needs, by the model's own scores: each candidate length is sampled, one token a step, together with the text
+/// right behind the gap as forced tokens, and the length under which both together are most probable wins.
 /// </summary>
-public static class LengthSearch
+/// <remarks>
+/// Searches may run at once; those beyond <see cref="MaxSearches"/> wait, so that memory holds the canvases of only some of them.
+/// </remarks>
+/// <param name="sample">Samples the candidate rows of one gap.</param>
+public sealed class LengthSearch(RowSampling sample) : IDisposable
 {
+    /// <summary>Gaps searched at once: enough to fill a pass.</summary>
+    public const int MaxSearches = 64;
+
     /// <summary>Tokens behind the gap that are scored with it: a fill of the wrong length makes them improbable.</summary>
     public const int NumForcedBehind = 4;
 
     private const int EveryLengthTo = 8;
     private const double Growth = 1.25;
+
+    private readonly SemaphoreSlim _searches = new(MaxSearches);
+
+    /// <param name="bound">The largest length, at least 1.</param>
+    /// <param name="candidateRow">Makes the row that tries a length.</param>
+    /// <returns>A length in [1, bound].</returns>
+    public async Task<int> FindAsync(int bound, Func<int, SamplingRow> candidateRow, CancellationToken cancellation)
+    {
+        int[] lengths = [.. Candidates(bound)];
+        if (lengths.Length == 1)
+            return lengths[0];
+        await _searches.WaitAsync(cancellation);
+        try
+        {
+            SamplingRow[] rows = [.. lengths.Select(candidateRow)];
+            return lengths[MostProbable(rows, await sample(rows))];
+        }
+        finally
+        {
+            _searches.Release();
+        }
+    }
+
+    public void Dispose() => _searches.Dispose();
 
     /// <summary>Every length up to eight, and from there on steps of a quarter.</summary>
     /// <param name="bound">The largest, at least 1.</param>
@@ -26,29 +57,39 @@ public static class LengthSearch
         }
     }
 
-    /// <summary>A canvas that tries a length.</summary>
+    /// <summary>A row that tries a length.</summary>
     /// <param name="before">Tokens before the gap.</param>
     /// <param name="behind">Tokens behind it.</param>
-    /// <param name="context">The longest canvas; what is furthest from the gap is left out.</param>
-    /// <param name="forbidden">What the gap is not filled with.</param>
-    public static SamplingRow CandidateRow(ReadOnlySpan<int> before, int length, ReadOnlySpan<int> behind, int maskTokenId, int context, TokenSet? forbidden)
+    /// <param name="context">The longest canvas, in tokens; the tokens furthest from the gap are left out.</param>
+    /// <param name="forbidden">Tokens that never fill the gap; null for none.</param>
+    public static SamplingRow CandidateRow(
+        ReadOnlySpan<int> before, int length, ReadOnlySpan<int> behind, int maskTokenId, int context, TokenSet? forbidden)
     {
         int room = context - length;
         int numBefore = Math.Min(before.Length, Math.Max(room / 2, room - behind.Length));
         int numBehind = Math.Min(behind.Length, room - numBefore);
         int[] canvas = [.. before[^numBefore..], .. Enumerable.Repeat(maskTokenId, length), .. behind[..numBehind]];
 
-        Dictionary<int, int> known = [];
-        for (int position = numBefore + length; position < canvas.Length && known.Count < NumForcedBehind && canvas[position] != maskTokenId; position++)
+        Dictionary<int, int> forced = [];
+        int end = Math.Min(canvas.Length, numBefore + length + NumForcedBehind);
+        for (int position = numBefore + length; position < end && canvas[position] != maskTokenId; position++)
         {
-            known[position] = canvas[position];
+            forced[position] = canvas[position];
             canvas[position] = maskTokenId;
         }
-        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, [.. Enumerable.Range(numBefore, length + known.Count)]) { ForcedTokens = known };
+        int[] targets = [.. Enumerable.Range(numBefore, length + forced.Count)];
+        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, targets) { ForcedTokens = forced };
     }
 
-    /// <summary>The length of the most probable trial, the shorter one among equals.</summary>
-    /// <param name="trials">By ascending length, with what became of each.</param>
-    public static int Best(IEnumerable<(int Length, SamplingRow Trial, SampledRow Sampled)> trials) =>
-        trials.MaxBy(entry => entry.Trial.Targets!.Sum(target => Math.Log(entry.Sampled.Confidence[target]))).Length;
+    /// <summary>The index of the candidate whose targets are most probable together, the first one among equals.</summary>
+    internal static int MostProbable(IReadOnlyList<SamplingRow> rows, IReadOnlyList<SampledRow> sampled)
+    {
+        double[] scores = new double[rows.Count];
+        for (int index = 0; index < scores.Length; index++)
+        {
+            foreach (int target in rows[index].Targets!)
+                scores[index] += Math.Log(sampled[index].Confidence[target]);
+        }
+        return Array.IndexOf(scores, scores.Max());
+    }
 }

@@ -4,20 +4,23 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>softmax(Q K^T / sqrt(E)) V as two products with the probabilities kept in between: what training in bfloat16 on a CPU uses for rows that are not long.</summary>
+/// <summary>
+/// softmax(Q K^T / sqrt(E)) V as two products that keep the probabilities: used to train short rows in bfloat16 on a CPU.
+/// </summary>
 /// <remarks>
-/// libtorch's fused attention multiplies bfloat16 with kernels that many CPUs have in float32 alone, at a fraction of the speed of its other bfloat16 products (docs/benchmarks/trainer.md).
-/// Its price is memory: the probabilities of every block are kept for the way back.
+/// libtorch's fused attention multiplies bfloat16 with kernels that many CPUs have in float32 alone, at a fraction of the speed of its
+/// other
+/// bfloat16 products (docs/benchmarks/trainer.md). The price is memory: the probabilities of every block are kept for the backward pass.
 /// </remarks>
 internal static class EagerAttention
 {
-    /// <summary>From here on the probabilities outgrow what else is kept of a token.</summary>
+    /// <summary>The longest row, in tokens: beyond it the probabilities outgrow the other activations that are kept.</summary>
     private const int MaxLength = 1024;
 
-    /// <summary>Scores that exist at a time: few enough for a processor's cache.</summary>
+    /// <summary>Scores that exist at a time, few enough for a processor's cache.</summary>
     private const long MaxScores = 1 << 21;
 
-    /// <param name="length">Of a row, in tokens.</param>
+    /// <param name="length">Tokens of a row.</param>
     public static bool Suits(ScalarType computeType, Device device, int length) =>
         computeType == ScalarType.BFloat16 && device.type == DeviceType.CPU && length <= MaxLength;
 

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>
-/// The "mitchell" initialisation of the reference: normal, cut at three standard deviations, with std 1/sqrt(fan in), and the projections that write
-/// to the residual stream divided by sqrt(2 * (layer + 1)). Norms are 1, biases 0, the embedding has std 1/sqrt(D).
+/// The "mitchell" initialisation of the reference: normal, truncated at three standard deviations, with std 1/sqrt(fan in), divided by
+/// sqrt(2 * (layer + 1)) for projections that write to the residual stream. Norms are 1, biases 0, the embedding has std 1/sqrt(D).
 /// </summary>
 public static class Initialization
 {
@@ -35,7 +35,7 @@ public static class Initialization
         return 1 / Math.Sqrt(fanIn * depth);
     }
 
-    /// <summary>By the inverse of the normal distribution function, so that one uniform draw gives one weight.</summary>
+    /// <summary>Uses the inverse of the normal distribution function, so that one uniform draw gives one weight.</summary>
     private static Tensor TruncatedNormal(long[] shape, double standardDeviation, Generator random)
     {
         const double withinThreeSigma = 0.9973002039367398;     // 2 Phi(3) - 1

@@ -3,12 +3,13 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>
-/// Keys and values of one canvas, all layers, kept between denoising steps (Fast-dLLM). Keys are kept after rotation, which is sound because positions never
+/// Keys and values of one canvas in all layers, kept between denoising steps (Fast-dLLM). Keys are kept after rotation, since positions
+/// never
 /// change.
 /// </summary>
 /// <remarks>
-/// An approximation: in a network without causal mask every key depends on every token, so what is not recomputed is stale. A pass over the whole canvas
-/// refreshes everything.
+/// An approximation: without a causal mask every key depends on every token, so entries that are not recomputed are stale. A pass over the
+/// whole canvas refreshes all of them.
 /// </remarks>
 public sealed class KeyValueCache : IDisposable
 {
@@ -20,8 +21,10 @@ public sealed class KeyValueCache : IDisposable
     public KeyValueCache(LLaDAConfig config, int length, ScalarType type, Device device)
     {
         Length = length;
-        Tensor[] Layers() => [.. Enumerable.Range(0, config.NumLayers).Select(_ => empty([length, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope())];
         (_keys, _values) = (Layers(), Layers());
+
+        Tensor[] Layers() => [.. Enumerable.Range(0, config.NumLayers).Select(_ =>
+            empty([length, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope())];
     }
 
     public int Length { get; }
@@ -32,11 +35,11 @@ public sealed class KeyValueCache : IDisposable
             tensor.Dispose();
     }
 
-    /// <summary>Takes the keys and values of the tokens that passed.</summary>
+    /// <summary>Stores the keys and values of the tokens that passed.</summary>
     /// <param name="positions">[n], int64; null for the whole canvas.</param>
     /// <param name="keys">[n, K, E].</param>
     /// <param name="values">[n, K, E].</param>
-    /// <returns>Those of the whole canvas, [L, K, E] each, owned by the cache.</returns>
+    /// <returns>The keys and values of the whole canvas, [L, K, E] each, owned by the cache.</returns>
     internal (Tensor Keys, Tensor Values) Update(int layer, Tensor? positions, Tensor keys, Tensor values)
     {
         if (positions is null)

@@ -2,7 +2,7 @@ using LLaDA.Diffusion.Checkpoints;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>The shape of a mask predictor and its special tokens: what config.json of a LLaDA checkpoint says, and nothing that is not in it.</summary>
+/// <summary>The shape of a mask predictor and its special tokens, as in config.json of a LLaDA checkpoint.</summary>
 /// <remarks>Read and written by <see cref="LLaDAConfigJson"/>. Sizes are in elements.</remarks>
 public sealed record LLaDAConfig
 {
@@ -40,7 +40,9 @@ public sealed record LLaDAConfig
     /// <summary>Whether the head is the token embedding itself.</summary>
     public bool TiesWeights { get; init; }
 
-    /// <summary>Whether a position sees those before it alone. LLaDA's never does: it makes the autoregressive twin, the baseline of evaluations.</summary>
+    /// <summary>
+    /// Whether a position sees only the ones before it: true for the autoregressive twin, the baseline of evaluations; false for LLaDA.
+    /// </summary>
     public bool IsCausal { get; init; }
 
     public required int MaskTokenId { get; init; }
@@ -49,7 +51,9 @@ public sealed record LLaDAConfig
 
     public required int PadTokenId { get; init; }
 
-    /// <summary>End of turn; null where config.json does not name it. <see cref="Checkpoints.Checkpoint.Load"/> then looks it up in the tokenizer beside it.</summary>
+    /// <summary>
+    /// End of turn; null where config.json does not name it. <see cref="Checkpoints.Checkpoint.Load"/> then takes it from the tokenizer.
+    /// </summary>
     public int? EotTokenId { get; init; }
 
     /// <summary>E, the width of one head.</summary>
@@ -72,36 +76,52 @@ public sealed record LLaDAConfig
         }
     }
 
-    /// <summary>Every contradiction in these values, as sentences; empty when a model can be built from them.</summary>
-    public IReadOnlyList<string> Validate()
+    /// <summary>Every error of these values, as sentences; none when a model can be built from them.</summary>
+    public IEnumerable<string> Validate()
     {
-        List<string> errors = [];
-        void Require(bool holds, string sentence)
-        {
-            if (!holds)
-                errors.Add(sentence);
-        }
-        void RequireToken(int id, string name) =>
-            Require(id >= 0 && id < EmbeddingSize, $"{name} is {id}; it must lie in [0, {EmbeddingSize})");
+        if (NumLayers > MaxLayers)
+            yield return $"n_layers is {NumLayers}; at most {MaxLayers} are accepted";
+        if (MaxSequenceLength > LongestCanvas)
+            yield return $"max_sequence_length is {MaxSequenceLength}; at most {LongestCanvas} are accepted";
+        foreach (string error in SizeErrors())
+            yield return error;
+        if (!(RopeTheta > 0 && RmsNormEpsilon > 0))
+            yield return "rope_theta and rms_norm_eps must be positive";
+        foreach (string error in TokenErrors())
+            yield return error;
+    }
 
-        Require(NumLayers <= MaxLayers, $"n_layers is {NumLayers}; at most {MaxLayers} are accepted");
-        Require(MaxSequenceLength <= LongestCanvas, $"max_sequence_length is {MaxSequenceLength}; at most {LongestCanvas} are accepted");
-        Require(ModelWidth > 0 && NumLayers > 0 && NumHeads > 0 && NumKeyValueHeads > 0 && FeedForwardWidth > 0 && MaxSequenceLength > 0,
-            "d_model, n_layers, n_heads, n_kv_heads, mlp_hidden_size and max_sequence_length must be positive");
-        Require(VocabularySize > 0 && EmbeddingSize >= VocabularySize,
-            $"embedding_size is {EmbeddingSize}; it must be at least vocab_size, {VocabularySize}, which must be positive");
-        if (errors.Count == 0)
+    private IEnumerable<string> SizeErrors()
+    {
+        int[] sizes = [ModelWidth, NumLayers, NumHeads, NumKeyValueHeads, FeedForwardWidth, MaxSequenceLength];
+        bool arePositive = Array.TrueForAll(sizes, size => size > 0);
+        if (!arePositive)
+            yield return "d_model, n_layers, n_heads, n_kv_heads, mlp_hidden_size and max_sequence_length must be positive";
+        if (VocabularySize <= 0 || EmbeddingSize < VocabularySize)
+            yield return $"embedding_size is {EmbeddingSize}; it must be at least vocab_size, {VocabularySize}, which must be positive";
+        if (!arePositive)
+            yield break;
+        if (ModelWidth % NumHeads != 0 || HeadWidth % 2 != 0)
+            yield return $"d_model {ModelWidth} must split into {NumHeads} heads of even width";
+        if (NumHeads % NumKeyValueHeads != 0)
+            yield return $"n_heads {NumHeads} must be a multiple of n_kv_heads {NumKeyValueHeads}";
+    }
+
+    private IEnumerable<string> TokenErrors()
+    {
+        Dictionary<string, int?> tokens = new()
         {
-            Require(ModelWidth % NumHeads == 0 && HeadWidth % 2 == 0, $"d_model {ModelWidth} must split into {NumHeads} heads of even width");
-            Require(NumHeads % NumKeyValueHeads == 0, $"n_heads {NumHeads} must be a multiple of n_kv_heads {NumKeyValueHeads}");
+            ["mask_token_id"] = MaskTokenId,
+            ["eos_token_id"] = EosTokenId,
+            ["pad_token_id"] = PadTokenId,
+            ["eot_token_id"] = EotTokenId,
+        };
+        foreach (var (name, id) in tokens)
+        {
+            if (id < 0 || id >= EmbeddingSize)
+                yield return $"{name} is {id}; it must lie in [0, {EmbeddingSize})";
         }
-        Require(RopeTheta > 0 && RmsNormEpsilon > 0, "rope_theta and rms_norm_eps must be positive");
-        RequireToken(MaskTokenId, "mask_token_id");
-        RequireToken(EosTokenId, "eos_token_id");
-        RequireToken(PadTokenId, "pad_token_id");
-        if (EotTokenId is { } eot)
-            RequireToken(eot, "eot_token_id");
-        Require(MaskTokenId != PadTokenId && MaskTokenId != EosTokenId, "mask_token_id must differ from eos_token_id and pad_token_id");
-        return errors;
+        if (MaskTokenId == PadTokenId || MaskTokenId == EosTokenId)
+            yield return "mask_token_id must differ from eos_token_id and pad_token_id";
     }
 }

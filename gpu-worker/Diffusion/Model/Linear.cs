@@ -25,7 +25,7 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     /// <summary>W, [output width, input width].</summary>
     internal Parameter Weight => _weight;
 
-    /// <summary>What fine-tuning adds to the projection; null where it adds nothing.</summary>
+    /// <summary>The low-rank update that fine-tuning adds; null for none.</summary>
     internal LowRankAdapter? Adapter { get; set; }
 
     /// <param name="input">[..., input width].</param>

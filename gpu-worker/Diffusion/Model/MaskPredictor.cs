@@ -5,17 +5,20 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-// Dimensions, in this folder and everywhere else: B batch, L sequence length, V vocabulary, D model width, H query heads, K key and value
-// heads, E head width, F feed-forward width, T tokens of a packed pass, P prompt length, G gen length, S denoising steps, M Monte Carlo samples, N selected positions.
+// Dimensions, in this folder and in all others: B batch, L sequence length, V vocabulary, D model width, H query heads, K key and value
+// heads,
+// E head width, F feed-forward width, T tokens of a packed pass, P prompt length, G gen length, S denoising steps, M Monte Carlo samples,
+// N selected positions.
 
 /// <summary>
-/// The network of a masked diffusion model: a Transformer without causal mask that predicts every masked token of x_t at once, p(x_0 | x_t).
+/// The network of a masked diffusion model: a Transformer without causal mask that predicts all masked tokens of x_t at once, p(x_0 | x_t).
 /// It has no time input, so rows at different noise levels share a forward pass.
 /// </summary>
 /// <remarks>
-/// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>. Weights may be kept in float32 or bfloat16; matrix products run in
-/// <see cref="ComputeType"/>; the residual stream has the type of the weights, normalisation, rotation and logits are float32. Not thread-safe,
-/// and dispose scopes belong to a thread: use one instance from one thread.
+/// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>. Weights are float32 or bfloat16, and so is the residual
+/// stream.
+/// Matrix products run in <see cref="ComputeType"/>. Normalisation, rotation and logits are float32.
+/// Not thread-safe, and dispose scopes belong to a thread: use one instance from one thread.
 /// </remarks>
 public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 {
@@ -33,15 +36,18 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     private readonly RotaryEmbedding _rotary;
 
-    /// <summary>Builds a network whose weights are not set yet: load them (<see cref="Checkpoints.Checkpoint"/>) or draw them (<see cref="Initialization"/>).</summary>
-    /// <param name="config">Its sizes.</param>
-    /// <param name="device">Where its weights and its inputs are.</param>
+    /// <summary>
+    /// Builds a network whose weights are not set yet: load them (<see cref="Checkpoints.Checkpoint"/>) or draw them (<see
+    /// cref="Initialization"/>).
+    /// </summary>
+    /// <param name="device">Holds the weights and the inputs.</param>
     /// <param name="weightType">Type of the weights: Float32 to train, Float32 or BFloat16 to predict.</param>
     /// <param name="computeType">Type of the matrix products, Float32 or BFloat16.</param>
-    public MaskPredictor(LLaDAConfig config, Device device, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
+    public MaskPredictor(
+        LLaDAConfig config, Device device, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
         : base(nameof(MaskPredictor))
     {
-        if (config.Validate() is { Count: > 0 } errors)
+        if (config.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors), nameof(config));
 
         using var noGradient = no_grad();
@@ -66,22 +72,22 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     public ScalarType ComputeType { get; }
 
-    /// <summary>Its matrices but for the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
+    /// <summary>All matrices except the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
     internal IReadOnlyDictionary<string, Linear> Projections =>
         named_modules().Where(entry => entry.module is Linear).ToDictionary(entry => entry.name, entry => (Linear)entry.module);
 
     /// <summary>Logits of every position.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>
-    /// <returns>[B, L, V'], float32, V' the embedding size.</returns>
+    /// <returns>[B, L, V'], float32; V' is the embedding size.</returns>
     public override Tensor forward(Tensor tokens)
     {
         using var scope = NewDisposeScope();
         return Logits(Hidden(tokens)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The final hidden states: what <see cref="Logits"/> turns into predictions, for the positions that need one.</summary>
+    /// <summary>The final hidden states, which <see cref="Logits"/> turns into predictions.</summary>
     /// <param name="tokens">x_t, [B, L], int64, L at most <see cref="LLaDAConfig.MaxSequenceLength"/>.</param>
-    /// <param name="isToken">[B, L], bool: false where a row is only padded; null when nothing is. Every row needs one true.</param>
+    /// <param name="isToken">[B, L], bool: false for padding; null when there is none. Every row needs one true.</param>
     /// <returns>[B, L, D].</returns>
     public Tensor Hidden(Tensor tokens, Tensor? isToken = null)
     {
@@ -107,10 +113,14 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     {
         var (batch, length) = ((int)tokens.shape[0], (int)tokens.shape[1]);
         if (length > Config.MaxSequenceLength)
-            throw new ArgumentException($"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
+        {
+            throw new ArgumentException(
+                $"A canvas of {length} tokens is longer than the model's {Config.MaxSequenceLength}", nameof(tokens));
+        }
 
-        var positions = PinnedUpload.To(Device, [.. Enumerable.Range(0, length).Select(position => (long)position)]).repeat(batch);
-        return new PackedTokens(tokens.flatten(), positions, [new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) }]);
+        long[] positions = [.. Enumerable.Range(0, length).Select(position => (long)position)];
+        var segment = new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) };
+        return new PackedTokens(tokens.flatten(), PinnedUpload.To(Device, positions).repeat(batch), [segment]);
     }
 
     // The steps of a forward pass, which training also takes one by one.
@@ -119,11 +129,12 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     internal Tensor Embed(PackedTokens packed) => _tokenEmbedding.call(packed.Tokens);      // [T, D]
 
-    internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) => _blocks[layer].Forward(x, rotation, packed.Segments, layer);
+    internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
+        _blocks[layer].Forward(x, rotation, packed.Segments, layer);
 
     internal Tensor Normalize(Tensor x) => _finalNorm.call(x);
 
-    /// <summary>The head alone: a vocabulary of 126,464 makes it dear, so call it on the rows that need it.</summary>
+    /// <summary>Applies only the output head. It is expensive (V = 126,464): call it only for positions that need predictions.</summary>
     /// <param name="hidden">[..., D].</param>
     /// <returns>[..., V'], float32.</returns>
     public Tensor Logits(Tensor hidden)

@@ -4,15 +4,15 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>
-/// Rotary position embedding (Su et al. 2021) in the rotate-half form: the pair (x_i, x_{i+E/2}) turns by position * theta^(-2i/E).
+/// Rotary position embedding (Su et al. 2021) in the rotate-half form: the pair (x_i, x_{i+E/2}) is rotated by position * theta^(-2i/E).
 /// </summary>
-/// <remarks>Not a module: the tables are no part of a checkpoint.</remarks>
+/// <remarks>Not a module, since the tables are not part of a checkpoint.</remarks>
 public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta, Device device) : IDisposable
 {
     private Tensor? _cosine;
     private Tensor? _sine;
 
-    /// <summary>The rotation of tokens at certain positions, to be shared by all layers of a pass.</summary>
+    /// <summary>The rotation of tokens at the given positions, shared by all layers of a pass.</summary>
     /// <param name="positions">[T], int64.</param>
     public Rotation At(Tensor positions)
     {
@@ -40,7 +40,7 @@ public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta
     }
 }
 
-/// <summary>The angles by which tokens turn.</summary>
+/// <summary>The angles by which tokens are rotated.</summary>
 /// <param name="Cosine">[T, 1, E/2], float32.</param>
 /// <param name="Sine">[T, 1, E/2], float32.</param>
 public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
@@ -53,6 +53,7 @@ public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
         using var scope = NewDisposeScope();
         var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);
         var (first, second) = (halves[0], halves[1]);
-        return cat([(first * Cosine) - (second * Sine), (second * Cosine).Plus(first * Sine)], dim: -1).to(x.dtype).MoveToOuterDisposeScope();
+        var rotated = cat([(first * Cosine) - (second * Sine), (second * Cosine).Add(first * Sine)], dim: -1);
+        return rotated.to(x.dtype).MoveToOuterDisposeScope();
     }
 }

@@ -2,24 +2,26 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>Rows of equal length, one behind the other in a packed pass. Each row attends to itself, or to what its cache holds, and to no other.</summary>
+/// <summary>
+/// Rows of equal length, end to end in a packed pass. Each row attends to itself, or to its cached canvas, and to no other row.
+/// </summary>
 /// <param name="Start">Place of its first token in the pass.</param>
-/// <param name="NumRows">1 where there is a cache.</param>
+/// <param name="NumRows">At least 1; exactly 1 with a cache.</param>
 /// <param name="Length">Tokens of a row that pass.</param>
 public sealed record Segment(int Start, int NumRows, int Length)
 {
     /// <summary>[rows, 1, 1, Length], true where a token may be seen; null when all may.</summary>
     public Tensor? KeyMask { get; init; }
 
-    /// <summary>Takes the keys and values of the tokens that pass, and gives those of the whole canvas to attend to.</summary>
+    /// <summary>Stores the keys and values of the tokens that pass, and returns those of the whole canvas; null for no cache.</summary>
     public KeyValueCache? Cache { get; init; }
 
-    /// <summary>[Length], int64: which positions of the cached canvas pass; null for all of them.</summary>
+    /// <summary>[Length], int64: the positions of the cached canvas that pass; null for all.</summary>
     public Tensor? CachePositions { get; init; }
 }
 
 /// <summary>Tokens of many rows packed end to end, so that one pass serves rows of any lengths without padding.</summary>
 /// <param name="Tokens">[T], int64.</param>
 /// <param name="Positions">[T], int64: each token's position in its own canvas, below the model's longest.</param>
-/// <param name="Segments">Cover the pass; tokens behind the last segment are padding, attended by nobody.</param>
+/// <param name="Segments">Cover the pass; tokens behind the last segment are padding, which no token attends to.</param>
 public sealed record PackedTokens(Tensor Tokens, Tensor Positions, IReadOnlyList<Segment> Segments);

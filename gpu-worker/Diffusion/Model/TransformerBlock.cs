@@ -4,8 +4,10 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>One pre-norm block: x + attn_out(attention(attn_norm(x))), then x + ff_out(silu(ff_proj(h)) * up_proj(h)) with h = ff_norm(x).</summary>
-/// <remarks>Attention has no causal mask, every position sees every other, except in an autoregressive twin.</remarks>
+/// <summary>
+/// One pre-norm block: x + attn_out(attention(attn_norm(x))), then x + ff_out(silu(ff_proj(h)) * up_proj(h)), h = ff_norm(x).
+/// </summary>
+/// <remarks>Every position attends to every other, except in an autoregressive twin, which has a causal mask.</remarks>
 public sealed class TransformerBlock : nn.Module
 {
     [ComponentName(Name = "attn_norm")]
@@ -59,17 +61,17 @@ public sealed class TransformerBlock : nn.Module
     }
 
     /// <param name="x">[T, D].</param>
-    /// <param name="rotation">Turns queries and keys by their positions.</param>
-    /// <param name="segments">What attends to what.</param>
-    /// <param name="layer">Place of this block in the network.</param>
+    /// <param name="rotation">Of queries and keys, by position.</param>
+    /// <param name="segments">Attention does not cross their borders.</param>
+    /// <param name="layer">Index of this block in the network, from 0.</param>
     /// <returns>[T, D].</returns>
     public Tensor Forward(Tensor x, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Plus(Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer));
+        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer));
         var h = _feedForwardNorm.call(attended).to(_computeType);
         var gated = nn.functional.silu(_gateProjection.call(h)) * _upProjection.call(h);    // [T, F]
-        return attended.Plus(_downProjection.call(gated)).MoveToOuterDisposeScope();
+        return attended.Add(_downProjection.call(gated)).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
@@ -91,14 +93,15 @@ public sealed class TransformerBlock : nn.Module
     {
         int numTokens = segment.NumRows * segment.Length;
         int numHeads = _config.NumKeyValueHeads, group = _config.NumHeads / numHeads;
-        Tensor Own(Tensor packed) => packed.narrow(0, segment.Start, numTokens);
+        Tensor OfSegment(Tensor packed) => packed.narrow(0, segment.Start, numTokens);
 
-        var (segmentKeys, segmentValues) = (Own(keys), Own(values));
+        var (segmentKeys, segmentValues) = (OfSegment(keys), OfSegment(values));
         if (segment.Cache is { } cache)
             (segmentKeys, segmentValues) = cache.Update(layer, segment.CachePositions, segmentKeys, segmentValues);
         Tensor Rows(Tensor heads) => heads.view(segment.NumRows, -1, numHeads, _config.HeadWidth).transpose(1, 2);   // [rows, K, L, E]
 
-        var grouped = Own(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth).permute(0, 2, 3, 1, 4);   // [rows, K, H / K, L, E]
+        var grouped = OfSegment(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth)
+            .permute(0, 2, 3, 1, 4);                                                        // [rows, K, H / K, L, E]
         var attended = _config.IsCausal
             ? CausalAttention(grouped, Rows(segmentKeys), Rows(segmentValues), segment)
             : Attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment);
@@ -106,26 +109,29 @@ public sealed class TransformerBlock : nn.Module
             .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.ModelWidth);
     }
 
-    /// <summary>Grouped-query attention: the query heads that share a key are further queries to it. Without a mask over queries their order is free.</summary>
+    /// <summary>
+    /// Grouped-query attention: the query heads that share a key are further queries to it, since without a mask their order is free.
+    /// </summary>
     /// <param name="queries">[rows, K, H / K, L, E].</param>
     /// <param name="keys">[rows, K, L', E].</param>
+    /// <param name="values">[rows, K, L', E].</param>
     private Tensor Attention(Tensor queries, Tensor keys, Tensor values, Segment segment) =>
-        MultipliesItself(queries, segment)
+        UsesEagerAttention(queries, segment)
             ? EagerAttention.Attend(queries.flatten(2, 3), keys, values, segment.KeyMask)
             : nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, segment.KeyMask);
 
     /// <summary>Each query sees the keys up to its own position; keys are repeated for the queries that share them.</summary>
-    /// <remarks>Padding needs no mask: it stands behind a row's tokens, where none of them looks.</remarks>
+    /// <remarks>Padding needs no mask: it stands behind a row's tokens, which attend only to earlier ones.</remarks>
     private Tensor CausalAttention(Tensor queries, Tensor keys, Tensor values, Segment segment)
     {
         long group = queries.shape[2];
         Tensor Repeat(Tensor shared) => group == 1 ? shared : shared.repeat_interleave(group, 1);
-        if (!MultipliesItself(queries, segment))
+        if (!UsesEagerAttention(queries, segment))
             return nn.functional.scaled_dot_product_attention(queries.flatten(1, 2), Repeat(keys), Repeat(values), is_casual: true);
         var mask = ones(segment.Length, segment.Length, ScalarType.Bool, queries.device).tril().view(1, 1, segment.Length, segment.Length);
         return EagerAttention.Attend(queries.flatten(1, 2), Repeat(keys), Repeat(values), mask);
     }
 
-    private bool MultipliesItself(Tensor queries, Segment segment) =>
+    private bool UsesEagerAttention(Tensor queries, Segment segment) =>
         training && segment.Cache is null && EagerAttention.Suits(_computeType, queries.device, segment.Length);
 }

@@ -5,10 +5,12 @@ using TorchSharp;
 
 namespace LLaDA.Diffusion.Native;
 
-/// <summary>Loads libtorch from where it lies, so that no output folder needs a copy of it.</summary>
+/// <summary>Loads libtorch from the place where it is installed, so that no output folder needs a copy.</summary>
 /// <remarks>
-/// Looked for in this order: the folder given to <see cref="Load"/> or by the environment variable <c>Torch__LibTorch</c> (for instance a
-/// PyTorch installation's <c>torch/lib</c>), the folder <c>libtorch</c> beside the application, the application's own folder, the package cache of the
+/// The search order is: the folder given to <see cref="Load"/> or by the environment variable <c>Torch__LibTorch</c> (for instance a
+/// PyTorch
+/// installation's <c>torch/lib</c>), the folder <c>libtorch</c> beside the application, the application's folder, and the package cache
+/// of the
 /// machine that built it.
 /// </remarks>
 public static class LibTorch
@@ -17,18 +19,18 @@ public static class LibTorch
 
     private const string Shim = "libLibTorchSharp.so";
 
-    /// <summary>In the order of their dependencies; those with a star are loaded where present.</summary>
+    /// <summary>In the order of their dependencies; names with a star are optional.</summary>
     private static readonly string[] s_libraries =
         ["libgomp*.so*", "libc10.so", "libtorch_cpu.so", "libc10_cuda.so*", "libtorch_cuda.so*", "libtorch.so"];
 
     private static readonly Lock s_lock = new();
     private static IntPtr s_shim;
 
-    /// <summary>Where libtorch was loaded from; null before the first use.</summary>
+    /// <summary>The folder that libtorch was loaded from; null before the first use.</summary>
     public static string? Folder { get; private set; }
 
     /// <summary>Loads libtorch and TorchSharp's shim once; later calls do nothing.</summary>
-    /// <exception cref="LibTorchMissingException">Nothing loadable in any of the places.</exception>
+    /// <exception cref="LibTorchMissingException">No place holds a libtorch that can be loaded.</exception>
     public static void Load(string? folder = null)
     {
         lock (s_lock)
@@ -47,7 +49,7 @@ public static class LibTorch
         }
     }
 
-    /// <summary>TorchSharp asks the runtime for libtorch by name when it is first touched; this answers, whoever touched it.</summary>
+    /// <summary>TorchSharp asks the runtime for libtorch by name at its first use; this loads it then.</summary>
     [ModuleInitializer]
     internal static void AnswerTorchSharp() =>
         System.Runtime.Loader.AssemblyLoadContext.Default.ResolvingUnmanagedDll += (assembly, name) =>

@@ -3,10 +3,11 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Native;
 
-/// <summary>Numbers that the host has decided, on their way to the device, which is not waited for.</summary>
+/// <summary>Copies numbers from the host to the device without waiting for the device.</summary>
 /// <remarks>
-/// A copy from ordinary memory ends when a graphics card has done all that it was given before. From pinned memory it is one more piece of that work, and libtorch keeps the pinned memory until the
-/// copy is done. On a CPU the tensor is the array's copy and nothing more.
+/// A copy from ordinary memory waits until a graphics card has finished all earlier work. A copy from pinned memory is queued behind that
+/// work,
+/// and libtorch keeps the pinned memory until the copy is done. On a CPU the tensor is a plain copy of the array.
 /// </remarks>
 internal static class PinnedUpload
 {

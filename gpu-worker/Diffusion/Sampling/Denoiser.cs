@@ -4,42 +4,50 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>Takes rows one denoising step on, together: one forward pass, the head where predictions are needed, and one synchronisation with the device.</summary>
-/// <param name="model">Predicts; used on the calling thread only.</param>
-/// <param name="numTokens">Ids from here on stand for nothing and are never predicted.</param>
-internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
+/// <summary>
+/// Advances rows by one denoising step together: one forward pass, the head where predictions are needed, and one synchronisation with
+/// the device.
+/// </summary>
+internal sealed class Denoiser : IDisposable
 {
-    private const int HeadRows = 16;
+    private readonly MaskPredictor _model;
+    private readonly int _numTokens;
+    private readonly TokenSet _endOfText;
+    private readonly TokenSet _deferred;
+    private readonly TokenSet _mask;
 
-    private readonly MaskPredictor _model = model.Config.IsCausal ? throw new ArgumentException("An autoregressive twin does not denoise", nameof(model)) : model;
-    private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
-    private readonly TokenSet _deferred = new(model.Config.EotTokenId is { } eot ? [model.Config.EosTokenId, eot] : [model.Config.EosTokenId]);
-    private readonly TokenSet _mask = new(model.Config.MaskTokenId < numTokens ? [model.Config.MaskTokenId] : []);
+    /// <param name="model">Predicts; used on the calling thread only.</param>
+    /// <param name="numTokens">Ids from here on stand for nothing and are never predicted; null for the model's vocabulary size.</param>
+    public Denoiser(MaskPredictor model, int? numTokens)
+    {
+        var config = model.Config;
+        if (config.IsCausal)
+            throw new ArgumentException("An autoregressive twin does not denoise", nameof(model));
+        _model = model;
+        _numTokens = Math.Min(numTokens ?? config.VocabularySize, config.VocabularySize);
+        _endOfText = new TokenSet([config.EosTokenId]);
+        _deferred = new TokenSet(config.EotTokenId is { } eot ? [config.EosTokenId, eot] : [config.EosTokenId]);
+        _mask = new TokenSet(config.MaskTokenId < _numTokens ? [config.MaskTokenId] : []);
+    }
 
     /// <param name="rows">None of them done.</param>
-    /// <param name="onFailure">Called for a row whose commit fails; the others go on.</param>
+    /// <param name="onFailure">Called for a row whose transfer fails; the others continue.</param>
     public void Step(IReadOnlyList<DenoisingRow> rows, Action<DenoisingRow, Exception> onFailure)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        Candidate[] candidates = [.. rows.SelectMany(row => row.Candidates.Select(position => new Candidate(row, position)))];
+        Candidate[] candidates = [.. rows.SelectMany(Candidates)];
         var logits = GuidedLogits(rows, candidates);                                                             // [N, V']
-        FillRows(logits, candidates, candidate => candidate.Row.Options.ForbidsEos && !candidate.IsKnown ? _endOfText : null);
+        FillRows(logits, candidates, candidate => candidate.ForbidsEos ? _endOfText : null);
         var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [N, V']
 
-        double[] draws = [.. candidates.Select(candidate => candidate.Row.Options.Temperature > 0 ? candidate.Row.TokenDraw(candidate.Position) : 0)];
+        double[] draws = [.. candidates.Select(candidate => candidate.Options.Temperature > 0 ? candidate.TokenDraw : 0)];
         var permitted = Permit(logProbabilities, candidates);
-        var tokens = TokenChoice.Choose(permitted, [.. candidates.Select(candidate => candidate.Row.Options)], draws);
+        var tokens = TokenChoice.Choose(permitted, [.. candidates.Select(candidate => candidate.Options)], draws);
         OverwriteForced(tokens, candidates);
         var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
         var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
-
-        // The step's one synchronisation with the device: from here on each row decides for itself on the host. Float64 holds every token id and every float32.
-        double[] values = [.. cat([tokens.to(ScalarType.Float64), probabilities.to(ScalarType.Float64), confidence.to(ScalarType.Float64)]).cpu().data<double>()];
-        int count = candidates.Length;
-        Prediction[] predictions = [.. candidates.Select((candidate, index) => new Prediction(
-            candidate.Position, (int)values[index], Math.Exp(values[count + index]), Math.Exp(values[(2 * count) + index])))];
-        CommitEach(rows, predictions, onFailure);
+        TransferEach(rows, Download(candidates, tokens, probabilities, confidence), onFailure);
     }
 
     public void Dispose()
@@ -49,7 +57,84 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         _mask.Dispose();
     }
 
-    private static void CommitEach(IReadOnlyList<DenoisingRow> rows, Prediction[] predictions, Action<DenoisingRow, Exception> onFailure)
+    private static IEnumerable<Candidate> Candidates(DenoisingRow row) =>
+        row.Candidates.Select(position => new Candidate(row, position, row.ForcedToken(position)));
+
+    /// <summary>Predictions for the candidates; guided rows pass a second time with all given tokens masked.</summary>
+    private Tensor GuidedLogits(IReadOnlyList<DenoisingRow> rows, Candidate[] candidates)
+    {
+        var pass = new StepPass(_model);
+        foreach (var row in rows)
+            pass.Add(row, isUnconditional: false);
+        foreach (var row in rows.Where(row => row.IsGuided))
+            pass.Add(row, isUnconditional: true);
+        var logits = pass.Logits();
+        var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
+        long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
+        if (guided.Length == 0)
+            return conditional;
+
+        var indices = PinnedUpload.To(_model.Device, guided);
+        float[] factors = [.. guided.Select(index => (float)(candidates[index].Options.CfgScale + 1))];
+        var scales = PinnedUpload.To(_model.Device, factors).unsqueeze(1);
+        var unconditional = logits.narrow(0, candidates.Length, guided.Length);
+        return conditional.index_copy(0, indices, unconditional.Add(scales * (conditional.index_select(0, indices) - unconditional)));
+    }
+
+    /// <summary>Masks forbidden tokens in place after the softmax, so confidences stay normalised over the full vocabulary.</summary>
+    /// <returns>[N, V], a view of <paramref name="logProbabilities"/>.</returns>
+    private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
+    {
+        FillRows(logProbabilities, candidates, candidate => candidate.Forbidden);
+        var permitted = logProbabilities.narrow(1, 0, _numTokens);
+        permitted.index_fill_(1, _mask.On(_model.Device), StaticScalars.NegativeInfinity);
+        return permitted;
+    }
+
+    private void OverwriteForced(Tensor tokens, Candidate[] candidates)
+    {
+        List<long> indices = [], forced = [];
+        foreach (var (index, candidate) in candidates.Index())
+        {
+            if (candidate.ForcedToken is { } token)
+            {
+                indices.Add(index);
+                forced.Add(token);
+            }
+        }
+        if (forced.Count > 0)
+            tokens.index_copy_(0, PinnedUpload.To(_model.Device, [.. indices]), PinnedUpload.To(_model.Device, [.. forced]));
+    }
+
+    /// <summary>
+    /// Where a row defers its ends: the confidence among all other tokens, and 0 for an end itself, so that it is committed last.
+    /// </summary>
+    private Tensor WithDeferredEnds(Tensor logits, Tensor tokens, Tensor probabilities, Candidate[] candidates)
+    {
+        if (!Array.Exists(candidates, candidate => candidate.Options.DefersEos))
+            return probabilities;
+        var withoutEnds = logits.clone();
+        FillRows(withoutEnds, candidates, candidate => candidate.Options.DefersEos ? _deferred : null);
+        return TokenChoice.LogProbability(withoutEnds, tokens);
+    }
+
+    /// <summary>The step's one synchronisation with the device: from here on each row decides for itself on the host.</summary>
+    private static Prediction[] Download(Candidate[] candidates, Tensor tokens, Tensor probabilities, Tensor confidence)
+    {
+        // Float64 holds every token id and every float32.
+        var all = cat([tokens.to(ScalarType.Float64), probabilities.to(ScalarType.Float64), confidence.to(ScalarType.Float64)]);
+        double[] values = [.. all.cpu().data<double>()];
+        int count = candidates.Length;
+        var predictions = new Prediction[count];
+        for (int index = 0; index < count; index++)
+        {
+            predictions[index] = new Prediction(
+                candidates[index].Position, (int)values[index], Math.Exp(values[count + index]), Math.Exp(values[(2 * count) + index]));
+        }
+        return predictions;
+    }
+
+    private static void TransferEach(IReadOnlyList<DenoisingRow> rows, Prediction[] predictions, Action<DenoisingRow, Exception> onFailure)
     {
         int start = 0;
         foreach (var row in rows)
@@ -57,7 +142,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
             int count = row.Candidates.Count;
             try
             {
-                row.Commit(new ArraySegment<Prediction>(predictions, start, count));
+                row.Transfer(new ArraySegment<Prediction>(predictions, start, count));
             }
             catch (Exception exception)
             {
@@ -67,49 +152,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         }
     }
 
-    /// <summary>Predictions for the candidates; guided rows pass a second time with all given tokens masked.</summary>
-    private Tensor GuidedLogits(IReadOnlyList<DenoisingRow> rows, Candidate[] candidates)
-    {
-        var pass = new StepPass(_model);
-        List<long> places = [.. rows.SelectMany(row => pass.Add(row, isUnconditional: false))];
-        places.AddRange(rows.Where(row => row.IsGuided).SelectMany(row => pass.Add(row, isUnconditional: true)));
-        int numPlaces = places.Count;
-        while (places.Count % HeadRows != 0)
-            places.Add(0);
-        var logits = _model.Logits(pass.Hidden().index_select(0, PinnedUpload.To(_model.Device, [.. places])));
-        var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
-        if (numPlaces == candidates.Length)
-            return conditional;
-
-        long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
-        var indices = PinnedUpload.To(_model.Device, guided);
-        var scales = PinnedUpload.To(_model.Device, [.. guided.Select(index => (float)(candidates[index].Row.Options.CfgScale + 1))]).unsqueeze(1);
-        var unconditional = logits.narrow(0, candidates.Length, guided.Length);
-        return conditional.index_copy(0, indices, unconditional.Plus(scales * (conditional.index_select(0, indices) - unconditional)));
-    }
-
-    /// <summary>
-    /// What to choose from, written over <paramref name="logProbabilities"/>: only what is never chosen changes. It keeps its share of the probability: a confidence is the
-    /// model's own. A known token is not chosen, so nothing is forbidden in its place: an end of text behind a gap has its probability too.
-    /// </summary>
-    /// <returns>[N, V], a view.</returns>
-    private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
-    {
-        FillRows(logProbabilities, candidates, candidate => candidate.IsKnown ? null : candidate.Row.Options.Forbidden);
-        var permitted = logProbabilities.narrow(1, 0, numTokens);
-        permitted.index_fill_(1, _mask.On(_model.Device), StaticScalars.NegativeInfinity);
-        return permitted;
-    }
-
-    private void OverwriteForced(Tensor tokens, Candidate[] candidates)
-    {
-        (long Index, long Token)[] known = [.. candidates.Index().Where(entry => entry.Item.IsKnown)
-            .Select(entry => ((long)entry.Index, (long)entry.Item.Row.ForcedToken(entry.Item.Position)!.Value))];
-        if (known.Length > 0)
-            tokens.index_copy_(0, PinnedUpload.To(_model.Device, [.. known.Select(entry => entry.Index)]), PinnedUpload.To(_model.Device, [.. known.Select(entry => entry.Token)]));
-    }
-
-    /// <summary>Candidates stand row by row, so those that share a set of tokens form runs.</summary>
+    /// <summary>Sets logits to -inf. Candidates stand row by row, so those that share a set of tokens form runs.</summary>
     private static void FillRows(Tensor logits, Candidate[] candidates, Func<Candidate, TokenSet?> tokensOf)
     {
         for (int start = 0, end; start < candidates.Length; start = end)
@@ -122,18 +165,18 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
         }
     }
 
-    /// <summary>Where a row defers its ends: the confidence among all other tokens, and 0 for an end itself, so that it is committed last.</summary>
-    private Tensor WithDeferredEnds(Tensor logits, Tensor tokens, Tensor probabilities, Candidate[] candidates)
+    /// <summary>A masked position that needs a prediction.</summary>
+    /// <remarks>
+    /// A forced token is scored, not chosen, so nothing is forbidden in its place: an end of text behind a gap has its probability too.
+    /// </remarks>
+    private readonly record struct Candidate(DenoisingRow Row, int Position, int? ForcedToken)
     {
-        if (!Array.Exists(candidates, candidate => candidate.Row.Options.DefersEos))
-            return probabilities;
-        var withoutEnds = logits.clone();
-        FillRows(withoutEnds, candidates, candidate => candidate.Row.Options.DefersEos ? _deferred : null);
-        return TokenChoice.LogProbability(withoutEnds, tokens);
-    }
+        public SamplingOptions Options => Row.Options;
 
-    private readonly record struct Candidate(DenoisingRow Row, int Position)
-    {
-        public bool IsKnown => Row.ForcedToken(Position) is not null;
+        public double TokenDraw => Row.TokenDraw(Position);
+
+        public TokenSet? Forbidden => ForcedToken is null ? Options.Forbidden : null;
+
+        public bool ForbidsEos => ForcedToken is null && Options.ForbidsEos;
     }
 }

@@ -4,25 +4,27 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Sampling;
 
 /// <summary>
-/// Continuous batching: rows enter and leave a running batch at any denoising step, each with its own request, and one that fails or is cancelled leaves alone.
-/// A row's result is the one that <see cref="Sampler"/> gives.
+/// Continuous batching: rows enter and leave a running batch at any denoising step, each with its own request, and one that fails or is
+/// cancelled leaves alone. A row's result is the one that <see cref="Sampler"/> gives.
 /// </summary>
-/// <remarks>Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.</remarks>
+/// <remarks>
+/// Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.
+/// </remarks>
 /// <param name="numTokens">As for <see cref="Sampler"/>.</param>
-/// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone. </param>
+/// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone.</param>
 public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable
 {
-    private readonly Denoiser _denoiser = new(model, Math.Min(numTokens ?? model.Config.VocabularySize, model.Config.VocabularySize));
+    private readonly Denoiser _denoiser = new(model, numTokens);
     private readonly Queue<Request> _waiting = new();
     private readonly Lock _lock = new();
     private List<Request> _active = [];
     private bool _isDisposed;
     private long _numCompleted;
 
-    /// <summary>Rows that came to their end, since the engine was made.</summary>
+    /// <summary>Rows that were sampled to their end since the engine was made.</summary>
     public long NumCompleted => Interlocked.Read(ref _numCompleted);
 
-    /// <summary>Rows in the running batch, after the last step.</summary>
+    /// <summary>Rows in the running batch after the last step.</summary>
     public int NumActive => Volatile.Read(ref _active).Count;
 
     /// <summary>Whether a step would find a row.</summary>
@@ -37,7 +39,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
     /// <summary>Rows are admitted in the order in which they were submitted.</summary>
     /// <param name="cancellation">Ends the row's task at once; its place is free at the next step.</param>
-    /// <returns>Fails with <see cref="ArgumentException"/> where the row is out of range or does not fit the model.</returns>
+    /// <returns>Fails with <see cref="ArgumentException"/> if the row is out of range or does not fit the model.</returns>
     public Task<SampledRow> SubmitAsync(SamplingRow row, CancellationToken cancellation = default)
     {
         var request = new Request(row, cancellation);
@@ -49,7 +51,8 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         return request.Result;
     }
 
-    /// <summary>Admits what fits and takes all rows one denoising step on.</summary>
+    /// <summary>Admits the rows that fit and advances all rows by one denoising step.</summary>
+    /// <remarks>A failure of the pass fails its rows. If this throws, the engine's own work failed: then call <see cref="Fail"/>.</remarks>
     /// <returns>Rows that shared the step's pass; 0 when there were none, and so no pass.</returns>
     public int Step()
     {
@@ -73,6 +76,18 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         }
         Volatile.Write(ref _active, Remaining());
         return stepping.Count;
+    }
+
+    /// <summary>Fails all rows, running and waiting; the engine takes further ones. Not to be called during a step.</summary>
+    public void Fail(Exception exception)
+    {
+        lock (_lock)
+        {
+            foreach (var request in _active.Concat(_waiting))
+                request.Fail(exception);
+            _waiting.Clear();
+        }
+        Volatile.Write(ref _active, []);
     }
 
     public void Dispose()
@@ -107,7 +122,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         return active;
     }
 
-    /// <summary>Those that are not at their end; the others give their memory back.</summary>
+    /// <summary>The requests that have not ended; the memory of the others is freed.</summary>
     private List<Request> Remaining()
     {
         foreach (var request in _active.Where(request => request.IsEnded))
@@ -124,6 +139,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         public Request(SamplingRow row, CancellationToken cancellation)
         {
             _row = row;
+            NumTokens = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
             _registration = cancellation.UnsafeRegister((_, token) => _result.TrySetCanceled(token), null);
         }
 
@@ -133,7 +149,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
         public bool IsEnded => _result.Task.IsCompleted;
 
-        public int NumTokens => _row.Canvas.Count * (_row.Options.CfgScale > 0 ? 2 : 1);
+        public int NumTokens { get; }
 
         public bool TryStart(LLaDAConfig config)
         {
@@ -142,14 +158,14 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
                 Row = new DenoisingRow(_row, config);
                 return true;
             }
-            catch (ArgumentException exception)
+            catch (Exception exception)
             {
                 Fail(exception);
                 return false;
             }
         }
 
-        /// <returns>False when it was cancelled meanwhile.</returns>
+        /// <returns>False if it was cancelled in the meantime.</returns>
         public bool Complete()
         {
             bool isFirst = _result.TrySetResult(Row!.ToSampled());

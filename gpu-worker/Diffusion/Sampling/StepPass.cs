@@ -4,24 +4,29 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>Packs what passes through the network in one denoising step: each row's canvas or part of it, and for guided rows the one with all given tokens masked.</summary>
+/// <summary>
+/// The forward pass of one denoising step: canvases, or parts of them, packed end to end, and the places that need predictions.
+/// </summary>
 internal sealed class StepPass(MaskPredictor model)
 {
     /// <summary>
-    /// The pass is padded to a multiple of this many tokens. Matrix products of very few rows take other paths through the processor and round differently,
-    /// which would let the size of a neighbour be felt.
+    /// Tokens and predicted places are padded to a multiple of this. Matrix products of very few rows take other paths through the
+    /// processor
+    /// and round differently, so a row's result would depend on what else is in the pass.
     /// </summary>
-    private const int TokenStep = 16;
+    private const int Multiple = 16;
 
     private readonly List<long> _tokens = [];
     private readonly List<long> _positions = [];
+    private readonly List<long> _places = [];
     private readonly List<Segment> _segments = [];
 
-    /// <returns>By candidate of the row: its place in the pass.</returns>
-    public IEnumerable<long> Add(DenoisingRow row, bool isUnconditional)
+    /// <summary>Adds a row's tokens, and the places of its candidates.</summary>
+    /// <param name="isUnconditional">Whether all given tokens are masked, as guidance needs it.</param>
+    public void Add(DenoisingRow row, bool isUnconditional)
     {
         int start = _tokens.Count;
-        int[] positions = row.Pass ?? [.. Enumerable.Range(0, row.Canvas.Length)];
+        int[] positions = row.PassedPositions ?? [.. Enumerable.Range(0, row.Canvas.Length)];
         foreach (int position in positions)
         {
             _tokens.Add(isUnconditional && row.IsGiven[position] ? model.Config.MaskTokenId : row.Canvas[position]);
@@ -29,33 +34,28 @@ internal sealed class StepPass(MaskPredictor model)
         }
         _segments.Add(new Segment(start, 1, positions.Length)
         {
-            Cache = row.Options.Cache == CachePolicy.None ? null : Cache(row, isUnconditional),
-            CachePositions = row.Pass is null ? null : PinnedUpload.To(model.Device, [.. positions.Select(position => (long)position)]),
+            Cache = row.CacheOn(model, isUnconditional),
+            CachePositions = row.PassedPositions is null ? null : Upload(positions.Select(position => (long)position)),
         });
-        return row.Candidates.Select(position => (long)(start + (row.Pass is null ? position : Array.BinarySearch(positions, position))));
+        foreach (int candidate in row.Candidates)
+            _places.Add(start + (row.PassedPositions is null ? candidate : Array.BinarySearch(positions, candidate)));
     }
 
-    /// <returns>[T, D].</returns>
-    public Tensor Hidden()
+    /// <summary>Runs the network, and its head on the places.</summary>
+    /// <returns>[N, V'], by place in the order in which rows were added.</returns>
+    public Tensor Logits()
     {
-        while (_tokens.Count % TokenStep != 0)
+        while (_tokens.Count % Multiple != 0)
         {
             _tokens.Add(model.Config.PadTokenId);
             _positions.Add(0);
         }
-        return model.Hidden(new PackedTokens(PinnedUpload.To(model.Device, [.. _tokens]), PinnedUpload.To(model.Device, [.. _positions]), _segments));
+        int numPlaces = _places.Count;
+        while (_places.Count % Multiple != 0)
+            _places.Add(0);
+        var hidden = model.Hidden(new PackedTokens(Upload(_tokens), Upload(_positions), _segments));             // [T, D]
+        return model.Logits(hidden.index_select(0, Upload(_places))).narrow(0, 0, numPlaces);
     }
 
-    private KeyValueCache Cache(DenoisingRow row, bool isUnconditional)
-    {
-        var (conditional, unconditional) = row.Caches;
-        if (isUnconditional)
-            unconditional ??= NewCache(row);
-        else
-            conditional ??= NewCache(row);
-        row.Caches = (conditional, unconditional);
-        return isUnconditional ? unconditional! : conditional!;
-    }
-
-    private KeyValueCache NewCache(DenoisingRow row) => new(model.Config, row.Canvas.Length, model.ComputeType, model.Device);
+    private Tensor Upload(IEnumerable<long> values) => PinnedUpload.To(model.Device, [.. values]);
 }

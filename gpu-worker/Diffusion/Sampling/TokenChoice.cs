@@ -4,16 +4,22 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>Chooses a token for every candidate position and says how probable it is.</summary>
+/// <summary>Chooses a token for every candidate position, and computes its probability.</summary>
 internal static class TokenChoice
 {
-    /// <summary>A draw takes up to 80 bytes a logit, in float64 and sorted: a few rows at a time, so that a pass needs no memory for all of them.</summary>
+    /// <summary>
+    /// Rows drawn at a time: a draw takes up to 80 bytes a logit, in float64 and sorted, so the memory of all rows at once would be
+    /// large.
+    /// </summary>
     private const int RowsAtOnce = 64;
 
-    /// <summary>Draws from softmax(logits / temperature) restricted to the nucleus; at temperature 0 takes the largest logit, the lowest id among equals.</summary>
+    /// <summary>
+    /// Draws from softmax(logits / temperature) within the nucleus; at temperature 0 takes the largest logit, the lowest id among equals.
+    /// </summary>
     /// <remarks>
-    /// By the inverse of the cumulative distribution in float64, one uniform number a position. The distribution is that of the reference's Gumbel-max in float64,
-    /// with one draw instead of V.
+    /// Uses the inverse of the cumulative distribution in float64 and one uniform number a position. The distribution is that of the
+    /// reference's
+    /// Gumbel-max in float64, which needs V numbers.
     /// </remarks>
     /// <param name="logits">[N, V], float32.</param>
     /// <param name="options">By candidate.</param>
@@ -27,11 +33,12 @@ internal static class TokenChoice
         DrawWhere(option => option is { Temperature: > 0, TopP: < 1 }, DrawFromNucleus);
         return tokens.MoveToOuterDisposeScope();
 
-        // Each candidate goes the way that its own options choose: the same uniform number gives another token in the other one.
+        // The options of each candidate decide between the two: the same uniform number gives different tokens in them.
         void DrawWhere(Func<SamplingOptions, bool> isDrawn, Func<Tensor, Tensor, Tensor, Tensor> draw)
         {
-            foreach (long[] drawn in options.Index().Where(entry => isDrawn(entry.Item)).Select(entry => (long)entry.Index).Chunk(RowsAtOnce))
-                DrawRows(drawn, draw);
+            var drawn = options.Index().Where(entry => isDrawn(entry.Item)).Select(entry => (long)entry.Index);
+            foreach (long[] rows in drawn.Chunk(RowsAtOnce))
+                DrawRows(rows, draw);
         }
 
         void DrawRows(long[] drawn, Func<Tensor, Tensor, Tensor, Tensor> draw)
@@ -48,7 +55,10 @@ internal static class TokenChoice
     }
 
     /// <summary>log softmax(logits) at the chosen tokens.</summary>
-    /// <remarks>Not by logsumexp: it sums a single row of a large vocabulary in parallel parts, and so rounds it differently than the same row among others.</remarks>
+    /// <remarks>
+    /// Not by logsumexp, which sums a single row of a large vocabulary in parallel parts and so rounds it differently from the same row
+    /// among others.
+    /// </remarks>
     /// <param name="logits">[N, V], float32.</param>
     /// <param name="tokens">[N].</param>
     /// <returns>[N], float32.</returns>
@@ -74,7 +84,7 @@ internal static class TokenChoice
         return ids.gather(1, chosen.unsqueeze(1)).squeeze(1);
     }
 
-    /// <returns>[n]: the first index whose cumulative mass reaches the threshold. A token of probability 0 is never it.</returns>
+    /// <returns>[n]: the first index whose cumulative mass reaches the threshold; never a token of probability 0.</returns>
     private static Tensor FirstNotBelow(Tensor cumulative, Tensor threshold)
     {
         using var last = (cumulative.shape[1] - 1).ToScalar();

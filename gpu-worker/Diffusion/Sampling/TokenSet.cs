@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>A set of token ids, kept on the device on which it was last used. Rows that share a set should share the instance.</summary>
+/// <summary>A set of token ids, cached on the device on which it was last used. Rows that share a set should share the instance.</summary>
 public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
 {
     private readonly long[] _ids = [.. ids.Distinct().Order().Select(id => (long)id)];
@@ -21,7 +21,7 @@ public sealed class TokenSet(IEnumerable<int> ids) : IDisposable
     /// <returns>[size], int64; owned by this set.</returns>
     internal Tensor On(Device device)
     {
-        // Devices have no equality, and each tensor makes one of its own.
+        // Devices have no equality, and each tensor creates its own.
         if (_tensor is null || _device != (device.type, device.index))
         {
             _tensor?.Dispose();

@@ -1,12 +1,14 @@
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>What the network predicts for one masked position.</summary>
+/// <summary>The prediction for one masked position.</summary>
 /// <param name="Token">The chosen token.</param>
 /// <param name="Probability">The model's probability of it.</param>
-/// <param name="Confidence">What the choice of positions compares: the probability, or another one where ends are deferred, or a random number.</param>
+/// <param name="Confidence">
+/// Ranks the positions, in [0, 1]: the probability, or the one without ends where these are deferred, or a random number.
+/// </param>
 internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence);
 
-/// <summary>Which predictions a step commits: never fewer than the schedule's share, and more where the model is sure.</summary>
+/// <summary>Chooses the predictions that a step commits: at least the schedule's share, and more where the model is sure.</summary>
 internal static class TransferRule
 {
     /// <param name="predictions">By ascending position.</param>
@@ -14,7 +16,7 @@ internal static class TransferRule
     /// <returns>At least one.</returns>
     public static IEnumerable<Prediction> Choose(IReadOnlyList<Prediction> predictions, SamplingOptions options, int quota)
     {
-        // A stable sort: among equals the lower position comes first.
+        // The sort is stable: among equals the lower position comes first.
         Prediction[] ranked = [.. predictions.OrderByDescending(prediction => prediction.Confidence)];
         int count = Math.Max(quota, options switch
         {
@@ -27,7 +29,9 @@ internal static class TransferRule
             : ranked.Take(count);
     }
 
-    /// <summary>Predictions of neighbouring masks depend on each other most: one of each run leaves them apart.</summary>
+    /// <summary>
+    /// The best prediction of each run: those of neighbouring masks depend on each other most, so only one of a run is committed.
+    /// </summary>
     private static IEnumerable<Prediction> BestOfRuns(IReadOnlyList<Prediction> predictions)
     {
         for (int start = 0, end; start < predictions.Count; start = end)

@@ -1,9 +1,13 @@
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>How many tokens each denoising step commits. The linear schedule makes the expected number equal for all steps (LLaDA, Equation 8).</summary>
+/// <summary>
+/// The number of tokens that each denoising step commits, equal for all steps under the linear schedule (LLaDA, Equation 8).
+/// </summary>
 public static class TransferSchedule
 {
-    /// <summary>Splits a block's masks over its steps: equal shares, the first ones get what remains. The sum is <paramref name="numMasks"/>.</summary>
+    /// <summary>
+    /// Splits a block's masks over its steps in equal shares; the first ones get the remainder. The sum is <paramref name="numMasks"/>.
+    /// </summary>
     /// <returns>[numSteps]; not increasing, largest and smallest differ by at most 1.</returns>
     public static int[] Split(int numMasks, int numSteps)
     {
@@ -12,9 +16,12 @@ public static class TransferSchedule
     }
 
     /// <summary>
-    /// Shares steps out among parts in proportion to their masks, at least one each. Equal parts whose number divides the steps get equal shares, as the
-    /// reference demands; any other canvas works too.
+    /// Shares steps out among parts in proportion to their masks, at least one each. Equal parts whose number divides the steps get equal
+    /// shares.
+    /// The reference demands that case; here any canvas works.
     /// </summary>
+    /// <param name="masksOfParts">Each at least 1.</param>
+    /// <returns>By part; the sum may exceed <paramref name="numSteps"/>.</returns>
     public static int[] ShareSteps(IReadOnlyList<int> masksOfParts, int numSteps)
     {
         long total = masksOfParts.Sum();

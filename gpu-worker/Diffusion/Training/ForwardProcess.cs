@@ -11,8 +11,6 @@ public static class ForwardProcess
     /// <summary>The floor under p_mask, which bounds the weight 1 / p_mask of a token.</summary>
     public const double Epsilon = 1e-3;
 
-    private const uint TimePurpose = 1, MaskPurpose = 2;
-
     /// <param name="t">Noise level in [0, 1].</param>
     public static double MaskProbability(double t) => ((1 - Epsilon) * t) + Epsilon;
 
@@ -29,12 +27,12 @@ public static class ForwardProcess
         {
             ulong globalRow = (ulong)(firstRow + row);
             double u = isStratified
-                ? (random.Uniform(step, 0, TimePurpose) + ((double)globalRow / (globalBatch ?? x0.Length))) % 1
-                : random.Uniform(step, globalRow, TimePurpose);
+                ? (random.Uniform(step, 0, RandomStream.NoiseLevel) + ((double)globalRow / (globalBatch ?? x0.Length))) % 1
+                : random.Uniform(step, globalRow, RandomStream.NoiseLevel);
             t[row] = (levels ?? NoiseLevels.All).At(u);
             uniform[row] = new double[x0[row].Length];
             for (int position = 0; position < uniform[row].Length; position++)
-                uniform[row][position] = random.Uniform(step, (globalRow << 32) | (uint)position, MaskPurpose);
+                uniform[row][position] = random.Uniform(step, (globalRow << 32) | (uint)position, RandomStream.Mask);
         }
         return Noise(x0, maskTokenId, t, uniform);
     }

@@ -15,7 +15,6 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
     /// <summary>For the data that is held out, whatever the seed of the run: so the estimates of runs compare.</summary>
     public const long ValidationSeed = 0;
 
-    private const uint CropPurpose = 21, LengthPurpose = 22;
     private const int ValidationRows = 128;
 
     private readonly CounterRandom _random = new((ulong)options.Seed);
@@ -143,8 +142,8 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
 
     private TrainingBatch CutSometimes(TrainingBatch batch, int step)
     {
-        if (_random.Uniform((uint)step, 0, CropPurpose) >= options.RandomLengthRatio)
+        if (_random.Uniform((uint)step, 0, RandomStream.RandomCut) >= options.RandomLengthRatio)
             return batch;
-        return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, LengthPurpose));
+        return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, RandomStream.RandomLength));
     }
 }

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Requests;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Evaluation;
+using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
@@ -30,7 +30,7 @@ internal sealed class LoadedModel : IDisposable
         _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens);
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
-        NonText = new TokenSet(tokenizer.NonTextIds.Where(token => token < predictor.Config.VocabularySize));
+        NonText = Infiller.NonText(tokenizer, predictor.Config);
     }
 
     public string Id { get; }
@@ -63,21 +63,22 @@ internal sealed class LoadedModel : IDisposable
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
     }
 
-    /// <summary>The calls that lines make to this model, from any thread.</summary>
+    /// <summary>The operations that lines run on this model, from any thread.</summary>
     /// <param name="cancellation">Cancels all of them.</param>
-    public ModelCalls Calls(CancellationToken cancellation) => new(
+    public ModelOperations Operations(CancellationToken cancellation) => new(
         row => _loop.SampleAsync(row, cancellation),
         async (prompt, answer, options) =>
         {
-            using var passes = _likelihood.Passes(prompt, answer, options).GetEnumerator();
+            using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
             double sum = 0;
-            while (await _tensors.RunAsync(passes.MoveNext, cancellation))
+            while (await _tensors.RunAsync(terms.MoveNext, cancellation))
             {
-                sum += passes.Current;
+                sum += terms.Current;
                 Telemetry.ForwardPasses.Add(1);
             }
             return sum;
-        }) { Ending = cancellation };
+        },
+        cancellation);
 
     /// <summary>Measures token forwards per second.</summary>
     public Task<double> MeasureTokensPerSecondAsync(CancellationToken cancellation) =>

@@ -4,7 +4,7 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Models;
 
-/// <summary>Takes an engine on, one denoising step at a time on the tensor thread, as long as it has rows; between two steps other work gets its turn.</summary>
+/// <summary>Steps an engine on the tensor thread as long as it has rows; other work gets its turn between two steps.</summary>
 internal sealed class SamplingLoop(SamplingEngine engine, TensorThread tensors)
 {
     private int _isRunning;
@@ -18,12 +18,20 @@ internal sealed class SamplingLoop(SamplingEngine engine, TensorThread tensors)
         return sampled;
     }
 
+    /// <summary>Never fails: no one observes it. Where a step fails, the rows do, and the loop can start again.</summary>
     private async Task RunAsync()
     {
         do
         {
-            while (engine.HasWork)
-                await tensors.RunAsync(Step, CancellationToken.None);
+            try
+            {
+                while (engine.HasWork)
+                    await tensors.RunAsync(Step, CancellationToken.None);
+            }
+            catch (Exception exception)
+            {
+                engine.Fail(exception);
+            }
             Interlocked.Exchange(ref _isRunning, 0);
         }
         while (engine.HasWork && Interlocked.Exchange(ref _isRunning, 1) == 0);

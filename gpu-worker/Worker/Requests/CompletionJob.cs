@@ -28,12 +28,12 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelCalls model)
+    public async Task<LineAnswer> RunAsync(ModelOperations model)
     {
         // Between two texts the model chooses the length, up to max_tokens.
         int length = generation.Suffix.Count == 0
             ? generation.NumNewTokens
-            : await model.SearchLengthAsync(generation.NumNewTokens, generation.CandidateRow);
+            : await model.FindLengthAsync(generation.NumNewTokens, generation.CandidateRow);
         var sized = generation with { NumNewTokens = length };
         var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
         var choice = new CompletionChoice(text, 0, finishReason, null);

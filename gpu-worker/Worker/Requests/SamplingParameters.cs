@@ -19,20 +19,20 @@ internal static class SamplingParameters
             TopP = body.Number("top_p") ?? 1,
             CfgScale = body.Number("cfg_scale") ?? 0,
             Remasking = ReadName<Remasking>(body, "remasking"),
-            RevisionStrength = body.Number("revision_strength") ?? new SamplingOptions().RevisionStrength,
+            RevisionStrength = body.Number("revision_strength"),
             Threshold = body.Number("threshold"),
             Factor = body.Number("factor"),
             RunThreshold = body.Number("run_threshold"),
             Cache = ReadName<CachePolicy>(body, "cache"),
             CacheRefresh = body.Integer("cache_refresh"),
-            CacheVicinity = body.Integer("cache_vicinity") ?? 0,
+            CacheVicinity = body.Integer("cache_vicinity"),
             ForbidsEos = body.Flag("logits_eos_inf") ?? false,
             DefersEos = body.Flag("confidence_eos_eot_inf") ?? false,
             Forbidden = forbidden,
             Seed = (ulong?)body.LongInteger("seed") ?? seed,
         };
-        if (options.Validate().FirstOrDefault() is { Parameter: { } parameter } fault)
-            throw new LineException("invalid_value", fault.Sentence, parameter);
+        if (options.Validate().FirstOrDefault() is { } error)
+            throw new LineException("invalid_value", error.Sentence, error.Parameter);
         return options;
     }
 

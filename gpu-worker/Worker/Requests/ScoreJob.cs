@@ -24,8 +24,8 @@ internal sealed class ScoreJob(
             Seed = (ulong?)body.LongInteger("seed") ?? seed,
         };
         body.RequireNothingElse();
-        if (options.Validate().FirstOrDefault() is { Parameter: { } parameter } fault)
-            throw new LineException("invalid_value", fault.Sentence, parameter);
+        if (options.Validate().FirstOrDefault() is { } error)
+            throw new LineException("invalid_value", error.Sentence, error.Parameter);
 
         // Byte-level BPE puts the space before a word, so a space at the end of the prompt belongs to the completion.
         string trimmed = prompt.TrimEnd(' ');
@@ -49,7 +49,7 @@ internal sealed class ScoreJob(
         return new ScoreJob(before, encoded, options, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelCalls model)
+    public async Task<LineAnswer> RunAsync(ModelOperations model)
     {
         double[] scores = await Task.WhenAll(
             completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));

@@ -21,8 +21,8 @@ internal sealed class ShardGeneration(TimeProvider time)
         var answers = work.Answers;
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var calls = model.Calls(ending.Token);
-        List<Task<(ShardLine Line, LineAnswer Answer)>> running = [.. Runnable(work.Batch, lines, model, answers).Select(job => job(calls))];
+        using var operations = model.Operations(ending.Token);
+        List<Task<(ShardLine Line, LineAnswer Answer)>> running = [.. Runnable(work.Batch, lines, model, answers).Select(job => job(operations))];
         try
         {
             await foreach (var done in Task.WhenEach(running).WithCancellation(cancellation))
@@ -46,17 +46,17 @@ internal sealed class ShardGeneration(TimeProvider time)
     }
 
     /// <summary>The unanswered lines as jobs. A line with an invalid request is refused at once.</summary>
-    private List<Func<ModelCalls, Task<(ShardLine Line, LineAnswer Answer)>>> Runnable(
+    private List<Func<ModelOperations, Task<(ShardLine Line, LineAnswer Answer)>>> Runnable(
         BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers)
     {
-        List<Func<ModelCalls, Task<(ShardLine, LineAnswer)>>> runnable = [];
+        List<Func<ModelOperations, Task<(ShardLine, LineAnswer)>>> runnable = [];
         foreach (var line in lines.Where(line => !answers.Has(line)))
         {
             try
             {
                 ulong seed = XxHash64.HashToUInt64(Encoding.UTF8.GetBytes($"{batch.Id}/{line.Line}"));
                 var job = LineJobs.Create(batch.Endpoint, line.Body, model, seed, time.GetUtcNow());
-                runnable.Add(async calls => (line, await job.RunAsync(calls)));
+                runnable.Add(async operations => (line, await job.RunAsync(operations)));
             }
             catch (LineException exception)
             {

@@ -39,7 +39,8 @@ public sealed class CausalTwinTests
         using var causal = TinyModel.Random(Config with { NumLayers = 1 });
         using var full = TinyModel.Random(TinyModel.Config with { NumLayers = 1 });
 
-        TensorAssert.Close(full.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), causal.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), 1e-4);
+        TensorAssert.Close(
+            full.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), causal.call(TinyModel.Canvas(1, 2, 3, 4)).select(1, 3), 1e-4);
     }
 
     [Fact]
@@ -47,7 +48,7 @@ public sealed class CausalTwinTests
     {
         var config = Config with { EmbeddingSize = 40 };
         using var model = TinyModel.Random(config);
-        (IReadOnlyList<int>, IReadOnlyList<int>)[] pairs = [.. Enumerable.Range(0, 40 * 40).Select(index => ((IReadOnlyList<int>)[3, 1], (IReadOnlyList<int>)[index / 40, index % 40]))];
+        AnsweredRow[] pairs = [.. Enumerable.Range(0, 40 * 40).Select(index => new AnsweredRow([3, 1], [index / 40, index % 40]))];
 
         double sum = new CausalLikelihood(model, 512).LogLikelihoods(pairs).Sum(Math.Exp);
 
@@ -58,7 +59,7 @@ public sealed class CausalTwinTests
     public void Likelihood_of_a_row_does_not_depend_on_its_neighbours()
     {
         using var model = TinyModel.Random(Config);
-        (IReadOnlyList<int>, IReadOnlyList<int>)[] rows = [([1, 2], [3]), ([4], [5, 6, 7, 8, 9, 10]), ([1, 2, 3], [])];
+        AnsweredRow[] rows = [new([1, 2], [3]), new([4], [5, 6, 7, 8, 9, 10]), new([1, 2, 3], [])];
 
         double[] together = new CausalLikelihood(model, 1000).LogLikelihoods(rows);
 
@@ -72,7 +73,7 @@ public sealed class CausalTwinTests
     {
         using var model = TinyModel.Predicting(Config, [.. Enumerable.Repeat(0.0, 8)]);
 
-        Assert.Equal(-3 * Math.Log(8), new CausalLikelihood(model, 1000).LogLikelihoods([([1], [2, 3, 4])])[0], 1e-4);
+        Assert.Equal(-3 * Math.Log(8), new CausalLikelihood(model, 1000).LogLikelihoods([new([1], [2, 3, 4])])[0], 1e-4);
     }
 
     [Fact]
@@ -84,7 +85,7 @@ public sealed class CausalTwinTests
 
         var (given, weights) = NextTokens.Of(batch, LossReduction.Token);
 
-        double[] exact = new CausalLikelihood(model, 1000).LogLikelihoods([([1, 2], [3, 4, 5]), ([6], [7, 8, 9])]);
+        double[] exact = new CausalLikelihood(model, 1000).LogLikelihoods([new([1, 2], [3, 4, 5]), new([6], [7, 8, 9])]);
         Assert.Equal(-exact.Sum() / 6, DiffusionLoss.Evaluate(model, given, weights), 1e-4);
         var (_, byAnswer) = NextTokens.Of(batch, LossReduction.Answer);
         Assert.Equal(-((exact[0] / 3) + (exact[1] / 3)) / 2, DiffusionLoss.Evaluate(model, given, byAnswer), 1e-4);
@@ -106,7 +107,8 @@ public sealed class CausalTwinTests
             List<int> row = [.. prompt];
             foreach (int token in answer)
             {
-                var logits = model.call(TinyModel.Canvas([.. row.Select(id => (long)id)]))[0, row.Count - 1].narrow(0, 0, Config.VocabularySize);
+                var logits = model.call(TinyModel.Canvas([.. row.Select(id => (long)id)]))[0, row.Count - 1].narrow(
+                    0, 0, Config.VocabularySize);
                 logits[TinyModel.Mask] = float.NegativeInfinity;
                 Assert.Equal(logits.argmax().item<long>(), token);
                 row.Add(token);
@@ -139,7 +141,10 @@ public sealed class CausalTwinTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random(Config);
 
-        var log = TrainingRun.Run(model, folder.Path, TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
+        var log = TrainingRun.Run(
+            model,
+            folder.Path,
+            TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
 
         Assert.True(log[^1].ValidationLoss < 0.3, $"{log[^1].ValidationLoss}");
         Assert.Equal([0, 1, 2, 3], new CausalDecoder(model).Complete([[2, 3, 4, 5]], new() { MaxTokens = 4 })[0]);
@@ -158,7 +163,7 @@ public sealed class CausalTwinTests
         Assert.Throws<ArgumentException>("model", () => new LikelihoodEstimator(causal, 100));
         Assert.Throws<ArgumentException>("model", () => new CausalDecoder(diffusion));
         Assert.Throws<ArgumentException>("model", () => new CausalLikelihood(diffusion, 100));
-        Assert.Throws<ArgumentException>("rows", () => new CausalLikelihood(causal, 100).LogLikelihoods([([], [1])]));
+        Assert.Throws<ArgumentException>("rows", () => new CausalLikelihood(causal, 100).LogLikelihoods([new([], [1])]));
         Assert.Throws<ArgumentException>("prompts", () => new CausalDecoder(causal).Complete([[]], new() { MaxTokens = 1 }));
     }
 }

@@ -47,7 +47,8 @@ public sealed class AnswerMatchTests
         int[] prompt = [.. Enumerable.Repeat(3, TinyModel.Config.MaxSequenceLength - 2)];
 
         Assert.Equal(new Proportion(1, 1), AnswerMatch.Diffusion(model, [new(1, prompt, [1, 1])], 8, new SamplingOptions()));
-        Assert.Throws<ArgumentException>("prompt", () => AnswerMatch.Diffusion(model, [new(1, [.. prompt, 3, 3], [])], 8, new SamplingOptions()));
+        Assert.Throws<ArgumentException>(
+            "prompt", () => AnswerMatch.Diffusion(model, [new(1, [.. prompt, 3, 3], [])], 8, new SamplingOptions()));
         Assert.Throws<ArgumentOutOfRangeException>("maxTokens", () => AnswerMatch.Diffusion(model, [], 0, new SamplingOptions()));
     }
 }

@@ -9,7 +9,8 @@ namespace LLaDA.Diffusion.Tests.Evaluation;
 
 public sealed class HeldOutTests
 {
-    private static readonly HeldOutDocument[] s_documents = [.. Enumerable.Range(1, 12).Select(length => new HeldOutDocument([.. Enumerable.Range(0, length + 1).Select(token => token % 6)], 3 * length))];
+    private static readonly HeldOutDocument[] s_documents = [.. Enumerable.Range(1, 12)
+        .Select(length => new HeldOutDocument([.. Enumerable.Range(0, length + 1).Select(token => token % 6)], 3 * length))];
     private static readonly LLaDAConfig s_causal = TinyModel.Config with { IsCausal = true };
 
     [Fact]
@@ -38,7 +39,8 @@ public sealed class HeldOutTests
         using var none = new TokenSet([]);
         var document = new HeldOutDocument([.. Enumerable.Range(0, 20)], 20);
 
-        _ = new ModelEvaluation([document, document], none, new EvaluationOptions { GapLengths = [], MaskRatios = [], NumSamples = 4 }).Diffusion(model).ToList();
+        _ = new ModelEvaluation([document, document], none, new EvaluationOptions { GapLengths = [], MaskRatios = [], NumSamples = 4 })
+            .Diffusion(model).ToList();
 
         Assert.Equal(2, recording.NumForwards);
         Assert.NotEqual(recording.Passes[0], recording.Passes[1]);
@@ -95,7 +97,11 @@ public sealed class HeldOutTests
         using var twin = TinyModel.Random(s_causal);
         TrainingRun.Run(model, folder.File("model"), options);
         TrainingRun.Run(twin, folder.File("twin"), options);
-        var tasks = GapTask.Cut([.. Enumerable.Range(0, 20).Select(start => new HeldOutDocument([.. Enumerable.Range(start, 14).Select(token => token % 6)], 14))], 2, seed: 1);
+        var tasks = GapTask.Cut(
+            [.. Enumerable.Range(0, 20)
+                .Select(start => new HeldOutDocument([.. Enumerable.Range(start, 14).Select(token => token % 6)], 14))],
+            2,
+            seed: 1);
         using var none = new TokenSet([]);
 
         Assert.InRange(GapFilling.Diffusion(model, tasks, none).Value, 0.9, 1);
@@ -111,7 +117,8 @@ public sealed class HeldOutTests
         GapTask[] tasks = [new([5, 0], [1], [3]), new([5, 0], [2], [4])];
         using var folder = new TemporaryFolder();
         var rows = new TokenRows([[5, 0, 1, 3], [5, 0, 2, 4]], seed: 1);
-        new Trainer(new FullWeights(twin), rows, null, TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 150) }, folder.Path).Run();
+        var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 150) };
+        new Trainer(new FullWeights(twin), rows, null, options, folder.Path).Run();
         using var none = new TokenSet([]);
 
         Assert.Equal(new Proportion(1, 2), GapFilling.TwinByPrefix(twin, tasks, none));

@@ -21,7 +21,8 @@ public sealed class LikelihoodEstimatorTests
         double[] sums = new LikelihoodEstimator(model, MaxTokens).CrossEntropies(prompt, answer, patterns);
 
         double[] byCount = [.. Enumerable.Range(1, answer.Length).Select(count =>
-            patterns.Zip(sums).Where(entry => entry.First.Count(isMasked => isMasked) == count).Average(entry => -entry.Second * answer.Length / count))];
+            patterns.Zip(sums).Where(entry => entry.First.Count(isMasked => isMasked) == count)
+                .Average(entry => -entry.Second * answer.Length / count))];
         using var expected = golden["likelihood.exact_by_k"];
         foreach (var (reference, actual) in expected.to(torch.ScalarType.Float64).data<double>().Zip(byCount))
             Assert.Equal(reference, actual, 2e-4 * Math.Abs(reference));
@@ -51,7 +52,8 @@ public sealed class LikelihoodEstimatorTests
         using var model = TinyModel.Predicting([.. Enumerable.Repeat(0.0, 8)]);
         var estimator = new LikelihoodEstimator(model, MaxTokens);
 
-        double estimate = estimator.LogLikelihood([1, 2], [.. Enumerable.Range(0, length).Select(token => token % 8)], new() { NumSamples = numSamples, Seed = 3 });
+        double estimate = estimator.LogLikelihood(
+            [1, 2], [.. Enumerable.Range(0, length).Select(token => token % 8)], new() { NumSamples = numSamples, Seed = 3 });
 
         Assert.Equal(-length * Math.Log(8), estimate, 1e-4 * length);
     }
@@ -84,11 +86,12 @@ public sealed class LikelihoodEstimatorTests
     public void Size_of_the_passes_does_not_matter()
     {
         using var model = TinyModel.Random();
-        double Estimate(int maxTokens) => new LikelihoodEstimator(model, maxTokens).LogLikelihood([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20, CfgScale = 1 });
+        double Estimate(int maxTokens) =>
+            new LikelihoodEstimator(model, maxTokens).LogLikelihood([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20, CfgScale = 1 });
 
         Assert.Equal(Estimate(1), Estimate(10_000), 1e-4);
-        Assert.Equal(20, new LikelihoodEstimator(model, 1).Passes([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
-        Assert.Equal(2, new LikelihoodEstimator(model, 70).Passes([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
+        Assert.Equal(20, new LikelihoodEstimator(model, 1).Terms([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
+        Assert.Equal(2, new LikelihoodEstimator(model, 70).Terms([1, 2, 3], [7, 8, 9, 10], new() { NumSamples = 20 }).Count());
     }
 
     [Fact]
@@ -99,9 +102,11 @@ public sealed class LikelihoodEstimatorTests
         int[] prompt = [1, 2, 3], answer = [4, 9, 16, 25, 36, 13, 28, 9];
         const int numSamples = 16, repeats = 60;
 
-        double spread = Variance(Enumerable.Range(0, repeats).Select(repeat => estimator.LogLikelihood(prompt, answer, new() { NumSamples = numSamples, Seed = (ulong)repeat })));
+        double spread = Variance(Enumerable.Range(0, repeats)
+            .Select(repeat => estimator.LogLikelihood(prompt, answer, new() { NumSamples = numSamples, Seed = (ulong)repeat })));
         var random = new Random(5);
-        double independent = Variance(Enumerable.Range(0, repeats).Select(_ => Enumerable.Range(0, numSamples).Average(_ => Independent())));
+        double independent = Variance(
+            Enumerable.Range(0, repeats).Select(_ => Enumerable.Range(0, numSamples).Average(_ => Independent())));
 
         Assert.InRange(independent / spread, 2, double.PositiveInfinity);
 
@@ -140,7 +145,9 @@ public sealed class LikelihoodEstimatorTests
     }
 
     private static (int[] Prompt, int[] Answer) PromptAndAnswer(GoldenFolder golden) =>
-        ([.. golden.Tokens("likelihood.prompt").Select(token => (int)token)], [.. golden.Tokens("likelihood.answer").Select(token => (int)token)]);
+        (
+            [.. golden.Tokens("likelihood.prompt").Select(token => (int)token)],
+            [.. golden.Tokens("likelihood.answer").Select(token => (int)token)]);
 
     private static double Variance(IEnumerable<double> values)
     {

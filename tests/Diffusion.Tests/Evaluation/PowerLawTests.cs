@@ -12,7 +12,8 @@ public sealed class PowerLawTests
     {
         var truth = new PowerLaw(factor, exponent);
 
-        var fitted = PowerLaw.Fit([.. Enumerable.Range(0, count).Select(index => 1e12 * Math.Pow(3, index)).Select(flops => (flops, truth.At(flops)))]);
+        var fitted = PowerLaw.Fit(
+            [.. Enumerable.Range(0, count).Select(index => 1e12 * Math.Pow(3, index)).Select(flops => (flops, truth.At(flops)))]);
 
         Assert.Equal(1, fitted.Factor / factor, 1e-9);
         Assert.Equal(exponent, fitted.Exponent, 1e-12);
@@ -26,7 +27,12 @@ public sealed class PowerLawTests
 
         double Squares(PowerLaw law) => points.Sum(point => Math.Pow(Math.Log(point.Loss / law.At(point.Flops)), 2));
         Assert.All(
-            [fitted with { Factor = fitted.Factor * 1.01 }, fitted with { Factor = fitted.Factor / 1.01 }, fitted with { Exponent = fitted.Exponent + 1e-3 }, fitted with { Exponent = fitted.Exponent - 1e-3 }],
+            [
+                fitted with { Factor = fitted.Factor * 1.01 },
+                fitted with { Factor = fitted.Factor / 1.01 },
+                fitted with { Exponent = fitted.Exponent + 1e-3 },
+                fitted with { Exponent = fitted.Exponent - 1e-3 },
+            ],
             other => Assert.True(Squares(other) > Squares(fitted)));
     }
 

@@ -10,7 +10,8 @@ public sealed class GapTextTests
     /// <summary>Text that holds no gap of its own: literals, spaces, brackets and anything else.</summary>
     private static readonly Gen<string> s_pieces = Gen.OneOf(
         TinyTokenizer.AnyChars.Where(text => !text.Contains("[MASK", StringComparison.Ordinal) && !text.EndsWith('\\')),
-        Gen.OneOf(" ", "  ", "\n", "\\[MASK]", "\\[MASK:12]", "[MASK ", "[MASK:]", "[MASK:x]", "[mask]", "MASK]", "]", "a", "🙂", "\0").Array[0, 8].Select(string.Concat));
+        Gen.OneOf(" ", "  ", "\n", "\\[MASK]", "\\[MASK:12]", "[MASK ", "[MASK:]", "[MASK:x]", "[mask]", "MASK]", "]", "a", "🙂", "\0")
+            .Array[0, 8].Select(string.Concat));
 
     /// <summary>Text with markers and runs of backslashes that stand for themselves.</summary>
     private static readonly Gen<string> s_anyPieces =
@@ -25,7 +26,8 @@ public sealed class GapTextTests
     [InlineData("[MASK:0]", 0)]
     [InlineData("[MASK:2147483647]", int.MaxValue)]
     [InlineData("[MASK:99999999999999999999]", int.MaxValue)]
-    public void Gap_has_the_length_that_was_written(string text, int? length) => Assert.Equal(new Gap(length, false), Assert.Single(GapText.Parse(text).Gaps));
+    public void Gap_has_the_length_that_was_written(string text, int? length) =>
+        Assert.Equal(new Gap(length, false), Assert.Single(GapText.Parse(text).Gaps));
 
     [Theory]
     [InlineData("")]
@@ -109,7 +111,8 @@ public sealed class GapTextTests
     [InlineData("   word", "a word.")]
     [InlineData("", "a .")]
     [InlineData("\nword", "a \nword.")]
-    public void Space_is_restored_exactly_once(string fill, string expected) => Assert.Equal(expected, GapText.Parse("a [MASK].").Fill([fill]));
+    public void Space_is_restored_exactly_once(string fill, string expected) =>
+        Assert.Equal(expected, GapText.Parse("a [MASK].").Fill([fill]));
 
     [Fact]
     public void Fill_of_a_gap_without_a_space_stands_as_it_is() => Assert.Equal("(  x)", GapText.Parse("([MASK])").Fill(["  x"]));
@@ -132,7 +135,9 @@ public sealed class GapTextTests
             var text = GapText.Parse(string.Concat(parts));
 
             Assert.Equal(pieces.Length - 1, text.Gaps.Count);
-            Assert.Equal(string.Concat(pieces.Index().Select(entry => entry.Index == 0 ? entry.Item : fills[entry.Index - 1] + entry.Item)), text.Fill(fills[..(pieces.Length - 1)]));
+            Assert.Equal(
+                string.Concat(pieces.Index().Select(entry => entry.Index == 0 ? entry.Item : fills[entry.Index - 1] + entry.Item)),
+                text.Fill(fills[..(pieces.Length - 1)]));
             Assert.Equal(pieces.Length, text.Pieces.Count());
         }, iter: 2000);
 

@@ -29,7 +29,8 @@ public sealed class InfillWindowTests
 
     [Fact]
     public void Window_is_as_long_as_the_document_allows() =>
-        ForAnyDocument((windows, document, _) => Assert.All(windows, window => Assert.Equal(Math.Min(Context, document.NumTokens), window.Canvas.Count)));
+        ForAnyDocument((windows, document, _) =>
+            Assert.All(windows, window => Assert.Equal(Math.Min(Context, document.NumTokens), window.Canvas.Count)));
 
     [Fact]
     public void Window_sees_the_fills_before_it_and_masks_behind_it() =>
@@ -42,8 +43,9 @@ public sealed class InfillWindowTests
     [Fact]
     public void Gaps_that_fit_into_half_of_the_context_are_filled_together()
     {
-        string text = string.Concat(Enumerable.Repeat("xy", 20)) + string.Concat(Enumerable.Repeat("[MASK:3]xy", 3)) + string.Concat(Enumerable.Repeat("xy", 20)) + "[MASK:3]";
-        var document = InfillDocumentTests.Document(text, Context);
+        string far = string.Concat(Enumerable.Repeat("xy", 20));
+        string text = $"{far}{string.Concat(Enumerable.Repeat("[MASK:3]xy", 3))}{far}[MASK:3]";
+        var document = InfillCanvasTests.Document(text, Context);
 
         var windows = Play(document);
 
@@ -57,14 +59,20 @@ public sealed class InfillWindowTests
     {
         string around = new('x', 40);
 
-        Assert.Equal([6], Play(InfillDocumentTests.Document($"{around}[MASK:3]{new string('x', 10)}[MASK:3]{around}", Context)).Select(window => window.Targets!.Count));
-        Assert.Equal([3, 3], Play(InfillDocumentTests.Document($"{around}[MASK:3]{new string('x', 11)}[MASK:3]{around}", Context)).Select(window => window.Targets!.Count));
+        Assert.Equal(
+            [6],
+            Play(InfillCanvasTests.Document($"{around}[MASK:3]{new string('x', 10)}[MASK:3]{around}", Context))
+                .Select(window => window.Targets!.Count));
+        Assert.Equal(
+            [3, 3],
+            Play(InfillCanvasTests.Document($"{around}[MASK:3]{new string('x', 11)}[MASK:3]{around}", Context))
+                .Select(window => window.Targets!.Count));
     }
 
     [Fact]
     public void Document_that_fits_is_filled_in_one_window_however_far_apart_its_gaps()
     {
-        var document = InfillDocumentTests.Document($"[MASK:1]{new string('x', 28)}[MASK:1]", Context);
+        var document = InfillCanvasTests.Document($"[MASK:1]{new string('x', 28)}[MASK:1]", Context);
 
         Assert.Equal(Context, document.NumTokens);
         Assert.Equal(2, Assert.Single(Play(document)).Targets!.Count);
@@ -77,27 +85,28 @@ public sealed class InfillWindowTests
             var expected = new StringBuilder(written.Words[0]);
             foreach (var (index, length) in written.Gaps.Index())
                 expected.Append('a', length).Append(written.Words[index + 1]);
-            Assert.Equal(expected.ToString(), document.ToFilled().Text);
-            Assert.Equal(written.Gaps, document.ToFilled().Spans.Select(span => span.Tokens.Count));
+            Assert.Equal(expected.ToString(), document.ToText().Text);
+            Assert.Equal(written.Gaps, document.ToText().Spans.Select(span => span.Tokens.Count));
         });
 
     [Fact]
     public void Steps_of_the_document_are_shared_out_among_its_windows()
     {
         string text = string.Join(new string('x', 60), "[MASK:4]", "[MASK:8]", "[MASK:4]");
-        var document = InfillDocumentTests.Document(text, Context, new SamplingOptions { Steps = 8 });
+        var document = InfillCanvasTests.Document(text, Context, new SamplingOptions { Steps = 8 });
 
         var windows = Play(document);
 
         Assert.Equal([2, 4, 2], windows.Select(window => window.Options.Steps));
-        Assert.All(Play(InfillDocumentTests.Document(text, Context)), window => Assert.Null(window.Options.Steps));
+        Assert.All(Play(InfillCanvasTests.Document(text, Context)), window => Assert.Null(window.Options.Steps));
     }
 
     [Fact]
     public void Each_window_draws_numbers_of_its_own()
     {
         string text = string.Join(new string('x', 60), "[MASK:4]", "[MASK:4]", "[MASK:4]");
-        ulong[] Seeds(ulong seed) => [.. Play(InfillDocumentTests.Document(text, Context, new SamplingOptions { Seed = seed })).Select(window => window.Options.Seed)];
+        ulong[] Seeds(ulong seed) =>
+            [.. Play(InfillCanvasTests.Document(text, Context, new SamplingOptions { Seed = seed })).Select(window => window.Options.Seed)];
 
         Assert.Equal(3UL, Seeds(3)[0]);
         Assert.Equal(3, Seeds(3).Distinct().Count());
@@ -105,24 +114,24 @@ public sealed class InfillWindowTests
         Assert.Empty(Seeds(3).Intersect(Seeds(4)));
     }
 
-    private static void ForAnyDocument(Action<List<SamplingRow>, InfillDocument, (string[] Words, int[] Gaps)> holds) =>
+    private static void ForAnyDocument(Action<List<SamplingRow>, InfillCanvas, (string[] Words, int[] Gaps)> holds) =>
         s_documents.Sample(written =>
         {
             var text = new StringBuilder(written.Words[0]);
             foreach (var (index, length) in written.Gaps.Index())
                 text.Append($"[MASK:{length}]").Append(written.Words[index + 1]);
-            var document = InfillDocumentTests.Document(text.ToString(), Context);
+            var document = InfillCanvasTests.Document(text.ToString(), Context);
             holds(Play(document), document, written);
         }, iter: 300);
 
     /// <summary>Fills every target with the letter a.</summary>
-    private static List<SamplingRow> Play(InfillDocument document)
+    private static List<SamplingRow> Play(InfillCanvas document)
     {
         List<SamplingRow> windows = [];
         while (!document.IsDone)
         {
             windows.Add(document.Next());
-            InfillDocumentTests.Fill(document, (_, _) => "a", _ => 0.5);
+            InfillCanvasTests.Fill(document, (_, _) => "a", _ => 0.5);
         }
         return windows;
     }

@@ -12,18 +12,19 @@ public sealed class LengthSearchTests
     [InlineData(3, new[] { 1, 2, 3 })]
     [InlineData(10, new[] { 1, 2, 3, 4, 5, 6, 7, 8, 10 })]
     [InlineData(32, new[] { 1, 2, 3, 4, 5, 6, 7, 8, 10, 13, 17, 22, 28, 32 })]
-    public void Candidates_are_dense_at_first_and_end_at_the_bound(int bound, int[] expected) => Assert.Equal(expected, LengthSearch.Candidates(bound));
+    public void Candidates_are_dense_at_first_and_end_at_the_bound(int bound, int[] expected) =>
+        Assert.Equal(expected, LengthSearch.Candidates(bound));
 
     [Fact]
-    public void Canvas_of_a_trial_keeps_what_is_near_the_gap()
+    public void Canvas_of_a_candidate_keeps_the_text_near_the_gap()
     {
         int[] before = [.. Enumerable.Range(0, 30)], behind = [.. Enumerable.Range(1, 30)];
 
-        var trial = LengthSearch.CandidateRow(before, 4, behind, M, context: 20, forbidden: null);
+        var candidate = LengthSearch.CandidateRow(before, 4, behind, M, context: 20, forbidden: null);
 
-        Assert.Equal([.. Enumerable.Range(22, 8), M, M, M, M, M, M, M, M, .. Enumerable.Range(5, 4)], trial.Canvas);
-        Assert.Equal(Enumerable.Range(8, 8), trial.Targets);
-        Assert.Equal([1, 2, 3, 4], Enumerable.Range(12, 4).Select(position => trial.ForcedTokens![position]));
+        Assert.Equal([.. Enumerable.Range(22, 8), M, M, M, M, M, M, M, M, .. Enumerable.Range(5, 4)], candidate.Canvas);
+        Assert.Equal(Enumerable.Range(8, 8), candidate.Targets);
+        Assert.Equal([1, 2, 3, 4], Enumerable.Range(12, 4).Select(position => candidate.ForcedTokens![position]));
     }
 
     [Theory]
@@ -32,23 +33,23 @@ public sealed class LengthSearchTests
     [InlineData(2, 1, 2, 1)]
     public void Short_side_leaves_its_room_to_the_other(int numBefore, int numBehind, int expectedBefore, int expectedBehind)
     {
-        var trial = LengthSearch.CandidateRow(new int[numBefore], 4, new int[numBehind], M, context: 20, forbidden: null);
+        var candidate = LengthSearch.CandidateRow(new int[numBefore], 4, new int[numBehind], M, context: 20, forbidden: null);
 
-        Assert.Equal(expectedBefore + 4 + expectedBehind, trial.Canvas.Count);
-        Assert.Equal(expectedBefore, trial.Targets![0]);
+        Assert.Equal(expectedBefore + 4 + expectedBehind, candidate.Canvas.Count);
+        Assert.Equal(expectedBefore, candidate.Targets![0]);
     }
 
     [Fact]
-    public void Masks_of_the_next_gap_are_not_known()
+    public void Masks_of_the_next_gap_are_not_forced()
     {
-        var trial = LengthSearch.CandidateRow([1, 2], 2, [3, 4, M, 5], M, context: 64, forbidden: null);
+        var candidate = LengthSearch.CandidateRow([1, 2], 2, [3, 4, M, 5], M, context: 64, forbidden: null);
 
-        Assert.Equal([2, 3, 4, 5], trial.Targets);
-        Assert.Equal([4, 5], trial.ForcedTokens!.Keys.Order());
+        Assert.Equal([2, 3, 4, 5], candidate.Targets);
+        Assert.Equal([4, 5], candidate.ForcedTokens!.Keys.Order());
     }
 
     [Fact]
-    public void Known_tokens_are_committed_with_the_models_probability_of_them()
+    public void Forced_tokens_are_committed_with_the_models_probability_of_them()
     {
         using var model = TinyModel.Predicting(0, Math.Log(2), Math.Log(5));
         using var sampler = new Sampler(model);
@@ -62,7 +63,7 @@ public sealed class LengthSearchTests
     }
 
     [Fact]
-    public void What_may_not_be_filled_in_has_its_probability_where_it_is_known()
+    public void A_forbidden_token_has_its_probability_where_it_is_forced()
     {
         using var model = TinyModel.Predicting([.. Enumerable.Repeat(-1000.0, TinyModel.Eos), Math.Log(3), 0]);
         using var sampler = new Sampler(model);
@@ -76,11 +77,14 @@ public sealed class LengthSearchTests
     }
 
     [Fact]
-    public void Likeliest_trial_wins_and_the_shorter_one_among_equals()
+    public void Most_probable_candidate_wins_and_the_shorter_one_among_equals()
     {
-        (int, SamplingRow, SampledRow) Trial(int length, params double[] confidence) =>
-            (length, new SamplingRow(new int[confidence.Length], new(), [.. Enumerable.Range(1, confidence.Length - 1)]), new SampledRow([], confidence, 0, 0));
+        double[][] confidences = [[0.99, 0.1], [0.01, 0.5, 0.5], [1, 0.5, 0.5, 1]];
 
-        Assert.Equal(2, LengthSearch.Best([Trial(1, 0.99, 0.1), Trial(2, 0.01, 0.5, 0.5), Trial(3, 1, 0.5, 0.5, 1)]));
+        int best = LengthSearch.MostProbable(
+            [.. confidences.Select(row => new SamplingRow(new int[row.Length], new(), [.. Enumerable.Range(1, row.Length - 1)]))],
+            [.. confidences.Select(row => new SampledRow([], row, 0, 0))]);
+
+        Assert.Equal(1, best);
     }
 }

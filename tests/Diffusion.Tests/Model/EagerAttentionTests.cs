@@ -19,7 +19,8 @@ public sealed class EagerAttentionTests
             input.requires_grad_(true);
         var gradient = Drawn();
         // Each row has another number of tokens.
-        var mask = isPadded ? arange(length).unsqueeze(0).lt(arange(rows).unsqueeze(1).add(length - rows + 1)).unsqueeze(1).unsqueeze(1) : null;
+        var mask =
+            isPadded ? arange(length).unsqueeze(0).lt(arange(rows).unsqueeze(1).add(length - rows + 1)).unsqueeze(1).unsqueeze(1) : null;
 
         var expected = nn.functional.scaled_dot_product_attention(inputs[0], inputs[1], inputs[2], mask);
         var result = EagerAttention.Attend(others[0], others[1], others[2], mask);

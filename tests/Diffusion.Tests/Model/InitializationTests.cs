@@ -15,7 +15,8 @@ public sealed class InitializationTests
     public void Weights_are_normal_and_cut_at_three_deviations(string name, double deviation)
     {
         using var scope = NewDisposeScope();
-        using var model = TinyModel.Random(TinyModel.Config with { ModelWidth = 64, FeedForwardWidth = 256, NumLayers = 3, VocabularySize = 300, EmbeddingSize = 300 });
+        using var model = TinyModel.Random(
+            TinyModel.Config with { ModelWidth = 64, FeedForwardWidth = 256, NumLayers = 3, VocabularySize = 300, EmbeddingSize = 300 });
 
         var weight = model.Parameter(name).detach();
 

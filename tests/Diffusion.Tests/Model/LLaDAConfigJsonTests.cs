@@ -8,15 +8,17 @@ public sealed class LLaDAConfigJsonTests
 {
     private const string LlamaStyle =
         """
-        {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48, "vocab_size": 40,
-         "embedding_size": 44, "max_position_embeddings": 64, "rope_theta": 10000.0, "rms_norm_eps": 1e-05, "attention_bias": true, "tie_word_embeddings": false,
+        {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48,
+         "vocab_size": 40, "embedding_size": 44, "max_position_embeddings": 64, "rope_theta": 10000.0, "rms_norm_eps": 1e-05,
+         "attention_bias": true, "tie_word_embeddings": false,
          "hidden_act": "silu", "mask_token_id": 39, "eos_token_id": 36, "pad_token_id": 37, "eot_token_id": 38, "model_type": "llada"}
         """;
 
     [Fact]
     public void What_is_written_is_read_back()
     {
-        foreach (var config in new[] { TinyModel.Config, LLaDAConfigTests.LLaDA8B, TinyModel.Config with { EotTokenId = null, TiesWeights = true, RmsNormEpsilon = 1e-6 }, TinyModel.Config with { IsCausal = true } })
+        var tied = TinyModel.Config with { EotTokenId = null, TiesWeights = true, RmsNormEpsilon = 1e-6 };
+        foreach (var config in new[] { TinyModel.Config, LLaDAConfigTests.LLaDA8B, tied, TinyModel.Config with { IsCausal = true } })
             Assert.Equal(config, Read(path => LLaDAConfigJson.Write(config, path)));
     }
 
@@ -91,7 +93,8 @@ public sealed class LLaDAConfigJsonTests
     [InlineData("scale_logits", "\"yes\"")]
     [InlineData("clip_qkv", "8.0")]
     [InlineData("rope_scaling", "{\"type\": \"linear\", \"factor\": 2.0}")]
-    public void Another_architecture_is_refused_by_its_field(string field, string value) => AssertRefused(json => json[field] = JsonNode.Parse(value), field);
+    public void Another_architecture_is_refused_by_its_field(string field, string value) =>
+        AssertRefused(json => json[field] = JsonNode.Parse(value), field);
 
     [Fact]
     public void Fields_that_are_null_ask_for_nothing() =>

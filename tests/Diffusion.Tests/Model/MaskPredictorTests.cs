@@ -47,7 +47,8 @@ public sealed class MaskPredictorTests
         using var model = TinyModel.Random();
         var padded = TinyModel.Canvas([.. s_canvas, 21, 21]);
 
-        var difference = TensorAssert.LargestDifference(model.Hidden(TinyModel.Canvas(s_canvas)), model.Hidden(padded).narrow(1, 0, s_canvas.Length));
+        var difference = TensorAssert.LargestDifference(
+            model.Hidden(TinyModel.Canvas(s_canvas)), model.Hidden(padded).narrow(1, 0, s_canvas.Length));
 
         Assert.True(difference > 1e-2);
     }

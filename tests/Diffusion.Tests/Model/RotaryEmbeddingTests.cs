@@ -47,7 +47,8 @@ public sealed class RotaryEmbeddingTests
         using var rotary = new RotaryEmbedding(HeadWidth, 64, 500_000, CPU);
         var (queries, keys) = (Vectors(seed: 2, length: 5), Vectors(seed: 3, length: 5));
         var positions = tensor(new long[] { 0, 3, 4, 9, 20 });
-        Tensor Products(long offset) => einsum("lhe,mhe->lm", rotary.At(positions + offset).Apply(queries), rotary.At(positions + offset).Apply(keys));
+        Tensor Products(long offset) =>
+            einsum("lhe,mhe->lm", rotary.At(positions + offset).Apply(queries), rotary.At(positions + offset).Apply(keys));
 
         TensorAssert.Close(Products(0), Products(43), 1e-3);
         Assert.True(TensorAssert.LargestDifference(Products(0), einsum("lhe,mhe->lm", queries, keys)) > 1);

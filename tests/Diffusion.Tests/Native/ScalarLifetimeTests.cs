@@ -6,22 +6,25 @@ using TorchSharp;
 namespace LLaDA.Diffusion.Tests.Native;
 
 /// <summary>
-/// Many methods of TorchSharp make a <see cref="Scalar"/> that nothing refers to once its handle is read, so that a garbage collection frees it under libtorch's hands. The library must not call
-/// them: it is read method by method, and so is what it calls.
+/// Many methods of TorchSharp make a <see cref="Scalar"/> that nothing refers to once its handle is read, so that a garbage collection
+/// frees it while libtorch uses it. The library must not call them: its methods are read one by one, with the methods that they call.
 /// </summary>
 public sealed class ScalarLifetimeTests
 {
-    private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags All =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
-    private static readonly Dictionary<short, OpCode> s_opCodes = typeof(OpCodes).GetFields().Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
+    private static readonly Dictionary<short, OpCode> s_opCodes =
+        typeof(OpCodes).GetFields().Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
 
     [Fact]
-    public void The_library_calls_nothing_that_makes_a_number_which_nobody_holds()
+    public void The_library_calls_nothing_that_makes_an_unreferenced_scalar()
     {
         var makers = Makers(typeof(torch.Tensor).Assembly);
         Assert.Contains(makers, method => method.Name == "square");
 
-        string[] calls = [.. Methods(typeof(MaskPredictor).Assembly).SelectMany(caller => Callees(caller).Where(makers.Contains).Select(callee => $"{caller.DeclaringType}.{caller.Name} calls {callee.DeclaringType}.{callee}")).Distinct()];
+        string[] calls = [.. Methods(typeof(MaskPredictor).Assembly).SelectMany(caller => Callees(caller).Where(makers.Contains)
+            .Select(callee => $"{caller.DeclaringType}.{caller.Name} calls {callee.DeclaringType}.{callee}")).Distinct()];
 
         Assert.True(calls.Length == 0, string.Join(Environment.NewLine, calls));
     }
@@ -29,11 +32,18 @@ public sealed class ScalarLifetimeTests
     /// <summary>Methods of TorchSharp that turn a number into a scalar, themselves or through others, and keep it nowhere.</summary>
     private static HashSet<MethodBase> Makers(Assembly torchSharp)
     {
-        var callees = Methods(torchSharp).Where(method => method.DeclaringType != typeof(Scalar) && method.DeclaringType != typeof(ScalarExtensionMethods)).ToDictionary(method => method, method => Callees(method).ToHashSet());
-        var makers = callees.Where(entry => entry.Value.Any(callee => callee.DeclaringType == typeof(Scalar) && callee.Name == "op_Implicit")).Select(entry => entry.Key).ToHashSet();
-        while (callees.Where(entry => !makers.Contains(entry.Key) && entry.Value.Overlaps(makers)).Select(entry => entry.Key).ToList() is { Count: > 0 } found)
+        var callees = Methods(torchSharp)
+            .Where(method => method.DeclaringType != typeof(Scalar) && method.DeclaringType != typeof(ScalarExtensionMethods))
+            .ToDictionary(method => method, method => Callees(method).ToHashSet());
+        var makers = callees.Where(entry => entry.Value.Any(IsConversion)).Select(entry => entry.Key).ToHashSet();
+        while (Callers() is { Count: > 0 } found)
             makers.UnionWith(found);
         return makers;
+
+        bool IsConversion(MethodBase callee) => callee.DeclaringType == typeof(Scalar) && callee.Name == "op_Implicit";
+
+        List<MethodBase> Callers() =>
+            [.. callees.Where(entry => !makers.Contains(entry.Key) && entry.Value.Overlaps(makers)).Select(entry => entry.Key)];
     }
 
     private static IEnumerable<MethodBase> Methods(Assembly assembly) =>
@@ -49,7 +59,8 @@ public sealed class ScalarLifetimeTests
         {
             var operation = code[at] == 0xFE ? s_opCodes[(short)(0xFE00 | code[at + 1])] : s_opCodes[code[at]];
             at += operation.Size;
-            if (operation.OperandType == OperandType.InlineMethod && method.Module.ResolveMethod(BitConverter.ToInt32(code, at), typeArguments, methodArguments) is { } callee)
+            if (operation.OperandType == OperandType.InlineMethod
+                && method.Module.ResolveMethod(BitConverter.ToInt32(code, at), typeArguments, methodArguments) is { } callee)
                 yield return callee is MethodInfo { IsGenericMethod: true } generic ? generic.GetGenericMethodDefinition() : callee;
             at += operation.OperandType switch
             {

@@ -50,12 +50,12 @@ public sealed class CacheTests : IDisposable
 
     /// <summary>Blocks of 8 behind 5 tokens, one token a step.</summary>
     [Theory]
-    [InlineData(CachePolicy.None, null, 0, 32 * 37)]
-    [InlineData(CachePolicy.Prefix, null, 0, (4 * 37) + (7 * (32 + 24 + 16 + 8)))]
-    [InlineData(CachePolicy.Dual, null, 0, (4 * 37) + (4 * 7 * 8))]
+    [InlineData(CachePolicy.None, null, null, 32 * 37)]
+    [InlineData(CachePolicy.Prefix, null, null, (4 * 37) + (7 * (32 + 24 + 16 + 8)))]
+    [InlineData(CachePolicy.Dual, null, null, (4 * 37) + (4 * 7 * 8))]
     [InlineData(CachePolicy.Dual, 4, 0, (8 * 37) + (4 * 6 * 8))]
     [InlineData(CachePolicy.Dual, null, 2, (4 * 37) + (7 * (12 + 12 + 12 + 10)))]
-    public void Only_what_the_policy_says_passes_through_the_network(CachePolicy policy, int? refresh, int vicinity, int expected)
+    public void Only_what_the_policy_says_passes_through_the_network(CachePolicy policy, int? refresh, int? vicinity, int expected)
     {
         var options = s_blocks with { Cache = policy, CacheRefresh = refresh, CacheVicinity = vicinity };
         using var recording = new Recording(_model);
@@ -86,7 +86,8 @@ public sealed class CacheTests : IDisposable
     {
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
-        // With one block the canvas outside it never changes but for its own layers' view of the block: a network of one layer keeps exact keys and values.
+        // With one block the canvas outside it never changes but for its own layers' view of the block: a network of one layer keeps
+        // exact keys and values.
         using var shallow = TinyModel.Random(TinyModel.Config with { NumLayers = 1 });
         using var sampler = new Sampler(shallow);
         var row = SamplingRows.Generation(16, new(), 1, 2, 3, 4, 5);

@@ -35,7 +35,8 @@ public sealed class EarlyStopTests
     {
         using var model = TinyModel.Biased((TinyModel.Eos, 1.2f));
         using var sampler = new Sampler(model);
-        var row = SamplingRows.Generation(32, new() { BlockLength = 16, Temperature = 1, Seed = seed, Remasking = Remasking.Revision, RevisionStrength = 0.5 }, 1, 2, 3);
+        var row = SamplingRows.Generation(
+            32, new() { BlockLength = 16, Temperature = 1, Seed = seed, Remasking = Remasking.Revision, RevisionStrength = 0.5 }, 1, 2, 3);
 
         var whole = sampler.Sample([row])[0];
         var stopped = sampler.Sample([row with { Options = row.Options with { StopsAtEos = true } }])[0];

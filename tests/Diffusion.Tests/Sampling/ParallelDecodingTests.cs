@@ -39,7 +39,8 @@ public sealed class ParallelDecodingTests : IDisposable
     [InlineData(0.1)]
     public void Lower_thresholds_never_take_more_passes(double threshold)
     {
-        SampledRow Sample(double value) => _sampler.Sample([SamplingRows.Generation(32, new() { BlockLength = 16, Threshold = value }, 1, 2, 3)])[0];
+        SampledRow Sample(double value) =>
+            _sampler.Sample([SamplingRows.Generation(32, new() { BlockLength = 16, Threshold = value }, 1, 2, 3)])[0];
 
         Assert.InRange(Sample(threshold).NumForwards, Sample(0).NumForwards, Sample(2).NumForwards);
     }

@@ -22,10 +22,12 @@ public sealed class RevisionTests : IDisposable
     [InlineData(0.8, 0.05)]
     public void Strength_of_zero_is_the_standard_process(double temperature, double? threshold)
     {
-        var row = SamplingRows.Generation(24, new() { Steps = 6, BlockLength = 12, Temperature = temperature, Seed = 4, Threshold = threshold }, 1, 2, 3);
+        var row = SamplingRows.Generation(
+            24, new() { Steps = 6, BlockLength = 12, Temperature = temperature, Seed = 4, Threshold = threshold }, 1, 2, 3);
 
         var standard = _sampler.Sample([row])[0];
-        var revised = _sampler.Sample([row with { Options = row.Options with { Remasking = Remasking.Revision, RevisionStrength = 0 } }])[0];
+        var revised =
+            _sampler.Sample([row with { Options = row.Options with { Remasking = Remasking.Revision, RevisionStrength = 0 } }])[0];
 
         Assert.Equal(standard.Tokens, revised.Tokens);
         Assert.Equal(standard.Confidence, revised.Confidence);
@@ -38,7 +40,8 @@ public sealed class RevisionTests : IDisposable
     public void Schedule_is_kept_whatever_is_taken_back(double strength)
     {
         List<int> masked = [];
-        var row = SamplingRows.Generation(24, new() { Steps = 6, Remasking = Remasking.Revision, RevisionStrength = strength }, 1, 2, 3) with { OnStep = progress => masked.Add(progress.NumMasked) };
+        var options = new SamplingOptions { Steps = 6, Remasking = Remasking.Revision, RevisionStrength = strength };
+        var row = SamplingRows.Generation(24, options, 1, 2, 3) with { OnStep = progress => masked.Add(progress.NumMasked) };
 
         var sampled = _sampler.Sample([row])[0];
 
@@ -67,7 +70,8 @@ public sealed class RevisionTests : IDisposable
     [Fact]
     public void Threshold_with_revision_ends()
     {
-        var sampled = _sampler.Sample([SamplingRows.Generation(24, new() { BlockLength = 12, Threshold = 0.04, Remasking = Remasking.Revision, RevisionStrength = 1 }, 1)])[0];
+        var options = new SamplingOptions { BlockLength = 12, Threshold = 0.04, Remasking = Remasking.Revision, RevisionStrength = 1 };
+        var sampled = _sampler.Sample([SamplingRows.Generation(24, options, 1)])[0];
 
         Assert.InRange(sampled.NumForwards, 2, 24);
         Assert.DoesNotContain(TinyModel.Mask, sampled.Tokens);

@@ -9,7 +9,9 @@ public sealed class SamplerBatchTests : IDisposable
 {
     private readonly int _numThreads = get_num_threads();
 
-    /// <summary>The promise holds for any number of threads, so it is tested with several, which split matrix products among them.</summary>
+    /// <summary>
+    /// The promise holds for any number of threads, so it is tested with several, which split matrix products among them.
+    /// </summary>
     public SamplerBatchTests() => set_num_threads(Environment.ProcessorCount);
 
     public void Dispose() => set_num_threads(_numThreads);
@@ -64,10 +66,12 @@ public sealed class SamplerBatchTests : IDisposable
         SamplingRows.Generation(1, new() { Temperature = 1.5, Seed = 12 }, [.. Enumerable.Range(0, 36), 5, 6, 7]),
         SamplingRows.Generation(12, new() { BlockLength = 4, CfgScale = 1.5 }, 20, 21),
         SamplingRows.Generation(20, new() { Temperature = 1, TopP = 0.7, Seed = 13, DefersEos = true }, 14),
-        SamplingRows.Generation(7, new() { Temperature = 0.5, CfgScale = 0.5, Remasking = Remasking.Random, Seed = 14, ForbidsEos = true }, 8, 8, 8, 8, 8),
+        SamplingRows.Generation(
+            7, new() { Temperature = 0.5, CfgScale = 0.5, Remasking = Remasking.Random, Seed = 14, ForbidsEos = true }, 8, 8, 8, 8, 8),
         new([TinyModel.Mask, 4, TinyModel.Mask, TinyModel.Mask, 17, TinyModel.Mask], new() { Forbidden = forbidden, Steps = 2 }, [0, 2, 5]),
         SamplingRows.Generation(24, new() { BlockLength = 8, Cache = CachePolicy.Prefix, CfgScale = 1 }, 1, 2, 3, 4, 5),
-        SamplingRows.Generation(30, new() { BlockLength = 6, Cache = CachePolicy.Dual, CacheVicinity = 2, Threshold = 0.05, Temperature = 0.4, Seed = 16 }, 9),
+        SamplingRows.Generation(
+            30, new() { BlockLength = 6, Cache = CachePolicy.Dual, CacheVicinity = 2, Threshold = 0.05, Temperature = 0.4, Seed = 16 }, 9),
         SamplingRows.Generation(30, new() { Steps = 30, BlockLength = 1, Temperature = 0.3, Seed = 15 }),
     ];
 

@@ -31,7 +31,8 @@ public sealed class SamplerEndTests
         using var model = Ending(endOfText: 0.6, endOfTurn: 0.3, text: 0.1);
         using var sampler = new Sampler(model);
 
-        var sampled = sampler.Sample([SamplingRows.Generation(3), SamplingRows.Generation(3, new() { ForbidsEos = true }), SamplingRows.Generation(3)]);
+        var sampled = sampler.Sample(
+            [SamplingRows.Generation(3), SamplingRows.Generation(3, new() { ForbidsEos = true }), SamplingRows.Generation(3)]);
 
         Assert.Equal([TinyModel.Eos, TinyModel.Eot, TinyModel.Eos], sampled.Select(row => row.Tokens.Distinct().Single()));
     }

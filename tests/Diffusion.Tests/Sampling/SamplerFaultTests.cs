@@ -41,7 +41,8 @@ public sealed class SamplerFaultTests : IDisposable
     [InlineData(-1)]
     [InlineData(44)]
     public void Id_without_an_embedding_is_refused(int token) =>
-        AssertRefused($"Position 1 of the canvas holds the id {token}; ids must lie in [0, 44)", new SamplingRow([TinyModel.Mask, token], new()));
+        AssertRefused(
+            $"Position 1 of the canvas holds the id {token}; ids must lie in [0, 44)", new SamplingRow([TinyModel.Mask, token], new()));
 
     [Theory]
     [InlineData(0, 3)]
@@ -49,8 +50,13 @@ public sealed class SamplerFaultTests : IDisposable
     [InlineData(1, -1)]
     [InlineData(1, 44)]
     [InlineData(1, TinyModel.Mask)]
-    public void What_is_known_must_be_a_token_of_a_target(int position, int token) =>
-        AssertRefused($"Position {position} is known to be {token}", new SamplingRow([5, TinyModel.Mask, TinyModel.Mask], new(), [1]) { ForcedTokens = new Dictionary<int, int> { [position] = token } });
+    public void A_forced_token_must_be_a_token_of_a_target(int position, int token) =>
+        AssertRefused(
+            $"Position {position} is forced to be {token}",
+            new SamplingRow([5, TinyModel.Mask, TinyModel.Mask], new(), [1])
+            {
+                ForcedTokens = new Dictionary<int, int> { [position] = token },
+            });
 
     [Fact]
     public void Forbidden_ids_may_lie_beyond_the_vocabulary_and_not_beyond_the_embedding()
@@ -60,7 +66,7 @@ public sealed class SamplerFaultTests : IDisposable
 
         _sampler.Sample([SamplingRows.Generation(2, new() { Forbidden = beyondVocabulary })]);
 
-        AssertRefused("A forbidden id is no token", SamplingRows.Generation(2, new() { Forbidden = beyondEmbedding }));
+        AssertRefused("A forbidden id is not a token", SamplingRows.Generation(2, new() { Forbidden = beyondEmbedding }));
     }
 
     [Fact]

@@ -45,8 +45,10 @@ public sealed class SamplerLawTests : IDisposable
         {
             int[] masks = row.Masks();
             int[][] blocks = [.. masks.Chunk(row.Options.BlockLength ?? Math.Max(1, masks.Length))];
-            int[] steps = masks.Length == 0 ? [] : TransferSchedule.ShareSteps([.. blocks.Select(block => block.Length)], row.Options.Steps ?? masks.Length);
-            var expected = blocks.Zip(steps).SelectMany(part => TransferSchedule.Split(part.First.Length, Math.Min(part.Second, part.First.Length)).Select(quota => (Block: part.First, Quota: quota))).ToList();
+            int[] steps = masks.Length == 0 ? [] : TransferSchedule.ShareSteps(
+                [.. blocks.Select(block => block.Length)], row.Options.Steps ?? masks.Length);
+            var expected = blocks.Zip(steps, (block, stepsOfBlock) => TransferSchedule.Split(block.Length, Math.Min(stepsOfBlock, block.Length))
+                .Select(quota => (Block: block, Quota: quota))).SelectMany(quotas => quotas).ToList();
 
             int[][] commits = recording.Commits();
 

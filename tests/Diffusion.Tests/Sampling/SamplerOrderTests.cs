@@ -123,11 +123,13 @@ public sealed class SamplerOrderTests
         const double temperature = 1.7;
 
         var sampled = sampler.Sample([.. Enumerable.Range(0, rows).Select(seed =>
-            SamplingRows.Generation(masks, new() { Steps = 2, Temperature = temperature, Remasking = Remasking.Random, Seed = (ulong)seed }))]);
+            SamplingRows.Generation(
+                masks, new() { Steps = 2, Temperature = temperature, Remasking = Remasking.Random, Seed = (ulong)seed }))]);
 
         double[] weights = [.. logits.Select(logit => Math.Exp(logit / temperature))];
         double[] expected = [.. weights.Select(weight => rows * masks * weight / weights.Sum())];
-        int[] counts = [.. Enumerable.Range(0, logits.Length).Select(token => sampled.Sum(row => row.Tokens.Count(drawn => drawn == token)))];
+        int[] counts =
+            [.. Enumerable.Range(0, logits.Length).Select(token => sampled.Sum(row => row.Tokens.Count(drawn => drawn == token)))];
         Assert.Equal(rows * masks, counts.Sum());
         // 99.9 % quantile of chi square with 3 degrees of freedom.
         Assert.InRange(counts.Zip(expected, (count, mean) => Math.Pow(count - mean, 2) / mean).Sum(), 0, 16.3);
@@ -141,6 +143,7 @@ public sealed class SamplerOrderTests
         var probabilities = softmax(logits, -1);
         var permitted = probabilities.narrow(1, 0, TinyModel.Config.VocabularySize).clone();
         permitted.select(1, TinyModel.Mask).fill_(-1);
-        return [.. permitted.argmax(-1).data<long>().Index().Select(entry => (entry.Item, (double)probabilities[entry.Index, entry.Item].item<float>()))];
+        return [.. permitted.argmax(-1).data<long>().Index()
+            .Select(entry => (entry.Item, (double)probabilities[entry.Index, entry.Item].item<float>()))];
     }
 }

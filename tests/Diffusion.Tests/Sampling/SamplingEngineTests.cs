@@ -80,7 +80,8 @@ public sealed class SamplingEngineTests : IDisposable
     public async Task Cancelled_row_frees_its_place_at_the_next_step()
     {
         using var cancellation = new CancellationTokenSource();
-        var large = _engine.SubmitAsync(SamplingRows.Generation(60, new() { CfgScale = 1, Cache = CachePolicy.Dual, BlockLength = 8 }), cancellation.Token);
+        var large = _engine.SubmitAsync(
+            SamplingRows.Generation(60, new() { CfgScale = 1, Cache = CachePolicy.Dual, BlockLength = 8 }), cancellation.Token);
         var other = _engine.SubmitAsync(SamplingRows.Generation(60));
         var waiting = _engine.SubmitAsync(SamplingRows.Generation(60));
         _engine.Step();
@@ -114,7 +115,8 @@ public sealed class SamplingEngineTests : IDisposable
         var good = _engine.SubmitAsync(SamplingRows.Generation(8));
         var wrong = _engine.SubmitAsync(SamplingRows.Generation(8, new() { Temperature = -1 }));
         var tooLong = _engine.SubmitAsync(SamplingRows.Generation(65));
-        var throwing = _engine.SubmitAsync(SamplingRows.Generation(8) with { OnStep = _ => throw new InvalidOperationException("its own fault") });
+        var throwing = _engine.SubmitAsync(
+            SamplingRows.Generation(8) with { OnStep = _ => throw new InvalidOperationException("its own fault") });
 
         RunToTheEnd();
 
@@ -198,6 +200,9 @@ public sealed class SamplingEngineTests : IDisposable
             StopsAtEos = random.Next(2) == 0,
             Seed = (ulong)random.Next(),
         };
-        return SamplingRows.Generation(numMasks, options, [.. Enumerable.Range(0, numPrompt).Select(_ => random.Next(TinyModel.NumTextTokens))]);
+        if (options.Cache == CachePolicy.None)
+            options = options with { CacheRefresh = null };
+        return SamplingRows.Generation(
+            numMasks, options, [.. Enumerable.Range(0, numPrompt).Select(_ => random.Next(TinyModel.NumTextTokens))]);
     }
 }

@@ -17,11 +17,19 @@ public sealed class SamplingOptionsTests
         { "top_p", new() { TopP = double.NaN } },
         { "cfg_scale", new() { CfgScale = -1 } },
         { "cfg_scale", new() { CfgScale = double.PositiveInfinity } },
+        { "revision_strength", new() { RevisionStrength = 1.01, Remasking = Remasking.Revision } },
+        { "revision_strength", new() { RevisionStrength = double.NaN, Remasking = Remasking.Revision } },
+        { "cache_refresh", new() { CacheRefresh = 0, Cache = CachePolicy.Prefix } },
+        { "cache_vicinity", new() { CacheVicinity = -1, Cache = CachePolicy.Dual } },
+        { "cache_vicinity", new() { CacheVicinity = 257, Cache = CachePolicy.Dual } },
+        { "threshold", new() { Threshold = -0.1 } },
+        { "factor", new() { Factor = 0 } },
+        { "run_threshold", new() { RunThreshold = -0.1, Threshold = 0.9 } },
     };
 
     [Theory]
     [MemberData(nameof(Wrong))]
-    public void Value_out_of_range_is_told_by_its_parameter(string parameter, SamplingOptions options)
+    public void Value_out_of_range_is_named_by_its_parameter(string parameter, SamplingOptions options)
     {
         var (named, sentence) = Assert.Single(options.Validate());
 
@@ -29,16 +37,48 @@ public sealed class SamplingOptionsTests
         Assert.StartsWith($"{parameter} is ", sentence, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string, SamplingOptions> WithoutMode => new()
+    {
+        { "run_threshold goes with threshold", new() { RunThreshold = 0.5 } },
+        { "run_threshold goes with threshold", new() { RunThreshold = 0.5, Factor = 0.5 } },
+        { "revision_strength goes with remasking revision", new() { RevisionStrength = 0.5 } },
+        { "revision_strength goes with remasking revision", new() { RevisionStrength = 0, Remasking = Remasking.Random } },
+        { "cache_refresh goes with cache prefix or dual", new() { CacheRefresh = 1 } },
+        { "cache_vicinity goes with cache dual", new() { CacheVicinity = 0 } },
+        { "cache_vicinity goes with cache dual", new() { CacheVicinity = 3, Cache = CachePolicy.Prefix } },
+    };
+
+    [Theory]
+    [MemberData(nameof(WithoutMode))]
+    public void Option_that_has_no_effect_without_another_is_refused(string sentence, SamplingOptions options)
+    {
+        var error = Assert.Single(options.Validate());
+
+        Assert.Equal(sentence, error.Sentence);
+        Assert.StartsWith(error.Parameter + " ", sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_that_go_together_are_accepted()
+    {
+        Assert.Empty(new SamplingOptions { RunThreshold = 0.5, Threshold = 0.9 }.Validate());
+        Assert.Empty(new SamplingOptions { RevisionStrength = 1, Remasking = Remasking.Revision }.Validate());
+        Assert.Empty(new SamplingOptions { CacheRefresh = 1, Cache = CachePolicy.Prefix }.Validate());
+        Assert.Empty(new SamplingOptions { CacheRefresh = 1, CacheVicinity = 256, Cache = CachePolicy.Dual }.Validate());
+    }
+
     [Fact]
     public void Bounds_themselves_are_accepted()
     {
         Assert.Empty(new SamplingOptions().Validate());
         Assert.Empty(new SamplingOptions { Steps = 1, BlockLength = 1, Temperature = 0, TopP = 1, CfgScale = 0 }.Validate());
-        Assert.Empty(new SamplingOptions { Steps = 4096, BlockLength = int.MaxValue, Temperature = 10, TopP = 1e-9, CfgScale = 100 }.Validate());
+        Assert.Empty(
+            new SamplingOptions { Steps = 4096, BlockLength = int.MaxValue, Temperature = 10, TopP = 1e-9, CfgScale = 100 }.Validate());
     }
 
     [Fact]
-    public void All_mistakes_are_told_at_once() =>
+    public void All_errors_are_reported_at_once() =>
         Assert.Equal(["steps", "block_length", "temperature", "top_p", "cfg_scale"],
-            new SamplingOptions { Steps = -1, BlockLength = -1, Temperature = -1, TopP = -1, CfgScale = -1 }.Validate().Select(mistake => mistake.Parameter));
+            new SamplingOptions { Steps = -1, BlockLength = -1, Temperature = -1, TopP = -1, CfgScale = -1 }.Validate()
+                .Select(error => error.Parameter));
 }

@@ -34,12 +34,14 @@ internal static class SamplingRows
         };
 
     /// <summary>Any canvas with any options.</summary>
-    public static Gen<SamplingRow> Any { get; } = from canvas in s_canvases from options in s_options select new SamplingRow(canvas, options);
+    public static Gen<SamplingRow> Any { get; } = from canvas in s_canvases from options in s_options select new SamplingRow(
+        canvas, options);
 
     /// <summary>A prompt with masks behind it.</summary>
     public static SamplingRow Generation(int numMasks, SamplingOptions? options = null, params ReadOnlySpan<int> prompt) =>
         new([.. prompt, .. Enumerable.Repeat(TinyModel.Mask, numMasks)], options ?? new());
 
     /// <summary>The masked positions of a canvas.</summary>
-    public static int[] Masks(this SamplingRow row) => [.. row.Canvas.Index().Where(entry => entry.Item == TinyModel.Mask).Select(entry => entry.Index)];
+    public static int[] Masks(this SamplingRow row) =>
+        [.. row.Canvas.Index().Where(entry => entry.Item == TinyModel.Mask).Select(entry => entry.Index)];
 }

@@ -35,7 +35,8 @@ public sealed class TokenChoiceTests
         int[] order = [2, 0, 3, 1];
         double[] probabilities = [0.5, 0.3, 0.15, 0.05];
 
-        int[] counts = Counts([.. order.Select(token => Math.Log(probabilities[token]))], new SamplingOptions { Temperature = 1, TopP = topP });
+        int[] counts = Counts(
+            [.. order.Select(token => Math.Log(probabilities[token]))], new SamplingOptions { Temperature = 1, TopP = topP });
 
         foreach (var (index, token) in order.Index())
             Assert.InRange(counts[index], (NumDraws * expected[token]) - 1.01, (NumDraws * expected[token]) + 1.01);
@@ -48,14 +49,17 @@ public sealed class TokenChoiceTests
     {
         using var scope = NewDisposeScope();
         var random = new CounterRandom(4);
-        var logits = tensor(Enumerable.Range(0, 150 * 20).Select(index => (float)(4 * random.Uniform(0, (ulong)index, 0))).ToArray(), [150, 20]);
-        double[] draws = [.. Enumerable.Range(0, 150).Select(row => random.Uniform(1, (ulong)row, 0))];
+        var logits = tensor(
+            Enumerable.Range(0, 150 * 20).Select(index => (float)(4 * random.Uniform(0, (ulong)index, RandomStream.Token))).ToArray(),
+            [150, 20]);
+        double[] draws = [.. Enumerable.Range(0, 150).Select(row => random.Uniform(1, (ulong)row, RandomStream.Token))];
         SamplingOptions[] options = [.. Enumerable.Range(0, 150).Select(row => new SamplingOptions { Temperature = row % 3, TopP = topP })];
 
         var together = TokenChoice.Choose(logits, options, draws);
 
         Assert.Equal(
-            Enumerable.Range(0, 150).Select(row => TokenChoice.Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()), together.data<long>().ToArray());
+            Enumerable.Range(0, 150).Select(row => TokenChoice.Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()),
+            together.data<long>().ToArray());
     }
 
     [Fact]
@@ -105,7 +109,10 @@ public sealed class TokenChoiceTests
         using var random = new Generator(3);
         var logits = randn([6, 50], generator: random);
         SamplingOptions[] options =
-            [new(), new() { Temperature = 1 }, new() { Temperature = 1, TopP = 0.5 }, new() { Temperature = 2 }, new() { TopP = 0.5 }, new() { Temperature = 0.5, TopP = 0.99 }];
+            [
+                new(), new() { Temperature = 1 }, new() { Temperature = 1, TopP = 0.5 },
+                new() { Temperature = 2 }, new() { TopP = 0.5 }, new() { Temperature = 0.5, TopP = 0.99 },
+            ];
         double[] draws = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
         long[] together = [.. TokenChoice.Choose(logits, options, draws).data<long>()];
@@ -138,10 +145,13 @@ public sealed class TokenChoiceTests
         var together = TokenChoice.LogProbability(logits, tokens);
 
         for (int row = 0; row < 24; row++)
-            TensorAssert.Equal(together.narrow(0, row, 1), TokenChoice.LogProbability(logits.narrow(0, row, 1).clone(), tokens.narrow(0, row, 1)));
+            TensorAssert.Equal(
+                together.narrow(0, row, 1), TokenChoice.LogProbability(logits.narrow(0, row, 1).clone(), tokens.narrow(0, row, 1)));
     }
 
-    /// <summary>How often each token is chosen when the draws are spread evenly: its probability times <see cref="NumDraws"/>, to one.</summary>
+    /// <summary>
+    /// How often each token is chosen when the draws are spread evenly: its probability times <see cref="NumDraws"/>, to one.
+    /// </summary>
     private static int[] Counts(double[] logits, SamplingOptions options)
     {
         using var scope = NewDisposeScope();

@@ -10,7 +10,7 @@ public sealed class TransferRuleTests
     [InlineData(0, new[] { 0.4, 0.3, 0 }, 3)]
     [InlineData(1.5, new[] { 1, 0.99 }, 1)]
     [InlineData(0.9, new[] { 0.9, 0.1 }, 1)]
-    public void Threshold_takes_what_is_at_least_as_probable_and_never_less_than_the_best(double threshold, double[] confidence, int expected) =>
+    public void Threshold_takes_predictions_at_least_as_probable_and_always_the_best(double threshold, double[] confidence, int expected) =>
         Assert.Equal(expected, Count(new() { Threshold = threshold }, confidence));
 
     /// <summary>From the second rank on, 2/3, 3/4, 4/5 for factor 1, and 5/6, 7/8, 9/10 for one half.</summary>
@@ -41,7 +41,8 @@ public sealed class TransferRuleTests
     public void Equals_are_taken_from_the_left() =>
         Assert.Equal([0, 1], TransferRule.Choose(Predictions(0.5, 0.5, 0.5), new(), quota: 2).Select(prediction => prediction.Position));
 
-    private static int Count(SamplingOptions options, double[] confidence) => TransferRule.Choose(Predictions(confidence), options, quota: 1).Count();
+    private static int Count(SamplingOptions options, double[] confidence) =>
+        TransferRule.Choose(Predictions(confidence), options, quota: 1).Count();
 
     private static List<Prediction> Predictions(params double[] confidence) =>
         [.. confidence.Select((value, position) => new Prediction(position, 0, value, value))];

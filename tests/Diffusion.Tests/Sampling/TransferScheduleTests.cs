@@ -37,12 +37,15 @@ public sealed class TransferScheduleTests
     [InlineData(128, 32, 4, 32)]
     [InlineData(64, 32, 8, 8)]
     public void Equal_blocks_get_equal_shares(int steps, int blockLength, int numBlocks, int stepsOfBlock) =>
-        Assert.Equal(Enumerable.Repeat(stepsOfBlock, numBlocks), TransferSchedule.ShareSteps([.. Enumerable.Repeat(blockLength, numBlocks)], steps));
+        Assert.Equal(
+            Enumerable.Repeat(stepsOfBlock, numBlocks), TransferSchedule.ShareSteps([.. Enumerable.Repeat(blockLength, numBlocks)], steps));
 
     [Fact]
     public void Shares_of_equal_blocks_are_their_quotient() =>
         Gen.Select(Gen.Int[1, 64], Gen.Int[1, 64], Gen.Int[1, 64]).Sample((blockLength, numBlocks, stepsOfBlock) =>
-            Assert.Equal(Enumerable.Repeat(stepsOfBlock, numBlocks), TransferSchedule.ShareSteps([.. Enumerable.Repeat(blockLength, numBlocks)], stepsOfBlock * numBlocks)));
+            Assert.Equal(
+                Enumerable.Repeat(stepsOfBlock, numBlocks),
+                TransferSchedule.ShareSteps([.. Enumerable.Repeat(blockLength, numBlocks)], stepsOfBlock * numBlocks)));
 
     [Fact]
     public void Shares_sum_to_the_steps_where_they_suffice_and_no_block_goes_without() =>

@@ -5,7 +5,8 @@ using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Diffusion.Tests.Infilling;
 
-public sealed class InfillDocumentTests
+/// <summary>Documents and their canvases; the model is played.</summary>
+public sealed class InfillCanvasTests
 {
     private const int Mask = 9999;
 
@@ -20,7 +21,8 @@ public sealed class InfillDocumentTests
 
         int[] expected =
         [
-            s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("the"), Mask, Mask, .. s_tokenizer.Encode(" reader"), Mask, .. s_tokenizer.Encode("."), s_tokenizer.EndOfTextId,
+            s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("the"), Mask, Mask,
+            .. s_tokenizer.Encode(" reader"), Mask, .. s_tokenizer.Encode("."), s_tokenizer.EndOfTextId,
         ];
         Assert.Equal(expected, row.Canvas);
         Assert.Equal(expected.Index().Where(entry => entry.Item == Mask).Select(entry => entry.Index), row.Targets);
@@ -35,21 +37,24 @@ public sealed class InfillDocumentTests
 
         Assert.Equal(2 + 3 + 5, document.NumMasked);
         Fill(document, (_, _) => "x", _ => 1);
-        Assert.Equal([2, 3, 5], document.ToFilled().Spans.Select(span => span.Tokens.Count));
+        Assert.Equal([2, 3, 5], document.ToText().Spans.Select(span => span.Tokens.Count));
     }
 
     [Fact]
-    public void Trial_of_a_length_leaves_the_other_gaps_masked_and_the_text_in_place()
+    public void Candidate_row_leaves_the_other_gaps_masked_and_the_text_in_place()
     {
         var document = Document("a [MASK] b c d e f [MASK:2] g", openLengths: [2]);
 
-        var trial = document.CandidateRow(gap: 0, length: 3);
+        var candidate = document.CandidateRow(gap: 0, length: 3);
 
         int[] behind = [.. s_tokenizer.Encode(" b c d e f"), Mask, Mask, .. s_tokenizer.Encode(" g"), s_tokenizer.EndOfTextId];
         int[] before = [s_tokenizer.BeginningOfTextId, .. s_tokenizer.Encode("a")];
-        Assert.Equal([.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.NumForcedBehind), .. behind[LengthSearch.NumForcedBehind..]], trial.Canvas);
-        Assert.Equal(Enumerable.Range(before.Length, 3 + LengthSearch.NumForcedBehind), trial.Targets);
-        Assert.Equal(behind[..LengthSearch.NumForcedBehind], trial.ForcedTokens!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
+        Assert.Equal(
+            [.. before, .. Enumerable.Repeat(Mask, 3 + LengthSearch.NumForcedBehind), .. behind[LengthSearch.NumForcedBehind..]],
+            candidate.Canvas);
+        Assert.Equal(Enumerable.Range(before.Length, 3 + LengthSearch.NumForcedBehind), candidate.Targets);
+        Assert.Equal(
+            behind[..LengthSearch.NumForcedBehind], candidate.ForcedTokens!.OrderBy(entry => entry.Key).Select(entry => entry.Value));
     }
 
     [Fact]
@@ -57,10 +62,13 @@ public sealed class InfillDocumentTests
     {
         var document = Document("the [MASK:2] reader, the[MASK:1].");
 
-        Fill(document, (position, _) => position == 0 ? " word" : position == 1 ? "s" : "\n", confidence: position => position == 0 ? 0.9 : position == 1 ? 0.4 : 0.7);
+        Fill(
+            document,
+            (position, _) => position == 0 ? " word" : position == 1 ? "s" : "\n",
+            confidence: position => position == 0 ? 0.9 : position == 1 ? 0.4 : 0.7);
 
         Assert.True(document.IsDone);
-        var (text, spans) = document.ToFilled();
+        var (text, spans, _) = document.ToText();
         Assert.Equal("the words reader, the\n.", text);
         Assert.Equal([(0, " words"), (1, "\n")], spans.Select(span => (span.Index, span.Text)));
         Assert.Equal([2, 1], spans.Select(span => span.Tokens.Count));
@@ -75,7 +83,7 @@ public sealed class InfillDocumentTests
 
         Fill(document, (_, _) => "b", _ => 1);
 
-        var (text, spans) = document.ToFilled();
+        var (text, spans, _) = document.ToText();
         Assert.Equal("a b.", text);
         Assert.Equal(" b", spans.Single().Text);
     }
@@ -91,7 +99,7 @@ public sealed class InfillDocumentTests
         (tokens[row.Targets![0]], tokens[row.Targets[1]], tokens[row.Targets[2]]) = (euro[0], euro[1], 'a');
         document.Accept(new SampledRow(tokens, [.. tokens.Select(_ => 0.5)], 1, 0));
 
-        Assert.Equal("xay", document.ToFilled().Text);
+        Assert.Equal("xay", document.ToText().Text);
     }
 
     [Fact]
@@ -101,7 +109,7 @@ public sealed class InfillDocumentTests
 
         Fill(document, (_, _) => "a", _ => 0);
 
-        Assert.Equal(0, document.ToFilled().Spans.Single().Confidence);
+        Assert.Equal(0, document.ToText().Spans.Single().Confidence);
     }
 
     [Theory]
@@ -146,12 +154,16 @@ public sealed class InfillDocumentTests
         Assert.Contains("Gap 2", exception.Message, StringComparison.Ordinal);
     }
 
-    internal static InfillDocument Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null) =>
-        new(GapText.Parse(text), s_tokenizer, Mask, context, openLengths ?? [], options ?? new());
+    internal static InfillCanvas Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null)
+    {
+        var document = new InfillDocument(
+            GapText.Parse(text), s_tokenizer, Mask, context, new InfillOptions { Sampling = options ?? new() });
+        return new InfillCanvas(document, openLengths ?? []);
+    }
 
     /// <summary>Plays the model: every target gets the token of a text.</summary>
     /// <param name="token">By the target's number in its window, and its position there; one token each.</param>
-    internal static void Fill(InfillDocument document, Func<int, int, string> token, Func<int, double> confidence)
+    internal static void Fill(InfillCanvas document, Func<int, int, string> token, Func<int, double> confidence)
     {
         var row = document.Next();
         int[] tokens = [.. row.Canvas];

@@ -1,0 +1,158 @@
+using LLaDA.Diffusion.Sampling;
+
+namespace LLaDA.Diffusion.Infilling;
+
+/// <summary>The tokens of a document, with a length for each gap, while they are filled infill window by infill window.</summary>
+/// <remarks>
+/// A document that fits the context is one window. A longer one is split: the gaps of a window are filled together, each window with as
+/// much text on both sides as fits, and with the fills of the windows before it.
+/// </remarks>
+internal sealed class InfillCanvas
+{
+    private readonly InfillDocument _document;
+    private readonly int[] _tokens;
+    private readonly double[] _confidence;
+    private readonly Extent[] _gaps;
+    private readonly Window[] _windows;
+    private readonly int[] _stepsOfWindow;
+    private int _window;
+
+    /// <param name="openLengths">By gap of unknown length, in text order: its number of tokens, in [1, the document's bound].</param>
+    public InfillCanvas(InfillDocument document, IReadOnlyList<int> openLengths)
+    {
+        _document = document;
+        _gaps = new Extent[document.Text.Gaps.Count];
+        var lengths = new Queue<int>(openLengths);
+        List<int> tokens = [document.BeginningOfTextId];
+        foreach (var (index, gap) in document.Text.Gaps.Index())
+        {
+            tokens.AddRange(document.Pieces[index]);
+            int length = gap.Length ?? lengths.Dequeue();
+            _gaps[index] = new Extent(tokens.Count, tokens.Count + length);
+            tokens.AddRange(Enumerable.Repeat(document.MaskTokenId, length));
+        }
+        tokens.AddRange(document.Pieces[^1]);
+        tokens.Add(document.EndOfTextId);
+        _tokens = [.. tokens];
+        _confidence = new double[_tokens.Length];
+        _windows = [.. Windows()];
+        _stepsOfWindow = Options.Steps is { } steps
+            ? TransferSchedule.ShareSteps([.. _windows.Select(window => NumMasks(Gaps(window)))], steps)
+            : [];
+    }
+
+    public bool IsDone => _window == _windows.Length;
+
+    /// <summary>Tokens of the document, its gaps and its ends included.</summary>
+    public int NumTokens => _tokens.Length;
+
+    /// <summary>Tokens in gaps.</summary>
+    public int NumMasked => NumMasks(_gaps);
+
+    public InfillProgress Progress => new(_window == 0 ? 0 : _windows[_window - 1].EndGap, _gaps.Length);
+
+    private SamplingOptions Options => _document.Options.Sampling;
+
+    /// <summary>A row that tries a length for a gap, with the other gaps masked as they are.</summary>
+    public SamplingRow CandidateRow(int gap, int length)
+    {
+        var (start, end) = _gaps[gap];
+        return LengthSearch.CandidateRow(
+            _tokens.AsSpan(0, start), length, _tokens.AsSpan(end), _document.MaskTokenId, _document.Context, Options.Forbidden);
+    }
+
+    /// <summary>The next window to sample; its result goes to <see cref="Accept"/>.</summary>
+    public SamplingRow Next()
+    {
+        var window = _windows[_window];
+        var extent = ExtentOf(window);
+        List<int> targets = [];
+        foreach (var gap in Gaps(window))
+            targets.AddRange(Enumerable.Range(gap.Start - extent.Start, gap.Length));
+        var options = Options with { Seed = SeedOfWindow(), Steps = Options.Steps is null ? null : _stepsOfWindow[_window] };
+        return new SamplingRow(_tokens[extent.Start..extent.End], options, targets);
+    }
+
+    public void Accept(SampledRow sampled)
+    {
+        var extent = ExtentOf(_windows[_window]);
+        foreach (var gap in Gaps(_windows[_window]))
+        {
+            sampled.Tokens.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
+            sampled.Confidence.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+        }
+        _window++;
+    }
+
+    /// <summary>The filled text; call it when <see cref="IsDone"/>.</summary>
+    public InfilledText ToText()
+    {
+        List<string> fills = [];
+        List<FilledSpan> spans = [];
+        foreach (var (index, gap) in _gaps.Index())
+        {
+            int[] tokens = _tokens[gap.Start..gap.End];
+            string fill = _document.Decode(tokens);
+            fills.Add(fill);
+            double confidence = GeometricMean(_confidence.AsSpan(gap.Start, gap.Length));
+            spans.Add(new FilledSpan(index, GapText.Restored(_document.Text.Gaps[index], fill), tokens, confidence));
+        }
+        return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked);
+    }
+
+    /// <summary>Takes as many gaps together as leave half of the context for the text around them.</summary>
+    private IEnumerable<Window> Windows()
+    {
+        int longest = _tokens.Length <= _document.Context ? _document.Context : _document.Context / 2;
+        for (int first = 0, end; first < _gaps.Length; first = end)
+        {
+            end = first + 1;
+            while (end < _gaps.Length && _gaps[end].End - _gaps[first].Start <= longest)
+                end++;
+            yield return new Window(first, end);
+        }
+    }
+
+    /// <summary>The tokens that a window sees: its gaps in the middle, as far as the document allows.</summary>
+    private Extent ExtentOf(Window window)
+    {
+        int firstMask = _gaps[window.FirstGap].Start, endMask = _gaps[window.EndGap - 1].End;
+        int around = _document.Context - (endMask - firstMask);
+        int start = Math.Max(0, Math.Min(firstMask - (around / 2), _tokens.Length - _document.Context));
+        return new Extent(start, Math.Min(_tokens.Length, start + _document.Context));
+    }
+
+    private ReadOnlySpan<Extent> Gaps(Window window) => _gaps.AsSpan(window.FirstGap..window.EndGap);
+
+    /// <summary>
+    /// Draws follow from the seed and the position, and gaps of different windows often have the same position in their canvases.
+    /// </summary>
+    private ulong SeedOfWindow() => _window == 0
+        ? Options.Seed
+        : new CounterRandom(Options.Seed).Below(ulong.MaxValue, 0, (ulong)_window, RandomStream.InfillWindow);
+
+    private static int NumMasks(ReadOnlySpan<Extent> gaps)
+    {
+        int sum = 0;
+        foreach (var gap in gaps)
+            sum += gap.Length;
+        return sum;
+    }
+
+    private static double GeometricMean(ReadOnlySpan<double> probabilities)
+    {
+        double sum = 0;
+        foreach (double probability in probabilities)
+            sum += Math.Log(probability);
+        return Math.Exp(sum / probabilities.Length);
+    }
+
+    /// <summary>A stretch of tokens.</summary>
+    private readonly record struct Extent(int Start, int End)
+    {
+        public int Length => End - Start;
+    }
+
+    /// <summary>Gaps that are filled together.</summary>
+    private readonly record struct Window(int FirstGap, int EndGap);
+}
