@@ -107,7 +107,10 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     public async Task A_cancelled_batch_keeps_the_lines_that_were_finished()
     {
         var (runner, storage, batch) = await _planned.CreateAsync([SlowLines(400)]);
+        using var lease = await _planned.Models.AcquireAsync(new ModelSource(TinyModel.Id), isExclusive: false, CancellationToken.None);
         var running = runner.RunAsync(Message(batch, 0), CancellationToken.None);
+        while (!await _planned.Tensors.RunAsync(() => lease.Model.NumSampled > 0, CancellationToken.None))
+            await Task.Yield();
         await SetStatusAsync(storage, batch, BatchStatus.Cancelling);
 
         await running.WaitAsync(s_limit);

@@ -22,7 +22,8 @@ internal sealed class ShardGeneration(TimeProvider time)
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var operations = model.Operations(ending.Token);
-        List<Task<(ShardLine Line, LineAnswer Answer)>> running = [.. Runnable(work.Batch, lines, model, answers).Select(job => job(operations))];
+        List<Task<(ShardLine Line, LineAnswer Answer)>> running =
+            [.. Runnable(work.Batch, lines, model, answers).Select(job => job(operations))];
         try
         {
             await foreach (var done in Task.WhenEach(running).WithCancellation(cancellation))

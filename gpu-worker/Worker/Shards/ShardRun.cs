@@ -15,7 +15,9 @@ namespace LLaDA.Batch.Worker.Shards;
 /// </summary>
 internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, ILogger<ShardRun> logger)
 {
-    /// <summary>How often progress is stored while lines run: a worker that dies loses no more, and clients see lines as they end.</summary>
+    /// <summary>
+    /// How often progress is stored while lines run: a worker that dies loses no more, and clients see lines as they end.
+    /// </summary>
     private static readonly TimeSpan s_saveInterval = TimeSpan.FromSeconds(15);
 
     private readonly ShardGeneration _generation = new(time);
