@@ -13,9 +13,7 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Jobs;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Worker.Tests.Observability;
