@@ -34,7 +34,8 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     {
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(5)]);
 
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => IgnoringTryAgainAsync(runner.RunAsync(Message(batch, 0), CancellationToken.None))));
+        await Task.WhenAll(
+            Enumerable.Range(0, 3).Select(_ => IgnoringTryAgainAsync(runner.RunAsync(Message(batch, 0), CancellationToken.None))));
         string[] before = await JsonAsync(storage, batch, 0);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
@@ -180,7 +181,8 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
     public void Dispose() => _planned.Dispose();
 
-    private static Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) => new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
+    private static Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) =>
+        new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
     {
         current.Status = status;
         return true;
