@@ -181,8 +181,8 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
     public void Dispose() => _planned.Dispose();
 
-    private static Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) =>
-        new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
+    private static async Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) =>
+        await new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
     {
         current.Status = status;
         return true;
