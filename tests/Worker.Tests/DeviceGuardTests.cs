@@ -1,5 +1,4 @@
 using LLaDA.Batch.Shared;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Worker.Device;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,7 +15,8 @@ public sealed class DeviceGuardTests : IDisposable
     {
         var guard = NewGuard(Hardware.Of(new DeviceOptions()));
 
-        await Assert.ThrowsAsync<BrokenDeviceException>(() => guard.RunAsync(() => throw new BrokenDeviceException(new InvalidOperationException())));
+        await Assert.ThrowsAsync<BrokenDeviceException>(
+            () => guard.RunAsync(() => throw new BrokenDeviceException(new InvalidOperationException())));
 
         Assert.True(guard.IsBroken);
         Assert.True(_lifetime.ApplicationStopping.IsCancellationRequested);
@@ -37,7 +37,8 @@ public sealed class DeviceGuardTests : IDisposable
     [Fact]
     public async Task A_failure_shows_that_the_device_is_gone()
     {
-        var guard = NewGuard(new Hardware(new TorchSharp.torch.Device(TorchSharp.DeviceType.META), TorchSharp.torch.ScalarType.Float32, DeviceBytes: null));
+        var guard = NewGuard(
+            new Hardware(new TorchSharp.torch.Device(TorchSharp.DeviceType.META), TorchSharp.torch.ScalarType.Float32, DeviceBytes: null));
 
         await Assert.ThrowsAsync<TryAgainException>(() => guard.RunAsync(() => throw new TryAgainException(TimeSpan.Zero, "later")));
         Assert.False(guard.IsBroken);

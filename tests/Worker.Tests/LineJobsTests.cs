@@ -155,7 +155,8 @@ public sealed class LineJobsTests(TinyModel model)
     {
         foreach (string name in new[] { "steps", "seed", "cache_refresh" })
             Assert.NotNull(Create(BatchEndpoint.Infill, With(s_bodies[BatchEndpoint.Infill], $"\"{name}\":{number},\"cache\":\"dual\"")));
-        var completion = FirstRow(Create(BatchEndpoint.Completions, With(s_bodies[BatchEndpoint.Completions], $"\"max_tokens\":{number},\"seed\":{number}")));
+        var completion = FirstRow(
+            Create(BatchEndpoint.Completions, With(s_bodies[BatchEndpoint.Completions], $"\"max_tokens\":{number},\"seed\":{number}")));
 
         Assert.Equal(4, completion.Canvas.Count(token => token == model.Loaded.MaskTokenId));
         Assert.Equal(4UL, completion.Options.Seed);
@@ -170,7 +171,8 @@ public sealed class LineJobsTests(TinyModel model)
     [InlineData("true")]
     public void Anything_else_is_no_whole_number(string value)
     {
-        var exception = Assert.Throws<LineException>(() => Create(BatchEndpoint.Completions, With(s_bodies[BatchEndpoint.Completions], $"\"max_tokens\":{value}")));
+        var exception = Assert.Throws<LineException>(
+            () => Create(BatchEndpoint.Completions, With(s_bodies[BatchEndpoint.Completions], $"\"max_tokens\":{value}")));
 
         Assert.Equal(("invalid_value", "max_tokens"), (exception.Error.Code, exception.Error.Param));
     }

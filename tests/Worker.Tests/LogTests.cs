@@ -35,7 +35,8 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
         var blobs = new BatchBlobs(storage, batch);
 
         string logged = modelId == TinyModel.Id ? "lines done" : "failed at attempt 2";
-        await ConsumeAsync<ShardMessage>(storage, worker.Shards.RunAsync, logs, () => log.Entries.Any(entry => entry.Contains(logged, StringComparison.Ordinal)));
+        await ConsumeAsync<ShardMessage>(
+            storage, worker.Shards.RunAsync, logs, () => log.Entries.Any(entry => entry.Contains(logged, StringComparison.Ordinal)));
 
         if (modelId == TinyModel.Id)
         {
@@ -57,7 +58,9 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
         string[] files = [$$"""{"prompt":"{{Secret}}","completion":" {{Secret}}"}""", $$"""{"prompt":"{{Secret}}","{{Secret}}":7}"""];
         foreach (string file in files)
         {
-            var job = await trial.CreateAsync(new FineTuningJobRecord { Epochs = 1, BatchSize = 1, LearningRateMultiplier = 1, LoraRank = 2, LoraAlpha = 4 }, file + "\n");
+            var job = await trial.CreateAsync(
+                new FineTuningJobRecord { Epochs = 1, BatchSize = 1, LearningRateMultiplier = 1, LoraRank = 2, LoraAlpha = 4 },
+                file + "\n");
             await trial.RunAsync(job);
         }
 

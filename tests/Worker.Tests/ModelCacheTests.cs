@@ -198,9 +198,11 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
 
     private async Task DeleteBlobAsync(string name) => await _storage.Container(StorageNames.ModelsContainer).DeleteBlobAsync(name);
 
-    private async Task PutAsync(string name, byte[] content) => await _storage.Container(StorageNames.ModelsContainer).GetBlobClient(name).UploadAsync(new BinaryData(content), overwrite: true);
+    private async Task PutAsync(string name, byte[] content) =>
+        await _storage.Container(StorageNames.ModelsContainer).GetBlobClient(name).UploadAsync(new BinaryData(content), overwrite: true);
 
-    private static ModelUpload Upload(string name, string content) => new(name, _ => Task.FromResult<Stream>(new MemoryStream(Content(content))));
+    private static ModelUpload Upload(string name, string content) =>
+        new(name, _ => Task.FromResult<Stream>(new MemoryStream(Content(content))));
 
     private static byte[] Content(string text) => [.. Enumerable.Range(0, FileBytes).Select(index => (byte)text[index % text.Length])];
 }

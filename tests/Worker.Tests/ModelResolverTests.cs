@@ -57,7 +57,8 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
         var (loading, catalog) = await NewAsync();
         await AddAsync(catalog, "mine", Path.Combine(model.Folder, TinyModel.Id));
 
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync("another", "mine", isExclusive: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(
+            () => loading.AcquireAsync("another", "mine", isExclusive: false, CancellationToken.None));
     }
 
     [Fact]
@@ -69,8 +70,10 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
         await AddAsync(catalog, "twice", adapter, "adapted");
         await AddAsync(catalog, "alone", adapter, "unknown");
 
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "twice", isExclusive: false, CancellationToken.None));
-        await Assert.ThrowsAsync<CheckpointException>(() => loading.AcquireAsync(Tenant, "alone", isExclusive: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(
+            () => loading.AcquireAsync(Tenant, "twice", isExclusive: false, CancellationToken.None));
+        await Assert.ThrowsAsync<CheckpointException>(
+            () => loading.AcquireAsync(Tenant, "alone", isExclusive: false, CancellationToken.None));
     }
 
     public void Dispose()
@@ -95,7 +98,8 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
         await catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = id, Folder = folder, BaseModel = baseModel, ContextLength = TinyModel.ContextLength }, CancellationToken.None);
     }
 
-    private static async Task<ModelRecord> FindAsync(ModelCatalog catalog, string id) => (await catalog.FindAsync(Tenant, id, CancellationToken.None))!;
+    private static async Task<ModelRecord> FindAsync(ModelCatalog catalog, string id) =>
+        (await catalog.FindAsync(Tenant, id, CancellationToken.None))!;
 
     private Task<string> AdapterAsync() => _tensors.RunAsync(() =>
     {

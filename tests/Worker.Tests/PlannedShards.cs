@@ -26,7 +26,8 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
         [.. Enumerable.Range(0, count).Select(index => new { model = TinyModel.Id, text = $"the [MASK:2] {new string('x', index % 5)} fox", temperature })];
 
     /// <summary>Each takes fifty forward passes.</summary>
-    public static object[] SlowLines(int count) => [.. Enumerable.Range(0, count).Select(_ => new { model = TinyModel.Id, text = "the [MASK:50]" })];
+    public static object[] SlowLines(int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => new { model = TinyModel.Id, text = "the [MASK:50]" })];
 
     public static ShardMessage Message(BatchRecord batch, int shard) => new(batch.Tenant, batch.RowKey, Attempt, shard);
 

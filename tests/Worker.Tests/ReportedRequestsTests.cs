@@ -30,7 +30,8 @@ public sealed class ReportedRequestsTests(TinyModel model)
     [InlineData("\"stop\":[null]", "invalid_value", "stop")]
     // github.com/vllm-project/vllm/issues/13881: reported in a log and otherwise ignored.
     [InlineData("\"top_logprobs\":5", "unsupported_parameter", "top_logprobs")]
-    public void Parameters_that_cannot_be_obeyed_are_named(string parameters, string code, string name) => AssertRefused(With(parameters), code, name);
+    public void Parameters_that_cannot_be_obeyed_are_named(string parameters, string code, string name) =>
+        AssertRefused(With(parameters), code, name);
 
     [Theory]
     // github.com/vllm-project/vllm/pull/10463: a client's own fields in messages.
@@ -41,7 +42,8 @@ public sealed class ReportedRequestsTests(TinyModel model)
     [InlineData("""{"role":"tool","tool_call_id":"call__0","content":"10.05"}""", "invalid_value", "messages[0].role")]
     // github.com/vercel/ai/pull/14950: null content without a call of a tool.
     [InlineData("""{"role":"assistant","content":null}""", "invalid_value", "messages[0].content")]
-    public void Messages_that_cannot_be_obeyed_are_named(string message, string code, string name) => AssertRefused(Messages(message), code, name);
+    public void Messages_that_cannot_be_obeyed_are_named(string message, string code, string name) =>
+        AssertRefused(Messages(message), code, name);
 
     [Theory]
     // github.com/vllm-project/vllm/issues/12864: a participant's name was an error.
@@ -63,5 +65,6 @@ public sealed class ReportedRequestsTests(TinyModel model)
     }
 
     private ILineJob Create(string body) =>
-        LineJobs.Create(BatchEndpoint.ChatCompletions, JsonSerializer.Deserialize<JsonElement>(body), model.Loaded, seed: 7, DateTimeOffset.UnixEpoch);
+        LineJobs.Create(
+            BatchEndpoint.ChatCompletions, JsonSerializer.Deserialize<JsonElement>(body), model.Loaded, seed: 7, DateTimeOffset.UnixEpoch);
 }

@@ -72,7 +72,9 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         await running.WaitAsync(s_limit);
 
         Assert.True(await held);
-        Assert.All(await blobs.ReadPartAsync(0, CancellationToken.None), line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
+        Assert.All(
+            await blobs.ReadPartAsync(0, CancellationToken.None),
+            line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
         Assert.False(Assert.Single(await blobs.ReadPartAsync(1, CancellationToken.None)).IsError);
     }
 
@@ -84,7 +86,10 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
-        Assert.Contains("server_error", Assert.Single(await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Json, StringComparison.Ordinal);
+        Assert.Contains(
+            "server_error",
+            Assert.Single(await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Json,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -128,11 +133,13 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         {
             Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains("/parts/", StringComparison.Ordinal) && numTries++ == 0,
         };
-        var (runner, storage, batch) = await _planned.CreateAsync([Lines(5)], configure: client => client.AddPolicy(refusal, HttpPipelinePosition.PerCall));
+        var (runner, storage, batch) = await _planned.CreateAsync(
+            [Lines(5)], configure: client => client.AddPolicy(refusal, HttpPipelinePosition.PerCall));
         using var lease = await _planned.Models.AcquireAsync(new ModelSource(TinyModel.Id), isExclusive: false, CancellationToken.None);
 
         await Assert.ThrowsAsync<RequestFailedException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
-        Assert.Equal((5, 5L), ((await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None)).Lines.Count, lease.Model.NumSampled));
+        Assert.Equal(
+            (5, 5L), ((await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None)).Lines.Count, lease.Model.NumSampled));
         await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
 
         Assert.Equal(5, (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0].Completed);

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
 using static LLaDA.Batch.Worker.Tests.PlannedShards;
@@ -35,7 +34,8 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     {
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(5)]);
 
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => IgnoringTryAgainAsync(runner.RunAsync(Message(batch, 0), CancellationToken.None))));
+        await Task.WhenAll(
+            Enumerable.Range(0, 3).Select(_ => IgnoringTryAgainAsync(runner.RunAsync(Message(batch, 0), CancellationToken.None))));
         string[] before = await JsonAsync(storage, batch, 0);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
@@ -107,7 +107,10 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     public async Task A_cancelled_batch_keeps_the_lines_that_were_finished()
     {
         var (runner, storage, batch) = await _planned.CreateAsync([SlowLines(400)]);
+        using var lease = await _planned.Models.AcquireAsync(new ModelSource(TinyModel.Id), isExclusive: false, CancellationToken.None);
         var running = runner.RunAsync(Message(batch, 0), CancellationToken.None);
+        while (!await _planned.Tensors.RunAsync(() => lease.Model.NumSampled > 0, CancellationToken.None))
+            await Task.Yield();
         await SetStatusAsync(storage, batch, BatchStatus.Cancelling);
 
         await running.WaitAsync(s_limit);
@@ -178,7 +181,8 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
     public void Dispose() => _planned.Dispose();
 
-    private static Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) => new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
+    private static async Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) =>
+        await new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
     {
         current.Status = status;
         return true;

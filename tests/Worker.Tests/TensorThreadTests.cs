@@ -25,7 +25,8 @@ public sealed class TensorThreadTests
     {
         using var thread = new TensorThread();
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => thread.RunAsync<int>(() => throw new InvalidOperationException(), CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => thread.RunAsync<int>(() => throw new InvalidOperationException(), CancellationToken.None));
 
         Assert.Equal(1, await thread.RunAsync(() => 1, CancellationToken.None));
     }

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Azure.Core;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;

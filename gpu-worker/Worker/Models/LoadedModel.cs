@@ -37,7 +37,7 @@ internal sealed class LoadedModel : IDisposable
 
     public LLaDATokenizer Tokenizer { get; }
 
-    /// <summary>The tokens that never fill a gap in a text.</summary>
+    /// <summary>Tokens that no gap is filled with.</summary>
     public TokenSet NonText { get; }
 
     /// <summary>Number of rows sampled to completion.</summary>
@@ -63,9 +63,9 @@ internal sealed class LoadedModel : IDisposable
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
     }
 
-    /// <summary>What lines may ask of this model, from any thread.</summary>
-    /// <param name="cancellation">Ends all operations.</param>
-    internal ModelOperations Operations(CancellationToken cancellation) => new(
+    /// <summary>The operations that lines run on this model, from any thread.</summary>
+    /// <param name="cancellation">Cancels all of them.</param>
+    public ModelOperations Operations(CancellationToken cancellation) => new(
         row => _loop.SampleAsync(row, cancellation),
         async (prompt, answer, options) =>
         {

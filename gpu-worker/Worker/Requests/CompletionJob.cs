@@ -30,9 +30,10 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
 
     public async Task<LineAnswer> RunAsync(ModelOperations model)
     {
-        // Between two texts the model says how much is missing; max_tokens is the most.
-        int bound = generation.NumNewTokens;
-        int length = generation.Suffix.Count == 0 ? bound : await model.FindLengthAsync(bound, generation.CandidateRow);
+        // Between two texts the model chooses the length, up to max_tokens.
+        int length = generation.Suffix.Count == 0
+            ? generation.NumNewTokens
+            : await model.FindLengthAsync(generation.NumNewTokens, generation.CandidateRow);
         var sized = generation with { NumNewTokens = length };
         var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
         var choice = new CompletionChoice(text, 0, finishReason, null);

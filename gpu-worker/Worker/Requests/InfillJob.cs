@@ -36,6 +36,6 @@ internal sealed record InfillAnswer(string Id, long Created, string Model, strin
     public string Object { get; init; } = "infill";
 }
 
-/// <param name="Tokens">How many.</param>
+/// <param name="Tokens">Number of tokens.</param>
 /// <param name="Confidence">Geometric mean of the tokens' probabilities, 0 to 1.</param>
 internal sealed record InfillSpan(int Index, string Text, int Tokens, double Confidence);

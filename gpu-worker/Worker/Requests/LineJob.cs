@@ -5,10 +5,9 @@ using LLaDA.Diffusion.Infilling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
-/// <summary>A line that can be run: what it asks for was read and found in order.</summary>
+/// <summary>A line whose request is valid and can be run.</summary>
 internal interface ILineJob
 {
-    /// <returns>The endpoint's answer.</returns>
     Task<LineAnswer> RunAsync(ModelOperations model);
 }
 

@@ -52,8 +52,8 @@ internal sealed class TrainingCheckpoints(
         };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
         string message = $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}";
-        await events.AddAsync(
-            job, new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep }, cancellation);
+        var created = new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep };
+        await events.AddAsync(job, created, cancellation);
         await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointRun, job.CheckpointStep, cancellation);
     }
 

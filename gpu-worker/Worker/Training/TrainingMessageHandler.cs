@@ -72,8 +72,8 @@ internal sealed partial class TrainingMessageHandler(
     {
         var tooMany = new FineTuningFailure(
             "server_error",
-            $"The training stopped without a reason {FineTuningJobRecord.MaxFailedRuns} times without a new checkpoint; earlier ones are "
-            + $"kept");
+            $"The training stopped without a reason {FineTuningJobRecord.MaxFailedRuns} times without a new checkpoint; "
+            + "earlier ones are kept");
         var update = await jobs.UpdateAsync(
             job, current => current.TryBeginRun() || current.TryGiveUpRuns(tooMany, time.GetUtcNow()), cancellation);
         if (update is { Written: true, Row.IsTerminal: true })

@@ -117,7 +117,7 @@ internal sealed class TrainingRun(
             TotalSteps = current.NumSteps,
         };
         string json = JsonSerializer.Serialize(data, WireJson.Options);
-        await events.AddAsync(
-            job, new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json }, cancellation);
+        var reported = new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json };
+        await events.AddAsync(job, reported, cancellation);
     }
 }

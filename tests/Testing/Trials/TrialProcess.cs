@@ -1,16 +1,13 @@
 using Azure.Core.Pipeline;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Hosting;
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Testing;
 

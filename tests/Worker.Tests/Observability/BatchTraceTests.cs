@@ -13,9 +13,7 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Jobs;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Worker.Tests.Observability;
@@ -53,7 +51,8 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         Assert.All(spans.Skip(1), span => Assert.Equal((request.SpanId, ActivityKind.Consumer, batch.Id, "done"), (span.ParentSpanId, span.Kind, span.GetTagItem(Telemetry.Job), span.GetTagItem(Telemetry.Outcome))));
         Assert.Equal(0, spans[2].GetTagItem(Telemetry.Shard));
         Assert.Equal(nameof(BatchStatus.Completed), spans[^1].GetTagItem(Telemetry.Status));
-        Assert.Equal(NumLines, (await new BatchStore(Storage, _time).FindAsync(batch.Tenant, batch.Id, CancellationToken.None))!.CompletedLines);
+        Assert.Equal(
+            NumLines, (await new BatchStore(Storage, _time).FindAsync(batch.Tenant, batch.Id, CancellationToken.None))!.CompletedLines);
     }
 
     [Fact]
@@ -83,7 +82,9 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         var spans = telemetry.SpansOf(request.TraceId);
         Assert.Equal(["request", "plan", "shard", "shard"], spans.Select(span => span.OperationName));
         Assert.Equal("postponed", spans[2].GetTagItem(Telemetry.Outcome));
-        Assert.All(spans.Select(RecordedTelemetry.TextOf).Concat(telemetry.Attributes), text => Assert.DoesNotContain(Secret, text, StringComparison.Ordinal));
+        Assert.All(
+            spans.Select(RecordedTelemetry.TextOf).Concat(telemetry.Attributes),
+            text => Assert.DoesNotContain(Secret, text, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -118,7 +119,8 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         using var telemetry = new RecordedTelemetry();
         using var request = telemetry.BeginRequest();
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => TracedWork.RunAsync("test", "job", request.Id, () => throw new InvalidOperationException(Secret)));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => TracedWork.RunAsync("test", "job", request.Id, () => throw new InvalidOperationException(Secret)));
 
         var span = Assert.Single(telemetry.SpansOf(request.TraceId));
         Assert.Equal((ActivityStatusCode.Error, nameof(InvalidOperationException)), (span.Status, span.StatusDescription));

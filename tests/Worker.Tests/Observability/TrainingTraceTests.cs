@@ -35,7 +35,9 @@ public sealed class TrainingTraceTests(StorageFixture fixture, TinyModel model) 
         Assert.True(telemetry.Sum(Telemetry.TrainingSteps) >= NumExamples);
         Assert.True(telemetry.Sum(Telemetry.TrainingTokens) >= (await trial.FindAsync(job)).TrainedTokens);
         Assert.True((await trial.FindAsync(job)).TrainedTokens > 0);
-        Assert.All(spans.Select(RecordedTelemetry.TextOf).Concat(telemetry.Attributes), text => Assert.DoesNotContain(Secret, text, StringComparison.Ordinal));
+        Assert.All(
+            spans.Select(RecordedTelemetry.TextOf).Concat(telemetry.Attributes),
+            text => Assert.DoesNotContain(Secret, text, StringComparison.Ordinal));
     }
 
     public void Dispose() => _tensors.Dispose();

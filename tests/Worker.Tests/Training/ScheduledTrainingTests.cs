@@ -94,7 +94,8 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
     private async Task<FineTuningJobRecord?> NightAsync()
     {
         var now = _trial.Time.GetUtcNow();
-        _trial.Time.SetUtcNow(new DateTimeOffset(now.UtcDateTime.Date.AddDays(now.Hour < 3 ? 0 : 1), TimeSpan.Zero).AddHours(3).AddSeconds(10));
+        _trial.Time.SetUtcNow(
+            new DateTimeOffset(now.UtcDateTime.Date.AddDays(now.Hour < 3 ? 0 : 1), TimeSpan.Zero).AddHours(3).AddSeconds(10));
         await _functions.Services.GetRequiredService<ScheduleTimer>().RunAsync(CancellationToken.None);
         if ((await _trial.Storage.Queue(StorageNames.PlanTrainingQueue).PeekMessageAsync()).Value is not { } message)
             return null;
@@ -113,7 +114,8 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
         return await _trial.ResultAsync(job);
     }
 
-    private async Task UploadAsync(string name, string content) => await _trial.Storage.Container("documents").GetBlobClient(name).UploadAsync(BinaryData.FromString(content), overwrite: true);
+    private async Task UploadAsync(string name, string content) =>
+        await _trial.Storage.Container("documents").GetBlobClient(name).UploadAsync(BinaryData.FromString(content), overwrite: true);
 
     private static string Example(string prompt) => $$"""{"prompt":"{{prompt}}","completion":" brown fox"}""" + "\n";
 

@@ -1,7 +1,6 @@
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
-using LLaDA.Batch.Shared;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using static LLaDA.Batch.Worker.Tests.Training.TrainingTrials;
 
@@ -98,7 +97,9 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         await stale;
 
         var now = await trial.FindAsync(job);
-        Assert.Equal((taken!.Status, taken.RunNumber, taken.CheckpointRun, taken.CheckpointStep), (now.Status, now.RunNumber, now.CheckpointRun, now.CheckpointStep));
+        Assert.Equal(
+            (taken!.Status, taken.RunNumber, taken.CheckpointRun, taken.CheckpointStep),
+            (now.Status, now.RunNumber, now.CheckpointRun, now.CheckpointStep));
         Assert.True(now.CheckpointStep < NumSteps);
         Assert.Equal(isCancelled, !await unpublished.ExistsAsync());
     }
@@ -113,7 +114,8 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
 
         await trial.Worker().RunAsync(TrainingTrial.Message(job), CancellationToken.None);
 
-        Assert.Equal((FineTuningStatus.Failed, "server_error"), ((await trial.FindAsync(job)).Status, (await trial.FindAsync(job)).ErrorCode));
+        Assert.Equal(
+            (FineTuningStatus.Failed, "server_error"), ((await trial.FindAsync(job)).Status, (await trial.FindAsync(job)).ErrorCode));
     }
 
     [Fact]
@@ -192,7 +194,8 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     private static async Task ForgetLastCheckpointAsync(TrainingTrial trial, FineTuningJobRecord job)
     {
         await trial.Storage.Table(StorageNames.ModelsTable).DeleteEntityAsync(job.Tenant, ModelRecord.Key(FineTunedModels.NameOf(job, job.CheckpointStep)));
-        await trial.Models.Checkpoints.DeleteAsync(CheckpointRecord.Partition(job), CheckpointRecord.Key(job.CheckpointStep), CancellationToken.None);
+        await trial.Models.Checkpoints.DeleteAsync(
+            CheckpointRecord.Partition(job), CheckpointRecord.Key(job.CheckpointStep), CancellationToken.None);
     }
 
     /// <summary>Pauses a job when its run has taken a step; the run has not seen it yet.</summary>

@@ -96,7 +96,8 @@ public sealed class TrainingMessageHandlerTests(StorageFixture fixture, TinyMode
 
         var ended = await trial.FindAsync(job);
         Assert.Equal((FineTuningStatus.Failed, "training_file", 0), (ended.Status, ended.ErrorParam, ended.CheckpointStep));
-        Assert.Contains(string.Create(CultureInfo.InvariantCulture, $"line {NumExamples + 1}: "), ended.ErrorMessage, StringComparison.Ordinal);
+        Assert.Contains(
+            string.Create(CultureInfo.InvariantCulture, $"line {NumExamples + 1}: "), ended.ErrorMessage, StringComparison.Ordinal);
     }
 
     public ValueTask DisposeAsync() => _trials.DisposeAsync();
