@@ -11,7 +11,8 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
     private const string Nothing = "nothing";
     private static readonly HttpClientTransport s_storage = new();
 
-    private readonly TaskCompletionSource _stalled = new(TaskCreationOptions.RunContinuationsAsynchronously), _awoken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stalled = new(TaskCreationOptions.RunContinuationsAsynchronously), _awoken =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private int _calls;
     private volatile bool _isDead;

@@ -25,7 +25,8 @@ public sealed class StorageFaults : HttpPipelinePolicy
     public Func<string, Task> After { get; set; } = _ => Task.CompletedTask;
 
     /// <summary>A client whose calls meet these faults.</summary>
-    /// <param name="position">Per try of a call, so that the client's retries see what a lost answer left; or per call, so that nothing is retried.</param>
+    /// <param name="position">Per try of a call, so that the client's retries see what a lost answer left; or per call, so that nothing is
+    /// retried.</param>
     public StorageAccount Account(string connectionString, HttpPipelinePosition position = HttpPipelinePosition.PerRetry) =>
         new(new StorageOptions { ConnectionString = connectionString }, client => client.AddPolicy(this, position));
 

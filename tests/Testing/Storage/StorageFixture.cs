@@ -3,7 +3,9 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Testing;
 
-/// <summary>One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.</summary>
+/// <summary>
+/// One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.
+/// </summary>
 public sealed class StorageFixture : IAsyncLifetime
 {
     private const int MaxAccounts = 400;
@@ -13,7 +15,8 @@ public sealed class StorageFixture : IAsyncLifetime
     private int _used;
 
     public async ValueTask InitializeAsync() =>
-        _server = await AzuriteServer.StartAsync(folder: null, [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
+        _server = await AzuriteServer.StartAsync(
+            folder: null, [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
 
     /// <summary>An empty account, with its containers, tables and queues.</summary>
     public async Task<StorageAccount> NewAccountAsync()

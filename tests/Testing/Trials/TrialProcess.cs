@@ -30,8 +30,11 @@ internal sealed class TrialProcess : IAsyncDisposable
             client.Retry.Delay = TimeSpan.FromMilliseconds(1);
         });
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
-        ShardMessageHandler = new ShardMessageHandler(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(), new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
+        _services = new ServiceCollection().AddLogging().AddFunctions(configuration)
+            .AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
+        ShardMessageHandler = new ShardMessageHandler(
+            Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(),
+            new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
     }
 
     public PlanBatchHandler Plan => Get<PlanBatchHandler>();
