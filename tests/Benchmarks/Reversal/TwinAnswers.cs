@@ -38,7 +38,8 @@ internal sealed class TwinAnswers(MaskPredictor model, int seed)
             random.Shuffle(others);
             Person[] candidates = [asked, .. others.Take(NumCandidates - 1)];
             var questions = candidates.Select(candidate => scored(asked, candidate));
-            double[] scores = _likelihood.LogLikelihoods([.. questions.Select(question => new AnsweredRow(question.Prompt, question.Answer))]);
+            double[] scores = _likelihood.LogLikelihoods(
+                [.. questions.Select(question => new AnsweredRow(question.Prompt, question.Answer))]);
             return scores.Skip(1).All(score => score < scores[0]);
         }).ToList());
     }
