@@ -37,9 +37,9 @@ internal sealed class TwinAnswers(MaskPredictor model, int seed)
             Person[] others = [.. people.Facts.Where(other => other != asked)];
             random.Shuffle(others);
             Person[] candidates = [asked, .. others.Take(NumCandidates - 1)];
+            var questions = candidates.Select(candidate => scored(asked, candidate));
             double[] scores = _likelihood.LogLikelihoods(
-                [.. candidates.Select(candidate => scored(asked, candidate))
-                .Select(question => new AnsweredRow(question.Prompt, question.Answer))]);
+                [.. questions.Select(question => new AnsweredRow(question.Prompt, question.Answer))]);
             return scores.Skip(1).All(score => score < scores[0]);
         }).ToList());
     }
