@@ -16,10 +16,10 @@ internal sealed class BatchQuota(BatchStore batches, WorkQueues queues, ServiceL
     {
         int count = 0;
         long bytes = inputBytes;
-        await foreach (var active in batches.ListActiveAsync(tenant, cancellation))
+        await foreach (var open in batches.Open.ListAsync(tenant, cancellation))
         {
             count++;
-            bytes += active.InputBytes;
+            bytes += open.InputBytes;
         }
         if (count >= limits.MaxActiveBatches)
         {

@@ -65,7 +65,7 @@ internal static class BatchesApi
             ExpiresAt = expiresAt,
         };
         await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+        await queues.SendPlanAsync(batch.Key, cancellation);
         return Results.Wire(BatchObject.From(batch, PartCounts.None));
     }
 
@@ -126,12 +126,9 @@ internal static class BatchesApi
 
     private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
     {
-        if (batch.IsTerminal)
-        {
-            var final = new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens);
-            return BatchObject.From(batch, final);
-        }
-        var parts = await new BatchBlobs(storage, batch).ListPartsAsync(cancellation);
-        return BatchObject.From(batch, parts.Values.Aggregate(PartCounts.None, (sum, part) => sum + part));
+        var counts = batch.IsTerminal
+            ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
+            : PartCounts.Sum((await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values);
+        return BatchObject.From(batch, counts);
     }
 }

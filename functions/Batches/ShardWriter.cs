@@ -6,15 +6,15 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside windows of consecutive lines, so that the
-/// rows of a forward pass have little padding and the finish holds one window at a time.
+/// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
+/// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
+internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
 
-    /// <summary>Shards written at a time; more would hold more of a window twice.</summary>
+    /// <summary>Shards written at a time; more would hold more of a line window twice.</summary>
     private const int Concurrency = 4;
 
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
@@ -36,7 +36,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
 
-    /// <summary>Takes a line that no worker has to run.</summary>
+    /// <summary>Adds a line whose outcome is known: no worker runs it.</summary>
     public async Task AddAsync(SettledLine line, ModelRecord model, CancellationToken cancellation)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line.ToShardLine(), WireJson.Options);
@@ -44,7 +44,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
 
-    /// <summary>Writes what is left; call it once after the last line.</summary>
+    /// <summary>Writes the remaining lines; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
     {
         List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
@@ -55,7 +55,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
             Add(lines, isRefused: true);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
-            await blobs.WriteShardAsync(attempt, shard.Shard, Content(shard.Lines), stop));
+            await blobs.WriteShardAsync(planId, shard.Shard, Content(shard.Lines), stop));
         _settled.Clear();
         _window.Clear();
         _windowBytes = 0;

@@ -47,15 +47,16 @@ internal static class FineTuningApi
 
         var job = asked.ToRecord(tenant, SortableKey.Create(time), Random.Shared.Next());
         await jobs.AddAsync(job, cancellation);
-        await events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Created, $"Created fine-tuning job: {job.Id}", cancellation);
-        await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+        var created = new FineTuningEvent(FineTuningEventKind.Created, $"Created fine-tuning job: {job.Id}");
+        await events.AddAsync(job, created, cancellation);
+        await queues.SendPlanTrainingAsync(job.Key, cancellation);
         return Answer(job, time);
     }
 
     private static async Task RequireRoomAsync(
         string tenant, FineTuningStore jobs, WorkQueues queues, ServiceLimits limits, CancellationToken cancellation)
     {
-        if (await jobs.CountActiveAsync(tenant, cancellation) >= limits.MaxActiveTrainings)
+        if (await jobs.Open.ListAsync(tenant, cancellation).CountAsync(cancellation) >= limits.MaxActiveTrainings)
         {
             throw ApiException.TooMany(
                 $"You have {limits.MaxActiveTrainings} fine-tuning jobs that have not ended; more are not allowed",
@@ -82,50 +83,34 @@ internal static class FineTuningApi
         string id,
         HttpContext context,
         FineTuningStore jobs,
-        FineTuningCancellation cancellation,
+        FineTuningCancellation cancel,
         FineTuningClosing closing,
         TimeProvider time)
     {
-        var (job, isDone) = await cancellation.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
-        if (!isDone)
-            throw WrongState(job, "cancelled");
-        await closing.RunAsync(job!, context.RequestAborted);
-        return Answer(job!, time);
+        var update = await cancel.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
+        var job = update.Written ? update.Row! : throw WrongState(update.Row, "cancelled");
+        await closing.RunAsync(job, context.RequestAborted);
+        return Answer(job, time);
     }
 
-    /// <summary>The current run writes a checkpoint and stops.</summary>
+    /// <summary>The run makes a checkpoint and stops.</summary>
     private static async Task<IResult> PauseAsync(
         string id, HttpContext context, FineTuningStore jobs, FineTuningEvents events, TimeProvider time)
     {
-        var paused = await ChangeAsync(id, context, jobs, "paused", job =>
-        {
-            bool isAtWork = job.Status is FineTuningStatus.ValidatingFiles or FineTuningStatus.Queued or FineTuningStatus.Running;
-            if (isAtWork)
-                (job.Status, job.EstimatedFinishAt) = (FineTuningStatus.Paused, null);
-            return isAtWork;
-        });
-        await events.AddAsync(
-            paused, paused.Step, paused.RunNumber, FineTuningEventKind.Paused, "The job is paused", context.RequestAborted);
+        var paused = await ChangeAsync(id, context, jobs, "paused", job => job.TryPause());
+        await events.AddAsync(paused, EventOf(paused, FineTuningEventKind.Paused, "The job is paused"), context.RequestAborted);
         return Answer(paused, time);
     }
 
     private static async Task<IResult> ResumeAsync(
         string id, HttpContext context, FineTuningStore jobs, FineTuningEvents events, WorkQueues queues, TimeProvider time)
     {
-        var resumed = await ChangeAsync(id, context, jobs, "resumed", job =>
-        {
-            if (job.Status != FineTuningStatus.Paused)
-                return false;
-            job.Status = job.Profile is null ? FineTuningStatus.ValidatingFiles : FineTuningStatus.Queued;
-            job.QueuedAt = time.GetUtcNow();
-            return true;
-        });
-        await events.AddAsync(
-            resumed, resumed.Step, resumed.RunNumber, FineTuningEventKind.Resumed, "The job resumes", context.RequestAborted);
+        var resumed = await ChangeAsync(id, context, jobs, "resumed", job => job.TryResume(time.GetUtcNow()));
+        await events.AddAsync(resumed, EventOf(resumed, FineTuningEventKind.Resumed, "The job resumes"), context.RequestAborted);
         if (resumed.Profile is null)
-            await queues.SendPlanTrainingAsync(resumed.Tenant, resumed.RowKey, context.RequestAborted);
+            await queues.SendPlanTrainingAsync(resumed.Key, context.RequestAborted);
         else
-            await queues.SendTrainAsync(resumed.Profile, resumed.Tenant, resumed.RowKey, context.RequestAborted);
+            await queues.SendTrainAsync(resumed.Profile, resumed.Key, context.RequestAborted);
         return Answer(resumed, time);
     }
 
@@ -150,14 +135,15 @@ internal static class FineTuningApi
     private static async Task<FineTuningJobRecord> FindAsync(string id, HttpContext context, FineTuningStore jobs) =>
         await jobs.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"fine-tuning job: {id}");
 
-    /// <param name="change">Returns whether the job's state allows it.</param>
+    private static FineTuningEvent EventOf(FineTuningJobRecord job, FineTuningEventKind kind, string message) =>
+        new(kind, message) { Step = job.Step, Run = job.RunNumber };
+
+    /// <param name="participle">The name of the change in the error of a job whose state does not allow it.</param>
     private static async Task<FineTuningJobRecord> ChangeAsync(
-        string id, HttpContext context, FineTuningStore jobs, string what, Func<FineTuningJobRecord, bool> change)
+        string id, HttpContext context, FineTuningStore jobs, string participle, Func<FineTuningJobRecord, bool> change)
     {
-        var job = await FindAsync(id, context, jobs);
-        bool isDone = false;
-        var changed = await jobs.UpdateAsync(job, current => isDone = change(current), context.RequestAborted);
-        return isDone ? changed! : throw WrongState(changed, what);
+        var update = await jobs.UpdateAsync(await FindAsync(id, context, jobs), change, context.RequestAborted);
+        return update.Written ? update.Row! : throw WrongState(update.Row, participle);
     }
 
     private static ApiException WrongState(FineTuningJobRecord? job, string what) =>

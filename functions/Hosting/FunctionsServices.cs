@@ -40,10 +40,11 @@ public static class FunctionsServices
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
+        services.AddSingleton<BatchInput>().AddSingleton<ResultFiles>().AddSingleton<TrainingFileCheck>();
         services.AddSingleton<ShardDispatcher>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
-        services.AddSingleton<ModelRemoval>();
+        services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
         services.AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
         services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
         services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduledFileAssembly>();

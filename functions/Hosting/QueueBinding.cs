@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -27,7 +26,26 @@ internal sealed record QueueBinding<T>(string Name, string Queue, Func<IServiceP
         return new QueueConsumer<T>(storage, Queue, options, HandlerOf(services), time, logger).RunAsync(stop);
     }
 
-    /// <remarks>The message is read by the rules of the wire and not by those of the host's binding.</remarks>
-    public override Task HandleAsync(IServiceProvider services, string message, CancellationToken stop) =>
-        HandlerOf(services)(JsonSerializer.Deserialize<T>(message, WireJson.Options)!, stop);
+    /// <summary>
+    /// Reads the message by the rules of the wire and not by those of the host's binding. A text that is no message moves to the queue's
+    /// poison queue, as on the Local host: attempts would not change it. The poison queue of a poison queue has no handler, so it stays
+    /// there for an operator to read.
+    /// </summary>
+    public override async Task HandleAsync(IServiceProvider services, string message, CancellationToken stop)
+    {
+        if (MessageReader.TryRead<T>(message) is { } work)
+        {
+            await HandlerOf(services)(work, stop);
+            return;
+        }
+        var logger = services.GetRequiredService<ILogger<QueueBinding>>();
+        QueueLog.Unreadable(logger, Queue, Excerpt.Of(message), StorageNames.PoisonQueue(Queue));
+        await services.GetRequiredService<WorkQueues>().SendPoisonAsync(Queue, message, stop);
+    }
+}
+
+internal static partial class QueueLog
+{
+    [LoggerMessage(EventId = 232, Level = LogLevel.Error, Message = "Queue {Queue} had a text that is no message, now in {PoisonQueue}: {Text}")]
+    public static partial void Unreadable(ILogger logger, string queue, string text, string poisonQueue);
 }

@@ -15,10 +15,12 @@ internal static class ModelsApi
         v1.MapDelete("/models/{**id}", DeleteAsync);
     }
 
+    /// <summary>Lists no checkpoints: these are listed by their job.</summary>
     private static async Task<IResult> ListAsync(HttpContext context, ModelCatalog models)
     {
         var known = await models.ListAsync(context.Tenant(), context.RequestAborted);
-        return Results.Wire(ListPage.Of(known.Select(ModelObject.From), model => model.Id));
+        var listed = known.Where(model => !FineTunedModels.IsCheckpoint(model.Id));
+        return Results.Wire(ListPage.Of(listed.Select(ModelObject.From), model => model.Id));
     }
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, ModelCatalog models)

@@ -132,7 +132,7 @@ internal sealed partial class ScheduleTimer
             var skipped = Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"The previous job, {last.Id}, has not ended");
             return await _schedules.AddRunAsync(schedule, skipped, cancellation);
         }
-        if (await _jobs.CountActiveAsync(schedule.Tenant, cancellation) >= _limits.MaxActiveTrainings)
+        if (await _jobs.Open.ListAsync(schedule.Tenant, cancellation).CountAsync(cancellation) >= _limits.MaxActiveTrainings)
             return null;
         return await _schedules.AddRunAsync(schedule, await DecideAsync(schedule, definition, dueAt, last, cancellation), cancellation);
     }
@@ -196,8 +196,8 @@ internal sealed partial class ScheduleTimer
             return;
         string dueAt = run.DueAt.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
         string message = $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {dueAt} UTC";
-        await _events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Created, message, cancellation);
-        await _queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+        await _events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
+        await _queues.SendPlanTrainingAsync(job.Key, cancellation);
     }
 
     /// <summary>

@@ -40,10 +40,10 @@ public sealed class BatchQuotaTests(StorageFixture fixture)
     public async Task When_too_many_batches_wait_to_be_planned_everybody_waits()
     {
         await using var plane = await StartAsync(fixture, ("Limits:MaxQueuedPlans", "1"));
-        await plane.Get<WorkQueues>().SendPlanAsync("other", "batch", CancellationToken.None);
+        await plane.Get<WorkQueues>().SendPlanAsync(new JobKey("other", "batch"), CancellationToken.None);
 
         await AssertTooManyAsync(await CreateAsync(plane, plane.Client), "server_overloaded");
-        Assert.Empty(await plane.Batches.Active.ListAsync(OpenBatchRow.Partition, after: null, CancellationToken.None).ToListAsync());
+        Assert.Empty(await plane.Batches.Open.ListAsync(tenant: null, CancellationToken.None).ToListAsync());
     }
 
     [Fact]

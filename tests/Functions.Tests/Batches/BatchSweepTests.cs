@@ -35,6 +35,19 @@ public sealed class BatchSweepTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_killed_plan_is_sent_again_within_a_minute()
+    {
+        await using var plane = await StartAsync(fixture);
+        await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
+        await plane.Storage.Queue(StorageNames.PlanQueue).ReceiveMessageAsync(TimeSpan.FromMinutes(10));
+
+        await SweepAsync(plane, TimeSpan.FromSeconds(25));
+        Assert.Equal(1, await plane.CountAsync(StorageNames.PlanQueue));
+        await SweepAsync(plane, TimeSpan.FromSeconds(30));
+        Assert.Equal(2, await plane.CountAsync(StorageNames.PlanQueue));
+    }
+
+    [Fact]
     public async Task A_plan_or_a_finish_that_waits_behind_others_is_not_sent_again()
     {
         await using var plane = await StartAsync(fixture);
@@ -118,9 +131,9 @@ public sealed class BatchSweepTests(StorageFixture fixture)
         }, CancellationToken.None);
         await EmptyAsync(plane);
 
-        await SweepAsync(plane, TimeSpan.FromSeconds(60));
+        await SweepAsync(plane, TimeSpan.FromSeconds(20));
         Assert.Equal((0, 0, 0), await CountsAsync(plane));
-        await SweepAsync(plane, TimeSpan.FromSeconds(90));
+        await SweepAsync(plane, TimeSpan.FromSeconds(20));
         Assert.Equal((0, 0, 1), await CountsAsync(plane));
     }
 
@@ -140,11 +153,11 @@ public sealed class BatchSweepTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         var batch = await plane.PlannedAsync("nonsense");
-        await plane.Batches.Active.PutAsync(new OpenBatchRow { PartitionKey = OpenBatchRow.Partition, RowKey = OpenBatchRow.Key(batch.Tenant, batch.RowKey), Tenant = batch.Tenant }, CancellationToken.None);
+        await plane.Batches.Open.PutAsync(batch.Key, new OpenBatchRow(), CancellationToken.None);
 
         await SweepAsync(plane, TimeSpan.FromMinutes(5));
 
-        Assert.Null(await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None));
+        Assert.Null(await plane.Batches.Open.FindAsync(batch.Key, CancellationToken.None));
     }
 
     [Fact]
@@ -166,7 +179,7 @@ public sealed class BatchSweepTests(StorageFixture fixture)
     public async Task A_place_that_was_not_passed_on_is_filled()
     {
         await using var plane = await StartAsync(fixture);
-        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.Window, "[MASK:400] and some more"));
+        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.MaxInFlight, "[MASK:400] and some more"));
         await EmptyAsync(plane);
         for (int shard = 0; shard < 3; shard++)
             await plane.AnswerAsync(batch, shard);
@@ -174,7 +187,7 @@ public sealed class BatchSweepTests(StorageFixture fixture)
         await SweepAsync(plane, TimeSpan.FromSeconds(30));
 
         Assert.Equal((0, 3, 0), await CountsAsync(plane));
-        Assert.Equal(ShardDispatcher.Window + 3, (await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!.NumReleased);
+        Assert.Equal(ShardDispatcher.MaxInFlight + 3, (await plane.Batches.Open.FindAsync(batch.Key, CancellationToken.None))!.NumReleased);
     }
 
     private static async Task SweepAsync(ControlPlane plane, TimeSpan later)

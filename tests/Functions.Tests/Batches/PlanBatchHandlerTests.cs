@@ -153,10 +153,10 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.Window, "[MASK:400] and some more"));
+        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.MaxInFlight, "[MASK:400] and some more"));
 
-        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > ShardDispatcher.Window);
-        Assert.Equal(ShardDispatcher.Window, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > ShardDispatcher.MaxInFlight);
+        Assert.Equal(ShardDispatcher.MaxInFlight, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
     }
 
     [Fact]

@@ -199,7 +199,7 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
         Assert.Contains("Parameter: training_file", refused.Message, StringComparison.Ordinal);
     }
 
-    private static Task<FineTuningJobRecord?> SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) => plane.Get<FineTuningStore>().UpdateAsync(job, current =>
+    private static Task SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) => plane.Get<FineTuningStore>().UpdateAsync(job, current =>
     {
         current.Status = status;
         return true;

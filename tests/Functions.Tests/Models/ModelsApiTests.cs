@@ -40,6 +40,18 @@ public sealed class ModelsApiTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Checkpoints_are_found_by_their_names_and_not_listed_among_the_models()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await TrainedAsync(plane);
+
+        var listed = (await ReadAsync(await plane.Client.GetAsync("/v1/models")))["data"]!.AsArray().Select(model => model!["id"]!.GetValue<string>());
+
+        Assert.Equal(new[] { Model, FineTunedModels.NameOf(job) }.Order(), listed.Order());
+        (await plane.Client.GetAsync($"/v1/models/{FineTunedModels.NameOf(job, NumSteps)}")).EnsureSuccessStatusCode();
+    }
+
+    [Fact]
     public async Task A_model_of_the_operator_or_of_another_tenant_stays()
     {
         await using var plane = await StartAsync(fixture);
@@ -107,7 +119,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
             var dying = new StorageAccount(new StorageOptions { ConnectionString = connection }, options => options.AddPolicy(new Dying(cut), HttpPipelinePosition.PerCall));
             try
             {
-                isDone = await new ModelRemoval(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
+                isDone = await ModelRemoval.Create(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
             }
             catch (IOException)
             {
@@ -132,7 +144,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
         string id = FineTunedModels.NameOf(job, NumSteps);
         if (isNeeded)
             await UseAsync(plane, "batch", id);
-        var left = (await plane.Get<ModelCatalog>().FindOwnAsync(Tenant, id, CancellationToken.None))!;
+        var left = (await plane.Get<ModelCatalog>().FindExactAsync(Tenant, id, CancellationToken.None))!;
         left.State = ModelState.Leaving;
         await new TableOf<ModelRecord>(plane.Storage.Table(StorageNames.ModelsTable)).PutAsync(left, CancellationToken.None);
 
@@ -151,7 +163,7 @@ public sealed class ModelsApiTests(StorageFixture fixture)
     private static async Task<FineTuningJobRecord> TrainedAsync(ControlPlane plane, bool withResult = true)
     {
         var job = await TrainAsync(plane, await PlannedAsync(plane));
-        await new ModelFolders(plane.Storage).UploadAsync(Folder(job), [new ModelUpload("a", EmptyAsync), new ModelUpload("b", EmptyAsync)], told: null, CancellationToken.None);
+        await new ModelFolders(plane.Storage).UploadAsync(Folder(job), [new ModelUpload("a", EmptyAsync), new ModelUpload("b", EmptyAsync)], progress: null, CancellationToken.None);
         if (withResult)
         {
             await FinishAsync(plane, job);

@@ -79,11 +79,8 @@ public sealed class FineTuningWebhookTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Webhooks:AllowLocal", "true"));
         await WebhookTests.CreatedAsync(plane, """{"url":"https://example.com"}""");
         var job = await TrainAsync(plane, await PlannedAsync(plane), step: 3);
-        await plane.Get<FineTuningStore>().UpdateAsync(job, job.RunNumber, current =>
-        {
-            current.Fail("training_diverged", "It diverged", param: null, plane.Time.GetUtcNow());
-            return true;
-        }, CancellationToken.None);
+        await plane.Get<FineTuningStore>().UpdateRunAsync(
+            job, current => current.TryFailRun(job.RunNumber, new("training_diverged", "It diverged"), plane.Time.GetUtcNow()), CancellationToken.None);
 
         await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
 

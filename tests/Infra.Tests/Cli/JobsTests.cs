@@ -36,13 +36,14 @@ public sealed class JobsTests : IAsyncLifetime
         var blobs = new BatchBlobs(_storage, _running);
         var plan = await blobs.PublishPlanAsync(new BatchPlan("attempt", "tiny", "a100", 5, [new PlannedShard(0, 2), new PlannedShard(0, 3)]), CancellationToken.None);
         await _batches.SetPlannedAsync(_running, plan, CancellationToken.None);
-        await _batches.UpdateActiveAsync("acme", _running.RowKey, active => (active.NumReleased = 2) == 2, CancellationToken.None);
+        await _batches.Open.UpdateAsync(_running.Key, active => (active.NumReleased = 2) == 2, CancellationToken.None);
         await blobs.WritePartAsync(0, [], new PartCounts(1, 1, 10, 20), CancellationToken.None);
         await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin().Explain("OutOfMemoryException"), CancellationToken.None);
         await _batches.AddAsync(_failed, inputBytes: 0, CancellationToken.None);
-        await _batches.DeleteActiveAsync("others", _failed.RowKey, CancellationToken.None);
+        await _batches.Open.DeleteAsync(_failed.Key, CancellationToken.None);
         await _trainings.AddAsync(_training, CancellationToken.None);
-        await new FineTuningEvents(_storage, TimeProvider.System).AddAsync(_training, 7, 1, FineTuningEventKind.Started, "Training has started", CancellationToken.None);
+        await new FineTuningEvents(_storage, TimeProvider.System).AddAsync(
+            _training, new FineTuningEvent(FineTuningEventKind.Started, "Training has started") { Step = 7, Run = 1 }, CancellationToken.None);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -63,6 +64,24 @@ public sealed class JobsTests : IAsyncLifetime
         Assert.Equal([_failed.Id], Ids(await DoneAsync("jobs", "list", "--all", "--tenant", "others", "--json")));
         Assert.Equal([_training.Id], Ids(await DoneAsync("jobs", "list", "--all", "--limit", "1", "--json")));
         Assert.Equal(2, Ids(await DoneAsync("jobs", "list", "--tenant", "acme", "--json")).Length);
+    }
+
+    [Fact]
+    public async Task An_attempt_in_progress_is_no_trouble_and_one_whose_worker_died_is()
+    {
+        var blobs = new BatchBlobs(_storage, _running);
+        await blobs.WriteShardAsync("attempt", 1, BinaryData.FromString("{}"), CancellationToken.None);
+        var lease = blobs.LeaseOf("attempt", 1);
+        await lease.AcquireAsync(TimeSpan.FromSeconds(60));
+
+        await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin(), CancellationToken.None);
+        Assert.Empty(await TroubleAsync());
+        await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin().Explain("IOException").Begin(), CancellationToken.None);
+        Assert.Equal(1, Assert.Single(await TroubleAsync())!["failures"]!.GetValue<int>());
+        await lease.ReleaseAsync();
+        Assert.Equal(2, Assert.Single(await TroubleAsync())!["failures"]!.GetValue<int>());
+
+        async Task<JsonArray> TroubleAsync() => JsonNode.Parse(await DoneAsync("jobs", "show", _running.Id, "--json"))!["trouble"]!.AsArray();
     }
 
     [Fact]

@@ -209,7 +209,7 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
 
         var batch = await CreatedAsync(plane, """{"container":"corpus","prefix":"in"}""", output);
         await plane.PlanAsync(batch);
-        Assert.Equal(900, (await plane.Batches.FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!.InputBytes);
+        Assert.Equal(900, (await plane.Batches.Open.FindAsync(batch.Key, CancellationToken.None))!.InputBytes);
 
         var tooMuch = await CreatedAsync(plane, """{"container":"corpus","prefix":"more"}""", output);
         await plane.PlanAsync(tooMuch);

@@ -3,7 +3,7 @@ using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Batches;
 
 public sealed class ShardDispatcherTests(StorageFixture fixture)
 {
@@ -12,13 +12,13 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
     {
         var (storage, batches, release) = await NewAsync();
         for (int index = 0; index < 3; index++)
-            await PlannedAsync(batches, "busy", ShardDispatcher.Window);
+            await PlannedAsync(batches, "busy", ShardDispatcher.MaxInFlight);
         await release.FillWindowAsync("busy", CancellationToken.None);
         await PlannedAsync(batches, "late", 2);
 
         await release.FillWindowAsync("late", CancellationToken.None);
 
-        Assert.Equal([.. Enumerable.Repeat("busy", ShardDispatcher.Window), "late", "late"], (await TakeAsync(storage)).Select(shard => shard.Tenant));
+        Assert.Equal([.. Enumerable.Repeat("busy", ShardDispatcher.MaxInFlight), "late", "late"], (await TakeAsync(storage)).Select(shard => shard.Tenant));
     }
 
     [Fact]
@@ -31,9 +31,9 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
         await release.FillWindowAsync("tenant", CancellationToken.None);
 
         var taken = await TakeAsync(storage);
-        Assert.Equal(ShardDispatcher.Window, taken.Count);
+        Assert.Equal(ShardDispatcher.MaxInFlight, taken.Count);
         Assert.Equal([0, 1, 2], taken.Where(shard => shard.Batch == second.RowKey).Select(shard => shard.Shard));
-        Assert.Equal(Enumerable.Range(0, ShardDispatcher.Window - 3), taken.Where(shard => shard.Batch == first.RowKey).Select(shard => shard.Shard));
+        Assert.Equal(Enumerable.Range(0, ShardDispatcher.MaxInFlight - 3), taken.Where(shard => shard.Batch == first.RowKey).Select(shard => shard.Shard));
         Assert.True(taken.FindLastIndex(shard => shard.Batch == second.RowKey) < 8);
     }
 
@@ -67,7 +67,7 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
     public async Task Shards_with_parts_no_longer_take_room()
     {
         var (storage, batches, release) = await NewAsync();
-        var batch = await PlannedAsync(batches, "tenant", ShardDispatcher.Window + 10);
+        var batch = await PlannedAsync(batches, "tenant", ShardDispatcher.MaxInFlight + 10);
         await release.FillWindowAsync("tenant", CancellationToken.None);
         await TakeAsync(storage);
         for (int shard = 5; shard < 9; shard++)
@@ -75,7 +75,7 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
 
         await release.FillWindowAsync("tenant", CancellationToken.None);
 
-        Assert.Equal(Enumerable.Range(ShardDispatcher.Window, 4), (await TakeAsync(storage)).Select(shard => shard.Shard));
+        Assert.Equal(Enumerable.Range(ShardDispatcher.MaxInFlight, 4), (await TakeAsync(storage)).Select(shard => shard.Shard));
     }
 
     private async Task<(StorageAccount, BatchStore, ShardDispatcher)> NewAsync()

@@ -1,7 +1,7 @@
 using LLaDA.Batch.Shared.Storage;
 using Microsoft.Extensions.Time.Testing;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Storage;
 
 public sealed class SortableKeyTests
 {

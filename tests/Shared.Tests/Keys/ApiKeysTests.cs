@@ -1,7 +1,7 @@
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Keys;
 
 public sealed class ApiKeysTests(StorageFixture fixture)
 {

@@ -1,7 +1,7 @@
 using CsCheck;
 using LLaDA.Batch.Shared.Batches;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Batches;
 
 public sealed class ShardAttemptsTests
 {

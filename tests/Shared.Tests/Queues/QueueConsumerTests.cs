@@ -2,11 +2,12 @@ using System.Collections.Concurrent;
 using Azure.Core;
 using Azure.Identity;
 using Azure.Storage.Queues;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Queues;
 
 public sealed class QueueConsumerTests(StorageFixture fixture)
 {
@@ -40,6 +41,9 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     [Theory]
     [InlineData("not json")]
     [InlineData("null")]
+    [InlineData("{}")]
+    [InlineData("""{"tenant":"t"}""")]
+    [InlineData("""{"tenant":"t","batch":null}""")]
     public async Task A_message_that_cannot_be_read_goes_to_the_poison_queue_at_once(string text)
     {
         var (storage, queue) = await NewQueueAsync(text);
@@ -92,7 +96,8 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     public async Task Losing_the_message_stops_the_handler()
     {
         var (storage, queue) = await NewQueueAsync("""{"tenant":"t","batch":"b"}""");
-        var stopped = new TaskCompletionSource();
+        var stopped = new TaskCompletionSource<bool>();
+        using var shutdown = new CancellationTokenSource();
 
         await RunUntilAsync(storage, _options, async (_, cancellation) =>
         {
@@ -103,11 +108,12 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
             }
             finally
             {
-                stopped.SetResult();
+                stopped.SetResult(shutdown.IsCancellationRequested);
             }
-        }, stopped.Task);
+        }, stopped.Task, shutdown);
 
-        Assert.True(stopped.Task.IsCompletedSuccessfully);
+        Assert.False(await stopped.Task, "the shutdown stopped the handler, and not the loss");
+        Assert.Equal(0, await CountAsync(queue));
     }
 
     [Fact]
@@ -173,19 +179,23 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     {
         var (storage, queue) = await NewQueueAsync([.. Enumerable.Range(0, 20).Select(index => $$"""{"tenant":"t","batch":"{{index}}"}""")]);
         var handled = new ConcurrentBag<string>();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int running = 0, most = 0;
 
+        // No handler returns before three run at once: a consumer of fewer never ends, one of more is seen in the maximum.
         await RunUntilAsync(storage, _options with { Concurrency = 3 }, async (message, _) =>
         {
             int now = Interlocked.Increment(ref running);
             InterlockedMax(ref most, now);
-            await Task.Yield();
+            if (now == 3)
+                gate.TrySetResult();
+            await gate.Task;
             handled.Add(message.Batch);
             Interlocked.Decrement(ref running);
         }, UntilAsync(() => Task.FromResult(handled.Count >= 20)));
 
         Assert.Equal(Enumerable.Range(0, 20).Select(index => $"{index}").Order(), handled.Order());
-        Assert.InRange(most, 1, 3);
+        Assert.Equal(3, most);
         Assert.Equal(0, await CountAsync(queue));
     }
 
@@ -205,9 +215,10 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         Assert.Equal((1, 0), (handled, await CountAsync(queue)));
     }
 
-    private static async Task RunUntilAsync(StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler, Task end)
+    private static async Task RunUntilAsync(StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler, Task end, CancellationTokenSource? ending = null)
     {
-        using var shutdown = new CancellationTokenSource();
+        using var own = new CancellationTokenSource();
+        var shutdown = ending ?? own;
         var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, TimeProvider.System, NullLogger.Instance).RunAsync(shutdown.Token);
         await end.WaitAsync(s_limit);
         await shutdown.CancelAsync();

@@ -1,7 +1,7 @@
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Files;
 
 public sealed class FileStoreTests(StorageFixture fixture)
 {

@@ -1,7 +1,7 @@
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Shared.Tests;
+namespace LLaDA.Batch.Shared.Tests.Storage;
 
 public sealed class TableOfTests(StorageFixture fixture)
 {
@@ -29,8 +29,9 @@ public sealed class TableOfTests(StorageFixture fixture)
         await AddAsync(records, "key");
         var before = await records.FindAsync(Tenant, "key", CancellationToken.None);
 
-        await records.UpdateAsync(Tenant, "key", _ => false, CancellationToken.None);
+        var update = await records.UpdateAsync(Tenant, "key", _ => false, CancellationToken.None);
 
+        Assert.False(update.Written);
         Assert.Equal(before!.ETag, (await records.FindAsync(Tenant, "key", CancellationToken.None))!.ETag);
     }
 
@@ -39,7 +40,7 @@ public sealed class TableOfTests(StorageFixture fixture)
     {
         var records = await NewRecordsAsync();
 
-        Assert.Null(await records.UpdateAsync(Tenant, "none", _ => true, CancellationToken.None));
+        Assert.Equal(new RowUpdate<FileRecord>(Row: null, Written: false), await records.UpdateAsync(Tenant, "none", _ => true, CancellationToken.None));
     }
 
     [Theory]

@@ -1,6 +1,6 @@
 using LLaDA.Batch.Shared.Files;
 
-namespace LLaDA.Batch.Functions.Retention;
+namespace LLaDA.Batch.Functions;
 
 /// <summary>How long data are kept (section <c>Retention</c>).</summary>
 public sealed record RetentionOptions
