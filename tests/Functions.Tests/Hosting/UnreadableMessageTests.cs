@@ -1,7 +1,6 @@
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
