@@ -69,7 +69,7 @@ public sealed class ModelRecord : TableRow
         set => StoredState = value == ModelState.Available ? StoredAvailable : value.ToString();
     }
 
-    /// <summary>The text of <see cref="State"/> in the table. The table client writes the names of enums, whatever their attributes.</summary>
+    /// <summary><see cref="State"/> as stored: the table client writes the names of enums, whatever their attributes.</summary>
     [DataMember(Name = "State")]
     public string StoredState { get; set; } = StoredAvailable;
 
