@@ -1,13 +1,8 @@
-using System.Reflection;
-
 namespace LLaDA.Batch.EndToEnd.Tests;
 
 /// <summary>The first-level folders of a project form no circle.</summary>
 public sealed class FolderReferencesTests
 {
-    private static readonly string s_root = typeof(FolderReferencesTests).Assembly
-        .GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
-
     [Theory]
     [InlineData("LLaDA.Batch.Shared", "Batches", "Storage")]
     [InlineData("LLaDA.Batch.Functions", "Hosting", "Batches")]
@@ -29,6 +24,6 @@ public sealed class FolderReferencesTests
 
     /// <summary>The last build, of whatever configuration.</summary>
     private static string AssemblyOf(string project, string file) => Directory
-        .GetFiles(Path.Combine(s_root, "artifacts", "bin", project), file, SearchOption.AllDirectories)
+        .GetFiles(Repository.PathOf("artifacts", "bin", project), file, SearchOption.AllDirectories)
         .MaxBy(File.GetLastWriteTimeUtc)!;
 }

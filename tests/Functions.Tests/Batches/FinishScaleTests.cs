@@ -25,8 +25,7 @@ public sealed class FinishScaleTests(StorageFixture fixture)
 
     private async Task<int> CountAsync(int numShards)
     {
-        var calls = new Interception((_, path) => path.Contains("/shards/", StringComparison.Ordinal) || path.Contains("/parts/", StringComparison.Ordinal), BeginAsync, EndAsync);
-        await using var plane = await InterceptedStorage.StartAsync(fixture, calls);
+        await using var plane = await StartAsync(fixture, new StorageFaults { Before = BeginAsync, After = EndAsync });
         var batch = await CancelledAsync(plane, numShards);
         _calls = _mostConcurrent = 0;
 
@@ -37,8 +36,13 @@ public sealed class FinishScaleTests(StorageFixture fixture)
         return _calls;
     }
 
-    private async Task BeginAsync()
+    private static bool IsCounted(string call) =>
+        call.Contains("/shards/", StringComparison.Ordinal) || call.Contains("/parts/", StringComparison.Ordinal);
+
+    private async Task BeginAsync(string call)
     {
+        if (!IsCounted(call))
+            return;
         Interlocked.Increment(ref _calls);
         int now = Interlocked.Increment(ref _concurrent);
         for (int seen = _mostConcurrent; seen < now; seen = _mostConcurrent)
@@ -46,9 +50,10 @@ public sealed class FinishScaleTests(StorageFixture fixture)
         await Task.Delay(20);   // long enough for others to begin
     }
 
-    private Task EndAsync()
+    private Task EndAsync(string call)
     {
-        Interlocked.Decrement(ref _concurrent);
+        if (IsCounted(call))
+            Interlocked.Decrement(ref _concurrent);
         return Task.CompletedTask;
     }
 
