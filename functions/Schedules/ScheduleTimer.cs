@@ -165,7 +165,7 @@ internal sealed partial class ScheduleTimer
         }
         catch (TooMuchDataException tooMuch)
         {
-            return Outcome(dueAt, ScheduleRunStatus.Failed, "too_much_lists", tooMuch.Message);
+            return Outcome(dueAt, ScheduleRunStatus.Failed, "too_much_data", tooMuch.Message);
         }
         catch (RequestFailedException failure) when (failure.Status is 401 or 403 or 404)
         {
