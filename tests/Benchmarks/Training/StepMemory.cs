@@ -51,7 +51,7 @@ internal static class StepMemory
         var batch = ForwardProcess.Noise(x0, s_config.MaskTokenId, [1, 1, 1, 1], [.. x0.Select(row => new double[row.Length])]).RestorePrompts(prompts, x0);
         optimizer.ClearGradients();
         using (NewDisposeScope())
-            DiffusionLoss.Backward(model, batch, LossWeights.Of(prompts, batch, LossReduction.Answer));
+            DiffusionLoss.Backward(model, batch.Weigh(prompts, LossReduction.Answer));
         optimizer.Update(1e-4);
     }
 

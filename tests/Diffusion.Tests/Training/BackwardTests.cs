@@ -20,7 +20,7 @@ public sealed class BackwardTests
 
         var expected = DiffusionLoss.Pretraining(plain, batch);
         expected.backward();
-        var loss = DiffusionLoss.Backward(frugal, batch, LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer), recomputes, maxLogits: 16 * config.EmbeddingSize);
+        var loss = DiffusionLoss.Backward(frugal, batch.Weigh(new int[batch.BatchSize], LossReduction.Answer), recomputes, maxLogits: 16 * config.EmbeddingSize);
 
         double tolerance = computeType == ScalarType.Float32 ? 1e-5 : 1e-2;
         Assert.Equal(expected.item<float>(), loss.item<float>(), 1e-4 * expected.item<float>());
@@ -37,10 +37,10 @@ public sealed class BackwardTests
         using var kept = TinyModel.Random(computeType: computeType);
         using var recomputed = TinyModel.Random(computeType: computeType);
         var batch = Noised();
-        float[] weights = LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer);
+        batch = batch.Weigh(new int[batch.BatchSize], LossReduction.Answer);
 
-        DiffusionLoss.Backward(kept, batch, weights);
-        DiffusionLoss.Backward(recomputed, batch, weights, recomputes: true);
+        DiffusionLoss.Backward(kept, batch);
+        DiffusionLoss.Backward(recomputed, batch, recomputes: true);
 
         foreach (var (name, parameter) in kept.named_parameters())
             TensorAssert.Equal(parameter.grad!, recomputed.Parameter(name).grad!);
@@ -53,7 +53,7 @@ public sealed class BackwardTests
         using var model = TinyModel.Random();
         var batch = Noised();
 
-        double loss = DiffusionLoss.Evaluate(model, batch, LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer));
+        double loss = DiffusionLoss.Evaluate(model, batch.Weigh(new int[batch.BatchSize], LossReduction.Answer));
 
         Assert.Equal(DiffusionLoss.Pretraining(model, batch).item<float>(), loss, 1e-5 * loss);
         Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
@@ -65,7 +65,7 @@ public sealed class BackwardTests
         using var scope = NewDisposeScope();
         using var model = TinyModel.Random();
 
-        Assert.Equal(0, DiffusionLoss.Backward(model, new NoisedBatch([1, 2, 3], 1, 3, []), []).item<float>());
+        Assert.Equal(0, DiffusionLoss.Backward(model, new NoisedBatch([1, 2, 3], 1, 3, [])).item<float>());
 
         Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
     }

@@ -138,10 +138,10 @@ public sealed class LoraTests : IDisposable
         Change(first);
         Change(second);
         var batch = ForwardProcess.Noise([.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
-        float[] weights = LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer);
+        batch = batch.Weigh(new int[batch.BatchSize], LossReduction.Answer);
 
-        DiffusionLoss.Backward(kept, batch, weights);
-        DiffusionLoss.Backward(recomputed, batch, weights, recomputes: true);
+        DiffusionLoss.Backward(kept, batch);
+        DiffusionLoss.Backward(recomputed, batch, recomputes: true);
 
         foreach (var (one, two) in first.Parameters.Zip(second.Parameters))
             TensorAssert.Equal(one.Parameter.grad!, two.Parameter.grad!);

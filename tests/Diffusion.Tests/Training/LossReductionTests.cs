@@ -59,17 +59,15 @@ public sealed class LossReductionTests
         using var split = TinyModel.Random();
         // Prompts and paddings differ, so that no piece could tell the divisor by itself.
         var batch = new TrainingBatch([.. Enumerable.Range(0, 8).Select(row => Enumerable.Range(row, 20).ToArray())], [0, 3, 6, 1, 17, 2, 9, 4], [20, 18, 20, 9, 20, 20, 12, 20]);
-        var noised = ForwardProcess.Noise(batch.Rows, TinyModel.Mask, new CounterRandom(3), 0).Restore(batch);
-        float[] weights = LossWeights.Of(batch.PromptLengths, noised, reduction);
+        var noised = ForwardProcess.Noise(batch.Rows, TinyModel.Mask, new CounterRandom(3), 0).Restore(batch)
+            .Weigh(batch.PromptLengths, reduction);
 
-        double expected = DiffusionLoss.Backward(whole, noised, weights).item<float>();
+        double expected = DiffusionLoss.Backward(whole, noised).item<float>();
         double sum = 0;
-        int used = 0;
         for (int first = 0; first < 8; first += microBatchSize)
         {
-            var piece = noised.Slice(first, Math.Min(microBatchSize, 8 - first));
-            sum += DiffusionLoss.Backward(split, piece, weights[used..(used + piece.Masked.Count)]).item<float>();
-            used += piece.Masked.Count;
+            var slice = noised.Slice(first, Math.Min(microBatchSize, 8 - first));
+            sum += DiffusionLoss.Backward(split, slice).item<float>();
         }
 
         Assert.Equal(expected, sum, 1e-5 * expected);
@@ -87,7 +85,7 @@ public sealed class LossReductionTests
             int[][] rows = [[1, 2, 3, 4, 5, 6], [7, 8, 9, filler, filler, filler]];
             var batch = new TrainingBatch(rows, [1, 1], [6, 3]);
             var noised = ForwardProcess.Noise(rows, TinyModel.Mask, [0.5, 0.9], [[0.9, 0.1, 0.9, 0.1, 0.9, 0.1], [0.9, 0.1, 0.9, 0.1, 0.9, 0.1]]).Restore(batch);
-            return DiffusionLoss.Evaluate(model, noised, LossWeights.Of(batch.PromptLengths, noised, LossReduction.Answer));
+            return DiffusionLoss.Evaluate(model, noised.Weigh(batch.PromptLengths, LossReduction.Answer));
         }
 
         Assert.Equal(Loss(TinyModel.Eos), Loss(20));

@@ -70,7 +70,7 @@ public sealed class TrainingMemoryTests : IDisposable
         int[][] rows = [[.. Enumerable.Range(0, 16)], [.. Enumerable.Range(16, 16)]];
         var batch = ForwardProcess.Noise(rows, TinyModel.Mask, [1, 1], [.. rows.Select(row => new double[row.Length])]);
 
-        DiffusionLoss.Backward(model, batch, LossWeights.Of([0, 0], batch, LossReduction.Answer));
+        DiffusionLoss.Backward(model, batch.Weigh([0, 0], LossReduction.Answer));
         var memory = TrainingMemory.Of(model.Config, numTrained, ScalarType.Float32, ScalarType.Float32, s_options with { BatchSize = 2 }, 16);
 
         static long Bytes(IEnumerable<Tensor> tensors) => tensors.Sum(tensor => tensor.numel() * tensor.element_size());
