@@ -53,7 +53,7 @@ internal sealed class TrainingData : IDisposable
         {
             return job.Method == FineTuningMethod.Pretrain
                 ? OpenText(path, tokenizer, contextLength, seed)
-                : new FineTuningData(path, tokenizer, new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = seed });
+                : new FineTuningData(path, tokenizer, new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Cut, Seed = seed });
         }
         catch (TrainingDataException exception)
         {
