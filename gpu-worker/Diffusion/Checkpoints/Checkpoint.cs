@@ -16,8 +16,7 @@ public static class Checkpoint
 {
     public const string ConfigFile = "config.json";
 
-    private const string SingleFile = "model.safetensors";
-    private const string IndexFile = "model.safetensors.index.json";
+    private const string SingleFile = WeightFiles.SingleFile, IndexFile = WeightIndex.FileName;
 
     /// <summary>Checks all that <see cref="Load"/> checks of config.json and the weights, without memory for them and without libtorch: only the headers of the files are read.</summary>
     /// <returns>What config.json says.</returns>

@@ -52,8 +52,17 @@ public sealed record LLaDAConfig
     /// <summary>End of turn; null where config.json does not name it. <see cref="Checkpoints.Checkpoint.Load"/> then looks it up in the tokenizer beside it.</summary>
     public int? EotTokenId { get; init; }
 
+    /// <summary>Further tokens that end a text or a turn, besides end of text and end of turn; empty for most models.</summary>
+    public IReadOnlyList<int> OtherEndTokenIds { get; init; } = [];
+
+    /// <summary>Every token that ends a text or a turn: end of text first.</summary>
+    public IEnumerable<int> EndTokenIds => EotTokenId is { } eot ? [EosTokenId, eot, .. OtherEndTokenIds] : [EosTokenId, .. OtherEndTokenIds];
+
     /// <summary>E, the width of one head.</summary>
     public int HeadWidth => ModelWidth / NumHeads;
+
+    /// <summary>Whether a token ends a text or a turn.</summary>
+    public bool IsEnd(int token) => token == EosTokenId || token == EotTokenId || OtherEndTokenIds.Contains(token);
 
     /// <summary>Parameters of all layers, the final norm included, embedding and head not.</summary>
     public long NumNonEmbeddingParameters => NumLayers * ParametersOfLayer + ModelWidth;
@@ -101,7 +110,9 @@ public sealed record LLaDAConfig
         RequireToken(PadTokenId, "pad_token_id");
         if (EotTokenId is { } eot)
             RequireToken(eot, "eot_token_id");
-        Require(MaskTokenId != PadTokenId && MaskTokenId != EosTokenId, "mask_token_id must differ from eos_token_id and pad_token_id");
+        foreach (int end in OtherEndTokenIds)
+            RequireToken(end, "eos_token_id");
+        Require(MaskTokenId != PadTokenId && !EndTokenIds.Contains(MaskTokenId), "mask_token_id must differ from eos_token_id and pad_token_id");
         return errors;
     }
 }

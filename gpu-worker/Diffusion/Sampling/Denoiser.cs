@@ -13,7 +13,7 @@ internal sealed class Denoiser(MaskPredictor model, int numTokens) : IDisposable
 
     private readonly MaskPredictor _model = model.Config.IsCausal ? throw new ArgumentException("An autoregressive twin does not denoise", nameof(model)) : model;
     private readonly TokenSet _endOfText = new([model.Config.EosTokenId]);
-    private readonly TokenSet _deferred = new(model.Config.EotTokenId is { } eot ? [model.Config.EosTokenId, eot] : [model.Config.EosTokenId]);
+    private readonly TokenSet _deferred = new(model.Config.EndTokenIds);
     private readonly TokenSet _mask = new(model.Config.MaskTokenId < numTokens ? [model.Config.MaskTokenId] : []);
 
     /// <param name="rows">None of them done.</param>

@@ -4,11 +4,19 @@ using Microsoft.ML.Tokenizers;
 
 namespace LLaDA.Diffusion.Text;
 
-/// <summary>What a Hugging Face tokenizer.json of a byte-level BPE tokenizer says.</summary>
-/// <param name="Bpe">Cuts text into words and merges their bytes; knows no added tokens.</param>
-/// <param name="WholeWords">Cuts text into words of which those that the vocabulary has are tokens as they are (ignore_merges); the other ones, each alone, go to <paramref name="Bpe"/>. Null where all do.</param>
-/// <remarks>The normalizer NFC is read but not applied: nothing here needs ICU, and text is nearly always composed already. Text that is not gets other tokens than by Hugging Face.</remarks>
-internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyDictionary<string, int> AddedTokens, BpeTokenizer Bpe, IsolatingPreTokenizer? WholeWords)
+/// <summary>A Hugging Face tokenizer.json of a byte-level BPE tokenizer.</summary>
+/// <param name="Vocabulary">Ids, by the spelling in the byte-level alphabet.</param>
+/// <param name="Bpe">Cuts text into words and merges their bytes; has no added tokens.</param>
+/// <param name="WholeWords">
+/// Cuts text into words of which those in the vocabulary are tokens unchanged (ignore_merges); the others, each alone, go to
+/// <paramref name="Bpe"/>. Null where all do.
+/// </param>
+/// <remarks>
+/// The normalizer NFC is accepted but not applied: nothing here needs ICU, and text is nearly always composed already. Text that is not gets
+/// other tokens than by Hugging Face.
+/// </remarks>
+internal sealed record TokenizerJson(
+    IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyList<AddedToken> AddedTokens, BpeTokenizer Bpe, IsolatingPreTokenizer? WholeWords)
 {
     private const int MaxTokens = 10_000_000;
 
@@ -19,12 +27,14 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
     {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var json = JsonDocument.Parse(ReadBytes(path));
             var root = json.RootElement;
             var model = root.GetProperty("model");
             Require(path, model, "type", "BPE");
-            if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null && normalizer.GetProperty("type").GetString() is var kind && kind != "NFC")
-                throw new CheckpointException(path, $"has the normalizer {kind}, which is not supported");
+            if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null)
+                RequireNfc(path, normalizer);
+            if (model.TryGetProperty("dropout", out var dropout) && dropout.ValueKind == JsonValueKind.Number && dropout.GetDouble() != 0)
+                throw new CheckpointException(path, $"has dropout {dropout}, which is not supported");
             foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
             {
                 if (model.TryGetProperty(affix, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() != "")
@@ -32,10 +42,9 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
             }
 
             var vocabulary = model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
-            var addedTokens = root.GetProperty("added_tokens").EnumerateArray()
-                .ToDictionary(token => token.GetProperty("content").GetString()!, token => token.GetProperty("id").GetInt32());
+            AddedToken[] addedTokens = [.. root.GetProperty("added_tokens").EnumerateArray().Select(AddedToken.Read)];
             RequireIds(path, vocabulary);
-            RequireIds(path, addedTokens);
+            RequireIds(path, addedTokens.ToDictionary(token => token.Content, token => token.Id));
             var words = ReadPreTokenizer(path, root.GetProperty("pre_tokenizer"));
             bool ignoresMerges = model.TryGetProperty("ignore_merges", out var ignored) && ignored.ValueKind == JsonValueKind.True;
             var bpe = BpeTokenizer.Create(new BpeOptions(vocabulary)
@@ -50,7 +59,8 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
         {
             throw new CheckpointException(path, "is missing");
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
+        catch (Exception exception) when (
+            exception is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or FormatException)
         {
             throw new CheckpointException(path, $"is not a byte-level BPE tokenizer: {exception.Message}");
         }
@@ -62,7 +72,7 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
     {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+            using var json = JsonDocument.Parse(ReadBytes(path));
             foreach (var token in json.RootElement.GetProperty("added_tokens").EnumerateArray())
             {
                 if (token.GetProperty("content").GetString() == content)
@@ -74,6 +84,14 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
         {
             throw new CheckpointException(path, $"does not list its added tokens: {exception.Message}");
         }
+    }
+
+    private static byte[] ReadBytes(string path)
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        return ForeignFile.Describe(bytes.AsSpan(0, Math.Min(bytes.Length, ForeignFile.NumBytes))) is { } foreign
+            ? throw new CheckpointException(path, foreign)
+            : bytes;
     }
 
     private static void RequireIds(string path, Dictionary<string, int> tokens)
@@ -90,10 +108,25 @@ internal sealed record TokenizerJson(IReadOnlyDictionary<string, int> Vocabulary
 
     private static IsolatingPreTokenizer ReadPreTokenizer(string path, JsonElement json)
     {
-        var steps = json.GetProperty("type").GetString() == "Sequence" ? [.. json.GetProperty("pretokenizers").EnumerateArray()] : new List<JsonElement> { json };
+        const RegexOptions options = RegexOptions.Compiled | RegexOptions.CultureInvariant;
+        JsonElement[] steps = json.GetProperty("type").GetString() == "Sequence" ? [.. json.GetProperty("pretokenizers").EnumerateArray()] : [json];
         Regex[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()
-            .Select(pattern => new Regex(PossessiveQuantifiers.ToAtomic(pattern), RegexOptions.Compiled | RegexOptions.CultureInvariant, s_matchTimeout))];
+            .Select(pattern => new Regex(PossessiveQuantifiers.ToAtomic(pattern), options, s_matchTimeout))];
         return patterns.Length > 0 ? new IsolatingPreTokenizer(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
+    }
+
+    private static void RequireNfc(string path, JsonElement normalizer)
+    {
+        string? kind = normalizer.GetProperty("type").GetString();
+        if (kind == "Sequence")
+        {
+            foreach (var step in normalizer.GetProperty("normalizers").EnumerateArray())
+                RequireNfc(path, step);
+        }
+        else if (kind != "NFC")
+        {
+            throw new CheckpointException(path, $"has the normalizer {kind}, which is not supported");
+        }
     }
 
     private static string? Pattern(string path, JsonElement step)

@@ -92,7 +92,7 @@ public sealed class LLaDA8BTests : IDisposable
         using (var file = File.OpenWrite(Shard(NumShards - 1)))
             file.SetLength(file.Length - 1);
 
-        AssertRefused("it is cut short");
+        AssertRefused("it was truncated");
     }
 
     /// <summary>291 names and shapes, in the order of the network.</summary>

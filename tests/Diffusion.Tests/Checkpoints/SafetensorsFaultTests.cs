@@ -38,9 +38,9 @@ public sealed class SafetensorsFaultTests
         { $$$"""{"a":{{{Entry}}},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "gap or an overlap before b" },
         { $$$"""{"a":{{{Entry}}},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}""", 16, "gap or an overlap before b" },
         { """{"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "gap or an overlap before t" },
-        { $$"""{"t":{{Entry}}}""", 7, "cut short or has something appended" },
-        { $$"""{"t":{{Entry}}}""", 9, "cut short or has something appended" },
-        { "{}", 1, "cut short or has something appended" },
+        { $$"""{"t":{{Entry}}}""", 7, "it was truncated or something was appended" },
+        { $$"""{"t":{{Entry}}}""", 9, "it was truncated or something was appended" },
+        { "{}", 1, "it was truncated or something was appended" },
     };
 
     [Theory]

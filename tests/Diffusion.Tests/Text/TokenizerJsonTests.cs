@@ -79,6 +79,8 @@ public sealed class TokenizerJsonTests
     {
         { """{"model":{"type":"WordPiece"}}""", "has type WordPiece; only BPE is supported" },
         { """{"normalizer":{"type":"NFKC"}}""", "has the normalizer NFKC, which is not supported" },
+        { """{"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}}""", "has the normalizer Lowercase, which is not supported" },
+        { """{"model":{"dropout":0.1}}""", "has dropout 0.1, which is not supported" },
         { """{"model":{"end_of_word_suffix":"</w>"}}""", "has end_of_word_suffix </w>, which is not supported" },
         { """{"model":{"continuing_subword_prefix":"##"}}""", "has continuing_subword_prefix ##, which is not supported" },
         { """{"pre_tokenizer":{"type":"Whitespace"}}""", "has the pre-tokenizer Whitespace, which is not supported" },
@@ -97,6 +99,7 @@ public sealed class TokenizerJsonTests
         { """{"added_tokens":[{"id":-1,"content":"a"}]}""", "gives a the id -1" },
         { """{"added_tokens":[{"id":2147483647,"content":"a"}]}""", "gives a the id 2147483647" },
         { """{"added_tokens":[{"id":400,"content":null}]}""", "is not a byte-level BPE tokenizer" },
+        { """{"added_tokens":[{"id":400,"content":""}]}""", "is not a byte-level BPE tokenizer" },
         { """{"added_tokens":{}}""", "is not a byte-level BPE tokenizer" },
         { """{"model":{"vocab":{"a":-1}}}""", "gives a the id -1" },
         { """{"model":{"vocab":{"a":7,"b":7}}}""", "gives the id 7 to a and to b" },
