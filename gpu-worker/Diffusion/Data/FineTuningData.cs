@@ -42,6 +42,9 @@ public sealed class FineTuningData : ITrainingData, IDisposable
 
     public int MaxLength { get; private set; }
 
+    /// <summary>Tokens that an example may have.</summary>
+    public int ContextLength => _options.MaxLength;
+
     /// <summary>Lines left out because they are longer than <see cref="FineTuningOptions.MaxLength"/>.</summary>
     public int NumSkipped => _lines.Count - _used.Count;
 

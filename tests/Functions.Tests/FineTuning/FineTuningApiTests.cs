@@ -37,6 +37,11 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"hyperparameters":{"noise":{"min":-0.1}}}""", "hyperparameters.noise.min"),
         ("""{"hyperparameters":{"noise":{"max":"auto"}}}""", "hyperparameters.noise.max"),
         ("""{"hyperparameters":{"noise":{"min":0.5,"max":0.5}}}""", "hyperparameters.noise"),
+        ("""{"hyperparameters":{"long_examples":"truncate"}}""", "hyperparameters.long_examples"),
+        ("""{"hyperparameters":{"long_examples":1}}""", "hyperparameters.long_examples"),
+        ("""{"method":{"type":"pretrain","pretrain":{"hyperparameters":{"long_examples":"cut"}}}}""", "method.pretrain.hyperparameters.long_examples"),
+        ("""{"hyperparameters":{"n_epochs":2.5}}""", "hyperparameters.n_epochs"),
+        ("""{"hyperparameters":{"n_epochs":"4"}}""", "hyperparameters.n_epochs"),
         ("""{"integrations":[{"type":"wandb"}]}""", "integrations"),
         ("""{"metadata":{"a":1}}""", "metadata"),
         ("""{"n_epochs":3}""", "n_epochs"),
@@ -82,6 +87,21 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         Assert.Equal("queued", planned["status"]!.GetValue<string>());
         Assert.Equal("""{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":1,"lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""", planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
         Assert.Equal(("mine", 7, "b"), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>(), planned["metadata"]!["a"]!.GetValue<string>()));
+    }
+
+    [Theory]
+    [InlineData("\"skip\"", LongExamples.Skip, "skip")]
+    [InlineData("\"fail\"", LongExamples.Fail, "fail")]
+    [InlineData("\"cut\"", LongExamples.Cut, null)]
+    [InlineData("null", LongExamples.Cut, null)]
+    public async Task What_becomes_of_long_examples_is_kept_and_shown_where_it_is_not_the_default(string asked, LongExamples kept, string? shown)
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var job = await CreatedAsync(plane, extra: JsonNode.Parse($$$"""{"hyperparameters":{"n_epochs":4.0,"long_examples":{{{asked}}}}}""")!.AsObject());
+
+        Assert.Equal((kept, 4), (job.LongExamples, job.Epochs));
+        Assert.Equal(shown, (await GetAsync(plane, $"/{job.Id}"))["hyperparameters"]!["long_examples"]?.GetValue<string>());
     }
 
     [Fact]

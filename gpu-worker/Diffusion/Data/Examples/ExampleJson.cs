@@ -95,7 +95,7 @@ internal static class ExampleJson
     {
         string message = exception.Message;
         int place = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-        string sentence = (place < 0 ? message : message[..place]).TrimEnd('.', ' ');
+        string sentence = Excerpt((place < 0 ? message : message[..place]).TrimEnd('.', ' '));
         return exception.BytePositionInLine is { } position ? $"{sentence}, at byte {position + 1}" : sentence;
     }
 
