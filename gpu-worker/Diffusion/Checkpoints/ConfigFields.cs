@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace LLaDA.Diffusion.Checkpoints;
 
 /// <summary>
-/// The fields of a config.json, by the names of either dialect. Null counts as absent; faults are collected, and so is which fields were asked
-/// for, so that the others can be refused.
+/// The fields of a config.json, by the names of either dialect. Null counts as absent; faults are collected, and so is which fields were
+/// asked for, so that the others can be refused.
 /// </summary>
 internal sealed class ConfigFields(JsonObject json)
 {

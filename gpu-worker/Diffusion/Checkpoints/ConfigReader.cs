@@ -6,7 +6,9 @@ namespace LLaDA.Diffusion.Checkpoints;
 /// <summary>The network that the fields of a config.json describe.</summary>
 internal sealed class ConfigReader(JsonObject json, string path)
 {
-    /// <summary>Classes that compute this network. Other models share its shape, block-causal ones for instance, and give other numbers.</summary>
+    /// <summary>
+    /// Classes that compute this network. Other models share its shape, block-causal ones for instance, and give other numbers.
+    /// </summary>
     private static readonly string[] s_architectures = ["LLaDAModelLM", "ILLaDAForCausalLM", CausalArchitecture];
 
     private const string CausalArchitecture = "LLaDACausalTwin";
@@ -45,7 +47,10 @@ internal sealed class ConfigReader(JsonObject json, string path)
         };
         _fields.Pass("mlp_ratio");      // Of no account beside a width.
         if (_fields.Find("multi_query_attention") is not null && config.NumKeyValueHeads != (isMultiQuery ? 1 : heads))
-            _fields.Refuse($"multi_query_attention is {(isMultiQuery ? "true" : "false")} and n_kv_heads {config.NumKeyValueHeads}, which disagree");
+        {
+            string multiQuery = isMultiQuery ? "true" : "false";
+            _fields.Refuse($"multi_query_attention is {multiQuery} and n_kv_heads {config.NumKeyValueHeads}, which disagree");
+        }
         RequireArchitecture(isCausal);
         RequireSameNetwork(width, heads);
         _fields.RefuseOthers(NeutralFields.Contains);
@@ -83,7 +88,10 @@ internal sealed class ConfigReader(JsonObject json, string path)
         foreach (string field in (string[])["rope", "layer_norm_with_affine", "rope_full_precision"])
             _fields.RequireFlag(true, field);
         string[] absent =
-            ["alibi", "attention_layer_norm", "bias_for_layer_norm", "include_bias", "input_emb_norm", "mlp_bias", "scale_logits", "use_sliding_window"];
+        [
+            "alibi", "attention_layer_norm", "bias_for_layer_norm", "include_bias", "input_emb_norm", "mlp_bias", "scale_logits",
+            "use_sliding_window",
+        ];
         foreach (string field in absent)
             _fields.RequireFlag(false, field);
         _fields.RequireNumber(heads > 0 ? width / heads : 0, "head_dim");

@@ -22,7 +22,8 @@ public static class LLaDAConfigJson
             if (ForeignFile.Describe(text) is { } foreign)
                 throw new CheckpointException(path, foreign);
             var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            var json = JsonNode.Parse(PythonJson.ToStrict(text), documentOptions: options) as JsonObject ?? throw new JsonException("not an object");
+            var json = JsonNode.Parse(PythonJson.ToStrict(text), documentOptions: options) as JsonObject
+                ?? throw new JsonException("not an object");
             return new ConfigReader(json, path).Read();
         }
         catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
@@ -36,8 +37,8 @@ public static class LLaDAConfigJson
     }
 
     /// <summary>
-    /// Writes all fields that the reference class reads, so that the folder loads there as well. A causal network names another class, since
-    /// the reference would attend to all tokens.
+    /// Writes all fields that the reference class reads, so that the folder loads there as well. A causal network names another class,
+    /// since the reference would attend to all tokens.
     /// </summary>
     public static void Write(LLaDAConfig config, string path, string torchType = "float32")
     {

@@ -1,13 +1,15 @@
 namespace LLaDA.Diffusion.Checkpoints;
 
-/// <summary>Fields of config.json that change no number that the network computes: how it began, how it is run elsewhere, and notes.</summary>
+/// <summary>
+/// Fields of config.json that change no number that the network computes: how it began, how it is run elsewhere, and notes.
+/// </summary>
 internal static class NeutralFields
 {
     private static readonly HashSet<string> s_names =
     [
         // Training and its start.
-        "attention_dropout", "embedding_dropout", "residual_dropout", "hidden_dropout", "init_cutoff_factor", "init_device", "init_fn", "init_std",
-        "initializer_range", "train_max_sequence_length", "precision", "torch_dtype", "dtype",
+        "attention_dropout", "embedding_dropout", "residual_dropout", "hidden_dropout", "init_cutoff_factor", "init_device", "init_fn",
+        "init_std", "initializer_range", "train_max_sequence_length", "precision", "torch_dtype", "dtype",
 
         // Of parts that are off: their switches are checked.
         "alibi_bias_max", "attention_layer_norm_with_affine",
@@ -22,7 +24,8 @@ internal static class NeutralFields
         "unsloth_fixed", "model_name", "is_decoder", "is_encoder_decoder", "add_cross_attention", "tie_encoder_decoder",
         "do_sample", "temperature", "top_k", "top_p", "typical_p", "num_beams", "num_beam_groups", "num_return_sequences", "max_length",
         "min_length", "max_new_tokens", "length_penalty", "repetition_penalty", "diversity_penalty", "no_repeat_ngram_size",
-        "encoder_no_repeat_ngram_size", "early_stopping", "bad_words_ids", "begin_suppress_tokens", "suppress_tokens", "exponential_decay_length_penalty",
+        "encoder_no_repeat_ngram_size", "early_stopping", "bad_words_ids", "begin_suppress_tokens", "suppress_tokens",
+        "exponential_decay_length_penalty",
         "forced_bos_token_id", "forced_eos_token_id", "decoder_start_token_id", "remove_invalid_values", "output_scores",
         "return_dict_in_generate", "_name_or_path",
     ];

@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace LLaDA.Diffusion.Checkpoints;
 
-/// <summary>The fields of config.json about the rotation of positions: only the plain one over the whole width of a head is computed.</summary>
+/// <summary>
+/// The fields of config.json about the rotation of positions: only the plain one over the whole width of a head is computed.
+/// </summary>
 internal static class RotaryFields
 {
     /// <returns>The base of the frequencies, from rope_theta or, as newer writers have it, from rope_parameters.</returns>

@@ -63,7 +63,10 @@ public sealed class SafetensorsFile : IDisposable
         using var scope = NewDisposeScope();
         var entry = Tensors[name];
         if (!entry.Shape.AsSpan().SequenceEqual(destination.shape))
-            throw new ArgumentException($"{entry} cannot be copied into a tensor of shape [{string.Join(", ", destination.shape)}]", nameof(destination));
+        {
+            throw new ArgumentException(
+                $"{entry} cannot be copied into a tensor of shape [{string.Join(", ", destination.shape)}]", nameof(destination));
+        }
         if (entry.NumBytes == 0)
             return;
 
@@ -119,7 +122,10 @@ public sealed class SafetensorsFile : IDisposable
             throw new CheckpointException(_path, foreign);
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > MaxHeaderBytes || (long)headerBytes > fileBytes - prefix.Length)
-            throw new CheckpointException(_path, $"claims a header of {headerBytes} bytes in a file of {fileBytes}; at most {MaxHeaderBytes} are accepted");
+        {
+            throw new CheckpointException(
+                _path, $"claims a header of {headerBytes} bytes in a file of {fileBytes}; at most {MaxHeaderBytes} are accepted");
+        }
 
         byte[] header = new byte[headerBytes];
         ReadExactly(header, prefix.Length);
@@ -134,7 +140,8 @@ public sealed class SafetensorsFile : IDisposable
                     tensors.Add(property.Name, ReadEntry(property, dataStart));
             }
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception) when (
+            exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             throw new CheckpointException(_path, $"has an invalid header: {exception.Message}");
         }
@@ -145,14 +152,16 @@ public sealed class SafetensorsFile : IDisposable
     private TensorEntry ReadEntry(JsonProperty property, long dataStart)
     {
         var type = SafetensorsTypes.Parse(property.Value.GetProperty("dtype").GetString())
-            ?? throw new CheckpointException(_path, $"holds {property.Name} in type {property.Value.GetProperty("dtype")}, which is not supported");
+            ?? throw new CheckpointException(
+                _path, $"holds {property.Name} in type {property.Value.GetProperty("dtype")}, which is not supported");
         long[] shape = [.. property.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
         long[] offsets = [.. property.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt64())];
         if (offsets is not [var begin, var end] || begin < 0 || end < begin || Array.Exists(shape, size => size < 0))
             throw new CheckpointException(_path, $"gives {property.Name} an impossible shape or place: {property.Value.GetRawText()}");
 
         // 128 bits: a hostile shape must not wrap around to the right size.
-        var expected = shape.Aggregate((Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * size, Int128.MaxValue >> 64));
+        var expected = shape.Aggregate(
+            (Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * size, Int128.MaxValue >> 64));
         if (expected != end - begin)
             throw new CheckpointException(_path, $"gives {property.Name} {end - begin} bytes where its type and shape need {expected}");
         return new TensorEntry(property.Name, type, shape, dataStart + begin, end - begin);
@@ -168,7 +177,10 @@ public sealed class SafetensorsFile : IDisposable
             position += entry.NumBytes;
         }
         if (position != fileBytes)
-            throw new CheckpointException(_path, $"has {fileBytes} bytes where its header describes {position}: it was truncated or something was appended");
+        {
+            throw new CheckpointException(
+                _path, $"has {fileBytes} bytes where its header describes {position}: it was truncated or something was appended");
+        }
     }
 
     private void ReadExactly(Span<byte> destination, long offset)

@@ -72,7 +72,7 @@ internal sealed partial class WeightFiles : IDisposable
             faults.Add($"{name} is missing");
         else if (!file.Tensors[name].Shape.AsSpan().SequenceEqual(shape))
             faults.Add($"{file.Tensors[name]} should have shape [{string.Join(", ", shape)}]");
-        else if (file.Tensors[name].Type is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16))
+        else if (!SafetensorsTypes.IsFloat(file.Tensors[name].Type))
             faults.Add($"{file.Tensors[name]} should be of a floating-point type");
     }
 
@@ -87,18 +87,19 @@ internal sealed partial class WeightFiles : IDisposable
         var file = Open(path, _ => true);
         if (index is null)
             return;
-        string[] differing = [.. file.Tensors.Keys.Except(index.Files.Keys).Concat(index.Files.Keys.Except(file.Tensors.Keys)).Order(StringComparer.Ordinal)];
-        if (differing.Length > 0)
+        var differing = file.Tensors.Keys.Except(index.Files.Keys).Concat(index.Files.Keys.Except(file.Tensors.Keys)).ToList();
+        if (differing.Count > 0)
         {
-            throw new CheckpointException(_folder,
-                $"has {SingleFile} and {WeightIndex.FileName}, which disagree about {Listed(differing)}: remove the one that is out of date");
+            throw new CheckpointException(
+                _folder, $"has {SingleFile} and {WeightIndex.FileName}, which disagree about {Listed(differing)}: remove the stale one");
         }
     }
 
     private void OpenShards(WeightIndex index)
     {
         List<string> faults = [];
-        foreach (var shard in index.Files.ToLookup(entry => entry.Value, entry => entry.Key).OrderBy(group => group.Key, StringComparer.Ordinal))
+        var shards = index.Files.ToLookup(entry => entry.Value, entry => entry.Key);
+        foreach (var shard in shards.OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             // A tensor that the index assigns to another shard is superseded there.
             var file = Open(Path.Combine(_folder, shard.Key), name => index.Files.GetValueOrDefault(name, shard.Key) == shard.Key);
@@ -117,9 +118,11 @@ internal sealed partial class WeightFiles : IDisposable
         return file;
     }
 
-    private static string Listed(IEnumerable<string> names) => string.Join(", ", names.Distinct().Take(MaxFaultsListed));
+    private static string Listed(IEnumerable<string> names) =>
+        string.Join(", ", names.Distinct().Order(StringComparer.Ordinal).Take(MaxFaultsListed));
 
     /// <summary>The frequencies of the rotation, which some writers keep beside the weights; they follow from config.json.</summary>
-    [GeneratedRegex(@"(^|\.)(rotary_emb|rotary_pos_emb|rope)\.(original_)?inv_freq\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"(^|\.)(rotary_emb|rotary_pos_emb|rope)\.(original_)?inv_freq\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex DerivedBuffer();
 }

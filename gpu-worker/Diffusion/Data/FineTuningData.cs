@@ -58,7 +58,7 @@ public sealed class FineTuningData : ITrainingData, IDisposable
         Row[] rows = [.. Enumerable.Range(0, batchSize).Select(row => Draw(((long)step * batchSize) + row))];
         int length = rows.Max(row => row.Length);
         return new TrainingBatch(
-            [.. rows.Select(row => (int[])[.. row.Prompt, .. row.Answer, .. Enumerable.Repeat(_tokenizer.EndOfTextId, length - row.Length)])],
+            [.. rows.Select(row => row.Padded(length, _tokenizer.EndOfTextId))],
             [.. rows.Select(row => row.Prompt.Length)],
             [.. rows.Select(row => _options.LearnsPadding ? length : row.Length)]);
     }
@@ -129,11 +129,13 @@ public sealed class FineTuningData : ITrainingData, IDisposable
         return _options.LongExamples == LongExamples.Cut && room > 0
             ? row with { Answer = row.Answer[..room] }
             : throw new FormatException(
-                $"its prompt of {row.Prompt.Length} tokens and its answer of {row.Answer.Length} do not fit a context of {_options.MaxLength}");
+                $"its prompt of {row.Prompt.Length} tokens and its answer of {row.Answer.Length} do not fit a context of {ContextLength}");
     }
 
     private sealed record Row(int[] Prompt, int[] Answer)
     {
         public int Length => Prompt.Length + Answer.Length;
+
+        public int[] Padded(int length, int padding) => [.. Prompt, .. Answer, .. Enumerable.Repeat(padding, length - Length)];
     }
 }

@@ -21,8 +21,9 @@ public sealed record FineTuningOptions
     {
         get
         {
-            string longExamples = LongExamples switch { LongExamples.Fail => "Refuse", LongExamples.Cut => "Truncate", var other => $"{other}" };
-            return $"FineTuningOptions {{ MaxLength = {MaxLength}, LongExamples = {longExamples}, LearnsPadding = {LearnsPadding}, Seed = {Seed} }}";
+            string name = LongExamples switch { LongExamples.Fail => "Refuse", LongExamples.Cut => "Truncate", var other => $"{other}" };
+            return $"FineTuningOptions {{ MaxLength = {MaxLength}, LongExamples = {name}, "
+                + $"LearnsPadding = {LearnsPadding}, Seed = {Seed} }}";
         }
     }
 }

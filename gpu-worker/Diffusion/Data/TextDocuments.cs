@@ -8,7 +8,9 @@ namespace LLaDA.Diffusion.Data;
 /// </summary>
 public static class TextDocuments
 {
-    /// <param name="path">A <c>.jsonl</c> file, any other file, or a folder, of which all <c>.jsonl</c>, <c>.txt</c> and <c>.md</c> files are read.</param>
+    /// <param name="path">
+    /// A <c>.jsonl</c> file, any other file, or a folder, of which all <c>.jsonl</c>, <c>.txt</c> and <c>.md</c> files are read.
+    /// </param>
     /// <returns>Documents, read when they are asked for.</returns>
     /// <exception cref="TrainingDataException">Thrown on enumeration, for a line that is no such object, by its number.</exception>
     public static IEnumerable<string> Read(string path)

@@ -4,7 +4,8 @@ namespace LLaDA.Diffusion.Data;
 /// <param name="Rows">x_0, [B][L].</param>
 /// <param name="PromptLengths">Tokens at the start of each row that are given and never noised, [B].</param>
 /// <param name="Ends">
-/// Where the learnt tokens of each row end, [B]; tokens from there to L are padding that no token attends to. L where padding is learnt too.
+/// Where the learnt tokens of each row end, [B]; tokens from there to L are padding that no token attends to. L where padding is learnt
+/// too.
 /// </param>
 public sealed record TrainingBatch(int[][] Rows, int[] PromptLengths, int[] Ends)
 {

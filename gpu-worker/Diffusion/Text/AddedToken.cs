@@ -11,7 +11,9 @@ namespace LLaDA.Diffusion.Text;
 internal sealed record AddedToken(
     string Content, int Id, bool IsSpecial, bool IsSingleWord, bool StripsLeft, bool StripsRight, bool IsNormalized)
 {
-    /// <remarks>LLaDA's own special tokens stay special whatever the file states: text must not forge the structure of a dialogue.</remarks>
+    /// <remarks>
+    /// LLaDA's own special tokens stay special whatever the file states: text must not forge the structure of a dialogue.
+    /// </remarks>
     public static AddedToken Read(JsonElement json)
     {
         bool Flag(string name, bool absent) => json.TryGetProperty(name, out var flag) ? flag.GetBoolean() : absent;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -19,7 +20,9 @@ internal sealed class AddedTokenSplitter
                 group => group.Key, group => group.OrderByDescending(token => token.Content.Length).ToArray())),
     ];
 
-    /// <returns>Pieces in order: a token's id, or null with the text that lies between. White space that a token strips is in none.</returns>
+    /// <returns>
+    /// Pieces in order: a token's id, or null with the text that lies between. White space that a token strips is in none.
+    /// </returns>
     public IEnumerable<(int? Id, string Text)> Split(string text)
     {
         IEnumerable<(int? Id, string Text)> pieces = [(null, text)];
@@ -59,9 +62,11 @@ internal sealed class AddedTokenSplitter
             ? Array.Find(candidates, token => string.CompareOrdinal(text, index, token.Content, 0, token.Content.Length) == 0)
             : null;
 
-    private static bool EndsWithWord(ReadOnlySpan<char> text) => Rune.DecodeLastFromUtf16(text, out var rune, out _) == default && IsWord(rune);
+    private static bool EndsWithWord(ReadOnlySpan<char> text) =>
+        Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
 
-    private static bool StartsWithWord(ReadOnlySpan<char> text) => Rune.DecodeFromUtf16(text, out var rune, out _) == default && IsWord(rune);
+    private static bool StartsWithWord(ReadOnlySpan<char> text) =>
+        Rune.DecodeFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
 
     /// <summary>The class \w of Unicode's regular expressions.</summary>
     private static bool IsWord(Rune rune) => Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune)

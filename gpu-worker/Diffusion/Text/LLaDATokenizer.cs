@@ -38,8 +38,9 @@ public sealed class LLaDATokenizer
 
         int? Special(string content) => json.AddedTokens.FirstOrDefault(token => token.Content == content)?.Id
             ?? (json.Vocabulary.TryGetValue(content, out int id) ? id : null);
-        BeginningOfTextId = Special(SpecialTokens.BeginningOfText) ?? throw new CheckpointException(path, $"lacks {SpecialTokens.BeginningOfText}");
-        EndOfTextId = Special(SpecialTokens.EndOfText) ?? throw new CheckpointException(path, $"lacks {SpecialTokens.EndOfText}");
+        int Required(string content) => Special(content) ?? throw new CheckpointException(path, $"lacks {content}");
+        BeginningOfTextId = Required(SpecialTokens.BeginningOfText);
+        EndOfTextId = Required(SpecialTokens.EndOfText);
         MaskId = Special(SpecialTokens.Mask);
         StartOfHeaderId = Special(SpecialTokens.StartOfHeader);
         EndOfHeaderId = Special(SpecialTokens.EndOfHeader);
@@ -89,5 +90,6 @@ public sealed class LLaDATokenizer
         : _wholeWords is null ? _bpe.EncodeToIds(text)
         : [.. _wholeWords.PreTokenize(text).SelectMany(word => EncodeWord(text.Substring(word.Offset, word.Length)))];
 
-    private IReadOnlyList<int> EncodeWord(string word) => _vocabulary.TryGetValue(ByteLevel.Spell(word), out int id) ? [id] : _bpe.EncodeToIds(word);
+    private IReadOnlyList<int> EncodeWord(string word) =>
+        _vocabulary.TryGetValue(ByteLevel.Spell(word), out int id) ? [id] : _bpe.EncodeToIds(word);
 }

@@ -12,8 +12,8 @@ namespace LLaDA.Diffusion.Text;
 /// <paramref name="Bpe"/>. Null where all do.
 /// </param>
 /// <remarks>
-/// The normalizer NFC is accepted but not applied: nothing here needs ICU, and text is nearly always composed already. Text that is not gets
-/// other tokens than by Hugging Face.
+/// The normalizer NFC is accepted but not applied: nothing here needs ICU, and text is nearly always composed already. Text that is not
+/// gets other tokens than by Hugging Face.
 /// </remarks>
 internal sealed record TokenizerJson(
     IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyList<AddedToken> AddedTokens, BpeTokenizer Bpe, IsolatingPreTokenizer? WholeWords)
@@ -41,7 +41,8 @@ internal sealed record TokenizerJson(
                     throw new CheckpointException(path, $"has {affix} {value}, which is not supported");
             }
 
-            var vocabulary = model.GetProperty("vocab").EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
+            var vocabulary = model.GetProperty("vocab").EnumerateObject()
+                .ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
             AddedToken[] addedTokens = [.. root.GetProperty("added_tokens").EnumerateArray().Select(AddedToken.Read)];
             RequireIds(path, vocabulary);
             RequireIds(path, addedTokens.ToDictionary(token => token.Content, token => token.Id));
@@ -80,7 +81,8 @@ internal sealed record TokenizerJson(
             }
             return null;
         }
-        catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception exception) when (
+            exception is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new CheckpointException(path, $"does not list its added tokens: {exception.Message}");
         }
@@ -99,20 +101,29 @@ internal sealed record TokenizerJson(
         if (tokens.FirstOrDefault(token => token.Value is < 0 or >= MaxTokens) is { Key: { } absurd })
             throw new CheckpointException(path, $"gives {absurd} the id {tokens[absurd]}; ids must lie in [0, {MaxTokens})");
         if (tokens.GroupBy(token => token.Value).FirstOrDefault(group => group.Count() > 1) is { } shared)
-            throw new CheckpointException(path, $"gives the id {shared.Key} to {string.Join(" and to ", shared.Select(token => token.Key))}");
+        {
+            string tokensOfId = string.Join(" and to ", shared.Select(token => token.Key));
+            throw new CheckpointException(path, $"gives the id {shared.Key} to {tokensOfId}");
+        }
     }
 
     /// <summary>Older files write a merge as "left right", newer ones as ["left", "right"].</summary>
     private static string Merge(JsonElement merge) =>
-        merge.ValueKind == JsonValueKind.Array ? string.Join(' ', merge.EnumerateArray().Select(part => part.GetString())) : merge.GetString()!;
+        merge.ValueKind == JsonValueKind.Array
+            ? string.Join(' ', merge.EnumerateArray().Select(part => part.GetString()))
+            : merge.GetString()!;
 
     private static IsolatingPreTokenizer ReadPreTokenizer(string path, JsonElement json)
     {
         const RegexOptions options = RegexOptions.Compiled | RegexOptions.CultureInvariant;
-        JsonElement[] steps = json.GetProperty("type").GetString() == "Sequence" ? [.. json.GetProperty("pretokenizers").EnumerateArray()] : [json];
+        JsonElement[] steps = json.GetProperty("type").GetString() == "Sequence"
+            ? [.. json.GetProperty("pretokenizers").EnumerateArray()]
+            : [json];
         Regex[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()
             .Select(pattern => new Regex(PossessiveQuantifiers.ToAtomic(pattern), options, s_matchTimeout))];
-        return patterns.Length > 0 ? new IsolatingPreTokenizer(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
+        return patterns.Length > 0
+            ? new IsolatingPreTokenizer(patterns)
+            : throw new CheckpointException(path, "has no rule that cuts text into words");
     }
 
     private static void RequireNfc(string path, JsonElement normalizer)

@@ -7,21 +7,27 @@ namespace LLaDA.Diffusion.Training;
 /// <summary>
 /// The Monte Carlo estimate of the likelihood bound (LLaDA, Equation 3): cross entropy of the masked tokens, each weighted by 1 / p_mask.
 /// </summary>
-/// <remarks>The head and the cross entropy run on masked positions alone; the host drew the masks, so choosing them costs no synchronisation.</remarks>
+/// <remarks>
+/// The head and the cross entropy run on masked positions alone; the host drew the masks, so choosing them costs no synchronisation.
+/// </remarks>
 public static class DiffusionLoss
 {
-    /// <summary>Logits that exist at a time in <see cref="Backward"/>: with their probabilities and gradients about 16 bytes each.</summary>
+    /// <summary>
+    /// Logits that exist at a time in <see cref="Backward"/>: with their probabilities and gradients about 16 bytes each.
+    /// </summary>
     private const int DefaultMaxLogits = 1 << 24;
 
     /// <summary>Pretraining: summed over masked tokens, divided by all B * L tokens.</summary>
     /// <returns>A scalar, float32; its expectation bounds -log p(x_0) / L from above, in nats.</returns>
-    public static Tensor Pretraining(MaskPredictor model, NoisedBatch batch) => SupervisedFineTuning(model, batch, new int[batch.BatchSize]);
+    public static Tensor Pretraining(MaskPredictor model, NoisedBatch batch) =>
+        SupervisedFineTuning(model, batch, new int[batch.BatchSize]);
 
     /// <summary>SFT: by default each row's sum is divided by its answer length, padding EOS included, and the rows are averaged.</summary>
     /// <param name="batch">With the prompts restored.</param>
     /// <param name="promptLengths">[B].</param>
     /// <returns>A scalar, float32.</returns>
-    public static Tensor SupervisedFineTuning(MaskPredictor model, NoisedBatch batch, int[] promptLengths, LossReduction reduction = LossReduction.Answer)
+    public static Tensor SupervisedFineTuning(
+        MaskPredictor model, NoisedBatch batch, int[] promptLengths, LossReduction reduction = LossReduction.Answer)
     {
         using var scope = NewDisposeScope();
         batch = batch.Weigh(promptLengths, reduction);
@@ -84,7 +90,8 @@ public static class DiffusionLoss
     private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
         hidden.index_select(0, PinnedUpload.To(hidden.device, [.. batch.Masked.Select(token => (long)token.Index)]));
 
-    private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
+    private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(
+        MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
     {
         int size = ChunkSize(model.Config, maxLogits);
         return batch.Masked.Chunk(size).Select((tokens, index) => (index * size, tokens));

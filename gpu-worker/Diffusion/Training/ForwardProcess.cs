@@ -39,14 +39,18 @@ public static class ForwardProcess
                 RequireMask(uniform[row].AsSpan(batch.Learnt(row)), MaskProbability(t[row]), random, step, row);
         }
         var noised = Noise(batch.Rows, maskTokenId, t, uniform).Restore(batch);
-        return masksEveryRow
-            ? noised with { Masked = [.. noised.Masked.Select(token => token with { Probability = Conditional(token.Probability, batch, token.Row) })] }
-            : noised;
+        if (!masksEveryRow)
+            return noised;
+        return noised with
+        {
+            Masked = [.. noised.Masked.Select(token => token with { Probability = Conditional(token.Probability, batch, token.Row) })],
+        };
     }
 
     /// <summary>Noises rows of which every token is learnt.</summary>
     /// <param name="x0">Clean tokens, [B][L].</param>
-    public static NoisedBatch Noise(int[][] x0, int maskTokenId, CounterRandom random, uint step, bool isStratified = false, NoiseLevels? levels = null) =>
+    public static NoisedBatch Noise(
+        int[][] x0, int maskTokenId, CounterRandom random, uint step, bool isStratified = false, NoiseLevels? levels = null) =>
         Noise(new TrainingBatch(x0), maskTokenId, random, step, isStratified, levels) with { Ends = null };
 
     /// <summary>Noises a batch with given draws: a token is masked where its uniform number lies below p_mask.</summary>

@@ -1,6 +1,8 @@
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>The weight of each masked token in the loss, counted over the global batch: splitting the batch for accumulation changes nothing.</summary>
+/// <summary>
+/// The weight of each masked token in the loss, counted over the global batch: splitting the batch for accumulation changes nothing.
+/// </summary>
 internal static class LossWeights
 {
     /// <param name="promptLengths">[B].</param>

@@ -18,7 +18,9 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     /// <summary>Where the tokens of each row end and padding begins that no token attends to, [B]; null where there is none.</summary>
     public int[]? Ends { get; init; }
 
-    /// <summary>What the cross entropy of each masked token is multiplied by in the loss of the global batch, [N]; null until set.</summary>
+    /// <summary>
+    /// What the cross entropy of each masked token is multiplied by in the loss of the global batch, [N]; null until set.
+    /// </summary>
     /// <remarks>Set by <see cref="Weigh"/>; a slice keeps its part, so the losses of slices add up to that of the batch.</remarks>
     public float[]? Weights { get; init; }
 

@@ -15,7 +15,7 @@ namespace LLaDA.Diffusion.Training;
 /// <list type="table">
 /// <item><term>x_0 or (p_0, r_0) ~ p_data</term><description><see cref="ITrainingData.Batch"/></description></item>
 /// <item><term>a random length for 1 % of the data</term><description><see cref="CutSometimes"/></description></item>
-/// <item><term>t ~ U(0, 1]</term><description><see cref="ForwardProcess.Noise(TrainingBatch, int, CounterRandom, uint, bool, NoiseLevels?, bool)"/></description></item>
+/// <item><term>t ~ U(0, 1]</term><description><see cref="ForwardProcess"/>, Noise</description></item>
 /// <item><term>x_t or r_t ~ q(. | x_0)</term><description>the same, which keeps the prompt p_0 clean</description></item>
 /// <item><term>1 / (t L) or 1 / (t L')</term><description><see cref="LossWeights.Of"/></description></item>
 /// <item><term>sum of 1[x_t = M] log p(x_0 | x_t)</term><description><see cref="DiffusionLoss.Backward"/></description></item>
@@ -26,7 +26,8 @@ namespace LLaDA.Diffusion.Training;
 /// <param name="weights">On the device to train on.</param>
 /// <param name="validation">Held out; null where there is none.</param>
 /// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint resumes from it.</param>
-public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
+public sealed class Trainer(
+    ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
 {
     /// <summary>The seed of held-out data, whatever the seed of the run, so that the estimates of runs compare.</summary>
     public const long ValidationSeed = 0;
@@ -56,7 +57,8 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
     }
 
     /// <summary>
-    /// The same, one step at a time: the caller may do other work between steps, on the same thread. Optimizer and log are freed with the enumerator.
+    /// The same, one step at a time: the caller may do other work between steps, on the same thread. Optimizer and log are freed with the
+    /// enumerator.
     /// </summary>
     /// <param name="wantsCheckpoint">Asked after each step whether to save a checkpoint of it besides the regular ones.</param>
     /// <returns>Each step and, where a checkpoint of it was saved, the same step with the checkpoint's folder.</returns>
@@ -111,7 +113,9 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         model.eval();
     }
 
-    /// <summary>The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.</summary>
+    /// <summary>
+    /// The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.
+    /// </summary>
     /// <returns>Nats per token.</returns>
     public double Validate()
     {

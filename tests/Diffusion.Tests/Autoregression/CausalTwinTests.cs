@@ -139,7 +139,7 @@ public sealed class CausalTwinTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random(Config);
 
-        var log = TrainingRun.Run(model, folder.Path, TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
+        var log = TinyTraining.Run(model, folder.Path, TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
 
         Assert.True(log[^1].ValidationLoss < 0.3, $"{log[^1].ValidationLoss}");
         Assert.Equal([0, 1, 2, 3], new CausalDecoder(model).Complete([[2, 3, 4, 5]], new() { MaxTokens = 4 })[0]);

@@ -156,7 +156,7 @@ public sealed class CheckpointFaultTests : IDisposable
 
         AssertRefused(
             "has model.safetensors and model.safetensors.index.json, which disagree about "
-            + "model.transformer.wte.scales, model.transformer.wte.weight: remove the one that is out of date");
+            + "model.transformer.wte.scales, model.transformer.wte.weight: remove the stale one");
     }
 
     // An index that describes another build's shards: https://github.com/sgl-project/sglang/pull/32279.

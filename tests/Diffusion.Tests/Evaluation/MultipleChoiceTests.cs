@@ -125,7 +125,7 @@ public sealed class MultipleChoiceTests
         void AssertLearns(MaskPredictor network, Func<Proportion> answered)
         {
             const int interval = 50, most = 3000;
-            var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-2, 2, 0, most), CheckpointInterval = most };
+            var options = TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-2, 2, 0, most), CheckpointInterval = most };
             var steps = new Trainer(new FullWeights(network), new TokenRows(rows, seed: 1), null, options, folder.File(network.Config.IsCausal ? "twin" : "model")).Steps();
             Assert.Contains(steps, progress => progress.Metrics.Step % interval == 0 && answered() == new Proportion(8, 8));
         }

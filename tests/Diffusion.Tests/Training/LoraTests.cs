@@ -66,7 +66,7 @@ public sealed class LoraTests : IDisposable
         var before = model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.detach().clone());
         using var lora = new LoraWeights(model, s_options);
 
-        var log = Run(lora, "run", TrainingRun.Options with { LearningRate = new LearningRateSchedule(2e-2, 2e-3, 2, 10, 60), StratifiesTimes = true, CheckpointInterval = 60 });
+        var log = Run(lora, "run", TinyTraining.Options with { LearningRate = new LearningRateSchedule(2e-2, 2e-3, 2, 10, 60), StratifiesTimes = true, CheckpointInterval = 60 });
 
         Assert.InRange(log.TakeLast(10).Average(metrics => metrics.Loss), 0, 0.6 * log.Take(5).Average(metrics => metrics.Loss));
         foreach (var (name, parameter) in model.named_parameters())
@@ -110,7 +110,7 @@ public sealed class LoraTests : IDisposable
     public void Killed_and_resumed_run_equals_an_uninterrupted_one_to_the_bit(ScalarType weightType, bool recomputes)
     {
         using var scope = NewDisposeScope();
-        var options = TrainingRun.Options with { EmaDecay = 0.9, ActivationCheckpointing = recomputes, MicroBatchSize = 2 };
+        var options = TinyTraining.Options with { EmaDecay = 0.9, ActivationCheckpointing = recomputes, MicroBatchSize = 2 };
         using var model = TinyModel.Random(weightType: weightType);
         using var other = TinyModel.Random(weightType: weightType);
         using var uninterrupted = new LoraWeights(model, s_options);
@@ -193,7 +193,7 @@ public sealed class LoraTests : IDisposable
     private List<TrainingMetrics> Run(LoraWeights weights, string folder, TrainingOptions options, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
     {
         List<TrainingMetrics> log = [];
-        new Trainer(weights, TrainingRun.Text, TrainingRun.Text, options, _folder.File(folder)).Run(metrics =>
+        new Trainer(weights, TinyTraining.Text, TinyTraining.Text, options, _folder.File(folder)).Run(metrics =>
         {
             log.Add(metrics);
             onStep?.Invoke(metrics);

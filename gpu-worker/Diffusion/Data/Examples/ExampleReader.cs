@@ -72,7 +72,9 @@ internal static class ExampleReader
             return new ExampleMessage(role == "developer" ? "system" : role, content, IsLearnt: false);
         if (isFirst)
             throw new FormatException("an answer needs a question before it");
-        return string.IsNullOrWhiteSpace(content) ? throw new FormatException("an answer is empty") : new ExampleMessage(role, content, IsLearnt: true);
+        return string.IsNullOrWhiteSpace(content)
+            ? throw new FormatException("an answer is empty")
+            : new ExampleMessage(role, content, IsLearnt: true);
     }
 
     private static List<TrainingExample> Pairs(List<ExampleMessage> messages)

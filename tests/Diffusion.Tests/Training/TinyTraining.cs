@@ -6,7 +6,7 @@ using LLaDA.Diffusion.Training.Reporting;
 namespace LLaDA.Diffusion.Tests.Training;
 
 /// <summary>Runs of a tiny network on a text that repeats itself.</summary>
-internal static class TrainingRun
+internal static class TinyTraining
 {
     public const int SequenceLength = 16;
 
