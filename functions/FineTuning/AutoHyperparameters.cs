@@ -2,7 +2,7 @@ using LLaDA.Batch.Shared.FineTuning;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>The values of "auto", from the amount of data (docs/decisions/0037). A job shows them once its plan has chosen them.</summary>
+/// <summary>The values of "auto", from the amount of data (docs/decisions/0046). A job shows them once its plan has chosen them.</summary>
 internal static class AutoHyperparameters
 {
     /// <summary>LLaDA's own for large data.</summary>
@@ -16,7 +16,8 @@ internal static class AutoHyperparameters
     /// <summary>Steps from which on the usual rate suffices.</summary>
     private const int UsualSteps = 1000;
 
-    private const double MaxMultiplier = 4;
+    /// <summary>Adapters have a higher usual rate.</summary>
+    private const double MaxMultiplier = 8, MaxAdapterMultiplier = 4;
 
     /// <summary>Of text in natural languages; only a guess at the number of sequences is made from it.</summary>
     private const int BytesPerToken = 4;
@@ -34,13 +35,12 @@ internal static class AutoHyperparameters
     }
 
     /// <param name="job">With its epochs, its batch size and its adapter.</param>
-    /// <returns>1 to 4: a full training of few steps takes larger ones. Adapters have a higher usual rate and keep it.</returns>
+    /// <returns>1 to 8, or to 4 for an adapter: a training of few steps takes larger ones.</returns>
     public static double LearningRateMultiplier(FineTuningJobRecord job, int numLines, long numBytes, int contextLength)
     {
-        if (job.LoraRank is not null)
-            return 1;
+        double max = job.LoraRank is null ? MaxMultiplier : MaxAdapterMultiplier;
         double steps = (double)job.Epochs!.Value * Rows(job.Method, numLines, numBytes, contextLength) / job.BatchSize!.Value;
-        return Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, MaxMultiplier), 2);
+        return Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, max), 2);
     }
 
     private static long Rows(FineTuningMethod method, int numLines, long numBytes, int contextLength) =>

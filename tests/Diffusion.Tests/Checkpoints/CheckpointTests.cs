@@ -37,14 +37,22 @@ public sealed class CheckpointTests
 
         using (var without = Checkpoint.Load(folder.Path))
             Assert.Null(without.Config.EotTokenId);
-        foreach (var (tokens, expected) in ((string, int?)[])[("""{"id":38,"content":"<|eot_id|>"}""", 38), ("""{"id":38,"content":"<|other|>"}""", null), ("""{"id":44,"content":"<|eot_id|>"}""", null)])
+        (string Tokens, int? Expected)[] cases =
+        [
+            ("""{"id":38,"content":"<|eot_id|>"}""", 38),
+            ("""{"id":38,"content":"<|other|>"}""", null),
+            ("""{"id":44,"content":"<|eot_id|>"}""", null),
+        ];
+        foreach (var (tokens, expected) in cases)
         {
             File.WriteAllText(folder.File("tokenizer.json"), $$"""{"added_tokens":[{{tokens}}]}""");
             using var loaded = Checkpoint.Load(folder.Path);
             Assert.Equal(expected, loaded.Config.EotTokenId);
         }
         File.WriteAllText(folder.File("tokenizer.json"), "{}");
-        Assert.Contains("tokenizer.json does not list its added tokens", Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "tokenizer.json does not list its added tokens", Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -113,7 +121,8 @@ public sealed class CheckpointTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random();
         Checkpoint.Save(model, folder.Path);
-        var map = new JsonObject(model.named_parameters().Select(entry => KeyValuePair.Create(TensorNames.LLaDA(entry.name), (JsonNode?)Weights)));
+        var map = new JsonObject(
+            model.named_parameters().Select(entry => KeyValuePair.Create(TensorNames.LLaDA(entry.name), (JsonNode?)Weights)));
         File.WriteAllText(folder.File(Index), new JsonObject { ["weight_map"] = map }.ToJsonString());
 
         using var loaded = Checkpoint.Load(folder.Path);
@@ -172,7 +181,8 @@ public sealed class CheckpointTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random();
         LLaDAConfigJson.Write(model.Config, folder.File(Checkpoint.ConfigFile));
-        SafetensorsWriter.Write(folder.File(Weights), [.. model.named_parameters().Select(entry => (TensorNames.Llama(entry.name), (Tensor)entry.parameter))]);
+        SafetensorsWriter.Write(
+            folder.File(Weights), [.. model.named_parameters().Select(entry => (TensorNames.Llama(entry.name), (Tensor)entry.parameter))]);
 
         using var loaded = Checkpoint.Load(folder.Path);
 
@@ -194,7 +204,8 @@ public sealed class CheckpointTests
             TensorAssert.Equal(model.Parameter(name).to(ScalarType.BFloat16), parameter);
         long saved = new FileInfo(folder.File($"full/{Weights}")).Length - new FileInfo(folder.File($"half/{Weights}")).Length;
         Assert.InRange(saved, (2 * model.Config.NumParameters) - 100, (2 * model.Config.NumParameters) + 100);
-        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(folder.File($"half/{Checkpoint.ConfigFile}")), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"torch_dtype\": \"bfloat16\"", File.ReadAllText(folder.File($"half/{Checkpoint.ConfigFile}")), StringComparison.Ordinal);
     }
 
     [Fact]

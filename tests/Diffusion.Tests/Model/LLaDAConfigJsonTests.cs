@@ -8,15 +8,23 @@ public sealed class LLaDAConfigJsonTests
 {
     private const string LlamaStyle =
         """
-        {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48, "vocab_size": 40,
-         "embedding_size": 44, "max_position_embeddings": 64, "rope_theta": 10000.0, "rms_norm_eps": 1e-05, "attention_bias": true, "tie_word_embeddings": false,
-         "hidden_act": "silu", "mask_token_id": 39, "eos_token_id": 36, "pad_token_id": 37, "eot_token_id": 38, "model_type": "llada"}
+        {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48,
+         "vocab_size": 40, "embedding_size": 44, "max_position_embeddings": 64, "rope_theta": 10000.0, "rms_norm_eps": 1e-05,
+         "attention_bias": true, "tie_word_embeddings": false, "hidden_act": "silu", "mask_token_id": 39, "eos_token_id": 36,
+         "pad_token_id": 37, "eot_token_id": 38, "model_type": "llada"}
         """;
 
     [Fact]
     public void What_is_written_is_read_back()
     {
-        foreach (var config in new[] { TinyModel.Config, LLaDAConfigTests.LLaDA8B, TinyModel.Config with { EotTokenId = null, TiesWeights = true, RmsNormEpsilon = 1e-6 }, TinyModel.Config with { IsCausal = true } })
+        LLaDAConfig[] configs =
+        [
+            TinyModel.Config,
+            LLaDAConfigTests.LLaDA8B,
+            TinyModel.Config with { EotTokenId = null, TiesWeights = true, RmsNormEpsilon = 1e-6 },
+            TinyModel.Config with { IsCausal = true },
+        ];
+        foreach (var config in configs)
             Assert.Equal(config, Read(path => LLaDAConfigJson.Write(config, path)));
     }
 
@@ -91,7 +99,8 @@ public sealed class LLaDAConfigJsonTests
     [InlineData("scale_logits", "\"yes\"")]
     [InlineData("clip_qkv", "8.0")]
     [InlineData("rope_scaling", "{\"type\": \"linear\", \"factor\": 2.0}")]
-    public void Another_architecture_is_refused_by_its_field(string field, string value) => AssertRefused(json => json[field] = JsonNode.Parse(value), field);
+    public void Another_architecture_is_refused_by_its_field(string field, string value) =>
+        AssertRefused(json => json[field] = JsonNode.Parse(value), field);
 
     [Theory]
     [InlineData("architectures", "[\"SDARForCausalLM\"]", "only LLaDAModelLM, ILLaDAForCausalLM, LLaDACausalTwin are supported")]
@@ -119,8 +128,14 @@ public sealed class LLaDAConfigJsonTests
     [InlineData("multi_query_attention", "false", "multi_query_attention is false and n_kv_heads 2, which disagree")]
     [InlineData("hidden_size", "64", "d_model is 32 and hidden_size is 64, which disagree")]
     [InlineData("tie_word_embeddings", "true", "weight_tying is false and tie_word_embeddings is true, which disagree")]
-    [InlineData("rope_parameters", "{\"rope_type\": \"yarn\", \"factor\": 4.0}", "rope_parameters.rope_type is \"yarn\", which is not supported; rope_parameters.factor is 4.0")]
-    [InlineData("rope_parameters", "{\"rope_theta\": 500000.0}", "rope_theta is 10000 and rope_parameters.rope_theta is 500000.0, which disagree")]
+    [InlineData(
+        "rope_parameters",
+        "{\"rope_type\": \"yarn\", \"factor\": 4.0}",
+        "rope_parameters.rope_type is \"yarn\", which is not supported; rope_parameters.factor is 4.0")]
+    [InlineData(
+        "rope_parameters",
+        "{\"rope_theta\": 500000.0}",
+        "rope_theta is 10000 and rope_parameters.rope_theta is 500000.0, which disagree")]
     [InlineData("rope_parameters", "{\"full_attention\": {\"rope_theta\": 1.0}}", "rope_parameters.full_attention is {\"rope_theta\":1.0}")]
     [InlineData("rope_parameters", "{\"partial_rotary_factor\": 0.25}", "rope_parameters.partial_rotary_factor is 0.25")]
     [InlineData("rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8.0}", "rope_scaling.rope_type is \"llama3\"")]
@@ -175,7 +190,8 @@ public sealed class LLaDAConfigJsonTests
 
     // https://github.com/ml-explore/mlx-lm/issues/1884
     [Fact]
-    public void Scaling_of_the_rotation_that_is_null_is_none() => Assert.Equal(TinyModel.Config, Changed(json => json["rope_scaling"] = null));
+    public void Scaling_of_the_rotation_that_is_null_is_none() =>
+        Assert.Equal(TinyModel.Config, Changed(json => json["rope_scaling"] = null));
 
     [Fact]
     public void All_ends_of_a_list_end_and_the_first_is_the_end_of_text()
@@ -192,7 +208,8 @@ public sealed class LLaDAConfigJsonTests
     [Fact]
     public void Numbers_that_only_Python_writes_are_read()
     {
-        string Written(string field) => LlamaStyle.Replace("{\"hidden_size\"", "{" + field + ", \"_note\": \"NaN \\\" Infinity\", \"hidden_size\"", StringComparison.Ordinal);
+        string Written(string field) => LlamaStyle.Replace(
+            "{\"hidden_size\"", "{" + field + ", \"_note\": \"NaN \\\" Infinity\", \"hidden_size\"", StringComparison.Ordinal);
 
         Assert.Equal(TinyModel.Config, Read(Written("\"alibi_bias_max\": NaN, \"length_penalty\": -Infinity, \"temperature\": Infinity")));
         Assert.Contains("rms_norm_eps must be a number", Assert.Throws<CheckpointException>(

@@ -69,7 +69,8 @@ public sealed class AddedTokenTests
 
     // rstrip takes white space along and asks for none: https://github.com/iree-org/iree/pull/23805.
     [Fact]
-    public void Strip_is_no_condition() => Assert.Equal([Id, .. Plain("Hello")], With(Token("<|user|>", rstrip: true)).Encode("<|user|>Hello"));
+    public void Strip_is_no_condition() =>
+        Assert.Equal([Id, .. Plain("Hello")], With(Token("<|user|>", rstrip: true)).Encode("<|user|>Hello"));
 
     // Unicode's white space is stripped, a zero-width space is not: https://github.com/NVIDIA/TensorRT-Model-Connect/pull/1322.
     [Fact]
@@ -116,7 +117,8 @@ public sealed class AddedTokenTests
     });
 
     private static JsonObject Token(
-        string content, int id = Id, bool special = false, bool singleWord = false, bool lstrip = false, bool rstrip = false, bool normalized = false) => new()
+        string content, int id = Id, bool special = false, bool singleWord = false, bool lstrip = false, bool rstrip = false,
+        bool normalized = false) => new()
     {
         ["id"] = id,
         ["content"] = content,

@@ -5,7 +5,8 @@ namespace LLaDA.Diffusion.Tests.Training;
 
 public sealed class BackwardTests
 {
-    public static TheoryData<bool, bool, ScalarType> Networks => new MatrixTheoryData<bool, bool, ScalarType>([false, true], [false, true], [ScalarType.Float32, ScalarType.BFloat16]);
+    public static TheoryData<bool, bool, ScalarType> Networks =>
+        new MatrixTheoryData<bool, bool, ScalarType>([false, true], [false, true], [ScalarType.Float32, ScalarType.BFloat16]);
 
     [Theory]
     [MemberData(nameof(Networks))]
@@ -20,12 +21,14 @@ public sealed class BackwardTests
 
         var expected = DiffusionLoss.Pretraining(plain, batch);
         expected.backward();
-        var loss = DiffusionLoss.Backward(frugal, batch.Weigh(new int[batch.BatchSize], LossReduction.Answer), recomputes, maxLogits: 16 * config.EmbeddingSize);
+        var loss = DiffusionLoss.Backward(
+            frugal, batch.Weigh(new int[batch.BatchSize], LossReduction.Answer), recomputes, maxLogits: 16 * config.EmbeddingSize);
 
         double tolerance = computeType == ScalarType.Float32 ? 1e-5 : 1e-2;
         Assert.Equal(expected.item<float>(), loss.item<float>(), 1e-4 * expected.item<float>());
         foreach (var (name, parameter) in plain.named_parameters())
-            TensorAssert.Close(parameter.grad!, frugal.Parameter(name).grad!, tolerance * Math.Max(1e-3, parameter.grad!.abs().max().item<float>()));
+            TensorAssert.Close(
+                parameter.grad!, frugal.Parameter(name).grad!, tolerance * Math.Max(1e-3, parameter.grad!.abs().max().item<float>()));
     }
 
     [Theory]
@@ -71,5 +74,6 @@ public sealed class BackwardTests
     }
 
     private static NoisedBatch Noised() =>
-        ForwardProcess.Noise([.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
+        ForwardProcess.Noise(
+            [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
 }

@@ -13,7 +13,8 @@ public sealed class ForwardProcessTests
     [InlineData(0.25, 0.25075)]
     [InlineData(0.5, 0.5005)]
     [InlineData(1, 1)]
-    public void Mask_probability_is_linear_above_its_floor(double t, double probability) => Assert.Equal(probability, ForwardProcess.MaskProbability(t), 1e-12);
+    public void Mask_probability_is_linear_above_its_floor(double t, double probability) =>
+        Assert.Equal(probability, ForwardProcess.MaskProbability(t), 1e-12);
 
     [Fact]
     public void Token_is_masked_where_its_number_lies_below_the_probability()
@@ -62,7 +63,8 @@ public sealed class ForwardProcessTests
     {
         double sum = 0;
         for (uint step = 0; step < 100; step++)
-            sum += ForwardProcess.Noise(Rows(8, 64), Mask, new CounterRandom(1), step).Masked.Sum(token => 1 / token.Probability) / (8 * 64);
+            sum += ForwardProcess.Noise(
+                Rows(8, 64), Mask, new CounterRandom(1), step).Masked.Sum(token => 1 / token.Probability) / (8 * 64);
 
         // The variance of a token's weight is E[1/p] - 1, about 6: four standard deviations of 51,200 of them.
         Assert.InRange(sum / 100, 1 - 0.044, 1 + 0.044);
@@ -116,7 +118,8 @@ public sealed class ForwardProcessTests
 
     [Fact]
     public void Every_row_has_a_mask_where_that_is_asked_and_keeps_the_masks_that_it_had() =>
-        Gen.Select(Gen.ULong, Gen.UInt, Gen.Bool, Gen.Int[0, 8].Array[5], Gen.Double[1e-6, 1]).Sample((seed, step, isStratified, prompts, max) =>
+        Gen.Select(
+            Gen.ULong, Gen.UInt, Gen.Bool, Gen.Int[0, 8].Array[5], Gen.Double[1e-6, 1]).Sample((seed, step, isStratified, prompts, max) =>
         {
             var batch = new TrainingBatch(Rows(5, 10), prompts, [10, 9, 10, 9, 10]);
             var (random, levels) = (new CounterRandom(seed), new NoiseLevels(0, max));
@@ -127,12 +130,15 @@ public sealed class ForwardProcessTests
             Assert.Equal(Enumerable.Range(0, 5), forced.Masked.Select(token => token.Row).Distinct());
             Assert.All(forced.Masked, token => Assert.InRange(token.Position, prompts[token.Row], batch.Ends[token.Row] - 1));
             foreach (var row in published.Masked.GroupBy(token => token.Row))
-                Assert.Equal(row.Select(token => token.Position), forced.Masked.Where(token => token.Row == row.Key).Select(token => token.Position));
+                Assert.Equal(
+                    row.Select(token => token.Position),
+                    forced.Masked.Where(token => token.Row == row.Key).Select(token => token.Position));
         });
 
     [Fact]
     public void Row_without_a_learnt_token_stays_without_a_mask() =>
-        Assert.Empty(ForwardProcess.Noise(new TrainingBatch([[1, 2, 3]], [3], [3]), Mask, new CounterRandom(1), 0, masksEveryRow: true).Masked);
+        Assert.Empty(
+            ForwardProcess.Noise(new TrainingBatch([[1, 2, 3]], [3], [3]), Mask, new CounterRandom(1), 0, masksEveryRow: true).Masked);
 
     [Theory]
     [InlineData(1)]
@@ -175,13 +181,17 @@ public sealed class ForwardProcessTests
 
             for (int row = 0; row < 4; row++)
             {
-                Assert.Equal(x0[row][..promptLengths[row]].Select(token => (long)token), batch.Tokens.Skip(row * 20).Take(promptLengths[row]));
-                Assert.Equal(noised.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)], batch.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)]);
+                Assert.Equal(
+                    x0[row][..promptLengths[row]].Select(token => (long)token), batch.Tokens.Skip(row * 20).Take(promptLengths[row]));
+                Assert.Equal(
+                    noised.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)],
+                    batch.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)]);
             }
             Assert.Equal(noised.Masked.Where(token => token.Position >= promptLengths[token.Row]), batch.Masked);
         });
 
-    private static int[][] Rows(int count, int length) => [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, length).Select(position => (row + position) % 50).ToArray())];
+    private static int[][] Rows(int count, int length) =>
+        [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, length).Select(position => (row + position) % 50).ToArray())];
 
     /// <summary>The noise levels of a batch of eight rows, long enough that each has masks.</summary>
     private static IEnumerable<double> Times(bool isStratified, uint step, NoiseLevels? levels = null) =>

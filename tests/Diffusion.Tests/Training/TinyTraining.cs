@@ -22,7 +22,8 @@ internal static class TinyTraining
     public static TokenSequences Text { get; } = new([.. Enumerable.Range(0, 500).Select(index => index % 6)], SequenceLength, seed: 1);
 
     public static List<TrainingMetrics> Run(
-        MaskPredictor model, string folder, TrainingOptions? options = null, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
+        MaskPredictor model, string folder, TrainingOptions? options = null, Action<TrainingMetrics>? onStep = null,
+        CancellationToken cancellation = default)
     {
         List<TrainingMetrics> log = [];
         new Trainer(new FullWeights(model), Text, Text, options ?? Options, folder).Run(metrics =>

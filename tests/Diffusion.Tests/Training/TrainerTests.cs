@@ -16,7 +16,13 @@ public sealed class TrainerTests : IDisposable
     public void Tiny_network_learns_a_text_by_heart(ScalarType computeType)
     {
         using var model = TinyModel.Random(computeType: computeType);
-        var options = TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 5, 30, 120), StratifiesTimes = true, RandomLengthRatio = 0, CheckpointInterval = 1000 };
+        var options = TinyTraining.Options with
+        {
+            LearningRate = new LearningRateSchedule(1e-2, 1e-3, 5, 30, 120),
+            StratifiesTimes = true,
+            RandomLengthRatio = 0,
+            CheckpointInterval = 1000,
+        };
 
         var log = TinyTraining.Run(model, _folder.Path, options);
 
@@ -30,7 +36,8 @@ public sealed class TrainerTests : IDisposable
     {
         using var model = TinyModel.Random();
         using var optimizer = new AdamW(DecayingParameter.Groups(model.named_parameters(), weightDecay: 0), 0.9, 0.95);
-        int[][] x0 = [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(0, 12).Select(position => ((row * 7) + (position * position)) % TinyModel.NumTextTokens).ToArray())];
+        int[][] x0 = [.. Enumerable.Range(0, 4).Select(row =>
+            Enumerable.Range(0, 12).Select(position => ((row * 7) + (position * position)) % TinyModel.NumTextTokens).ToArray())];
         var batch = ForwardProcess.Noise(x0, TinyModel.Mask, new CounterRandom(6), 0, isStratified: true);
 
         double loss = double.NaN;
@@ -51,7 +58,13 @@ public sealed class TrainerTests : IDisposable
     public void Noise_levels_are_those_of_training_alone()
     {
         using var model = TinyModel.Random();
-        var options = TinyTraining.Options with { NoiseLevels = new NoiseLevels(0, 1e-9), WeightDecay = 0, ValidationInterval = 1, LearningRate = new LearningRateSchedule(1e-3, 1e-3, 1, 1, 2) };
+        var options = TinyTraining.Options with
+        {
+            NoiseLevels = new NoiseLevels(0, 1e-9),
+            WeightDecay = 0,
+            ValidationInterval = 1,
+            LearningRate = new LearningRateSchedule(1e-3, 1e-3, 1, 1, 2),
+        };
 
         var log = TinyTraining.Run(model, _folder.Path, options);
 
@@ -65,7 +78,8 @@ public sealed class TrainerTests : IDisposable
     {
         using var model = TinyModel.Random(weightType: ScalarType.BFloat16);
 
-        Assert.Contains("The weights are BFloat16", Assert.Throws<ArgumentException>(() => new FullWeights(model)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "The weights are BFloat16", Assert.Throws<ArgumentException>(() => new FullWeights(model)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -73,7 +87,9 @@ public sealed class TrainerTests : IDisposable
     {
         using var model = TinyModel.Random();
         int[] fits = new int[TinyModel.Config.MaxSequenceLength], tooLong = new int[fits.Length + 1];
-        void Run(int[] training, int[] held) => new Trainer(new FullWeights(model), new TokenRows([training], seed: 1), new TokenRows([held], seed: 1), TinyTraining.Options, _folder.Path).Run();
+        void Run(int[] training, int[] held) => new Trainer(
+            new FullWeights(model), new TokenRows([training], seed: 1), new TokenRows([held], seed: 1), TinyTraining.Options,
+            _folder.Path).Run();
 
         Assert.Contains("rows of 65 tokens", Assert.Throws<ArgumentException>(() => Run(tooLong, fits)).Message, StringComparison.Ordinal);
         Assert.Contains("rows of 65 tokens", Assert.Throws<ArgumentException>(() => Run(fits, tooLong)).Message, StringComparison.Ordinal);
@@ -102,7 +118,14 @@ public sealed class TrainerTests : IDisposable
     {
         using var whole = TinyModel.Random();
         using var split = TinyModel.Random();
-        var options = TinyTraining.Options with { BatchSize = 8, Reduction = reduction, StratifiesTimes = true, ValidationInterval = 5, RandomLengthRatio = 0.3 };
+        var options = TinyTraining.Options with
+        {
+            BatchSize = 8,
+            Reduction = reduction,
+            StratifiesTimes = true,
+            ValidationInterval = 5,
+            RandomLengthRatio = 0.3,
+        };
 
         var expected = TinyTraining.Run(whole, _folder.File("whole"), options);
         var log = TinyTraining.Run(split, _folder.File("split"), options with { MicroBatchSize = 2 });
@@ -165,7 +188,8 @@ public sealed class TrainerTests : IDisposable
             var rate = new LearningRateSchedule(1e-3, 1e-4, 0, 0, numSteps + 1);
             var options = TinyTraining.Options with { RandomLengthRatio = ratio, LearningRate = rate, CheckpointInterval = 1000 };
             TinyTraining.Run(model, _folder.File($"{ratio}"), options, _ => forwardsAfterStep.Add(recording.NumForwards));
-            return [.. recording.Passes.Take(forwardsAfterStep[numSteps - 1]).Select(tokens => tokens.Length / TinyTraining.Options.BatchSize)];
+            return [.. recording.Passes.Take(forwardsAfterStep[numSteps - 1])
+                .Select(tokens => tokens.Length / TinyTraining.Options.BatchSize)];
         }
 
         Assert.Equal(Enumerable.Repeat(TinyTraining.SequenceLength, numSteps), Lengths(0));
@@ -197,11 +221,21 @@ public sealed class TrainerTests : IDisposable
     public void Wrong_options_are_all_told_before_a_step_is_made()
     {
         using var model = TinyModel.Random();
-        var options = TinyTraining.Options with { BatchSize = 0, RandomLengthRatio = 2, MaxGradNorm = 0, LearningRate = new LearningRateSchedule(1, 2, 9, 9, 10) };
+        var options = TinyTraining.Options with
+        {
+            BatchSize = 0,
+            RandomLengthRatio = 2,
+            MaxGradNorm = 0,
+            LearningRate = new LearningRateSchedule(1, 2, 9, 9, 10),
+        };
 
         var exception = Assert.Throws<ArgumentException>(() => TinyTraining.Run(model, _folder.Path, options));
 
-        foreach (string fault in new[] { "batch sizes", "random length ratio is 2", "maximal gradient norm", "learning rates must satisfy", "must fit into the 10 steps" })
+        string[] faults =
+        [
+            "batch sizes", "random length ratio is 2", "maximal gradient norm", "learning rates must satisfy", "must fit into the 10 steps",
+        ];
+        foreach (string fault in faults)
             Assert.Contains(fault, exception.Message, StringComparison.Ordinal);
     }
 }

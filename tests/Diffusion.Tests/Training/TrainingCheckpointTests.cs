@@ -35,9 +35,15 @@ public sealed class TrainingCheckpointTests : IDisposable
 
         // Killed after step 5, it goes on from the checkpoint of step 3.
         Assert.Equal(Enumerable.Range(4, 7), log.Select(metrics => metrics.Step));
-        Assert.Equal(expected.Skip(3).Select(metrics => (metrics.Loss, metrics.GradNorm, metrics.LearningRate)), log.Select(metrics => (metrics.Loss, metrics.GradNorm, metrics.LearningRate)));
-        Assert.Equal(expected.Skip(3).Select(metrics => (metrics.ValidationLoss, metrics.NumTokens)), log.Select(metrics => (metrics.ValidationLoss, metrics.NumTokens)));
-        Assert.Equal(MetricsLog.Read(_folder.File("whole")).Select(metrics => metrics.Loss), MetricsLog.Read(_folder.File("parts")).Select(metrics => metrics.Loss));
+        Assert.Equal(
+            expected.Skip(3).Select(metrics => (metrics.Loss, metrics.GradNorm, metrics.LearningRate)),
+            log.Select(metrics => (metrics.Loss, metrics.GradNorm, metrics.LearningRate)));
+        Assert.Equal(
+            expected.Skip(3).Select(metrics => (metrics.ValidationLoss, metrics.NumTokens)),
+            log.Select(metrics => (metrics.ValidationLoss, metrics.NumTokens)));
+        Assert.Equal(
+            MetricsLog.Read(_folder.File("whole")).Select(metrics => metrics.Loss),
+            MetricsLog.Read(_folder.File("parts")).Select(metrics => metrics.Loss));
         foreach (var (name, parameter) in uninterrupted.named_parameters())
             TensorAssert.Equal(parameter, resumed.Parameter(name));
     }
@@ -82,11 +88,17 @@ public sealed class TrainingCheckpointTests : IDisposable
         for (int layer = 0; layer < config.NumLayers; layer++)
         {
             foreach (var (part, shape) in new (string, long[])[]
-                { ("attn_norm", [32]), ("q_proj", [32, 32]), ("k_proj", [16, 32]), ("v_proj", [16, 32]), ("attn_out", [32, 32]), ("ff_norm", [32]), ("ff_proj", [48, 32]), ("up_proj", [48, 32]), ("ff_out", [32, 48]) })
+                {
+                    ("attn_norm", [32]), ("q_proj", [32, 32]), ("k_proj", [16, 32]), ("v_proj", [16, 32]), ("attn_out", [32, 32]),
+                    ("ff_norm", [32]),
+                    ("ff_proj", [48, 32]), ("up_proj", [48, 32]), ("ff_out", [32, 48]),
+                })
                 expected.Add($"model.transformer.blocks.{layer}.{part}.weight", shape);
         }
         Assert.Equal(3 + (9 * config.NumLayers), file.Tensors.Count);
-        Assert.Equal(expected.OrderBy(entry => entry.Key), file.Tensors.ToDictionary(entry => entry.Key, entry => entry.Value.Shape).OrderBy(entry => entry.Key));
+        Assert.Equal(
+            expected.OrderBy(entry => entry.Key),
+            file.Tensors.ToDictionary(entry => entry.Key, entry => entry.Value.Shape).OrderBy(entry => entry.Key));
         Assert.All(file.Tensors.Values, entry => Assert.Equal(ScalarType.Float32, entry.Type));
     }
 
@@ -108,7 +120,8 @@ public sealed class TrainingCheckpointTests : IDisposable
         using (var model = TinyModel.Random())
             RunUntil(7, model, _folder.Path);
         string last = _folder.File("checkpoints/step-00000006");
-        string[] written = [.. Directory.GetFiles(last).OrderBy(File.GetLastWriteTimeUtc).ThenBy(file => Path.GetFileName(file) == Manifest.FileName)];
+        string[] written =
+            [.. Directory.GetFiles(last).OrderBy(File.GetLastWriteTimeUtc).ThenBy(file => Path.GetFileName(file) == Manifest.FileName)];
         Assert.Equal(Manifest.FileName, Path.GetFileName(written[^1]));
 
         for (int numWritten = written.Length - 1; numWritten >= 0; numWritten--)
@@ -158,7 +171,9 @@ public sealed class TrainingCheckpointTests : IDisposable
         RunUntil(4, model, _folder.Path);
         File.WriteAllText(_folder.File("checkpoints/step-00000003/manifest.json"), text);
 
-        Assert.Contains("manifest.json is not a list of files", Assert.Throws<CheckpointException>(() => TinyTraining.Run(model, _folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "manifest.json is not a list of files", Assert.Throws<CheckpointException>(() => TinyTraining.Run(model, _folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -168,12 +183,19 @@ public sealed class TrainingCheckpointTests : IDisposable
         RunUntil(4, model, _folder.Path);
         string folder = _folder.File("checkpoints/step-00000003");
 
-        Assert.Contains("state.json belongs to a run with seed 1, batches of 4", Refusal(TinyTraining.Options with { BatchSize = 2 }).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "state.json belongs to a run with seed 1, batches of 4", Refusal(TinyTraining.Options with { BatchSize = 2 }).Message,
+            StringComparison.Ordinal);
         Assert.Contains("this one has seed 9", Refusal(TinyTraining.Options with { Seed = 9 }).Message, StringComparison.Ordinal);
-        Assert.Contains("this one has seed 1, batches of 4, data", Refusal(TinyTraining.Options with { EmaDecay = 0.9 }).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "this one has seed 1, batches of 4, data", Refusal(TinyTraining.Options with { EmaDecay = 0.9 }).Message,
+            StringComparison.Ordinal);
         Assert.Contains("average 0.9", Refusal(TinyTraining.Options with { EmaDecay = 0.9 }).Message, StringComparison.Ordinal);
-        Assert.Contains("over t in [0, 0.5]", Refusal(TinyTraining.Options with { NoiseLevels = new NoiseLevels(0, 0.5) }).Message, StringComparison.Ordinal);
-        Assert.Contains("Token over t", Refusal(TinyTraining.Options with { Reduction = LossReduction.Token }).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "over t in [0, 0.5]", Refusal(TinyTraining.Options with { NoiseLevels = new NoiseLevels(0, 0.5) }).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "Token over t", Refusal(TinyTraining.Options with { Reduction = LossReduction.Token }).Message, StringComparison.Ordinal);
 
         using (var other = ones(3))
             SafetensorsWriter.Write(Path.Combine(folder, "optimizer.safetensors"), [("something", other)]);
@@ -183,7 +205,8 @@ public sealed class TrainingCheckpointTests : IDisposable
         Manifest.Write(folder);
         Assert.Contains("state.json has no readable training state", Refusal(TinyTraining.Options).Message, StringComparison.Ordinal);
 
-        CheckpointException Refusal(TrainingOptions options) => Assert.Throws<CheckpointException>(() => TinyTraining.Run(model, _folder.Path, options));
+        CheckpointException Refusal(TrainingOptions options) => Assert.Throws<CheckpointException>(
+            () => TinyTraining.Run(model, _folder.Path, options));
     }
 
     [Fact]
@@ -192,7 +215,8 @@ public sealed class TrainingCheckpointTests : IDisposable
         using var model = TinyModel.Random();
         RunUntil(4, model, _folder.Path);
 
-        var log = TinyTraining.Run(model, _folder.Path, TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-4, 1e-5, 0, 1, 6) });
+        var log = TinyTraining.Run(
+            model, _folder.Path, TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-4, 1e-5, 0, 1, 6) });
 
         Assert.Equal([(4, 1e-4), (5, 1e-4), (6, 1e-5)], log.Select(metrics => (metrics.Step, Math.Round(metrics.LearningRate, 9))));
     }

@@ -35,10 +35,12 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var job = await PlannedAsync(plane, extra: new JsonObject { ["validation_file"] = await UploadAsync(plane, Examples(1) + "nonsense") });
+        var job = await PlannedAsync(
+            plane, extra: new JsonObject { ["validation_file"] = await UploadAsync(plane, Examples(1) + "nonsense") });
 
         Assert.Equal("invalid_validation_file", job.ErrorCode);
-        Assert.StartsWith("line 2: it is not valid JSON: 'nonsense' is an invalid JSON literal", job.ErrorMessage, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "line 2: it is not valid JSON: 'nonsense' is an invalid JSON literal", job.ErrorMessage, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -82,12 +84,20 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
 
         await plane.Get<PlanFineTuningHandler>().GiveUpAsync(new(job.Tenant, job.RowKey), CancellationToken.None);
 
-        Assert.Equal((FineTuningStatus.Failed, "planning_failed"), ((await FindAsync(plane, job.Id)).Status, (await FindAsync(plane, job.Id)).ErrorCode));
+        Assert.Equal(
+            (FineTuningStatus.Failed, "planning_failed"),
+            ((await FindAsync(plane, job.Id)).Status, (await FindAsync(plane, job.Id)).ErrorCode));
     }
 
     [Theory]
-    [InlineData(FineTuningMethod.Supervised, """{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","refusal":null}]}""", null)]
-    [InlineData(FineTuningMethod.Supervised, """{"messages":[{"role":"user","content":"q"},{"role":"tool","content":"a"}]}""", "message 2: role is 'tool'; it must be system, developer, user or assistant")]
+    [InlineData(
+        FineTuningMethod.Supervised,
+        """{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","refusal":null}]}""",
+        null)]
+    [InlineData(
+        FineTuningMethod.Supervised,
+        """{"messages":[{"role":"user","content":"q"},{"role":"tool","content":"a"}]}""",
+        "message 2: role is 'tool'; it must be system, developer, user or assistant")]
     [InlineData(FineTuningMethod.Supervised, """{"text":"a"}""", "'text' is not supported")]
     [InlineData(FineTuningMethod.Pretrain, """{"text":"a b c"}""", null)]
     [InlineData(FineTuningMethod.Pretrain, """{"text":" "}""", "text is empty")]

@@ -39,8 +39,8 @@ internal sealed record LineChart(string Title, IReadOnlyList<Curve> Curves)
         {
             var places = curve.Points.Where(point => double.IsFinite(point.Y))
                 .Select(point => $"{PlaceX(point.X):F1},{PlaceY(point.Y):F1}");
-            string points = string.Join(' ', places);
-            svg.Append($"""<polyline fill="none" stroke="{curve.Color}" stroke-width="1.5" points="{points}"/>""").Append('\n');
+            string line = string.Join(' ', places);
+            svg.Append($"""<polyline fill="none" stroke="{curve.Color}" stroke-width="1.5" points="{line}"/>""").Append('\n');
             if (curve.Name is { } name)
             {
             {
