@@ -53,8 +53,10 @@ public sealed class SafetensorsFileTests
         using var folder = new TemporaryFolder();
         string path = RawSafetensors.Write(
             folder,
-            """{"__metadata__":{"a":"b"},"late":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},"""
-            + """"early":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}"""",
+            """
+            {"__metadata__":{"a":"b"},"late":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},
+             "early":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}
+            """,
             3);
 
         using var file = new SafetensorsFile(path);
