@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
 
@@ -7,7 +6,6 @@ namespace LLaDA.Batch.EndToEnd.Tests;
 /// <summary>References go one way: Shared from Functions and Worker, Diffusion from Worker; tensors stay out of the control plane, and Azure out of the library.</summary>
 public sealed class RoomReferencesTests
 {
-    private static readonly string s_root = typeof(RoomReferencesTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
 
     [Theory]
     [InlineData("shared/LLaDA.Batch.Shared.csproj")]
@@ -16,7 +14,7 @@ public sealed class RoomReferencesTests
     [InlineData("gpu-worker/Worker/LLaDA.Batch.Worker.csproj", "LLaDA.Batch.Shared", "LLaDA.Diffusion")]
     public void A_room_refers_to_the_rooms_below_it_and_to_no_other(string project, params string[] expected)
     {
-        var references = XDocument.Load(Path.Combine(s_root, project)).Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
+        var references = XDocument.Load(Path.Combine(Repository.Root, project)).Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
 
         Assert.Equal(expected.Order(), references.Order());
     }
@@ -27,7 +25,7 @@ public sealed class RoomReferencesTests
     [InlineData("LLaDA.Diffusion", "Azure.", "Microsoft.AspNetCore")]
     public void What_a_room_brings_along_holds_nothing_that_it_must_not_know(string room, params string[] forbidden)
     {
-        string? file = Directory.GetFiles(Path.Combine(s_root, "artifacts", "bin", room), $"{room}.deps.json", SearchOption.AllDirectories).FirstOrDefault();
+        string? file = Directory.GetFiles(Path.Combine(Repository.Root, "artifacts", "bin", room), $"{room}.deps.json", SearchOption.AllDirectories).FirstOrDefault();
         Assert.NotNull(file);
         var libraries = JsonNode.Parse(File.ReadAllText(file))!["libraries"]!.AsObject().Select(library => library.Key).ToList();
 
@@ -37,5 +35,5 @@ public sealed class RoomReferencesTests
 
     [Fact]
     public void No_build_output_holds_a_copy_of_libtorch() =>
-        Assert.Empty(Directory.GetFiles(Path.Combine(s_root, "artifacts", "bin"), "libtorch_cpu.so", SearchOption.AllDirectories));
+        Assert.Empty(Directory.GetFiles(Path.Combine(Repository.Root, "artifacts", "bin"), "libtorch_cpu.so", SearchOption.AllDirectories));
 }

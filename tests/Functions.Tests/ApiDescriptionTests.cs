@@ -12,7 +12,6 @@ using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Wire;
-using LLaDA.Tests;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.OpenApi;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

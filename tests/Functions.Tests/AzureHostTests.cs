@@ -13,9 +13,8 @@ namespace LLaDA.Batch.Functions.Tests;
 public sealed partial class AzureHostTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(4);
-    private static readonly string s_root = typeof(AzureHostTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
 
-    private static string LocalTriggers => File.ReadAllText(Path.Combine(s_root, "functions", "Hosting", "Local", "Triggers.cs"));
+    private static string LocalTriggers => File.ReadAllText(Path.Combine(Repository.Root, "functions", "Hosting", "Local", "Triggers.cs"));
 
     [Fact]
     public void Its_queue_triggers_are_those_of_the_Local_host()
@@ -92,16 +91,16 @@ public sealed partial class AzureHostTests
     private static async Task<(bool Succeeded, string Said)> DotNetAsync(string command, string folder)
     {
         using var process = Process.Start(new ProcessStartInfo(
-            "dotnet", [command, Path.Combine(s_root, "functions", "LLaDA.Batch.Functions.csproj"), "-p:FunctionsHost=Azure", $"-p:ArtifactsPath={folder}", "-nodeReuse:false"]) { RedirectStandardOutput = true })!;
+            "dotnet", [command, Path.Combine(Repository.Root, "functions", "LLaDA.Batch.Functions.csproj"), "-p:FunctionsHost=Azure", $"-p:ArtifactsPath={folder}", "-nodeReuse:false"]) { RedirectStandardOutput = true })!;
         using var limit = new CancellationTokenSource(s_limit);
         string said = await process.StandardOutput.ReadToEndAsync(limit.Token);
         await process.WaitForExitAsync(limit.Token);
         return (process.ExitCode == 0, said);
     }
 
-    private static string Azure(string file) => File.ReadAllText(Path.Combine(s_root, "functions", "Hosting", "Azure", file));
+    private static string Azure(string file) => File.ReadAllText(Path.Combine(Repository.Root, "functions", "Hosting", "Azure", file));
 
-    private static JsonNode Json(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(s_root, "functions", file)))!;
+    private static JsonNode Json(string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Repository.Root, "functions", file)))!;
 
     /// <param name="expression">As it stands in the sources.</param>
     private static string QueueName(string expression)

@@ -2,7 +2,6 @@ using System.Text;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;
 
@@ -100,7 +99,7 @@ public sealed class BatchesApiTests(StorageFixture fixture)
     public async Task What_was_created_by_a_call_to_storage_whose_answer_got_lost_is_there_once(string path, string insert)
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         await Schedules.Scheduling.BindAsync(plane);
         string batch = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>(), training = (await plane.UploadAsync("{}", "fine-tune"))["id"]!.GetValue<string>();
         using var content = new StringContent(
@@ -124,7 +123,7 @@ public sealed class BatchesApiTests(StorageFixture fixture)
     public async Task A_deletion_that_storage_cuts_short_is_made_again_and_goes_on()
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         var batch = await plane.PlannedAsync(Lines(2));
         await plane.AnswerAsync(batch, 0);
         await plane.FinishAsync(batch);

@@ -9,8 +9,6 @@ using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -40,6 +38,10 @@ public sealed class ControlPlane : IAsyncDisposable
     public BatchStore Batches => Get<BatchStore>();
 
     public static Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings) => StartAsync(fixture, _ => { }, settings);
+
+    /// <summary>A control plane whose calls to storage meet faults.</summary>
+    public static Task<ControlPlane> StartAsync(StorageFixture fixture, StorageFaults faults) => StartAsync(fixture, services =>
+        services.AddSingleton(provider => faults.Account(provider.GetRequiredService<IConfiguration>()["Storage:ConnectionString"]!)));
 
     public static async Task<ControlPlane> StartAsync(StorageFixture fixture, Action<IServiceCollection> change, params (string Key, string Value)[] settings)
     {

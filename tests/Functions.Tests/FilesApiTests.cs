@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests;
@@ -137,7 +136,7 @@ public sealed class FilesApiTests(StorageFixture fixture)
     public async Task A_deletion_that_storage_cuts_short_leaves_nothing_to_be_seen_and_the_rest_goes_with_the_timer(string path)
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         string id = Text(await plane.UploadAsync("{}"), "id");
 
         faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal);
@@ -157,7 +156,7 @@ public sealed class FilesApiTests(StorageFixture fixture)
     public async Task An_upload_whose_record_cannot_be_written_leaves_nothing_behind()
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new ByteArrayContent("{}"u8.ToArray()), "file", "x" } };
 
         faults.Refuses = call => !call.StartsWith("DELETE", StringComparison.Ordinal) && !call.StartsWith("GET", StringComparison.Ordinal) && call.Contains("/files(", StringComparison.Ordinal);

@@ -4,8 +4,6 @@ using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
@@ -239,7 +237,7 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
     public async Task A_finish_of_an_expired_batch_that_was_cut_short_goes_on_as_one()
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         var batch = await plane.PlannedAsync(Lines(2));
         plane.Time.Advance(TimeSpan.FromHours(24) + BatchTimes.CancelGrace);
         faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
@@ -256,7 +254,7 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
     public async Task A_finish_that_fails_is_tried_for_an_hour_before_it_ends_the_batch_with_a_reason()
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         var batch = await plane.PlannedAsync(Lines(1));
         await plane.AnswerAsync(batch, 0);
         faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);

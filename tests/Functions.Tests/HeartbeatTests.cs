@@ -4,7 +4,6 @@ using LLaDA.Batch.Functions.Tests.FineTuning;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests;
@@ -51,11 +50,15 @@ public sealed class HeartbeatTests(StorageFixture fixture)
         Assert.Equal(FineTuningStatus.Queued, (await Trainings.FindAsync(plane, job.Id)).Status);
     }
 
-    private Task<ControlPlane> StartAsync() => InterceptedStorage.StartAsync(fixture, new Interception((_, path) => path.Contains(_stopsAt, StringComparison.Ordinal), before: () =>
+    private Task<ControlPlane> StartAsync() => ControlPlane.StartAsync(fixture, new StorageFaults { Before = StopAsync });
+
+    private Task StopAsync(string call)
     {
+        if (!call.Contains(_stopsAt, StringComparison.Ordinal))
+            return Task.CompletedTask;
         _begun.TrySetResult();
         return _goOn.Task;
-    }));
+    }
 
     /// <summary>Twice, while the work stands still.</summary>
     private async Task AssertStaysYoungAsync(ControlPlane plane, Task working, Func<Task<DateTimeOffset?>> timestampAsync)

@@ -5,7 +5,6 @@ using System.Text;
 using System.Text.RegularExpressions;
 using LLaDA.Batch.Functions.Hosting.Local;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Functions.Tests;
 
@@ -108,7 +107,7 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
     /// <summary>The smallest instance that is deployed without another choice.</summary>
     private static long InstanceBytes()
     {
-        string root = typeof(HostMemoryTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
+        string root = Repository.Root;
         return long.Parse(InstanceMemory().Match(File.ReadAllText(Path.Combine(root, "infra", "main.bicep"))).Groups["mb"].Value, CultureInfo.InvariantCulture) << 20;
     }
 

@@ -4,7 +4,6 @@ using Azure;
 using Azure.Storage.Sas;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Shared.Queues;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

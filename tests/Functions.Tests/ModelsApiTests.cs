@@ -9,7 +9,6 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
 

@@ -3,7 +3,6 @@ using System.Net.Http.Headers;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

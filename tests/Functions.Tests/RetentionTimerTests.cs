@@ -1,7 +1,6 @@
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using CsCheck;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Shared.Tests;
 

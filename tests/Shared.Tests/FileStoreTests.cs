@@ -1,6 +1,5 @@
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Shared.Tests;
 

@@ -4,7 +4,6 @@ using Azure.Identity;
 using Azure.Storage.Queues;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Shared.Tests;
@@ -149,8 +148,13 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     public async Task A_queue_is_read_again_after_a_failure_to_get_a_token()
     {
         int numReads = 0;
-        var failure = new Interception((method, _) => method == RequestMethod.Get && numReads++ == 0, before: () => throw new AuthenticationFailedException("there is no token"));
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() }, client => client.AddPolicy(failure, HttpPipelinePosition.PerCall));
+        var faults = new StorageFaults
+        {
+            Before = call => call.StartsWith("GET", StringComparison.Ordinal) && numReads++ == 0
+                ? throw new AuthenticationFailedException("there is no token")
+                : Task.CompletedTask,
+        };
+        var storage = faults.Account(fixture.NewConnectionString(), HttpPipelinePosition.PerCall);
         await storage.Queue(QueueName).CreateAsync();
         await storage.Queue(QueueName).SendMessageAsync("""{"tenant":"t","batch":"b"}""");
         var handled = new TaskCompletionSource();

@@ -1,7 +1,6 @@
 using Azure;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Shared.Tests;

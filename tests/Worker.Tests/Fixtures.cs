@@ -1,3 +1,2 @@
-using LLaDA.Batch.Worker.Tests;
-
+[assembly: AssemblyFixture(typeof(StorageFixture))]
 [assembly: AssemblyFixture(typeof(TinyModel))]

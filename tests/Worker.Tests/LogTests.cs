@@ -8,8 +8,6 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Tests;

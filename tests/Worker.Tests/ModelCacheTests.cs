@@ -4,7 +4,6 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
-using LLaDA.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 

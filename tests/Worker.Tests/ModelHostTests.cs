@@ -2,7 +2,6 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion;
-using LLaDA.Tests;
 using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Worker.Tests;

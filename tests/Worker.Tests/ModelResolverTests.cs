@@ -6,7 +6,6 @@ using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Sampling;
-using LLaDA.Tests;
 using TorchSharp;
 
 namespace LLaDA.Batch.Worker.Tests;

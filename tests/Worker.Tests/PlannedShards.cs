@@ -8,7 +8,6 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
-using LLaDA.Tests;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LLaDA.Batch.Worker.Tests;

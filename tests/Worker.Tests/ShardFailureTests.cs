@@ -5,7 +5,6 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
-using LLaDA.Tests;
 using static LLaDA.Batch.Worker.Tests.PlannedShards;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -123,7 +122,10 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
     public async Task A_part_that_storage_refuses_is_written_by_the_next_owner_without_computing_a_line_again()
     {
         int numTries = 0;
-        var refusal = new Interception((method, path) => method == RequestMethod.Put && path.Contains("/parts/", StringComparison.Ordinal) && numTries++ == 0, before: () => throw new RequestFailedException(503, "busy"));
+        var refusal = new StorageFaults
+        {
+            Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains("/parts/", StringComparison.Ordinal) && numTries++ == 0,
+        };
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(5)], configure: client => client.AddPolicy(refusal, HttpPipelinePosition.PerCall));
         using var lease = await _planned.Models.AcquireAsync(new ModelSource(TinyModel.Id), isAlone: false, CancellationToken.None);
 

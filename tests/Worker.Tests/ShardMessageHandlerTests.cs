@@ -3,7 +3,6 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Tests;
 using static LLaDA.Batch.Worker.Tests.PlannedShards;
 
 namespace LLaDA.Batch.Worker.Tests;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 
 namespace LLaDA.Batch.Benchmarks.Faults;
 
@@ -35,10 +33,13 @@ internal static class FaultMatrix
     }
 
     /// <summary>Runs the trials of each kind, and writes a line about it.</summary>
-    /// <param name="calls">Calls of an undisturbed trial: each is hit in turn, or as many as there are trials at even distances, then random ones up to twice as far.</param>
+    /// <param name="calls">Calls of an undisturbed trial: each is hit in turn, or as many as there are trials at even distances, then
+    /// random ones up to twice as far.</param>
     /// <param name="trial">Says where the fault was, for the last column.</param>
     /// <returns>How many trials failed.</returns>
-    public static async Task<int> RunAsync<T>(string what, IEnumerable<FaultKind<T>> kinds, int calls, int numTrials, int seed, Func<T, Task<string>> trial, CancellationToken cancellation)
+    public static async Task<int> RunAsync<T>(
+        string what, IEnumerable<FaultKind<T>> kinds, int calls, int numTrials,
+        int seed, Func<T, Task<string>> trial, CancellationToken cancellation)
     {
         Console.WriteLine($"\n{what}: {calls} calls to storage without a fault; seed {seed} plus the number of the row");
         Console.WriteLine("| fault | trials | violations | seconds | during |\n| --- | --- | --- | --- | --- |");
@@ -54,7 +55,8 @@ internal static class FaultMatrix
             foreach (int number in Enumerable.Range(0, numTrials))
             {
                 cancellation.ThrowIfCancellationRequested();
-                int call = number < calls ? 1 + first + (int)((long)number * calls / Math.Min(calls, numTrials)) : random.Next(1, (2 * calls) + 1);
+                int call = number < calls ? 1 + first + (int)((long)number * calls / Math.Min(calls, numTrials))
+                    : random.Next(1, (2 * calls) + 1);
                 var options = kind.Draw(call, random);
                 try
                 {
@@ -68,7 +70,9 @@ internal static class FaultMatrix
                 }
             }
             failed += failedHere;
-            Console.WriteLine($"| {kind.Name} | {numTrials} | {failedHere} | {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} | {string.Join(", ", during.Select(entry => $"{entry.Key} {entry.Value}"))} |");
+            Console.WriteLine(
+                $"| {kind.Name} | {numTrials} | {failedHere} | {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} | "
+                + $"{string.Join(", ", during.Select(entry => $"{entry.Key} {entry.Value}"))} |");
         }
         return failed;
     }

@@ -1,16 +1,19 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 
 namespace LLaDA.Batch.Benchmarks.Faults;
 
-/// <summary>Trainings of six steps, with a checkpoint each, through every fault: the result has to be that of an undisturbed one, losses and weights alike.</summary>
+/// <summary>
+/// Trainings of six steps, with a checkpoint each, through every fault: the result has to be that of an undisturbed one, losses and weights
+/// alike.
+/// </summary>
 internal sealed class TrainingMatrix(TinyModel model, TensorThread tensors, TrialAccounts accounts)
 {
     private const int NumExamples = 6;
 
-    private static readonly string s_examples = string.Concat(Enumerable.Range(1, NumExamples).Select(index => $$"""{"prompt":"the quick {{index}}","completion":" brown fox"}""" + "\n"));
+    private static readonly string s_examples = string
+        .Concat(Enumerable.Range(1, NumExamples)
+        .Select(index => $$"""{"prompt":"the quick {{index}}","completion":" brown fox"}""" + "\n"));
 
     private sealed record Options(Fault Fault, int AtCall, bool InFunctions = false, bool IsTwice = false);
 
@@ -33,12 +36,16 @@ internal sealed class TrainingMatrix(TinyModel model, TensorThread tensors, Tria
 
         await TrialAsync(new Options(Fault.None, 0, InFunctions: true));
         int failed = await FaultMatrix.RunAsync(
-            "Trainings, faults of the functions", faults.Select(fault => new FaultKind<Options>($"{fault}", (call, _) => new Options(fault, call, InFunctions: true))), calls, numTrials, seed, TrialAsync, cancellation);
+            "Trainings, faults of the functions", faults
+                .Select(fault => new FaultKind<Options>($"{fault}", (call, _) => new Options(fault, call, InFunctions: true))),
+                calls, numTrials, seed, TrialAsync, cancellation);
         await TrialAsync(new Options(Fault.None, 0));
-        IEnumerable<FaultKind<Options>> kinds = faults.Select(fault => new FaultKind<Options>($"{fault}", (call, _) => new Options(fault, call)));
+        IEnumerable<FaultKind<Options>> kinds = faults
+            .Select(fault => new FaultKind<Options>($"{fault}", (call, _) => new Options(fault, call)));
         return failed + await FaultMatrix.RunAsync("Trainings, faults of the worker", [.. kinds,
             new("every message twice", (call, _) => new Options(Fault.None, call, IsTwice: true)),
-            new("any fault, every message twice", (call, random) => new Options(faults[random.Next(faults.Count)], call, IsTwice: true))], calls, numTrials, seed, TrialAsync, cancellation);
+            new("any fault, every message twice", (call, random) => new Options(faults[random.Next(faults.Count)], call, IsTwice: true))],
+                calls, numTrials, seed, TrialAsync, cancellation);
     }
 
     private static FineTuningJobRecord Job() => new()

@@ -4,8 +4,8 @@ using LLaDA.Batch.Local;
 namespace LLaDA.Batch.Benchmarks.Faults;
 
 /// <summary>
-/// Empty storage accounts for trials that follow one another. Azurite is told their names in one variable of 128 KB, and every ten minutes it collects what lies in memory unused, for
-/// minutes in which it answers nobody; so it is replaced before either matters.
+/// Empty storage accounts for trials that follow one another. Azurite is told their names in one variable of 128 KB, and every ten minutes
+/// it collects what lies in memory unused, for minutes in which it answers nobody; so it is replaced before either matters.
 /// </summary>
 internal sealed class TrialAccounts(CancellationToken cancellation) : IAsyncDisposable
 {
@@ -24,7 +24,8 @@ internal sealed class TrialAccounts(CancellationToken cancellation) : IAsyncDisp
         {
             await StopAsync();
             (_next, _started) = (0, Stopwatch.GetTimestamp());
-            _azurite = await AzuriteServer.StartAsync(folder: null, [.. Enumerable.Range(0, NumAccounts).Select(Account)], _logs, Console.Error.WriteLine, cancellation);
+            _azurite = await AzuriteServer.StartAsync(
+                folder: null, [.. Enumerable.Range(0, NumAccounts).Select(Account)], _logs, Console.Error.WriteLine, cancellation);
         }
         return _azurite.ConnectionString(Account(_next++));
     }

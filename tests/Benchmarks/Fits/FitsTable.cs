@@ -12,7 +12,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Benchmarks.Fits;
 
 /// <summary>What a worker takes on with a model on a card.</summary>
-/// <param name="PassTokens">Tokens that share a pass of generation, by the worker's planner; null where a canvas of full length does not fit.</param>
+/// <param name="PassTokens">Tokens that share a pass of generation, by the worker's planner; null where a canvas of full length does not
+/// fit.</param>
 /// <param name="Trainings">By kind and length.</param>
 internal sealed record Fit(string Model, string Card, double WeightGigabytes, int? PassTokens, IReadOnlyList<TrainingFit> Trainings);
 
@@ -31,8 +32,12 @@ internal static class FitsTable
     private const int ShortLength = 512;
     private const ScalarType Type = ScalarType.BFloat16;
 
-    /// <summary>What the template plans with on a T4 and an A100 (infra/modules/workers.bicep), their memory less what driver and kernels take; an H100 has as much as an A100.</summary>
-    private static readonly (string Name, long Bytes)[] s_cards = [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
+    /// <summary>
+    /// What the template plans with on a T4 and an A100 (infra/modules/workers.bicep), their memory less what driver and kernels take; an
+    /// H100 has as much as an A100.
+    /// </summary>
+    private static readonly (string Name, long Bytes)[] s_cards =
+        [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
 
     private static readonly LLaDAConfig s_large = new()
     {
@@ -50,20 +55,28 @@ internal static class FitsTable
     };
 
     /// <summary>The 1B model of LLaDA's paper.</summary>
-    private static readonly LLaDAConfig s_small = s_large with { ModelWidth = 2048, NumLayers = 22, NumKeyValueHeads = 4, FeedForwardWidth = 5634 };
+    private static readonly LLaDAConfig s_small =
+        s_large with { ModelWidth = 2048, NumLayers = 22, NumKeyValueHeads = 4, FeedForwardWidth = 5634 };
 
     public static void Run(string bundled, FileInfo? json)
     {
-        (string, LLaDAConfig)[] models = [("LLaDA-8B", s_large), ("LLaDA-1B", s_small), (Path.GetFileName(bundled), LLaDAConfigJson.Read(Path.Combine(bundled, Checkpoint.ConfigFile)))];
+        (string, LLaDAConfig)[] models = [
+            ("LLaDA-8B", s_large), ("LLaDA-1B", s_small),
+            (Path.GetFileName(bundled), LLaDAConfigJson.Read(Path.Combine(bundled, Checkpoint.ConfigFile)))];
         List<Fit> fits = [.. models.SelectMany(model => s_cards.Select(card => Of(model.Item1, model.Item2, card.Name, card.Bytes)))];
 
+        static string[] Columns(string kind) => [$"{kind}: rows of {ShortLength}", $"{kind}: rows of the context"];
         string[] kinds = [.. fits[0].Trainings.Select(training => training.Kind).Distinct()];
-        Console.WriteLine($"| model | card | weights, GB | generation: tokens a pass (rows of {ShortLength}) | {string.Join(" | ", kinds.SelectMany(kind => new[] { $"{kind}: rows of {ShortLength}", $"{kind}: rows of the context" }))} |");
+        Console.WriteLine(
+            $"| model | card | weights, GB | generation: tokens a pass (rows of {ShortLength}) | "
+            + $"{string.Join(" | ", kinds.SelectMany(Columns))} |");
         Console.WriteLine($"| --- | --- | --- | --- | {string.Join(" | ", Enumerable.Repeat("---", 2 * kinds.Length))} |");
         foreach (var fit in fits)
         {
             string generation = fit.PassTokens is { } tokens ? Invariant($"{tokens:N0} ({tokens / ShortLength:N0})") : "no";
-            Console.WriteLine($"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes.ToString("0.00", CultureInfo.InvariantCulture)} | {generation} | {string.Join(" | ", fit.Trainings.Select(Cell))} |");
+            Console.WriteLine(
+                $"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes.ToString("0.00", CultureInfo.InvariantCulture)} | {generation} | "
+                + $"{string.Join(" | ", fit.Trainings.Select(Cell))} |");
         }
         if (json is not null)
             ResultFile.Write(json.FullName, fits);
@@ -76,7 +89,8 @@ internal static class FitsTable
         bool isFitting = free / PassBudget.BytesPerToken(config, Type) >= config.MaxSequenceLength;
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
-        return new Fit(model, card, 2 * config.NumParameters / 1e9, isFitting ? PassBudget.MaxTokens(config, Type, hardware.Device, free) : null,
+        return new Fit(
+            model, card, 2 * config.NumParameters / 1e9, isFitting ? PassBudget.MaxTokens(config, Type, hardware.Device, free) : null,
         [
             .. lengths.Select(length => Training("LoRA", config, adapters, Type, length, bytes)),
             .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
@@ -89,7 +103,9 @@ internal static class FitsTable
         try
         {
             var fitting = TrainingRecipe.Fitting(options, config, numTrained, weightType, Type, length, META);
-            return new TrainingFit(kind, length, fitting.MicroBatchSize, fitting.ActivationCheckpointing, TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
+            return new TrainingFit(
+                kind, length, fitting.MicroBatchSize, fitting.ActivationCheckpointing,
+                TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
         }
         catch (TrainingMemoryException)
         {

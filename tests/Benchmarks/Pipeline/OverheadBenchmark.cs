@@ -23,7 +23,10 @@ internal sealed record Overhead(int NumShards, double WallSeconds, double ModelS
     public double Share => (WallSeconds / ModelSeconds) - 1;
 }
 
-/// <summary>One batch of the bundled model through Azurite, the functions in a process of their own, and a worker's parts in this one, where the tensor thread can be watched.</summary>
+/// <summary>
+/// One batch of the bundled model through Azurite, the functions in a process of their own, and a worker's parts in this one, where the
+/// tensor thread can be watched.
+/// </summary>
 internal static class OverheadBenchmark
 {
     private const int WarmupLines = 20;
@@ -38,7 +41,8 @@ internal static class OverheadBenchmark
         {
             // The stack's own worker announces the models and takes no shards.
             var settings = new Dictionary<string, string> { ["Worker__Generates"] = "false" };
-            await using var stack = await LocalStack.StartAsync(new LocalStackOptions(folder, Settings: settings), Console.Error.WriteLine, cancellation);
+            await using var stack = await LocalStack.StartAsync(
+                new LocalStackOptions(folder, Settings: settings), Console.Error.WriteLine, cancellation);
             var storage = new StorageAccount(new StorageOptions { ConnectionString = stack.ConnectionString });
             using var client = new BatchClient(stack.CreateClient());
             ConcurrentQueue<(long Started, long Ended)> steps = [];
@@ -63,7 +67,9 @@ internal static class OverheadBenchmark
             var batches = new BatchStore(storage, TimeProvider.System);
             var batch = (await batches.FindAsync("local", id, cancellation))!;
             var plan = (await new BatchBlobs(storage, batch).FindPlanAsync(cancellation))!;
-            return Profile(plan.Shards.Count, wall, [.. steps], started, batch.InProgressAt!.Value - startedAt, batch.FinalizingAt!.Value - startedAt, batch.CompletedAt!.Value - startedAt);
+            return Profile(
+                plan.Shards.Count, wall, [.. steps], started, batch.InProgressAt!.Value - startedAt,
+                batch.FinalizingAt!.Value - startedAt, batch.CompletedAt!.Value - startedAt);
         }
         finally
         {
@@ -71,7 +77,9 @@ internal static class OverheadBenchmark
         }
     }
 
-    private static Overhead Profile(int numShards, TimeSpan wall, IReadOnlyList<(long Started, long Ended)> steps, long started, TimeSpan planned, TimeSpan finalizing, TimeSpan completed)
+    private static Overhead Profile(
+        int numShards, TimeSpan wall, IReadOnlyList<(long Started, long Ended)> steps,
+        long started, TimeSpan planned, TimeSpan finalizing, TimeSpan completed)
     {
         double model = steps.Sum(step => Stopwatch.GetElapsedTime(step.Started, step.Ended).TotalSeconds);
         var pauses = steps.Zip(steps.Skip(1), (before, after) => Stopwatch.GetElapsedTime(before.Ended, after.Started)).ToList();
@@ -81,7 +89,8 @@ internal static class OverheadBenchmark
             ["planning, its queue included"] = planned.TotalSeconds,
             ["the first shard's way to the model"] = (Stopwatch.GetElapsedTime(started, steps[0].Started) - planned).TotalSeconds,
             [$"handing over between {pauses.Count} steps"] = Seconds(pauses.Where(pause => pause < s_handOver)),
-            [$"longer pauses between steps ({pauses.Count(pause => pause >= s_handOver)})"] = Seconds(pauses.Where(pause => pause >= s_handOver)),
+            [$"longer pauses between steps ({pauses.Count(pause => pause >= s_handOver)})"] =
+                Seconds(pauses.Where(pause => pause >= s_handOver)),
             ["the last part, and the call for the finish"] = (finalizing - Stopwatch.GetElapsedTime(started, steps[^1].Ended)).TotalSeconds,
             ["finishing"] = (completed - finalizing).TotalSeconds,
             ["until the client sees it"] = (wall - completed).TotalSeconds,
@@ -93,13 +102,20 @@ internal static class OverheadBenchmark
     private static async Task WorkAsync(StorageAccount storage, TensorThread tensors, CancellationToken stop)
     {
         var time = TimeProvider.System;
-        var options = new WorkerOptions { ModelsPath = Path.Combine(Repository.Root, "gpu-worker", "models"), CachePath = Directory.CreateTempSubdirectory("llada-cache-").FullName };
+        var options = new WorkerOptions
+            { ModelsPath = Path.Combine(Repository.Root, "gpu-worker", "models"),
+            CachePath = Directory.CreateTempSubdirectory("llada-cache-").FullName };
         using var cache = new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance);
         using var host = new ModelHost(options, tensors, cache, time);
         var (batches, queues, catalog) = (new BatchStore(storage, time), new WorkQueues(storage), new ModelCatalog(storage));
-        var shards = new ShardMessageHandler(batches, storage, queues, new ShardDispatcher(storage, batches, queues, time), new ModelResolver(catalog, host), options, time, NullLogger<ShardMessageHandler>.Instance);
-        var consumer = new QueueConsumerOptions { Concurrency = options.ShardsInHand, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration };
-        await new QueueConsumer<ShardMessage>(storage, StorageNames.GenerateQueue(StorageNames.DefaultProfile), consumer, shards.RunAsync, time, NullLogger.Instance).RunAsync(stop);
+        var shards = new ShardMessageHandler(
+            batches, storage, queues, new ShardDispatcher(storage, batches, queues, time),
+            new ModelResolver(catalog, host), options, time, NullLogger<ShardMessageHandler>.Instance);
+        var consumer = new QueueConsumerOptions
+            { Concurrency = options.ShardsInHand, MaxDequeueCount = int.MaxValue, VisibilityTimeout = options.LeaseDuration };
+        await new QueueConsumer<ShardMessage>(
+            storage, StorageNames.GenerateQueue(StorageNames.DefaultProfile), consumer, shards.RunAsync, time, NullLogger.Instance)
+            .RunAsync(stop);
         Directory.Delete(options.CachePath, recursive: true);
     }
 
@@ -109,5 +125,6 @@ internal static class OverheadBenchmark
         await client.WaitAsync(await client.CreateAsync(file, cancellation), state => state.IsTerminal, _ => { }, cancellation);
     }
 
-    private static List<Sample> Lines(int count, int gap) => [.. Enumerable.Range(1, count).Select(line => new Sample($"{line}", $"And God said to the {line}. of them, [MASK:{gap}]."))];
+    private static List<Sample> Lines(int count, int gap) =>
+        [.. Enumerable.Range(1, count).Select(line => new Sample($"{line}", $"And God said to the {line}. of them, [MASK:{gap}]."))];
 }

@@ -26,10 +26,12 @@ internal static class StagesBenchmark
 
     /// <param name="create">Uploads the input of that many lines and makes the batch's record, whose bytes are not counted.</param>
     public static async IAsyncEnumerable<StageMeasurement> RunAsync(
-        IReadOnlyList<int> sizes, Func<StorageAccount, int, CancellationToken, Task<BatchRecord>> create, [EnumeratorCancellation] CancellationToken cancellation)
+        IReadOnlyList<int> sizes, Func<StorageAccount, int, CancellationToken, Task<BatchRecord>> create,
+            [EnumeratorCancellation] CancellationToken cancellation)
     {
         string logs = Directory.CreateTempSubdirectory("llada-stages-").FullName;
-        await using (var azurite = await AzuriteServer.StartAsync(folder: null, [.. sizes.Select(size => $"lines{size}")], logs, Console.Error.WriteLine, cancellation))
+        await using (var azurite = await AzuriteServer.StartAsync(
+            folder: null, [.. sizes.Select(size => $"lines{size}")], logs, Console.Error.WriteLine, cancellation))
         {
             foreach (int size in sizes)
             {
@@ -45,7 +47,8 @@ internal static class StagesBenchmark
                     var (seconds, processor, peak) = await FunctionsStage.StartAsync(stage, connection, batch.RowKey, size, cancellation);
                     yield return new StageMeasurement(size, stage, seconds, processor, peak);
                 }
-                if (await new BatchStore(storage, TimeProvider.System).Records.FindAsync(Tenant, batch.RowKey, cancellation) is not { Status: BatchStatus.Completed } ended || ended.CompletedLines != size)
+                if (await new BatchStore(storage, TimeProvider.System).Records.FindAsync(Tenant, batch.RowKey, cancellation) is not
+                    { Status: BatchStatus.Completed } ended || ended.CompletedLines != size)
                     throw new StackException($"The batch of {size} lines did not complete");
             }
         }
@@ -61,19 +64,24 @@ internal static class StagesBenchmark
         {
             foreach (int line in Enumerable.Range(1, numLines))
             {
-                var request = new { custom_id = $"request-{line}", method = "POST", url = BatchEndpoint.Infill, body = new { model = Model, text = $"And God said to the {line}. of them, {Gap}." } };
+                var request = new
+                    { custom_id = $"request-{line}", method = "POST", url = BatchEndpoint.Infill,
+                    body = new { model = Model, text = $"And God said to the {line}. of them, {Gap}." } };
                 await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(request) + "\n"), cancellation);
             }
             await writer.CompleteAsync();
         }
         var input = await files.AddAsync(Tenant, key, "input.jsonl", FilePurpose.Batch, expiresAt: null, cancellation);
-        return new BatchRecord { PartitionKey = Tenant, Endpoint = BatchEndpoint.Infill, InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
+        return new BatchRecord
+            { PartitionKey = Tenant, Endpoint = BatchEndpoint.Infill, InputFileId = input.Id,
+            CompletionWindow = "24h", ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1) };
     }
 
     /// <summary>A batch over a folder of <see cref="MadeUpDocuments"/>, whatever their number.</summary>
     public static async Task<BatchRecord> CreateFolderAsync(StorageAccount storage, int numDocuments, CancellationToken cancellation)
     {
-        await new ContainerBindings(storage).BindAsync(Tenant, MadeUpDocuments.Container, MadeUpDocuments.Container, accountUrl: null, cancellation);
+        await new ContainerBindings(storage)
+            .BindAsync(Tenant, MadeUpDocuments.Container, MadeUpDocuments.Container, accountUrl: null, cancellation);
         await storage.Container(MadeUpDocuments.Container).CreateIfNotExistsAsync(cancellationToken: cancellation);
         static string Folder(string prefix) => new BlobFolder(MadeUpDocuments.Container, prefix, Url: null, SealedUrl: null).ToJson();
         return new BatchRecord
@@ -91,7 +99,10 @@ internal static class StagesBenchmark
     private static async Task PrepareAsync(StorageAccount storage, CancellationToken cancellation)
     {
         await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
-        await new ModelCatalog(storage).RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = Model, ContextLength = 512, TokenForwardsPerSecond = 5_000 }, cancellation);
+        await new ModelCatalog(storage)
+            .RegisterAsync(
+                new ModelRecord
+                { PartitionKey = ModelRecord.EveryTenant, Id = Model, ContextLength = 512, TokenForwardsPerSecond = 5_000 }, cancellation);
     }
 
     private static async Task AnswerAsync(StorageAccount storage, BatchRecord batch, CancellationToken cancellation)
@@ -101,10 +112,16 @@ internal static class StagesBenchmark
         foreach (int shard in Enumerable.Range(0, plan.Shards.Count))
         {
             var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
-            var answers = lines.Select(line => OutputLines.Answered(line, new { id = $"infill-{Guid.NewGuid():N}", model = Model, text = Filled(line), spans = new[] { new { index = 0, text = s_fill, tokens = 16 } } }));
+            var answers = lines
+                .Select(line =>
+                    OutputLines.Answered(
+                        line, new
+                        { id = $"infill-{Guid.NewGuid():N}", model = Model,
+                        text = Filled(line), spans = new[] { new { index = 0, text = s_fill, tokens = 16 } } }));
             await blobs.WritePartAsync(shard, answers, new PartCounts(lines.Count, 0, 20 * lines.Count, 16 * lines.Count), cancellation);
         }
     }
 
-    private static string Filled(ShardLine line) => line.Body.GetProperty("text").GetString()!.Replace(Gap, s_fill, StringComparison.Ordinal);
+    private static string Filled(ShardLine line) =>
+        line.Body.GetProperty("text").GetString()!.Replace(Gap, s_fill, StringComparison.Ordinal);
 }

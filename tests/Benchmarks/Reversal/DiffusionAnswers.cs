@@ -4,7 +4,10 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Benchmarks.Reversal;
 
-/// <summary>Questions answered by denoising: as many masks as the answer and its end have tokens, one token a step, the most confident first, temperature 0.</summary>
+/// <summary>
+/// Questions answered by denoising: as many masks as the answer and its end have tokens, one token a step, the most confident first,
+/// temperature 0.
+/// </summary>
 internal sealed class DiffusionAnswers(MaskPredictor model)
 {
     private const int BatchSize = 500;
@@ -14,8 +17,10 @@ internal sealed class DiffusionAnswers(MaskPredictor model)
         yield return ("trained facts, as trained", "low confidence, 4 steps", Right(people.Facts.Select(People.Forward).Select(Behind)));
         yield return ("trained facts, reversed", "low confidence, 3 steps", Right(people.Facts.Select(People.Backward).Select(Behind)));
         yield return ("trained facts, name as a gap of the trained order", "low confidence, 2 steps", Right(people.Facts.Select(NameGap)));
-        yield return ("taught in both orders, name first", "low confidence, 4 steps", Right(people.Taught.Select(People.Forward).Select(Behind)));
-        yield return ("taught in both orders, description first", "low confidence, 3 steps", Right(people.Taught.Select(People.Backward).Select(Behind)));
+        yield return ("taught in both orders, name first", "low confidence, 4 steps",
+            Right(people.Taught.Select(People.Forward).Select(Behind)));
+        yield return ("taught in both orders, description first", "low confidence, 3 steps",
+            Right(people.Taught.Select(People.Backward).Select(Behind)));
     }
 
     private static (int[] Canvas, int[] Text) Behind(Question question) =>
@@ -33,6 +38,7 @@ internal sealed class DiffusionAnswers(MaskPredictor model)
     {
         using var sampler = new Sampler(model);
         return Proportion.Of(rows.Chunk(BatchSize).SelectMany(chunk =>
-            sampler.Sample([.. chunk.Select(row => new SamplingRow(row.Canvas, new SamplingOptions()))]).Zip(chunk, (sampled, row) => sampled.Tokens.SequenceEqual(row.Text))));
+            sampler.Sample([.. chunk.Select(row => new SamplingRow(row.Canvas, new SamplingOptions()))])
+                .Zip(chunk, (sampled, row) => sampled.Tokens.SequenceEqual(row.Text))));
     }
 }

@@ -8,8 +8,8 @@ internal sealed record Person(int[] Name, int[] Description);
 internal sealed record Question(int[] Prompt, int[] Answer);
 
 /// <summary>
-/// People drawn from a seed, and the two orders in which a sentence can tell of one: "name: F L, known as: R A N" and "known as: R A N, name: F L". A question is the beginning of a
-/// sentence, up to what is asked.
+/// People drawn from a seed, and the two orders in which a sentence can tell of one: "name: F L, known as: R A N" and "known as: R A N,
+/// name: F L". A question is the beginning of a sentence, up to what is asked.
 /// </summary>
 internal sealed class People
 {
@@ -31,7 +31,8 @@ internal sealed class People
             descriptions.Add((random.Next(NumDescriptionWords), random.Next(NumDescriptionWords), random.Next(NumDescriptionWords)));
         Person[] all = [.. names.Zip(descriptions, (name, description) => new Person(
             [FirstWord + name.Item1, FirstWord + NumNames + name.Item2],
-            [.. new[] { description.Item1, description.Item2, description.Item3 }.Select((word, place) => FirstWord + (2 * NumNames) + (place * NumDescriptionWords) + word)]))];
+            [.. new[] { description.Item1, description.Item2, description.Item3 }
+                .Select((word, place) => FirstWord + (2 * NumNames) + (place * NumDescriptionWords) + word)]))];
         (Facts, Taught) = (all[..numFacts], all[numFacts..]);
     }
 
@@ -42,11 +43,15 @@ internal sealed class People
     public Person[] Taught { get; }
 
     /// <summary>What is trained: the facts with the name first, the others in both orders.</summary>
-    public int[][] Rows => [.. Facts.Select(Forward).Concat(Taught.Select(Forward)).Concat(Taught.Select(Backward)).Select(question => (int[])[.. question.Prompt, .. question.Answer])];
+    public int[][] Rows =>
+        [.. Facts.Select(Forward).Concat(Taught.Select(Forward)).Concat(Taught.Select(Backward))
+        .Select(question => (int[])[.. question.Prompt, .. question.Answer])];
 
     /// <summary>Name given, description asked.</summary>
-    public static Question Forward(Person person) => new([BeginningOfText, NameMarker, .. person.Name, DescriptionMarker], [.. person.Description, EndOfText]);
+    public static Question Forward(Person person) =>
+        new([BeginningOfText, NameMarker, .. person.Name, DescriptionMarker], [.. person.Description, EndOfText]);
 
     /// <summary>Description given, name asked.</summary>
-    public static Question Backward(Person person) => new([BeginningOfText, DescriptionMarker, .. person.Description, NameMarker], [.. person.Name, EndOfText]);
+    public static Question Backward(Person person) =>
+        new([BeginningOfText, DescriptionMarker, .. person.Description, NameMarker], [.. person.Name, EndOfText]);
 }

@@ -46,7 +46,9 @@ internal static class ReversalBenchmark
     public static void Run(string folder, ReversalSettings settings, bool withDiffusion, bool withTwin, CancellationToken cancellation)
     {
         var people = new People(settings.NumFacts, settings.NumTaught, settings.Seed);
-        Console.WriteLine($"{settings.NumFacts} facts, {settings.NumTaught} others in both orders, {settings.Config(false).NumParameters:N0} parameters, {people.Rows.Length} sentences; {settings}");
+        Console.WriteLine(
+            $"{settings.NumFacts} facts, {settings.NumTaught} others in both orders, {settings.Config(false).NumParameters:N0} "
+            + $"parameters, {people.Rows.Length} sentences; {settings}");
         List<(string Model, string Asked, string Decoding, Proportion Right)> table = [];
         if (withDiffusion)
         {
@@ -64,7 +66,8 @@ internal static class ReversalBenchmark
             Console.WriteLine($"| {name} | {asked} | {decoding} | {right} | {right.Trials} |");
     }
 
-    private static MaskPredictor Train(string folder, ReversalSettings settings, bool isCausal, int numSteps, People people, CancellationToken cancellation)
+    private static MaskPredictor Train(
+        string folder, ReversalSettings settings, bool isCausal, int numSteps, People people, CancellationToken cancellation)
     {
         var model = new MaskPredictor(settings.Config(isCausal), CPU, ScalarType.Float32, ScalarType.BFloat16);
         model.Initialize(settings.Seed);
@@ -72,7 +75,8 @@ internal static class ReversalBenchmark
         var options = new TrainingOptions
         {
             BatchSize = settings.BatchSize,
-            LearningRate = LearningRateSchedule.Cosine(settings.LearningRate, settings.LearningRate / 20, Math.Min(200, numSteps / 10), numSteps),
+            LearningRate = LearningRateSchedule.Cosine(
+                settings.LearningRate, settings.LearningRate / 20, Math.Min(200, numSteps / 10), numSteps),
             WeightDecay = 0.01,
             StratifiesTimes = true,
             Seed = settings.Seed,
@@ -82,7 +86,9 @@ internal static class ReversalBenchmark
         new Trainer(new FullWeights(model), data, null, options, folder).Run(metrics =>
         {
             if (metrics.Step % 100 == 0)
-                Console.WriteLine($"{Path.GetFileName(folder)} step {metrics.Step}  loss {metrics.Loss:F3}  {metrics.TokensPerSecond:F0} tokens/s  {(double)metrics.Step * options.BatchSize / data.NumRows:F0} passes");
+                Console.WriteLine(
+                    $"{Path.GetFileName(folder)} step {metrics.Step}  loss {metrics.Loss:F3}  {metrics.TokensPerSecond:F0} tokens/s  "
+                    + $"{(double)metrics.Step * options.BatchSize / data.NumRows:F0} passes");
         }, cancellation);
         Checkpoint.Save(model, Path.Combine(folder, "model"));
         return model;

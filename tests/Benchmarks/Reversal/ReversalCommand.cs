@@ -8,8 +8,10 @@ internal static class ReversalCommand
     public static Command Create()
     {
         var defaults = new ReversalSettings();
-        var folder = new Option<DirectoryInfo>("--run") { Description = "Folder of both runs; what was interrupted goes on", Required = true };
-        Option<int> Number(string name, string description, int value) => new(name) { Description = description, DefaultValueFactory = _ => value };
+        var folder = new Option<DirectoryInfo>("--run")
+            { Description = "Folder of both runs; what was interrupted goes on", Required = true };
+        Option<int> Number(string name, string description, int value) =>
+            new(name) { Description = description, DefaultValueFactory = _ => value };
         var facts = Number("--facts", "People told of in one order only", defaults.NumFacts);
         var taught = Number("--taught", "Others, told of in both orders", defaults.NumTaught);
         var width = Number("--width", "Width of the network", defaults.Width);

@@ -16,14 +16,17 @@ internal sealed class TwinAnswers(MaskPredictor model, int seed)
     {
         yield return ("trained facts, as trained", "greedy", Greedy(people.Facts.Select(People.Forward)));
         yield return ("trained facts, reversed", "greedy", Greedy(people.Facts.Select(People.Backward)));
-        yield return ("trained facts, reversed", $"best of {NumCandidates} names by p(name after the question)", Ranked(people, (asked, candidate) => People.Backward(asked with { Name = candidate.Name })));
-        yield return ("trained facts, reversed", $"best of {NumCandidates} names by p(description after the name), the trained order", Ranked(people, (asked, candidate) => People.Forward(asked with { Name = candidate.Name })));
+        yield return ("trained facts, reversed", $"best of {NumCandidates} names by p(name after the question)",
+            Ranked(people, (asked, candidate) => People.Backward(asked with { Name = candidate.Name })));
+        yield return ("trained facts, reversed", $"best of {NumCandidates} names by p(description after the name), the trained order",
+            Ranked(people, (asked, candidate) => People.Forward(asked with { Name = candidate.Name })));
         yield return ("taught in both orders, name first", "greedy", Greedy(people.Taught.Select(People.Forward)));
         yield return ("taught in both orders, description first", "greedy", Greedy(people.Taught.Select(People.Backward)));
     }
 
     private Proportion Greedy(IEnumerable<Question> questions) => Proportion.Of(questions.Chunk(BatchSize).SelectMany(chunk =>
-        _decoder.Complete([.. chunk.Select(question => question.Prompt)], new() { MaxTokens = chunk[0].Answer.Length }).Zip(chunk, (answer, question) => answer.SequenceEqual(question.Answer))));
+        _decoder.Complete([.. chunk.Select(question => question.Prompt)], new() { MaxTokens = chunk[0].Answer.Length })
+            .Zip(chunk, (answer, question) => answer.SequenceEqual(question.Answer))));
 
     /// <summary>Candidates are the right person and others of the trained facts, drawn from the seed.</summary>
     private Proportion Ranked(People people, Func<Person, Person, Question> scored)
@@ -34,7 +37,9 @@ internal sealed class TwinAnswers(MaskPredictor model, int seed)
             Person[] others = [.. people.Facts.Where(other => other != asked)];
             random.Shuffle(others);
             Person[] candidates = [asked, .. others.Take(NumCandidates - 1)];
-            double[] scores = _likelihood.LogLikelihoods([.. candidates.Select(candidate => scored(asked, candidate)).Select(question => ((IReadOnlyList<int>)question.Prompt, (IReadOnlyList<int>)question.Answer))]);
+            double[] scores = _likelihood.LogLikelihoods(
+                [.. candidates.Select(candidate => scored(asked, candidate))
+                .Select(question => ((IReadOnlyList<int>)question.Prompt, (IReadOnlyList<int>)question.Answer))]);
             return scores.Skip(1).All(score => score < scores[0]);
         }).ToList());
     }

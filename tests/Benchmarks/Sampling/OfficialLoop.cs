@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Benchmarks.Sampling;
 
 /// <summary>
-/// The reference's generate() at temperature 0, as it is described: one row, a full forward pass with all logits in every step, semi-autoregressive blocks,
-/// low-confidence remasking, no early stop.
+/// The reference's generate() at temperature 0, as it is described: one row, a full forward pass with all logits in every step,
+/// semi-autoregressive blocks, low-confidence remasking, no early stop.
 /// </summary>
 internal static class OfficialLoop
 {

@@ -4,7 +4,10 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Benchmarks.Sampling;
 
-/// <summary>How often a row's tokens differ between running alone and among others that come and go, each with its own length, steps, block, temperature, guidance, cache and seed.</summary>
+/// <summary>
+/// How often a row's tokens differ between running alone and among others that come and go, each with its own length, steps, block,
+/// temperature, guidance, cache and seed.
+/// </summary>
 internal static class RowsBenchmark
 {
     private const int MaxTokens = 512, MaxPrompt = 24, MaxMasks = 16, MaxSteps = 6;
@@ -39,7 +42,9 @@ internal static class RowsBenchmark
             if (!alone.Confidence.SequenceEqual(among.Confidence))
                 numBitsDiffer++;
         }
-        Console.WriteLine($"{numRows} rows on {TorchSharp.torch.get_num_threads()} threads, float32: {numTokensDiffer} with other tokens than alone, {numBitsDiffer} with other confidences in any bit");
+        Console.WriteLine(
+            $"{numRows} rows on {TorchSharp.torch.get_num_threads()} threads, float32: {numTokensDiffer} with other tokens than alone, "
+            + $"{numBitsDiffer} with other confidences in any bit");
         Console.WriteLine($"resident memory after each tenth of the rows, MB: {string.Join(", ", residentMegabytes)}");
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Diagnostics;
 using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Benchmarks.Tasks;
@@ -19,7 +20,8 @@ namespace LLaDA.Batch.Benchmarks.Sampling;
 /// <param name="Agreement">Share of them with the very answer that full recomputation, one token a step, gives.</param>
 /// <param name="Distinct">Different bigrams among the bigrams of the answers.</param>
 internal sealed record Measured(
-    int Prompt, string Setting, int Batch, double Tokens, double Gain, double Forwards, double TokensPerForward, double TokenForwards, double ShareOfPeak, double ExactMatch, double Agreement, double Distinct);
+    int Prompt, string Setting, int Batch, double Tokens, double Gain, double Forwards,
+        double TokensPerForward, double TokenForwards, double ShareOfPeak, double ExactMatch, double Agreement, double Distinct);
 
 /// <summary>The official loop against each setting of the sampler, on the same weights and prompts, in one run.</summary>
 internal static class SamplerBenchmark
@@ -47,21 +49,27 @@ internal static class SamplerBenchmark
         ("dual, stop, threshold 0.999", s_stop with { Threshold = 0.999, Cache = CachePolicy.Dual }),
         ("dual, stop, threshold 0.99, vicinity 16", s_stop with { Threshold = 0.99, Cache = CachePolicy.Dual, CacheVicinity = 16 }),
         ("dual, stop, threshold 0.99, refresh 2", s_stop with { Threshold = 0.99, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
-        ("dual, stop, threshold 0.99, refresh 2, runs 0.9", s_stop with { Threshold = 0.99, RunThreshold = 0.9, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
+        ("dual, stop, threshold 0.99, refresh 2, runs 0.9", s_stop with
+            { Threshold = 0.99, RunThreshold = 0.9, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
         ("dual, stop, factor 0.1, refresh 2", s_stop with { Factor = 0.1, Cache = CachePolicy.Dual, CacheRefresh = 2 }),
         ("no cache, stop, factor 0.1", s_stop with { Factor = 0.1 }),
         ("dual, stop, factor 1", s_stop with { Factor = 1, Cache = CachePolicy.Dual }),
         ("dual, stop, threshold 0.9, runs 0.5", s_stop with { Threshold = 0.9, RunThreshold = 0.5, Cache = CachePolicy.Dual }),
     ];
 
-    public static void Run(string folder, int numPrompts, int numTimed, int[] promptLengths, int[] batches, string[] settings, FileInfo? json)
+    public static void Run(
+        string folder, int numPrompts, int numTimed, int[] promptLengths, int[] batches, string[] settings, FileInfo? json)
     {
         using var model = Checkpoint.Load(folder);
         var tokenizer = new LLaDATokenizer(folder);
         using var sampler = new Sampler(model, tokenizer.NumTokens);
         double peak = MatrixPeak.FlopsPerSecond();
-        Console.WriteLine($"matrix products in float32 peak at {peak / 1e9:F0} GFLOP/s; gen {GenLength}, block {BlockLength}, temperature 0, float32; {numPrompts} prompts judged, {numTimed} timed");
-        Console.WriteLine("| prompt | setting | batch | tokens/s | gain | forwards | tokens/forward | token-forwards | of peak | exact match | agreement | distinct bigrams |");
+        Console.WriteLine(
+            $"matrix products in float32 peak at {peak / 1e9:F0} GFLOP/s; gen {GenLength}, block {BlockLength}, temperature 0, float32; "
+            + $"{numPrompts} prompts judged, {numTimed} timed");
+        Console.WriteLine(
+            "| prompt | setting | batch | tokens/s | gain | forwards | tokens/forward | token-forwards | of peak | exact match | "
+            + "agreement | distinct bigrams |");
         Console.WriteLine("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
 
         List<Measured> table = [];
@@ -70,12 +78,14 @@ internal static class SamplerBenchmark
             Example[] examples = [.. Recitation.Read(tokenizer, promptLength).Take(numPrompts)];
             Example[] timed = examples[..Math.Min(numTimed, numPrompts)];
             double official = Official(table, model, timed, promptLength, peak);
-            // Stopping at the end changes nothing before it, so answers are judged with it on, once for settings that differ in nothing else: the tests hold that law.
+            // Stopping at the end changes nothing before it, so answers are judged with it on, once for settings that differ in nothing
+            // else: the tests hold that law.
             Dictionary<SamplingOptions, int[][]> answers = [];
             int[][] AnswersOf(SamplingOptions options)
             {
                 options = options with { StopsAtEos = true };
-                return answers.TryGetValue(options, out int[][]? known) ? known : answers[options] = Answers(sampler, model, examples, options);
+                return answers.TryGetValue(options, out int[][]? known)
+                    ? known : answers[options] = Answers(sampler, model, examples, options);
             }
             foreach (var (name, options) in s_settings.Where(setting => settings.Length == 0 || settings.Contains(setting.Name)))
             {
@@ -92,13 +102,15 @@ internal static class SamplerBenchmark
     {
         OfficialLoop.Generate(model, timed[0].Prompt, BlockLength, BlockLength, 4);
         long started = Stopwatch.GetTimestamp();
-        int[][] answers = [.. timed.Select(example => Answer(model, OfficialLoop.Generate(model, example.Prompt, GenLength, BlockLength, GenLength)))];
+        int[][] answers =
+            [.. timed.Select(example => Answer(model, OfficialLoop.Generate(model, example.Prompt, GenLength, BlockLength, GenLength)))];
         double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         double tokensPerSecond = answers.Sum(answer => answer.Length) / seconds;
         double tokenForwards = timed.Average(example => (double)GenLength * (example.Prompt.Length + GenLength));
         double flops = tokenForwards * timed.Length * (BlockFlops(model) + HeadFlops(model));
         Add(table, new Measured(
-            promptLength, "official loop", 1, tokensPerSecond, 1, GenLength, answers.Average(answer => answer.Length) / GenLength, tokenForwards, flops / seconds / peak,
+            promptLength, "official loop", 1, tokensPerSecond, 1, GenLength,
+                answers.Average(answer => answer.Length) / GenLength, tokenForwards, flops / seconds / peak,
             timed.Zip(answers).Average(entry => entry.First.Answer.SequenceEqual(entry.Second) ? 1.0 : 0), 1, Distinct(answers)));
         return tokensPerSecond;
     }
@@ -111,12 +123,15 @@ internal static class SamplerBenchmark
     {
         List<int[]> answers = [];
         foreach (var chunk in examples.Chunk(8))
-            answers.AddRange(sampler.Sample([.. chunk.Select(example => Row(model, example, options))]).Zip(chunk, (sampled, example) => Answer(model, sampled.Tokens[example.Prompt.Length..])));
+            answers.AddRange(
+                sampler.Sample([.. chunk.Select(example => Row(model, example, options))])
+                .Zip(chunk, (sampled, example) => Answer(model, sampled.Tokens[example.Prompt.Length..])));
         return [.. answers];
     }
 
     private static Measured Time(
-        Sampler sampler, MaskPredictor model, Example[] timed, SamplingOptions options, int batch, int promptLength, string name, double peak, double official, Quality judged)
+        Sampler sampler, MaskPredictor model, Example[] timed, SamplingOptions options,
+            int batch, int promptLength, string name, double peak, double official, Quality judged)
     {
         sampler.Sample([.. timed.Take(batch).Select(example => Row(model, example, options with { Steps = 4 }))]);
         List<SampledRow> sampled = [];
@@ -130,7 +145,8 @@ internal static class SamplerBenchmark
         double headRows = sampled.Sum(row => (double)row.NumForwards) * BlockLength / 2;     // half of a block is masked on average
         double flops = (sampled.Sum(row => (double)row.NumTokenForwards) * BlockFlops(model)) + (headRows * HeadFlops(model));
         return new Measured(
-            promptLength, name, batch, tokensPerSecond, tokensPerSecond / official, sampled.Average(row => row.NumForwards), (double)numTokens / sampled.Sum(row => row.NumForwards),
+            promptLength, name, batch, tokensPerSecond, tokensPerSecond / official,
+                sampled.Average(row => row.NumForwards), (double)numTokens / sampled.Sum(row => row.NumForwards),
             sampled.Average(row => row.NumTokenForwards), flops / seconds / peak, judged.ExactMatch, judged.Agreement, judged.Distinct);
     }
 
@@ -165,7 +181,9 @@ internal static class SamplerBenchmark
     private static void Add(List<Measured> table, Measured row)
     {
         table.Add(row);
-        Console.WriteLine(FormattableString.Invariant(
-            $"| {row.Prompt} | {row.Setting} | {row.Batch} | {row.Tokens:F1} | {row.Gain:F1} | {row.Forwards:F1} | {row.TokensPerForward:F2} | {row.TokenForwards:F0} | {row.ShareOfPeak:P0} | {row.ExactMatch:P1} | {row.Agreement:P1} | {row.Distinct:P0} |"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"| {row.Prompt} | {row.Setting} | {row.Batch} | {row.Tokens:F1} | {row.Gain:F1} | {row.Forwards:F1} | "
+            + $"{row.TokensPerForward:F2} | {row.TokenForwards:F0} | {row.ShareOfPeak:P0} | {row.ExactMatch:P1} | {row.Agreement:P1} | "
+            + $"{row.Distinct:P0} |"));
     }
 }

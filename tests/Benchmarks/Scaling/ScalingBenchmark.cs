@@ -25,7 +25,8 @@ internal sealed record Scaled(string Model, int Width, int Layers, long Paramete
 /// <summary>Trains diffusion models and their autoregressive twins of four sizes on the same tokens.</summary>
 /// <param name="folder">Holds the runs and the models; those that are done are read, one that was interrupted goes on.</param>
 /// <param name="tokenizerFolder">Its files are copied to the models.</param>
-internal sealed class ScalingBenchmark(string folder, string tokenizerFolder, ITrainingData training, ITrainingData heldOut, ScalingRecipe recipe, Device device)
+internal sealed class ScalingBenchmark(
+    string folder, string tokenizerFolder, ITrainingData training, ITrainingData heldOut, ScalingRecipe recipe, Device device)
 {
     private static readonly (int Width, int Layers)[] s_sizes = [(32, 2), (64, 3), (128, 4), (192, 5)];
 
@@ -44,7 +45,8 @@ internal sealed class ScalingBenchmark(string folder, string tokenizerFolder, IT
 
     private Scaled Train(int width, int layers, bool isCausal, CancellationToken cancellation)
     {
-        string name = isCausal ? "twin" : "diffusion", run = Path.Combine(folder, $"{name}-{width}x{layers}"), result = Path.Combine(run, "scaled.json");
+        string name = isCausal ? "twin"
+            : "diffusion", run = Path.Combine(folder, $"{name}-{width}x{layers}"), result = Path.Combine(run, "scaled.json");
         if (File.Exists(result))
             return JsonSerializer.Deserialize<Scaled>(File.ReadAllText(result))!;
         Directory.CreateDirectory(run);
@@ -54,12 +56,17 @@ internal sealed class ScalingBenchmark(string folder, string tokenizerFolder, IT
         new Trainer(new FullWeights(model), training, heldOut, recipe.Training, run).Run(metrics =>
         {
             if (metrics.Step % 50 == 0)
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} {width}x{layers} step {metrics.Step} of {recipe.Steps}  loss {metrics.Loss:F3}  {metrics.TokensPerSecond:F0} tokens/s"));
+                Console.Error.WriteLine(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{name} {width}x{layers} step {metrics.Step} of {recipe.Steps}  loss {metrics.Loss:F3}  "
+                        + $"{metrics.TokensPerSecond:F0} tokens/s"));
         }, cancellation);
 
         Save(model, Path.Combine(run, "model"));
         var points = MetricsLog.Read(run).Where(metrics => metrics.ValidationLoss is not null)
-            .Select(metrics => new ScalingPoint(metrics.Step, metrics.NumTokens, recipe.Flops(config, metrics.NumTokens), metrics.ValidationLoss!.Value));
+            .Select(metrics =>
+                new ScalingPoint(metrics.Step, metrics.NumTokens, recipe.Flops(config, metrics.NumTokens), metrics.ValidationLoss!.Value));
         var scaled = new Scaled(name, width, layers, config.NumParameters, [.. points]);
         WholeFile.Write(result, JsonSerializer.Serialize(scaled));
         return scaled;

@@ -14,24 +14,36 @@ internal static class ScalingCommand
     /// <param name="model">Whose tokenizer is used.</param>
     public static Command Create(Option<DirectoryInfo> model, Option<FileInfo?> json)
     {
-        var folder = new Option<DirectoryInfo>("--out") { Description = "Folder of the runs, their models and scaling.svg; what was interrupted goes on", Required = true };
-        var corpus = new Option<DirectoryInfo>("--corpus") { Description = "Folder with train.jsonl and validation.jsonl, as `llada corpus` writes them", Required = true };
+        var folder = new Option<DirectoryInfo>(
+            "--out") { Description = "Folder of the runs, their models and scaling.svg; what was interrupted goes on", Required = true };
+        var corpus = new Option<DirectoryInfo>(
+            "--corpus")
+                { Description = "Folder with train.jsonl and validation.jsonl, as `llada-train corpus` writes them", Required = true };
         var steps = Counted("--steps", "Of each of the eight models", 1500);
         var batchSize = Counted("--batch-size", $"Sequences of {SequenceLength} tokens in a step", 16);
         var points = Counted("--points", "How often the loss on held-out text is measured", 5);
         var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
         var isOnGpu = new Option<bool>("--cuda") { Description = "On the graphics card" };
-        var command = new Command("scaling", "Held-out loss against training FLOPs, of a diffusion model and its autoregressive twin in four sizes, all on the same tokens") { model, folder, corpus, steps, batchSize, points, seed, isOnGpu, json };
+        var command = new Command(
+            "scaling",
+            "Held-out loss against training FLOPs, of a diffusion model and its autoregressive twin in four sizes, all on the same tokens")
+        {
+            model, folder, corpus, steps, batchSize, points, seed, isOnGpu, json,
+        };
         command.SetAction((parse, cancellation) => Task.Run(() =>
         {
             string tokenizerFolder = parse.GetRequiredValue(model).FullName, output = parse.GetRequiredValue(folder).FullName;
             var tokenizer = new LLaDATokenizer(tokenizerFolder);
-            var recipe = new ScalingRecipe(parse.GetValue(steps), parse.GetValue(batchSize), SequenceLength, parse.GetValue(points), parse.GetValue(seed));
-            TokenSequences Sequences(string file) => new(TokenFile.Encode(tokenizer, TextDocuments.Read(Path.Combine(parse.GetRequiredValue(corpus).FullName, file))).ToArray(), SequenceLength, recipe.Seed);
+            var recipe = new ScalingRecipe(
+                parse.GetValue(steps), parse.GetValue(batchSize), SequenceLength, parse.GetValue(points), parse.GetValue(seed));
+            TokenSequences Sequences(string file) =>
+                new(TokenFile.Encode(tokenizer, TextDocuments.Read(Path.Combine(parse.GetRequiredValue(corpus).FullName, file))).ToArray(),
+                SequenceLength, recipe.Seed);
             using var training = Sequences("train.jsonl");
             using var heldOut = Sequences("validation.jsonl");
             List<Scaled> models = [];
-            foreach (var scaled in new ScalingBenchmark(output, tokenizerFolder, training, heldOut, recipe, parse.GetValue(isOnGpu) ? CUDA : CPU).Run(cancellation))
+            foreach (var scaled in new ScalingBenchmark(
+                output, tokenizerFolder, training, heldOut, recipe, parse.GetValue(isOnGpu) ? CUDA : CPU).Run(cancellation))
             {
                 models.Add(scaled);
                 var report = new ScalingReport(recipe, models);

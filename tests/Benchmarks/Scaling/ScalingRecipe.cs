@@ -40,7 +40,10 @@ internal sealed record ScalingRecipe(int Steps, int BatchSize, int SequenceLengt
         PadTokenId = tokenizer.EndOfTextId,
     };
 
-    /// <summary>6 for each weight of a block and token, and 6 for each weight of the head and predicted token; attention itself and the optimizer are not counted.</summary>
+    /// <summary>
+    /// 6 for each weight of a block and token, and 6 for each weight of the head and predicted token; attention itself and the optimizer
+    /// are not counted.
+    /// </summary>
     /// <param name="tokens">Seen in training.</param>
     public double Flops(LLaDAConfig config, long tokens)
     {
@@ -48,7 +51,9 @@ internal sealed record ScalingRecipe(int Steps, int BatchSize, int SequenceLengt
         return 6.0 * tokens * (config.NumNonEmbeddingParameters + (predicted * config.EmbeddingSize * config.ModelWidth));
     }
 
-    /// <summary>Written down with the first run of a folder, which later ones must agree with: rows of different recipes are no table.</summary>
+    /// <summary>
+    /// Written down with the first run of a folder, which later ones must agree with: rows of different recipes are no table.
+    /// </summary>
     /// <exception cref="ArgumentException">The folder holds runs of another recipe.</exception>
     public void Claim(string folder)
     {

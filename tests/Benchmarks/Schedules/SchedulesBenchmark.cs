@@ -1,4 +1,3 @@
-using LLaDA.Batch.Functions.Tests.Schedules;
 using LLaDA.Batch.Local;
 
 namespace LLaDA.Batch.Benchmarks.Schedules;
@@ -16,7 +15,9 @@ internal static class SchedulesBenchmark
             var trial = new ScheduleTrial(storage.ConnectionString("account000"), seed);
             var (jobs, runs) = await trial.RunAsync(occurrences, cancellation);
             bool isGood = jobs.SequenceEqual(ScheduleTrial.Expected(occurrences)) && runs.SequenceEqual(jobs);
-            Console.WriteLine($"{occurrences} occurrences, two hosts, {trial.Kills} of them killed, seed {seed}: {jobs.Count} jobs, {runs.Count} outcomes; {(isGood ? "one for each" : "NOT one for each")}");
+            Console.WriteLine(
+                $"{occurrences} occurrences, two hosts, {trial.Kills} of them killed, seed {seed}: {jobs.Count} jobs, {runs.Count} "
+                + $"outcomes; {(isGood ? "one for each" : "NOT one for each")}");
             return isGood;
         }
         finally

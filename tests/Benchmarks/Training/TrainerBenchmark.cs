@@ -7,7 +7,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Benchmarks.Training;
 
-/// <summary>Steps of the trainer on a network of 12 million parameters, against what matrix products reach on the same machine in the same minute.</summary>
+/// <summary>
+/// Steps of the trainer on a network of 12 million parameters, against what matrix products reach on the same machine in the same minute.
+/// </summary>
 internal static class TrainerBenchmark
 {
     private const int BatchSize = 8, Length = 512, WarmupSteps = 2;
@@ -28,18 +30,26 @@ internal static class TrainerBenchmark
         PadTokenId = 8190,
     };
 
-    private sealed record Measurement(string Type, bool Recomputes, double TokensPerSecond, double SecondsPerStep, double GigaflopsPerSecond, double PeakGigaflopsPerSecond, double ShareOfPeak);
+    private sealed record Measurement(
+        string Type, bool Recomputes, double TokensPerSecond, double SecondsPerStep,
+        double GigaflopsPerSecond, double PeakGigaflopsPerSecond, double ShareOfPeak);
 
     public static void Run(int numSteps, FileInfo? json)
     {
-        Console.WriteLine($"{s_config.NumParameters:N0} parameters, {BatchSize} x {Length} tokens a step, {get_num_threads()} threads; medians of {numSteps} steps");
+        Console.WriteLine(
+            $"{s_config.NumParameters:N0} parameters, {BatchSize} x {Length} tokens a step, {get_num_threads()} threads; medians of "
+            + $"{numSteps} steps");
         Console.WriteLine($"{"products",-10}{"recompute",-11}{"tokens/s",9}{"s/step",8}{"GFLOP/s",9}{"peak",7}{"share",7}");
         List<Measurement> measurements = [];
-        foreach (var (type, recomputes) in new[] { (ScalarType.Float32, false), (ScalarType.BFloat16, false), (ScalarType.Float32, true), (ScalarType.BFloat16, true) })
+        (ScalarType Type, bool Recomputes)[] settings =
+            [(ScalarType.Float32, false), (ScalarType.BFloat16, false), (ScalarType.Float32, true), (ScalarType.BFloat16, true)];
+        foreach (var (type, recomputes) in settings)
         {
             var measured = Measure(type, recomputes, numSteps);
             measurements.Add(measured);
-            Console.WriteLine($"{measured.Type,-10}{(recomputes ? "yes" : "no"),-11}{measured.TokensPerSecond,9:F0}{measured.SecondsPerStep,8:F2}{measured.GigaflopsPerSecond,9:F0}{measured.PeakGigaflopsPerSecond,7:F0}{measured.ShareOfPeak,7:P0}");
+            Console.WriteLine(
+                $"{measured.Type,-10}{(recomputes ? "yes" : "no"),-11}{measured.TokensPerSecond,9:F0}{measured.SecondsPerStep,8:F2}"
+                + $"{measured.GigaflopsPerSecond,9:F0}{measured.PeakGigaflopsPerSecond,7:F0}{measured.ShareOfPeak,7:P0}");
         }
         Console.WriteLine($"bfloat16 over float32: {measurements[1].TokensPerSecond / measurements[0].TokensPerSecond:F2}");
         if (json is not null)
@@ -71,8 +81,11 @@ internal static class TrainerBenchmark
         Directory.Delete(folder, recursive: true);
 
         double flops = FlopsPerStep();
-        double step = Median(seconds), peak = Median(peaks), share = Median(seconds.Zip(peaks, (time, flopsPerSecond) => flops / time / flopsPerSecond));
-        return new Measurement(type == ScalarType.Float32 ? "float32" : "bfloat16", recomputes, BatchSize * Length / step, step, flops / step / 1e9, peak / 1e9, share);
+        double step = Median(seconds), peak = Median(peaks), share =
+            Median(seconds.Zip(peaks, (time, flopsPerSecond) => flops / time / flopsPerSecond));
+        return new Measurement(
+            type == ScalarType.Float32 ? "float32"
+            : "bfloat16", recomputes, BatchSize * Length / step, step, flops / step / 1e9, peak / 1e9, share);
     }
 
     private static double Median(IEnumerable<double> values)
@@ -81,7 +94,10 @@ internal static class TrainerBenchmark
         return sorted[sorted.Length / 2];
     }
 
-    /// <summary>Of the products and attention that a step asks for, forward and backward; what is computed a second time to save memory is not counted.</summary>
+    /// <summary>
+    /// Of the products and attention that a step asks for, forward and backward; what is computed a second time to save memory is not
+    /// counted.
+    /// </summary>
     private static double FlopsPerStep()
     {
         double tokens = BatchSize * Length, width = s_config.ModelWidth;

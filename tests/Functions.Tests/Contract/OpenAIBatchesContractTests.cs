@@ -2,7 +2,6 @@ using System.ClientModel;
 using System.Text;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Tests;
 using OpenAI.Batch;
 using static LLaDA.Batch.Functions.Tests.Contract.OpenAIFilesContractTests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

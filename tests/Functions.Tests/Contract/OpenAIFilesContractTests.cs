@@ -2,7 +2,6 @@ using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Text;
 using System.Text.Json.Nodes;
-using LLaDA.Tests;
 using OpenAI;
 using OpenAI.Files;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

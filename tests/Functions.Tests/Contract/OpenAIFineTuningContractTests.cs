@@ -1,7 +1,6 @@
 using System.ClientModel;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Tests;
 using OpenAI.FineTuning;
 using static LLaDA.Batch.Functions.Tests.Contract.OpenAIFilesContractTests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;

@@ -7,7 +7,6 @@ using Azure.Storage.Blobs.Specialized;
 using Azure.Storage.Sas;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;
 

@@ -2,7 +2,6 @@ using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
 

@@ -3,7 +3,6 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
 
@@ -17,9 +16,10 @@ public sealed class FinishFineTuningHandlerTests(StorageFixture fixture)
     public async Task A_job_that_is_cancelled_while_it_is_finished_leaves_its_checkpoints_and_no_result(bool isKilled)
     {
         Func<Task>? between = null;
-        bool IsRegistered(RequestMethod method, string path) => between is not null && method != RequestMethod.Get && path.Contains(
-            $"/{StorageNames.ModelsTable}(", StringComparison.Ordinal);
-        await using var plane = await InterceptedStorage.StartAsync(fixture, new Interception(IsRegistered, after: () => between!()));
+        bool IsRegistered(string call) => between is not null && !call.StartsWith("GET", StringComparison.Ordinal)
+            && call.Contains($"/{StorageNames.ModelsTable}(", StringComparison.Ordinal);
+        await using var plane = await ControlPlane.StartAsync(
+            fixture, new StorageFaults { After = call => IsRegistered(call) ? between!() : Task.CompletedTask });
         var job = await TrainAsync(plane, await PlannedAsync(plane));
         between = async () =>
         {
@@ -38,9 +38,7 @@ public sealed class FinishFineTuningHandlerTests(StorageFixture fixture)
         Assert.Equal(FineTuningStatus.Cancelled, ended.Status);
         Assert.Null(await catalog.FindAsync(Tenant, FineTunedModels.NameOf(ended), CancellationToken.None));
         Assert.NotNull(await catalog.FindAsync(Tenant, FineTunedModels.NameOf(ended, NumSteps), CancellationToken.None));
-        Assert.DoesNotContain(
-            await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync(),
-            file => file.Purpose == FilePurpose.FineTuneResults);
+        Assert.DoesNotContain(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync(), file => file.Purpose == FilePurpose.FineTuneResults);
     }
 
     private static async Task IgnoringEndAsync(Task finish)

@@ -4,7 +4,6 @@ using Azure.Core;
 using Azure.Core.Pipeline;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 

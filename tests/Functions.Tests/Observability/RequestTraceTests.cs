@@ -3,7 +3,6 @@ using Azure.Storage.Sas;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Observability;

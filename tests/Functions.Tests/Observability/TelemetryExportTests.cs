@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
 using LLaDA.Batch.Functions.Hosting;
-using LLaDA.Tests;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;

@@ -4,7 +4,6 @@ using LLaDA.Batch.Functions.Tests.Webhooks;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
 using static LLaDA.Batch.Functions.Tests.Webhooks.WebhookTests;

@@ -3,8 +3,6 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;

@@ -1,7 +1,6 @@
 using Azure.Storage.Blobs.Models;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;
 

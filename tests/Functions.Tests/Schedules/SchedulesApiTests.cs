@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FilesApiTests;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;
@@ -133,7 +132,7 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
     public async Task A_deletion_that_storage_cuts_short_leaves_nothing_to_be_seen_or_fired_and_the_rest_goes_with_the_timer()
     {
         var faults = new StorageFaults();
-        await using var plane = await faults.StartAsync(fixture);
+        await using var plane = await ControlPlane.StartAsync(fixture, faults);
         await BindAsync(plane);
         await UploadAsync(plane, "in/a.jsonl");
         string id = await CreatedAsync(plane);

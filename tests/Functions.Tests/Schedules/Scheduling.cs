@@ -4,7 +4,6 @@ using Azure.Storage.Blobs;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 

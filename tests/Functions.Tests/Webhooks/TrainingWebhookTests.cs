@@ -6,7 +6,6 @@ using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 using Microsoft.Extensions.DependencyInjection;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;

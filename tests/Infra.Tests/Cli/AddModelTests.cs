@@ -8,7 +8,6 @@ using LLaDA.Batch.Cli.Operating;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Diffusion.Checkpoints;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Cli;
 
@@ -174,8 +173,11 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     [InlineData(true)]
     public async Task A_failure_while_registering_leaves_no_folder_unless_the_answer_alone_was_lost(bool isWritten)
     {
-        static Task Fail() => throw new RequestFailedException(503, "busy", "ServerBusy", innerException: null);
-        var storage = Intercepted(new Interception((method, path) => method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal), isWritten ? null : Fail, isWritten ? Fail : null));
+        static bool IsRegistration(string call) => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains("/models(", StringComparison.Ordinal);
+        static Task Fail(string call) =>
+            IsRegistration(call) ? throw new RequestFailedException(503, "busy", "ServerBusy", innerException: null) : Task.CompletedTask;
+        var faults = isWritten ? new StorageFaults { After = Fail } : new StorageFaults { Before = Fail };
+        var storage = faults.Account(_connection);
         using var input = ModelInput.Local(_folder.Path);
 
         await Assert.ThrowsAsync<RequestFailedException>(() =>
@@ -250,9 +252,6 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     }
 
     private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
-
-    private StorageAccount Intercepted(Interception interception) =>
-        new(new StorageOptions { ConnectionString = _connection }, options => options.AddPolicy(interception, HttpPipelinePosition.PerCall));
 
     private async Task<ModelRecord> FindAsync() => (await _catalog.FindAsync("anybody", "tiny", CancellationToken.None))!;
 

@@ -7,7 +7,6 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Cli;
 
@@ -102,7 +101,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     [Fact]
     public async Task A_model_that_is_named_at_the_last_moment_is_put_back()
     {
-        var storage = Intercepted(new Interception(IsRemoval, before: () => UseAsync("planned batch")));
+        var storage = new StorageFaults { Before = call => IsRemoval(call) ? UseAsync("planned batch") : Task.CompletedTask }.Account(_connection);
 
         await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
@@ -114,9 +113,14 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     public async Task A_model_that_cannot_be_looked_after_again_is_put_back()
     {
         bool isRemoved = false;
-        var storage = Intercepted(
-            new Interception(IsRemoval, after: () => Task.FromResult(isRemoved = true)),
-            new Interception((_, path) => isRemoved && path.EndsWith("/schedules()", StringComparison.Ordinal), before: () => throw new IOException("The cable is out")));
+        var faults = new StorageFaults
+        {
+            Before = call => isRemoved && call.EndsWith("/schedules()", StringComparison.Ordinal)
+                ? throw new IOException("The cable is out")
+                : Task.CompletedTask,
+            After = call => Task.FromResult(isRemoved |= IsRemoval(call)),
+        };
+        var storage = faults.Account(_connection, HttpPipelinePosition.PerCall);
 
         await Assert.ThrowsAsync<IOException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
@@ -127,7 +131,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     [Fact]
     public async Task A_model_that_is_added_anew_at_the_same_moment_stays()
     {
-        var storage = Intercepted(new Interception(IsRemoval, before: () => AddAsync(ModelRecord.EveryTenant, Id)));
+        var storage = new StorageFaults { Before = call => IsRemoval(call) ? AddAsync(ModelRecord.EveryTenant, Id) : Task.CompletedTask }.Account(_connection);
 
         await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
@@ -145,15 +149,10 @@ public sealed class ModelRemovalTests : IAsyncLifetime
         Assert.False(await HasFilesAsync());
     }
 
-    private static bool IsRemoval(RequestMethod method, string path) => method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal);
+    private static bool IsRemoval(string call) =>
+        call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains("/models(", StringComparison.Ordinal);
 
     private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
-
-    private StorageAccount Intercepted(params Interception[] interceptions) => new(new StorageOptions { ConnectionString = _connection }, options =>
-    {
-        foreach (var interception in interceptions)
-            options.AddPolicy(interception, HttpPipelinePosition.PerCall);
-    });
 
     private async Task<bool> HasFilesAsync() => await _storage.Container(StorageNames.ModelsContainer).GetBlobsAsync(new() { Prefix = _model.Folder + "/" }, CancellationToken.None).AnyAsync();
 

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Cli;
 

@@ -1,4 +1,3 @@
-using System.Reflection;
 using LLaDA.Diffusion.Checkpoints;
 
 namespace LLaDA.Batch.Infra.Tests.Train;
@@ -6,8 +5,7 @@ namespace LLaDA.Batch.Infra.Tests.Train;
 /// <summary>A network of a few thousand weights goes through every command that makes or judges one.</summary>
 public sealed class TrainingCommandsTests : IDisposable
 {
-    private static readonly string s_root = typeof(TrainingCommandsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
-    private static readonly string s_base = Path.Combine(s_root, "gpu-worker", "models", "llada-tiny-base");
+    private static readonly string s_base = Path.Combine(Repository.Root, "gpu-worker", "models", "llada-tiny-base");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-").FullName;
 

@@ -1,4 +1,3 @@
-using System.Reflection;
 using LLaDA.Batch.Train;
 using LLaDA.Diffusion.Text;
 
@@ -6,7 +5,6 @@ namespace LLaDA.Batch.Infra.Tests.Train;
 
 public sealed class WordKindsTests
 {
-    private static readonly string s_root = typeof(WordKindsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
 
     private static readonly string[] s_documents =
     [
@@ -23,7 +21,7 @@ public sealed class WordKindsTests
         new Gloss("adj", ["long"], string.Join(' ', Enumerable.Repeat("unusually great in length", 20)), []).Document,
     ];
 
-    private readonly LLaDATokenizer _tokenizer = new(Path.Combine(s_root, "gpu-worker", "models", "llada-tiny-base"));
+    private readonly LLaDATokenizer _tokenizer = new(Path.Combine(Repository.Root, "gpu-worker", "models", "llada-tiny-base"));
 
     [Fact]
     public void Entries_make_as_many_questions_of_each_kind_and_other_documents_none()

@@ -1,6 +1,4 @@
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Worker.Tests.Faults;
 

@@ -4,8 +4,6 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Worker.Tests.Faults;
 

@@ -1,8 +1,6 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Worker.Tests.Observability;
 

@@ -2,8 +2,6 @@ using System.Globalization;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Worker.Models;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 using static LLaDA.Batch.Worker.Tests.Training.TrainingTrials;
 
 namespace LLaDA.Batch.Worker.Tests.Training;

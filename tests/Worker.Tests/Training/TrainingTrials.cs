@@ -2,8 +2,6 @@ using Azure.Storage.Blobs;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Device;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Worker.Tests.Training;
 

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Azure.Core;
 using Azure.Core.Pipeline;
 
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>Passes calls on to storage, all but one, which meets a fault.</summary>
 /// <param name="atCall">From 1 on.</param>
@@ -11,7 +11,8 @@ public sealed class FaultyTransport(Fault fault, int atCall) : HttpPipelineTrans
     private const string Nothing = "nothing";
     private static readonly HttpClientTransport s_storage = new();
 
-    private readonly TaskCompletionSource _stalled = new(TaskCreationOptions.RunContinuationsAsynchronously), _awoken = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stalled = new(TaskCreationOptions.RunContinuationsAsynchronously), _awoken =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopping = new();
     private int _calls;
     private volatile bool _isDead;

@@ -3,9 +3,11 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using LLaDA.Batch.Shared.Observability;
 
-namespace LLaDA.Tests;
+namespace LLaDA.Batch.Testing;
 
-/// <summary>Spans and measurements of the whole process while it lives; tests beside it may add to the measurements, and have traces of their own.</summary>
+/// <summary>
+/// Spans and measurements of the whole process while it lives; tests beside it may add to the measurements, and have traces of their own.
+/// </summary>
 public sealed class RecordedTelemetry : IDisposable
 {
     private readonly ActivitySource _tests = new("LLaDA.Tests");
@@ -40,7 +42,8 @@ public sealed class RecordedTelemetry : IDisposable
 
     /// <summary>Sum of what an instrument was told, those measurements alone that have all the attributes' values.</summary>
     public double Sum(Instrument instrument, params string[] values) =>
-        _sums.Where(entry => entry.Key.Split('|') is var key && key[0] == instrument.Name && values.All(key.Skip(1).Contains)).Sum(entry => entry.Value);
+        _sums.Where(entry => entry.Key.Split('|') is var key && key[0] == instrument.Name && values.All(key.Skip(1).Contains))
+            .Sum(entry => entry.Value);
 
     /// <summary>A span as a request would be one; dispose it when the request has been answered.</summary>
     public Activity BeginRequest()
@@ -55,7 +58,9 @@ public sealed class RecordedTelemetry : IDisposable
     /// <summary>Everything that spans say about themselves.</summary>
     public static string TextOf(Activity span) => string.Join('\n', [
         span.DisplayName, span.StatusDescription, span.TraceStateString,
-        .. span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"), .. span.Baggage.Select(item => $"{item.Key}={item.Value}"), .. span.Events.SelectMany(entry => entry.Tags.Select(tag => $"{entry.Name} {tag.Key}={tag.Value}"))]);
+        .. span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"), .. span.Baggage
+            .Select(item => $"{item.Key}={item.Value}"), .. span.Events
+            .SelectMany(entry => entry.Tags.Select(tag => $"{entry.Name} {tag.Key}={tag.Value}"))]);
 
     public void Dispose()
     {

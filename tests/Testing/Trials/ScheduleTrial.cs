@@ -4,15 +4,15 @@ using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Worker.Tests.Faults.Trials;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
-namespace LLaDA.Batch.Functions.Tests.Schedules;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// A schedule that is fired once a simulated minute by two hosts at once. By the seed, a host is down for a minute, sees another second than the other, or is killed at a call to storage.
+/// A schedule that is fired once a simulated minute by two hosts at once. By the seed, a host is down for a minute, sees another second
+/// than the other, or is killed at a call to storage.
 /// </summary>
 public sealed class ScheduleTrial
 {
@@ -30,7 +30,8 @@ public sealed class ScheduleTrial
 
     /// <returns>The minutes of the jobs that were made and of the outcomes that say so, in order.</returns>
     /// <param name="occurrences">Minutes that pass.</param>
-    public async Task<(IReadOnlyList<DateTimeOffset> Jobs, IReadOnlyList<DateTimeOffset> Runs)> RunAsync(int occurrences, CancellationToken cancellation)
+    public async Task<(IReadOnlyList<DateTimeOffset> Jobs, IReadOnlyList<DateTimeOffset> Runs)> RunAsync(
+        int occurrences, CancellationToken cancellation)
     {
         await using var services = NewHost(new FaultyTransport(Fault.None, 0), _time);
         var (schedules, jobs) = (services.GetRequiredService<ScheduleStore>(), services.GetRequiredService<FineTuningStore>());
@@ -47,8 +48,10 @@ public sealed class ScheduleTrial
             schedule = (await schedules.Records.FindAsync(Tenant, schedule.RowKey, cancellation))!;
         }
         var made = await jobs.Records.ListAsync(Tenant, after: null, cancellation).ToListAsync(cancellation);
-        var runs = await schedules.Runs.ListAsync(ScheduleRunRecord.Partition(schedule), after: null, cancellation).Where(run => run.Status == ScheduleRunStatus.JobCreated).ToListAsync(cancellation);
-        return ([.. made.Select(job => runs.Single(run => run.RowKey == job.RowKey).DueAt).Order()], [.. runs.Select(run => run.DueAt).Order()]);
+        var runs = await schedules.Runs.ListAsync(ScheduleRunRecord.Partition(schedule), after: null, cancellation)
+            .Where(run => run.Status == ScheduleRunStatus.JobCreated).ToListAsync(cancellation);
+        return ([.. made.Select(job => runs.Single(run => run.RowKey == job.RowKey).DueAt).Order()],
+            [.. runs.Select(run => run.DueAt).Order()]);
     }
 
     /// <summary>The minutes for which there must be one job each.</summary>
@@ -79,8 +82,10 @@ public sealed class ScheduleTrial
 
     private ServiceProvider NewHost(FaultyTransport transport, TimeProvider clock)
     {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = _connectionString }).Build();
-        return new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(clock).AddSingleton(new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client =>
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = _connectionString }).Build();
+        return new ServiceCollection().AddLogging().AddFunctions(configuration)
+            .AddSingleton(clock).AddSingleton(new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client =>
         {
             client.Transport = transport;
             client.Retry.MaxRetries = 0;
@@ -93,14 +98,16 @@ public sealed class ScheduleTrial
         await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
         await services.GetRequiredService<ContainerBindings>().BindAsync(Tenant, "corpus", "documents", accountUrl: null, cancellation);
         await storage.Container("documents").CreateIfNotExistsAsync(cancellationToken: cancellation);
-        await storage.Container("documents").GetBlobClient("in/a.jsonl").UploadAsync(BinaryData.FromString("{}"), overwrite: true, cancellation);
+        await storage.Container("documents").GetBlobClient("in/a.jsonl")
+            .UploadAsync(BinaryData.FromString("{}"), overwrite: true, cancellation);
         var schedule = new ScheduleRecord
         {
             PartitionKey = Tenant,
             RowKey = SortableKey.Create(_time),
             NextAt = Expected(1).Single(),
             Definition = """
-                {"cron":"* * * * *","time_zone":"UTC","job":{"model":"model"},"start_from":"last_result","training_data":{"container":"corpus","prefix":"in/","select":"all"},"overlap":"queue","missed":"all"}
+                {"cron":"* * * * *","time_zone":"UTC","job":{"model":"model"},"start_from":"last_result",
+                "training_data":{"container":"corpus","prefix":"in/","select":"all"},"overlap":"queue","missed":"all"}
                 """,
         };
         await services.GetRequiredService<ScheduleStore>().Records.AddAsync(schedule, cancellation);

@@ -1,11 +1,11 @@
 using LLaDA.Batch.Local;
 using LLaDA.Batch.Shared.Storage;
 
-[assembly: AssemblyFixture(typeof(LLaDA.Tests.StorageFixture))]
+namespace LLaDA.Batch.Testing;
 
-namespace LLaDA.Tests;
-
-/// <summary>One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.</summary>
+/// <summary>
+/// One Azurite for an assembly's tests, installed through npm where it is missing; every test gets a storage account of its own.
+/// </summary>
 public sealed class StorageFixture : IAsyncLifetime
 {
     private const int MaxAccounts = 400;
@@ -15,7 +15,8 @@ public sealed class StorageFixture : IAsyncLifetime
     private int _used;
 
     public async ValueTask InitializeAsync() =>
-        _server = await AzuriteServer.StartAsync(folder: null, [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
+        _server = await AzuriteServer.StartAsync(
+            folder: null, [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
 
     /// <summary>An empty account, with its containers, tables and queues.</summary>
     public async Task<StorageAccount> NewAccountAsync()

@@ -9,11 +9,12 @@ using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using Microsoft.Extensions.Time.Testing;
 
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and then looks whether
-/// every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the trial, so nothing waits.
+/// Takes a batch from its creation to its end through the real planning, generation, finishing and sweeping, with one fault in between, and
+/// then looks whether every line is there exactly once, nothing told was taken back, and nothing is left to do. Time is advanced by the
+/// trial, so nothing waits.
 /// </summary>
 /// <param name="connectionString">An empty storage account.</param>
 /// <param name="models">Has the model that is named.</param>
@@ -42,7 +43,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         var batch = await CreateAsync();
         if (planned is not null)
         {
-            await using var process = new TrialProcess(connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time);
+            await using var process = new TrialProcess(
+                connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time);
             await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
             await planned(batch);
         }
@@ -105,20 +107,25 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     {
         await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         await new ModelCatalog(_storage).RegisterAsync(
-            new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+            new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 },
+                CancellationToken.None);
         var files = new FileStore(_storage, _time);
         string key = files.NewKey();
         await using (var writer = files.Write("tenant", key, CancellationToken.None))
         {
             foreach (int line in Enumerable.Range(1, NumLines))
             {
-                var request = new JsonObject { ["custom_id"] = $"{line}", ["method"] = "POST", ["url"] = "/v1/infill", ["body"] = new JsonObject { ["model"] = model, ["text"] = "the [MASK:2] fox" } };
+                var request = new JsonObject
+                    { ["custom_id"] = $"{line}", ["method"] = "POST", ["url"] = "/v1/infill",
+                    ["body"] = new JsonObject { ["model"] = model, ["text"] = "the [MASK:2] fox" } };
                 await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(request.ToJsonString() + "\n"));
             }
             await writer.CompleteAsync();
         }
         var input = await files.AddAsync("tenant", key, "input.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
-        var batch = new BatchRecord { PartitionKey = "tenant", Endpoint = "/v1/infill", InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
+        var batch = new BatchRecord
+            { PartitionKey = "tenant", Endpoint = "/v1/infill", InputFileId = input.Id,
+            CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
         await new BatchStore(_storage, _time).AddAsync(batch, input.Bytes, CancellationToken.None);
         await new WorkQueues(_storage).SendPlanAsync(batch.Tenant, batch.RowKey, CancellationToken.None);
         return batch;
@@ -130,7 +137,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         bool any = await TakeAsync<PlanMessage>(StorageNames.PlanQueue, process => process.Plan.RunAsync);
         if (options.IsCancelled)
             await CancelAsync(batch);
-        any |= await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.ShardMessageHandler.RunAsync);
+        any |= await TakeAsync<ShardMessage>(
+            StorageNames.GenerateQueue(StorageNames.DefaultProfile), process => process.ShardMessageHandler.RunAsync);
         any |= await TakeAsync<FinishMessage>(StorageNames.FinishQueue, process => process.Finish.RunAsync);
         await TellAsync(batch);
         return any;
@@ -144,7 +152,11 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         while ((await queue.ReceiveMessagesAsync(options.HasTwoWorkers ? 2 : 1, TimeSpan.FromMinutes(5))).Value is { Length: > 0 } messages)
         {
             bool wasStalled = _stalled.Count > 0;
-            bool[] areDone = await Task.WhenAll(messages.Select((message, index) => DeliverAsync(message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!, handler, index == 0 ? _process! : _other!)));
+            bool[] areDone = await Task.WhenAll(
+                messages.Select(
+                    (message, index) =>
+                        DeliverAsync(
+                            message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!, handler, index == 0 ? _process! : _other!)));
             NoteHit(queueName);
             if (wasStalled && options.Fault == Fault.StallBriefly)
                 await WakeAsync();
@@ -171,7 +183,9 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
 
     private void NoteHit(string during) => HitIn ??= _transport.IsHit ? during : null;
 
-    /// <summary>Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.</summary>
+    /// <summary>
+    /// Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.
+    /// </summary>
     private async Task<bool> TryAsync(TrialProcess process, Func<TrialProcess, Task> handler)
     {
         try
@@ -204,7 +218,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         }
     }
 
-    private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException;
+    private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException
+        or OperationCanceledException or AggregateException or KilledException or TryAgainException;
 
     private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(batch, current =>
     {
@@ -224,30 +239,35 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     }
 
     private async Task<bool> IsDoneAsync(BatchRecord batch) =>
-        (await FindAsync(batch)).IsTerminal && await new BatchStore(_storage, _time).FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None) is null;
+        (await FindAsync(batch)).IsTerminal
+            && await new BatchStore(_storage, _time).FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None) is null;
 
     private async Task CheckAsync(BatchRecord batch, FaultyTransport transport)
     {
         var ended = await FindAsync(batch);
         string told = _told[^1];
         await TryAsync(_process!, process => process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
-        await TryAsync(_process!, process => process.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await TryAsync(
+            _process!, process => process.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
         await TellAsync(batch);
         if (_told[^1] != told)
             throw Failure($"{told} became {_told[^1]}", transport);
         if (_told.Count(state => state.StartsWith(ended.Status.ToString(), StringComparison.Ordinal)) != 1)
             throw Failure($"a client was told {string.Join(", then ", _told)}", transport);
-        if (ended.Status == BatchStatus.Failed && options.Fault == Fault.NotFound && ended.Errors!.Contains("not_found", StringComparison.Ordinal))
+        if (ended.Status == BatchStatus.Failed && options.Fault == Fault.NotFound
+            && ended.Errors!.Contains("not_found", StringComparison.Ordinal))
             return;     // storage said that the input or the model is not there, and was believed
         if (ended.Status != (options.IsCancelled ? BatchStatus.Cancelled : BatchStatus.Completed))
             throw Failure($"the batch is {ended.Status}: {ended.Errors}", transport);
         int[] output = await LinesAsync(ended.OutputFileId), errors = await LinesAsync(ended.ErrorFileId);
-        if (!output.Concat(errors).Order().SequenceEqual(options.IsCancelled && output.Length + errors.Length == 0 ? [] : Enumerable.Range(1, NumLines)))
+        if (!output.Concat(errors).Order()
+            .SequenceEqual(options.IsCancelled && output.Length + errors.Length == 0 ? [] : Enumerable.Range(1, NumLines)))
             throw Failure($"lines are missing or doubled: {string.Join(' ', output)} and {string.Join(' ', errors)}", transport);
         if (!options.IsCancelled && errors.Length > 0)
             throw Failure($"lines failed: {string.Join(' ', errors)}", transport);
         if ((output.Length, errors.Length) != (ended.CompletedLines, ended.FailedLines))
-            throw Failure($"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
+            throw Failure(
+                $"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
         if (!output.SequenceEqual(output.Order()))
             throw Failure("the output is not in the order of the input", transport);
         bool isComputedOnce = options is { Fault: Fault.Drain, IsTwice: false, IsCancelled: false };
@@ -260,7 +280,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     {
         if (options.Fault != Fault.Drain)
             return 0;
-        using var lease = await new ModelResolver(new ModelCatalog(_storage), models).AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
+        using var lease = await new ModelResolver(new ModelCatalog(_storage), models)
+            .AcquireAsync("tenant", model, isAlone: false, CancellationToken.None);
         return lease.Model.NumSampled;
     }
 
@@ -269,12 +290,15 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         if (fileId is null)
             return [];
         var files = new FileStore(_storage, _time);
-        await using var content = await files.OpenReadAsync((await files.FindAsync("tenant", fileId, CancellationToken.None))!, CancellationToken.None);
+        await using var content = await files.OpenReadAsync(
+            (await files.FindAsync("tenant", fileId, CancellationToken.None))!, CancellationToken.None);
         using var reader = new StreamReader(content);
-        return [.. (await reader.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => int.Parse(JsonNode.Parse(line)!["custom_id"]!.GetValue<string>()))];
+        return [.. (await reader.ReadToEndAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => int.Parse(JsonNode.Parse(line)!["custom_id"]!.GetValue<string>()))];
     }
 
-    private async Task<BatchRecord> FindAsync(BatchRecord batch) => (await new BatchStore(_storage, _time).Records.FindAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!;
+    private async Task<BatchRecord> FindAsync(BatchRecord batch) =>
+        (await new BatchStore(_storage, _time).Records.FindAsync(batch.Tenant, batch.RowKey, CancellationToken.None))!;
 
     /// <summary>A lease that nobody gave back has run out by now.</summary>
     private async Task BreakLeasesAsync(BatchRecord batch)
@@ -289,5 +313,6 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         }
     }
 
-    private TrialException Failure(string what, FaultyTransport transport) => new($"{what} after {options} hit {transport.Hit}; told: {string.Join(", ", _told)}");
+    private TrialException Failure(string what, FaultyTransport transport) =>
+        new($"{what} after {options} hit {transport.Hit}; told: {string.Join(", ", _told)}");
 }

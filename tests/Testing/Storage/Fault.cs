@@ -1,4 +1,4 @@
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>What happens at one call to storage.</summary>
 public enum Fault

@@ -5,13 +5,14 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Shards;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>The functions and a worker over one connection to storage.</summary>
 internal sealed class TrialProcess : IAsyncDisposable
@@ -29,8 +30,11 @@ internal sealed class TrialProcess : IAsyncDisposable
             client.Retry.Delay = TimeSpan.FromMilliseconds(1);
         });
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        _services = new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
-        ShardMessageHandler = new ShardMessageHandler(Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(), new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
+        _services = new ServiceCollection().AddLogging().AddFunctions(configuration)
+            .AddSingleton(storage).AddSingleton(time).BuildServiceProvider();
+        ShardMessageHandler = new ShardMessageHandler(
+            Get<BatchStore>(), storage, Get<WorkQueues>(), Get<ShardDispatcher>(),
+            new ModelResolver(Get<ModelCatalog>(), models), new WorkerOptions(), time, NullLogger<ShardMessageHandler>.Instance);
     }
 
     public PlanBatchHandler Plan => Get<PlanBatchHandler>();

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
-namespace LLaDA.Tests;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>Keeps everything that is logged, and the scopes.</summary>
 public sealed class RecordingLog : ILoggerProvider, ILogger
@@ -23,7 +23,8 @@ public sealed class RecordingLog : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
         Entries.Enqueue($"{formatter(state, exception)} {exception}");
 
     public void Dispose()

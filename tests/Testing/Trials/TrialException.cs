@@ -1,4 +1,4 @@
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>Something that must hold did not; the message says what and where the fault was.</summary>
 public sealed class TrialException(string message) : Exception(message);

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Worker;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Device;
@@ -8,9 +9,11 @@ using LLaDA.Diffusion.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using TorchSharp;
 
-namespace LLaDA.Batch.Worker.Tests;
+namespace LLaDA.Batch.Testing;
 
-/// <summary>A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.</summary>
+/// <summary>
+/// A folder with a model of random weights and its own tokenizer: big enough to run every request, too small to say anything.
+/// </summary>
 public sealed class TinyModel : IDisposable
 {
     public const string Id = "tiny";
@@ -57,7 +60,8 @@ public sealed class TinyModel : IDisposable
     internal static ModelHost NewHost(WorkerOptions options, TensorThread tensors, StorageAccount storage, TimeProvider? time = null)
     {
         time ??= TimeProvider.System;
-        return new ModelHost(options, tensors, new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance), time);
+        return new ModelHost(
+            options, tensors, new ModelCache(new ModelFolders(storage), options, time, NullLogger<ModelCache>.Instance), time);
     }
 
     /// <summary>For tests that run nothing on its tensors.</summary>

@@ -8,6 +8,7 @@ using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Training;
@@ -16,7 +17,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
-namespace LLaDA.Batch.Worker.Tests.Faults.Trials;
+namespace LLaDA.Batch.Testing;
 
 /// <summary>What a training came to.</summary>
 /// <param name="Model">Hashes of the result's files.</param>
@@ -28,7 +29,8 @@ public sealed record Trained(FineTuningJobRecord Job, string Model, string Metri
 /// <param name="modelsPath">A folder of models.</param>
 /// <param name="model">The one to tune.</param>
 /// <param name="log">Is told everything, also by the worker.</param>
-public sealed class TrainingTrial(string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
+public sealed class TrainingTrial(
+    string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
 {
     public const string Tenant = "tenant";
     private const int MaxIdleRounds = 60;
@@ -53,7 +55,11 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     public async Task PrepareAsync()
     {
         await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
-        await new ModelCatalog(_storage).RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+        await new ModelCatalog(_storage)
+            .RegisterAsync(
+                new ModelRecord
+                { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 },
+                CancellationToken.None);
     }
 
     /// <summary>A job as a client creates it.</summary>
@@ -67,7 +73,8 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
             await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(content));
             await writer.CompleteAsync();
         }
-        job.TrainingFileId = (await files.AddAsync(Tenant, key, "train.jsonl", FilePurpose.FineTune, expiresAt: null, CancellationToken.None)).Id;
+        job.TrainingFileId =
+            (await files.AddAsync(Tenant, key, "train.jsonl", FilePurpose.FineTune, expiresAt: null, CancellationToken.None)).Id;
         if (job.RowKey.Length == 0)
             job.RowKey = SortableKey.Create(Time);
         (job.PartitionKey, job.Status) = (Tenant, FineTuningStatus.ValidatingFiles);
@@ -77,9 +84,11 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         return job;
     }
 
-    public async Task<FineTuningJobRecord> FindAsync(FineTuningJobRecord job) => (await Jobs.Records.FindAsync(Tenant, job.RowKey, CancellationToken.None))!;
+    public async Task<FineTuningJobRecord> FindAsync(FineTuningJobRecord job) =>
+        (await Jobs.Records.FindAsync(Tenant, job.RowKey, CancellationToken.None))!;
 
-    public Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) => Jobs.UpdateAsync(job, current =>
+    public Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) =>
+        Jobs.UpdateAsync(job, current =>
     {
         change(current);
         return true;
@@ -91,29 +100,39 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     public TrainingMessageHandler Worker(FaultyTransport? transport = null, TimeProvider? time = null)
     {
         var (services, storage) = Process(transport ?? Sound());
-        var options = new WorkerOptions { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"), TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
+        var options = new WorkerOptions
+            { ModelsPath = modelsPath, CachePath = Path.Combine(_folder, "models"),
+            TrainingPath = Path.Combine(_folder, $"training{++_numWorkers}"), BatchTokens = 256 };
         var (folders, catalog) = (new ModelFolders(storage), new ModelCatalog(storage));
-        var cache = new ModelCache(folders, options with { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
+        var cache = new ModelCache(
+            folders, options with
+            { CachePath = Path.Combine(_folder, $"models{_numWorkers}") }, Time, services.GetRequiredService<ILogger<ModelCache>>());
         var loading = new ModelResolver(catalog, new ModelHost(options, tensors, cache, Time));
-        var (jobs, events, files) = (services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(), services.GetRequiredService<FileStore>());
+        var (jobs, events, files) = (
+            services.GetRequiredService<FineTuningStore>(), services.GetRequiredService<FineTuningEvents>(),
+            services.GetRequiredService<FileStore>());
         var tuned = services.GetRequiredService<FineTunedModels>();
         var checkpoints = new TrainingCheckpoints(storage, folders, jobs, events, tuned, files);
         var runner = new TrainingRun(jobs, events, checkpoints, files, catalog, loading, cache, tensors, options, time ?? Time);
-        return new TrainingMessageHandler(jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time ?? Time, services.GetRequiredService<ILogger<TrainingMessageHandler>>());
+        return new TrainingMessageHandler(
+            jobs, events, tuned, runner, storage, new WorkQueues(storage), options, time
+            ?? Time, services.GetRequiredService<ILogger<TrainingMessageHandler>>());
     }
 
     /// <summary>Plans the job.</summary>
-    public async Task PlanAsync(FineTuningJobRecord job) => await Functions<PlanFineTuningHandler>(Sound()).RunAsync(Message(job), CancellationToken.None);
+    public async Task PlanAsync(FineTuningJobRecord job) =>
+        await Functions<PlanFineTuningHandler>(Sound()).RunAsync(Message(job), CancellationToken.None);
 
     /// <summary>
-    /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the functions, meet a fault at one call to storage, and
-    /// others take over.
+    /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the
+    /// functions, meet a fault at one call to storage, and others take over.
     /// </summary>
     /// <param name="inFunctions">It is the functions, while they plan, finish and sweep.</param>
     /// <param name="isTwice">Every message is delivered twice, at once, to two processes.</param>
     /// <returns>Calls to storage that the process with the fault made.</returns>
     /// <exception cref="TrialException">The job came to no end.</exception>
-    public async Task<int> RunAsync(FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0, bool inFunctions = false, bool isTwice = false)
+    public async Task<int> RunAsync(
+        FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0, bool inFunctions = false, bool isTwice = false)
     {
         var faulty = new FaultyTransport(fault, atCall);
         var (transport, functions) = inFunctions ? (Sound(), faulty) : (faulty, Sound());
@@ -123,9 +142,15 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
             TakeMessagesAsync(queue, message => DeliverAsync(side, isTwice, (process, stop) => handler(process, message, stop)));
         for (int idle = 0; !await IsDoneAsync(job);)
         {
-            bool any = await TakeAsync(StorageNames.PlanTrainingQueue, functions, (process, message, stop) => Functions<PlanFineTuningHandler>(process).RunAsync(message, stop));
-            any |= await TakeAsync(StorageNames.TrainQueue(StorageNames.DefaultProfile), transport, (process, message, stop) => (process == transport ? first : Worker(process)).RunAsync(message, stop));
-            any |= await TakeAsync(StorageNames.FinishTrainingQueue, functions, (process, message, stop) => Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
+            bool any = await TakeAsync(
+                StorageNames.PlanTrainingQueue, functions, (process, message, stop) =>
+                    Functions<PlanFineTuningHandler>(process).RunAsync(message, stop));
+            any |= await TakeAsync(
+                StorageNames.TrainQueue(StorageNames.DefaultProfile), transport, (process, message, stop) =>
+                    (process == transport ? first : Worker(process)).RunAsync(message, stop));
+            any |= await TakeAsync(
+                StorageNames.FinishTrainingQueue, functions, (process, message, stop) =>
+                    Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
             if (any)
                 continue;
             if (++idle > MaxIdleRounds)
@@ -163,7 +188,9 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         return any;
     }
 
-    /// <summary>Has a process do something as a queue or a timer does; one that was killed, stands still or was told to stop is replaced.</summary>
+    /// <summary>
+    /// Has a process do something as a queue or a timer does; one that was killed, stands still or was told to stop is replaced.
+    /// </summary>
     /// <returns>Whether one of those who tried has done it.</returns>
     private async Task<bool> DeliverAsync(FaultyTransport side, bool isTwice, Func<FaultyTransport, CancellationToken, Task> handler)
     {
@@ -189,14 +216,17 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
             await running;
             return true;
         }
-        catch (Exception failure) when (failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException)
+        catch (Exception failure) when (
+            failure is Azure.RequestFailedException or OperationCanceledException
+            or AggregateException or KilledException or TryAgainException)
         {
             return false;
         }
     }
 
     private async Task<bool> IsDoneAsync(FineTuningJobRecord job) =>
-        (await FindAsync(job)).IsTerminal && !await Jobs.ListActiveAsync(CancellationToken.None).AnyAsync(active => active.RowKey == job.RowKey);
+        (await FindAsync(job)).IsTerminal
+            && !await Jobs.ListActiveAsync(CancellationToken.None).AnyAsync(active => active.RowKey == job.RowKey);
 
     /// <summary>What a job that has succeeded came to.</summary>
     public async Task<Trained> ResultAsync(FineTuningJobRecord job)
@@ -205,15 +235,19 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         if (ended.Status != FineTuningStatus.Succeeded)
             throw new TrialException($"The job is {ended.Status}: {ended.ErrorMessage}");
         var files = new FileStore(_storage, Time);
-        using var reader = new StreamReader(await files.OpenReadAsync((await files.FindAsync(Tenant, ended.ResultFileId!, CancellationToken.None))!, CancellationToken.None));
+        using var reader = new StreamReader(
+            await files.OpenReadAsync(
+                (await files.FindAsync(Tenant, ended.ResultFileId!, CancellationToken.None))!, CancellationToken.None));
         return new Trained(ended, await HashesAsync(ended.FineTunedModel!), await reader.ReadToEndAsync());
     }
 
     /// <summary>Hashes of the files of a model that a job has made.</summary>
     public async Task<string> HashesAsync(string name)
     {
-        var record = await new ModelCatalog(_storage).FindAsync(Tenant, name, CancellationToken.None) ?? throw new TrialException($"There is no model {name}");
-        return (await new ModelFolders(_storage).FindManifestAsync(record.Folder, CancellationToken.None) ?? throw new TrialException($"{name} has no manifest")).ToString();
+        var record = await new ModelCatalog(_storage).FindAsync(Tenant, name, CancellationToken.None)
+            ?? throw new TrialException($"There is no model {name}");
+        return (await new ModelFolders(_storage).FindManifestAsync(record.Folder, CancellationToken.None)
+            ?? throw new TrialException($"{name} has no manifest")).ToString();
     }
 
     public async ValueTask DisposeAsync()
@@ -244,9 +278,12 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     private (ServiceProvider Services, StorageAccount Storage) Process(FaultyTransport transport)
     {
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        var storage = new StorageAccount(
+            new StorageOptions { ConnectionString = connectionString }, client =>
+                (client.Transport, client.Retry.MaxRetries) = (transport, 0));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("Storage:ConnectionString", connectionString)]).Build();
-        var services = new ServiceCollection().AddLogging(Configure).AddFunctions(configuration).AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
+        var services = new ServiceCollection().AddLogging(Configure).AddFunctions(configuration)
+            .AddSingleton(storage).AddSingleton<TimeProvider>(Time).BuildServiceProvider();
         _processes.Add(services);
         return (services, storage);
     }
