@@ -12,12 +12,12 @@ internal static class LossWeights
     {
         long[] answerLengths = [.. promptLengths.Select((prompt, row) => (long)((batch.Ends?[row] ?? batch.Length) - prompt))];
         long numTokens = answerLengths.Sum();
-        double Divisor(MaskedToken token) => reduction switch
+        Func<MaskedToken, long> divisor = reduction switch
         {
-            LossReduction.Answer => answerLengths[token.Row] * batch.BatchSize,
-            LossReduction.Token => numTokens,
+            LossReduction.Answer => token => answerLengths[token.Row] * batch.BatchSize,
+            LossReduction.Token => _ => numTokens,
             _ => throw new ArgumentOutOfRangeException(nameof(reduction), reduction, null),
         };
-        return [.. batch.Masked.Select(token => (float)(1 / (token.Probability * Divisor(token))))];
+        return [.. batch.Masked.Select(token => (float)(1 / (token.Probability * divisor(token))))];
     }
 }
