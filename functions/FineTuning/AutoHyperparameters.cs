@@ -2,21 +2,47 @@ using LLaDA.Batch.Shared.FineTuning;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>What "auto" stands for. A job shows the values once its plan has chosen them.</summary>
+/// <summary>The values of "auto", from the amount of data (docs/decisions/0046). A job shows them once its plan has chosen them.</summary>
 internal static class AutoHyperparameters
 {
-    private const int MaxBatchSize = 32, MinStepsPerEpoch = 16;
+    /// <summary>LLaDA's own for large data.</summary>
+    private const int MinEpochs = 3;
+
+    private const int MaxEpochs = 50, MinBatchSize = 4, MaxBatchSize = 32, MinStepsPerEpoch = 16;
+
+    /// <summary>Rows that a supervised job draws at least, as far as <see cref="MaxEpochs"/> allows.</summary>
+    private const int MinDraws = 500;
+
+    /// <summary>Steps from which on the usual rate suffices.</summary>
+    private const int UsualSteps = 1000;
+
+    /// <summary>Adapters have a higher usual rate.</summary>
+    private const double MaxMultiplier = 8, MaxAdapterMultiplier = 4;
 
     /// <summary>Of text in natural languages; only a guess at the number of sequences is made from it.</summary>
     private const int BytesPerToken = 4;
 
-    /// <summary>Passes over the data: LLaDA's own.</summary>
-    public const int Epochs = 3;
+    /// <returns>Passes over the data, 3 to 50: the fewer examples, the more, since each pass draws one noise level of an example.</returns>
+    public static int Epochs(FineTuningMethod method, int numLines) => method == FineTuningMethod.Supervised
+        ? Math.Clamp((MinDraws + numLines - 1) / Math.Max(1, numLines), MinEpochs, MaxEpochs)
+        : MinEpochs;
 
-    /// <summary>As many rows as still give an epoch some steps.</summary>
+    /// <returns>Rows of a step, 1 to 32: a sixteenth of an epoch, but four where there are as many.</returns>
     public static int BatchSize(FineTuningMethod method, int numLines, long numBytes, int contextLength)
     {
-        long rows = method == FineTuningMethod.Supervised ? numLines : numBytes / (BytesPerToken * Math.Max(1, contextLength));
-        return (int)Math.Clamp(rows / MinStepsPerEpoch, 1, MaxBatchSize);
+        long rows = Rows(method, numLines, numBytes, contextLength);
+        return (int)Math.Clamp(rows / MinStepsPerEpoch, Math.Clamp(rows, 1, MinBatchSize), MaxBatchSize);
     }
+
+    /// <param name="job">With its epochs, its batch size and its adapter.</param>
+    /// <returns>1 to 8, or to 4 for an adapter: a training of few steps takes larger ones.</returns>
+    public static double LearningRateMultiplier(FineTuningJobRecord job, int numLines, long numBytes, int contextLength)
+    {
+        double max = job.LoraRank is null ? MaxMultiplier : MaxAdapterMultiplier;
+        double steps = (double)job.Epochs!.Value * Rows(job.Method, numLines, numBytes, contextLength) / job.BatchSize!.Value;
+        return Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, max), 2);
+    }
+
+    private static long Rows(FineTuningMethod method, int numLines, long numBytes, int contextLength) =>
+        method == FineTuningMethod.Supervised ? numLines : numBytes / (BytesPerToken * Math.Max(1, contextLength));
 }

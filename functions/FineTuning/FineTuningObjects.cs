@@ -40,6 +40,8 @@ public sealed record FineTuningJobObject(
             parameters["lora"] = new JsonObject { ["rank"] = rank, ["alpha"] = job.LoraAlpha };
         if (job.MinNoise is { } minNoise)
             parameters["noise"] = new JsonObject { ["min"] = minNoise, ["max"] = job.MaxNoise };
+        if (job.LongExamples != LongExamples.Cut)
+            parameters["long_examples"] = JsonNamingPolicy.SnakeCaseLower.ConvertName(job.LongExamples.ToString());
         return parameters;
     }
 }

@@ -68,9 +68,10 @@ internal sealed partial class PlanFineTuningHandler(
         {
             if (current.Status != FineTuningStatus.ValidatingFiles)
                 return false;
-            current.Epochs ??= AutoHyperparameters.Epochs;
+            current.Epochs ??= AutoHyperparameters.Epochs(job.Method, data.NumLines);
             current.BatchSize ??= AutoHyperparameters.BatchSize(job.Method, data.NumLines, data.NumBytes, model.ContextLength);
-            current.LearningRateMultiplier ??= 1;
+            current.LearningRateMultiplier ??=
+                AutoHyperparameters.LearningRateMultiplier(current, data.NumLines, data.NumBytes, model.ContextLength);
             current.ResultFileKey ??= files.NewKey();
             (current.Status, current.Profile, current.NumExamples, current.QueuedAt) = (FineTuningStatus.Queued, model.Profile, data.NumLines, time.GetUtcNow());
             return true;

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.FineTuning;
 
-/// <summary>What can happen to a job, in the order in which it happens at one step of one run.</summary>
+/// <summary>What can happen to a job, in the order in which it happens at one step of one run. The numbers are in keys of rows.</summary>
 public enum FineTuningEventKind
 {
     Created,
@@ -16,6 +16,9 @@ public enum FineTuningEventKind
     Paused,
     Resumed,
     Ended,
+
+    /// <summary>A count of the examples that are longer than the model's context.</summary>
+    LongExamples,
 }
 
 /// <summary>Something that happened to a job. Its key derives from what it tells, so that told twice it is there once.</summary>

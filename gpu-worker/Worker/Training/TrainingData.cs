@@ -5,17 +5,8 @@ using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>A file of a job cannot be learnt from.</summary>
-/// <param name="param">The file, by the name of its parameter.</param>
-public sealed class TrainingFileException(string param, string code, string message) : Exception(message)
-{
-    public string Param { get; } = param;
-
-    public string Code { get; } = code;
-}
-
-/// <summary>The data of a job, tokenized by its model: what the plan could not check, whether a line fits the context, is checked here before the first step.</summary>
-/// <remarks>An answer that is too long is cut at its end, as OpenAI's service does; a prompt that leaves no room for one is a fault.</remarks>
+/// <summary>The data of a job, tokenized by its model. The plan could not check whether a line fits the context; this does, before the first step.</summary>
+/// <remarks>A prompt that leaves no room for an answer is a fault unless long examples are left out.</remarks>
 internal sealed class TrainingData : IDisposable
 {
     private TrainingData(ITrainingData training, ITrainingData? validation) => (Training, Validation) = (training, validation);
@@ -25,6 +16,16 @@ internal sealed class TrainingData : IDisposable
     /// <summary>Null where the job has none.</summary>
     public ITrainingData? Validation { get; }
 
+    /// <summary>How many examples are longer than the context, and what became of them, as a sentence; null where all fit.</summary>
+    public string? LongExamples
+    {
+        get
+        {
+            string[] counts = [.. Counts("training_file", Training).Concat(Counts("validation_file", Validation))];
+            return counts.Length > 0 ? string.Join("; ", counts) : null;
+        }
+    }
+
     /// <param name="validationPath">Null where the job has none.</param>
     /// <exception cref="TrainingFileException">Names lines.</exception>
     public static TrainingData Open(FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
@@ -32,7 +33,10 @@ internal sealed class TrainingData : IDisposable
         var training = OpenFile(job, "training_file", trainingPath, tokenizer, contextLength, job.Seed);
         try
         {
-            return new TrainingData(training, validationPath is null ? null : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength, Trainer.ValidationSeed));
+            var validation = validationPath is null
+                ? null
+                : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength, Trainer.ValidationSeed);
+            return new TrainingData(training, validation);
         }
         catch
         {
@@ -47,18 +51,43 @@ internal sealed class TrainingData : IDisposable
         (Validation as IDisposable)?.Dispose();
     }
 
-    private static ITrainingData OpenFile(FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
+    private static ITrainingData OpenFile(
+        FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
     {
         try
         {
             return job.Method == FineTuningMethod.Pretrain
                 ? OpenText(path, tokenizer, contextLength, seed)
-                : new FineTuningData(path, tokenizer, new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = seed });
+                : new FineTuningData(path, tokenizer, Options(job, contextLength, seed));
         }
         catch (TrainingDataException exception)
         {
             throw new TrainingFileException(param, $"invalid_{param}", string.Join("; ", exception.Faults));
         }
+    }
+
+    private static FineTuningOptions Options(FineTuningJobRecord job, int contextLength, long seed) => new()
+    {
+        MaxLength = contextLength,
+        LongExamples = job.LongExamples switch
+        {
+            Shared.FineTuning.LongExamples.Skip => Diffusion.Data.LongExamples.Skip,
+            Shared.FineTuning.LongExamples.Fail => Diffusion.Data.LongExamples.Fail,
+            _ => Diffusion.Data.LongExamples.Cut,
+        },
+        Seed = seed,
+    };
+
+    private static IEnumerable<string> Counts(string param, ITrainingData? data)
+    {
+        if (data is not FineTuningData examples)
+            yield break;
+        int all = examples.NumRows + examples.NumSkipped;
+        string length = $"longer than the model's context of {examples.ContextLength} tokens";
+        if (examples.NumCut > 0)
+            yield return $"{examples.NumCut} of {all} examples of {param} are {length}: the ends of their answers are cut off";
+        if (examples.NumSkipped > 0)
+            yield return $"{examples.NumSkipped} of {all} examples of {param} are {length} and left out";
     }
 
     /// <summary>Text is packed beside its file first: it may be larger than memory.</summary>

@@ -23,7 +23,8 @@ internal static class TrainingRecipe
     /// <param name="numRows">Of an epoch.</param>
     public static TrainingOptions Options(FineTuningJobRecord job, int numRows)
     {
-        int numSteps = checked((int)(((long)job.Epochs!.Value * numRows / job.BatchSize!.Value) + ((long)job.Epochs.Value * numRows % job.BatchSize.Value > 0 ? 1 : 0)));
+        long numDraws = (long)job.Epochs!.Value * numRows;
+        int numSteps = checked((int)((numDraws + job.BatchSize!.Value - 1) / job.BatchSize.Value));
         double usual = job.LoraRank is not null ? LoraRate : job.Method == FineTuningMethod.Pretrain ? PretrainingRate : SupervisedRate;
         double peak = usual * job.LearningRateMultiplier!.Value;
         int interval = (numSteps + NumCheckpoints - 1) / NumCheckpoints;
@@ -33,6 +34,7 @@ internal static class TrainingRecipe
             LearningRate = new LearningRateSchedule(peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
             StratifiesTimes = true,
             NoiseLevels = new NoiseLevels(job.MinNoise ?? 0, job.MaxNoise ?? 1),
+            MasksEveryRow = job.Method == FineTuningMethod.Supervised,
             Seed = job.Seed,
             CheckpointInterval = interval,
             ValidationInterval = interval,

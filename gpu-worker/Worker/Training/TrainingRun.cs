@@ -43,6 +43,8 @@ public sealed class TrainingRun(
             string? validation = run.ValidationFileId is { } id ? await DownloadAsync(run, id, "validation_file", folder, opening.Token) : null;
             var config = LLaDAConfigJson.Read(Path.Combine(model.Weights, Checkpoint.ConfigFile));
             using var data = await Task.Run(() => TrainingData.Open(run, training, validation, new LLaDATokenizer(model.Weights), config.MaxSequenceLength), opening.Token);
+            if (data.LongExamples is { } message)
+                await events.AddAsync(run, step: 0, run: 0, FineTuningEventKind.LongExamples, message, opening.Token, level: "warn");
             var recipe = TrainingRecipe.Options(run, data.Training.NumRows);
             var job = await jobs.UpdateAsync(run, run.RunNumber, current =>
             {

@@ -107,7 +107,8 @@ public sealed class FineTuningSweepTests(StorageFixture fixture)
         await SweepAsync(plane, TimeSpan.Zero);
 
         Assert.Equal(0, await jobs.CountActiveAsync(Tenant, CancellationToken.None));
-        Assert.Contains("why", (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains(
+            "why", (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     private static async Task<(int Plans, int Trains, int Finishes)> SweepAsync(ControlPlane plane, TimeSpan later, bool keepsTrain = false)
@@ -115,7 +116,9 @@ public sealed class FineTuningSweepTests(StorageFixture fixture)
         plane.Time.Advance(later);
         int before = keepsTrain ? await plane.CountAsync(s_train) : 0;
         await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
-        var counts = (await plane.CountAsync(StorageNames.PlanTrainingQueue), await plane.CountAsync(s_train) - before, await plane.CountAsync(StorageNames.FinishTrainingQueue));
+        var counts = (
+            await plane.CountAsync(StorageNames.PlanTrainingQueue), await plane.CountAsync(s_train) - before,
+            await plane.CountAsync(StorageNames.FinishTrainingQueue));
         await EmptyAsync(plane);
         return counts;
     }
