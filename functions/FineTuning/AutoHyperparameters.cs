@@ -2,21 +2,48 @@ using LLaDA.Batch.Shared.FineTuning;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>What "auto" stands for. A job shows the values once its plan has chosen them.</summary>
-internal static class AutoHyperparameters
+/// <summary>The values of "auto", from the amount of data (docs/decisions/0046). A job shows them once its plan has chosen them.</summary>
+internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double LearningRateMultiplier)
 {
-    private const int MaxBatchSize = 32, MinStepsPerEpoch = 16;
+    /// <summary>LLaDA's own for large data.</summary>
+    private const int MinEpochs = 3;
+
+    private const int MaxEpochs = 50, MinBatchSize = 4, MaxBatchSize = 32, MinStepsPerEpoch = 16;
+
+    /// <summary>Rows that a supervised job draws at least, as far as <see cref="MaxEpochs"/> allows.</summary>
+    private const int MinDraws = 500;
+
+    /// <summary>Steps from which on the usual rate suffices.</summary>
+    private const int UsualSteps = 1000;
+
+    /// <summary>Adapters have a higher usual rate.</summary>
+    private const double MaxMultiplier = 8, MaxAdapterMultiplier = 4;
 
     /// <summary>Of text in natural languages; only a guess at the number of sequences is made from it.</summary>
     private const int BytesPerToken = 4;
 
-    /// <summary>Passes over the data: LLaDA's own.</summary>
-    public const int Epochs = 3;
-
-    /// <summary>As many rows as still give an epoch some steps.</summary>
-    public static int BatchSize(FineTuningMethod method, int numLines, long numBytes, int contextLength)
+    /// <summary>The values for a job: its own where it names them.</summary>
+    public static AutoHyperparameters Of(FineTuningJobRecord job, int numLines, long numBytes, int contextLength)
     {
-        long rows = method == FineTuningMethod.Supervised ? numLines : numBytes / (BytesPerToken * Math.Max(1, contextLength));
-        return (int)Math.Clamp(rows / MinStepsPerEpoch, 1, MaxBatchSize);
+        long rows = Rows(job.Method, numLines, numBytes, contextLength);
+        int epochs = job.Epochs ?? EpochsOf(job.Method, numLines), batchSize = job.BatchSize ?? BatchSizeOf(rows);
+        double multiplier = job.LearningRateMultiplier ?? LearningRateMultiplierOf((double)epochs * rows / batchSize, job.LoraRank is not null);
+        return new AutoHyperparameters(epochs, batchSize, multiplier);
     }
+
+    /// <returns>Passes over the data, 3 to 50: the fewer examples, the more, since each pass draws one noise level of an example.</returns>
+    private static int EpochsOf(FineTuningMethod method, int numLines) => method == FineTuningMethod.Supervised
+        ? Math.Clamp((MinDraws + numLines - 1) / Math.Max(1, numLines), MinEpochs, MaxEpochs)
+        : MinEpochs;
+
+    /// <returns>Rows of a step, 1 to 32: a sixteenth of an epoch, but four where there are as many.</returns>
+    private static int BatchSizeOf(long rows) =>
+        (int)Math.Clamp(rows / MinStepsPerEpoch, Math.Clamp(rows, 1, MinBatchSize), MaxBatchSize);
+
+    /// <returns>1 to 8, or to 4 for an adapter: a training of few steps takes larger ones.</returns>
+    private static double LearningRateMultiplierOf(double steps, bool isAdapter) =>
+        Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, isAdapter ? MaxAdapterMultiplier : MaxMultiplier), 2);
+
+    private static long Rows(FineTuningMethod method, int numLines, long numBytes, int contextLength) =>
+        method == FineTuningMethod.Supervised ? numLines : numBytes / (BytesPerToken * Math.Max(1, contextLength));
 }

@@ -88,6 +88,8 @@ public sealed record FineTuningJobObject
             parameters["lora"] = new JsonObject { ["rank"] = rank, ["alpha"] = job.LoraAlpha };
         if (job.MinNoise is { } minNoise)
             parameters["noise"] = new JsonObject { ["min"] = minNoise, ["max"] = job.MaxNoise };
+        if (job.LongExamples != LongExamples.Cut)
+            parameters["long_examples"] = WireNames.Of(job.LongExamples);
         return parameters;
     }
 }

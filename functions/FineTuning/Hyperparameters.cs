@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.FineTuning;
@@ -27,8 +28,11 @@ internal sealed record Hyperparameters
 
     public double? MaxNoise { get; init; }
 
+    /// <summary>What becomes of examples that are longer than the context; supervised jobs only.</summary>
+    public LongExamples LongExamples { get; init; }
+
     /// <param name="parameters">Null when the client names none.</param>
-    public static Hyperparameters Read(JsonReader? parameters)
+    public static Hyperparameters Read(JsonReader? parameters, FineTuningMethod method)
     {
         if (parameters is null)
             return new Hyperparameters();
@@ -46,6 +50,7 @@ internal sealed record Hyperparameters
             LoraAlpha = alpha,
             MinNoise = minNoise,
             MaxNoise = maxNoise,
+            LongExamples = method == FineTuningMethod.Supervised ? ReadLongExamples(parameters) : LongExamples.Cut,
         };
         parameters.RequireNothingElse();
         return read;
@@ -80,6 +85,13 @@ internal sealed record Hyperparameters
         null => null,
         { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out double level) && level is >= 0 and <= 1 => level,
         _ => throw noise.Invalid(name, "must be a number from 0 to 1"),
+    };
+
+    private static LongExamples ReadLongExamples(JsonReader parameters) => parameters.OptionalText("long_examples") switch
+    {
+        null => LongExamples.Cut,
+        { } text when WireNames.TryParse(text, out LongExamples choice) => choice,
+        _ => throw parameters.Invalid("long_examples", "must be 'cut', 'skip' or 'fail'"),
     };
 
     private static bool IsAuto(JsonReader parameters, string name) =>

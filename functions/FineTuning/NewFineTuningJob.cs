@@ -65,6 +65,7 @@ internal sealed partial record NewFineTuningJob
         LoraAlpha = Hyperparameters.LoraAlpha,
         MinNoise = Hyperparameters.MinNoise,
         MaxNoise = Hyperparameters.MaxNoise,
+        LongExamples = Hyperparameters.LongExamples,
         Metadata = Metadata,
     };
 
@@ -96,7 +97,7 @@ internal sealed partial record NewFineTuningJob
         const string hyperparameters = "hyperparameters";
         var beside = body.Object(hyperparameters);
         if (body.Object("method") is not { } method)
-            return (FineTuningMethod.Supervised, Hyperparameters.Read(beside));
+            return (FineTuningMethod.Supervised, Hyperparameters.Read(beside, FineTuningMethod.Supervised));
         if (beside is not null)
             throw ApiException.InvalidRequest("Give hyperparameters inside of method, not beside it", hyperparameters);
         string type = method.OptionalText("type") ?? "";
@@ -104,7 +105,7 @@ internal sealed partial record NewFineTuningJob
             throw method.Invalid("type", $"must be 'supervised' or 'pretrain', not '{type}'", "unsupported_method");
         var details = method.Object(type);
         method.RequireNothingElse();
-        var read = Hyperparameters.Read(details?.Object(hyperparameters));
+        var read = Hyperparameters.Read(details?.Object(hyperparameters), kind);
         details?.RequireNothingElse();
         return (kind, read);
     }

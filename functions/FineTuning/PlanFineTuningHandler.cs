@@ -72,9 +72,9 @@ internal sealed partial class PlanFineTuningHandler(
 
     private async Task QueueAsync(FineTuningJobRecord job, ModelRecord model, CheckedFile data, CancellationToken cancellation)
     {
-        int batchSize = AutoHyperparameters.BatchSize(job.Method, data.NumExamples, data.NumBytes, model.ContextLength);
+        var auto = AutoHyperparameters.Of(job, data.NumExamples, data.NumBytes, model.ContextLength);
         var plan = new FineTuningPlan(
-            model.Profile, data.NumExamples, AutoHyperparameters.Epochs, batchSize, LearningRateMultiplier: 1, files.NewKey());
+            model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, files.NewKey());
         var update = await jobs.UpdateAsync(job, current => current.TryQueue(plan, time.GetUtcNow()), cancellation);
         if (update.Row is not { Status: FineTuningStatus.Queued } queued)
             return;     // cancelled or paused meanwhile

@@ -21,6 +21,12 @@ public enum RandomStream : uint
     /// <summary>Training: whether a position is masked.</summary>
     Mask = Token,
 
+    /// <summary>Training: the first masked position of a row that must have a mask.</summary>
+    FirstMask = 3,
+
+    /// <summary>Training: whether a position behind it is masked.</summary>
+    MaskAfterFirst = 4,
+
     /// <summary>Training data: the order of an epoch's rows.</summary>
     EpochOrder = 11,
 

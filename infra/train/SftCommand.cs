@@ -24,12 +24,13 @@ internal static class SftCommand
         var longExamples = new Option<LongExamples>("--long-examples") { Description = "What to do with longer ones" };
         var reduction = new Option<LossReduction>("--reduction") { Description = "Whether answers count alike or tokens do" };
         var ignoresPadding = new Option<bool>("--ignore-padding") { Description = "Do not learn the end-of-text tokens that fill a batch" };
+        var masksEveryRow = new Option<bool>("--mask-every-row") { Description = "Draws masks until each answer has one, with corrected weights" };
         var rank = new Option<int?>("--lora-rank") { Description = "Trains a LoRA adapter of this rank beside the frozen model, which stays in bfloat16 unless --float32; the whole model is trained unless given" };
         var alpha = new Option<double?>("--lora-alpha") { Description = "The adapter is scaled by alpha / rank; twice the rank unless given" };
         var targets = new Option<string[]>("--lora-target") { Description = "Full path of a projection, such as model.transformer.blocks.*.q_proj with * for any layer; all of every block unless given", AllowMultipleArgumentsPerToken = true };
         var merges = new Option<bool>("--merge") { Description = "Writes the model with the adapter merged into it instead of the adapter alone" };
         var run = new RunOptions(batchSize: 32, learningRate: 2.5e-5, warmupSteps: 50);
-        var command = new Command("sft", "Fine-tunes a model on instructions") { model, data, validation, epochs, maxLength, longExamples, reduction, ignoresPadding, rank, alpha, targets, merges };
+        var command = new Command("sft", "Fine-tunes a model on instructions") { model, data, validation, epochs, maxLength, longExamples, reduction, ignoresPadding, masksEveryRow, rank, alpha, targets, merges };
         run.AddTo(command);
         command.Validators.Add(result =>
         {
@@ -60,7 +61,11 @@ internal static class SftCommand
             using var training = Open(parse.GetRequiredValue(data), run.Seed(parse));
             using var held = parse.GetValue(validation) is { } file ? Open(file, Trainer.ValidationSeed) : null;
             int numSteps = (int)Math.Ceiling(parse.GetValue(epochs) * training.NumRows / run.BatchSize(parse));
-            var options = run.Training(parse, numSteps, FinalRate, DecayShare) with { Reduction = parse.GetValue(reduction) };
+            var options = run.Training(parse, numSteps, FinalRate, DecayShare) with
+            {
+                Reduction = parse.GetValue(reduction),
+                MasksEveryRow = parse.GetValue(masksEveryRow),
+            };
 
             long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
             var (weightType, computeType) = (lora is null ? ScalarType.Float32 : run.ComputeType(parse), run.ComputeType(parse));

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.FineTuning;
 
-/// <summary>The kinds of events, in the order in which they happen at one step of one run.</summary>
+/// <summary>The kinds of events, in the order in which they happen at one step of one run. Their numbers are in keys of rows.</summary>
 public enum FineTuningEventKind
 {
     Created,
@@ -16,6 +16,9 @@ public enum FineTuningEventKind
     Paused,
     Resumed,
     Ended,
+
+    /// <summary>A count of the examples that are longer than the model's context.</summary>
+    LongExamples,
 }
 
 /// <summary>An event of a job.</summary>

@@ -81,6 +81,9 @@ public sealed partial class FineTuningJobRecord : TableRow
 
     public double? MaxNoise { get; set; }
 
+    /// <summary>What happens to examples longer than the model's context; supervised jobs only.</summary>
+    public LongExamples LongExamples { get; set; }
+
     /// <summary>The schedule that made it; null when a client did.</summary>
     public string? ScheduleKey { get; set; }
 

@@ -9,18 +9,20 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Checkpoints;
 
 /// <summary>
-/// A folder in the Hugging Face layout of GSAI-ML/LLaDA: config.json, and model.safetensors or shards with model.safetensors.index.json. What is saved
-/// here loads there, and the other way round; nothing in a checkpoint is executed.
+/// A folder in the Hugging Face layout of GSAI-ML/LLaDA: config.json, and model.safetensors or shards with model.safetensors.index.json.
+/// Folders saved here load there, and the other way round. Nothing in a checkpoint is executed.
 /// </summary>
 public static class Checkpoint
 {
     public const string ConfigFile = "config.json";
 
-    private const string SingleFile = "model.safetensors";
-    private const string IndexFile = "model.safetensors.index.json";
+    private const string SingleFile = WeightFiles.SingleFile, IndexFile = WeightIndex.FileName;
 
-    /// <summary>Checks all that <see cref="Load"/> checks of config.json and the weights, without memory for them and without libtorch: only the headers of the files are read.</summary>
-    /// <returns>What config.json says.</returns>
+    /// <summary>
+    /// The checks of <see cref="Load"/> on config.json and the weights, without memory for them and without libtorch: only the headers of
+    /// the files are read, and a head that is tied as well as stored.
+    /// </summary>
+    /// <returns>The configuration in config.json.</returns>
     /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for.</exception>
     public static LLaDAConfig Check(string folder)
     {
@@ -31,14 +33,19 @@ public static class Checkpoint
     }
 
     /// <summary>Loads the model of a folder. All names, shapes, types and sizes are checked before memory is taken for it.</summary>
-    /// <param name="folder">Holds config.json and the weights, and tokenizer.json where config.json does not name the end of a turn.</param>
+    /// <param name="folder">
+    /// Holds config.json and the weights, and tokenizer.json where config.json does not name the end of a turn.
+    /// </param>
     /// <param name="device">Where the weights go.</param>
     /// <param name="weightType">Type of the weights in memory; those of the files are converted.</param>
     /// <param name="computeType">Type of the matrix products.</param>
     /// <param name="adapter">Folder of a LoRA adapter in PEFT's layout, which is merged into the weights; null for none.</param>
-    /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for, or the adapter does not fit it.</exception>
+    /// <exception cref="CheckpointException">
+    /// The folder does not hold exactly what its config.json asks for, or the adapter does not fit it.
+    /// </exception>
     public static MaskPredictor Load(
-        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32, string? adapter = null)
+        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32,
+        string? adapter = null)
     {
         LibTorch.Load();
         var config = WithEndOfTurn(LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile)), Path.Combine(folder, LLaDATokenizer.FileName));
@@ -98,9 +105,13 @@ public static class Checkpoint
     }
 
     /// <summary>LLaDA's own config.json does not name the end of a turn; the tokenizer beside it does.</summary>
-    private static LLaDAConfig WithEndOfTurn(LLaDAConfig config, string tokenizer) => config.EotTokenId is not null || !File.Exists(tokenizer)
-        ? config
-        : config with { EotTokenId = TokenizerJson.FindAddedToken(tokenizer, SpecialTokens.EndOfTurn) is { } id && id < config.EmbeddingSize ? id : null };
+    private static LLaDAConfig WithEndOfTurn(LLaDAConfig config, string tokenizer)
+    {
+        if (config.EotTokenId is not null || !File.Exists(tokenizer))
+            return config;
+        int? id = TokenizerJson.FindAddedToken(tokenizer, SpecialTokens.EndOfTurn);
+        return id < config.EmbeddingSize ? config with { EotTokenId = id } : config;
+    }
 
     private static List<List<(string Name, Tensor Tensor)>> Shards(MaskPredictor model, int elementBytes, long maxShardBytes)
     {

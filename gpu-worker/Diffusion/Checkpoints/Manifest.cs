@@ -46,7 +46,10 @@ public static class Manifest
             if (!File.Exists(file))
                 throw new CheckpointException(file, "is missing");
             if (new FileInfo(file).Length != entry.Bytes || Hash(file) != entry.Sha256)
-                throw new CheckpointException(file, "is damaged: its SHA-256 is not the one in the manifest. Remove its folder to go on from the checkpoint before");
+            {
+                throw new CheckpointException(
+                    file, "is damaged: its SHA-256 is not the one in the manifest. Remove its folder to resume from the checkpoint before");
+            }
         }
     }
 

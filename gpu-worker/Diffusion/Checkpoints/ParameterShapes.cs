@@ -5,10 +5,14 @@ namespace LLaDA.Diffusion.Checkpoints;
 /// <summary>The names and shapes of a model's parameters, from its configuration alone: no memory is taken.</summary>
 public static class ParameterShapes
 {
-    /// <returns>By the parameter's name in <see cref="MaskPredictor"/>: 3 + 9 for each layer, less 1 with tied weights, plus 3 for each layer with biases.</returns>
+    /// <returns>
+    /// By the parameter's name in <see cref="MaskPredictor"/>: 3 + 9 for each layer, less 1 with tied weights, plus 3 for each layer with
+    /// biases.
+    /// </returns>
     public static IReadOnlyDictionary<string, long[]> Of(LLaDAConfig config)
     {
-        long width = config.ModelWidth, keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth, feedForward = config.FeedForwardWidth;
+        long width = config.ModelWidth, feedForward = config.FeedForwardWidth;
+        long keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
         Dictionary<string, long[]> shapes = new()
         {
             ["wte.weight"] = [config.EmbeddingSize, width],

@@ -13,8 +13,8 @@ public sealed record TensorEntry(string Name, ScalarType Type, long[] Shape, lon
 }
 
 /// <summary>
-/// Reads a safetensors file (8 bytes of header length, a JSON header, the tensors' bytes, little-endian, row by row). The header is checked whole
-/// before a tensor is read: types, shapes, and that the tensors fill the file exactly, without gap or overlap.
+/// Reads a safetensors file: 8 bytes of header length, a JSON header, then the tensors' bytes, little-endian, row by row.
+/// The whole header is checked before a tensor is read: types, shapes, and that the tensors fill the file exactly, without gap or overlap.
 /// </summary>
 public sealed class SafetensorsFile : IDisposable
 {
@@ -23,10 +23,12 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>Tensors are copied piece by piece, so that a large one needs no second copy of itself in memory.</summary>
     private const long PieceBytes = 64L << 20;
 
+    private const int CompareBytes = 1 << 20;
+
     private readonly string _path;
     private readonly SafeFileHandle _file;
 
-    /// <exception cref="CheckpointException">The file is missing, cut short, or its header is not valid.</exception>
+    /// <exception cref="CheckpointException">The file is missing, truncated, another kind of file, or its header is not valid.</exception>
     public SafetensorsFile(string path)
     {
         _path = path;
@@ -61,7 +63,10 @@ public sealed class SafetensorsFile : IDisposable
         using var scope = NewDisposeScope();
         var entry = Tensors[name];
         if (!entry.Shape.AsSpan().SequenceEqual(destination.shape))
-            throw new ArgumentException($"{entry} cannot be copied into a tensor of shape [{string.Join(", ", destination.shape)}]", nameof(destination));
+        {
+            throw new ArgumentException(
+                $"{entry} cannot be copied into a tensor of shape [{string.Join(", ", destination.shape)}]", nameof(destination));
+        }
         if (entry.NumBytes == 0)
             return;
 
@@ -79,7 +84,32 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
+    /// <summary>Whether two tensors have the same type, shape and bytes.</summary>
+    public static bool HaveEqualBytes((SafetensorsFile File, string Name) first, (SafetensorsFile File, string Name) second)
+    {
+        var (one, other) = (first.File.Tensors[first.Name], second.File.Tensors[second.Name]);
+        if (one.Type != other.Type || !one.Shape.AsSpan().SequenceEqual(other.Shape))
+            return false;
+        byte[] left = new byte[Math.Min(one.NumBytes, CompareBytes)], right = new byte[left.Length];
+        for (long offset = 0; offset < one.NumBytes; offset += left.Length)
+        {
+            int count = (int)Math.Min(left.Length, one.NumBytes - offset);
+            first.File.ReadExactly(left.AsSpan(0, count), one.Offset + offset);
+            second.File.ReadExactly(right.AsSpan(0, count), other.Offset + offset);
+            if (!left.AsSpan(0, count).SequenceEqual(right.AsSpan(0, count)))
+                return false;
+        }
+        return true;
+    }
+
     public void Dispose() => _file.Dispose();
+
+    private string? Foreign(long fileBytes)
+    {
+        byte[] start = new byte[Math.Min(fileBytes, ForeignFile.NumBytes)];
+        ReadExactly(start, 0);
+        return ForeignFile.Describe(start);
+    }
 
     private Dictionary<string, TensorEntry> ReadHeader()
     {
@@ -88,9 +118,14 @@ public sealed class SafetensorsFile : IDisposable
         if (fileBytes < prefix.Length)
             throw new CheckpointException(_path, $"has {fileBytes} bytes and so no safetensors header");
         ReadExactly(prefix, 0);
+        if (Foreign(fileBytes) is { } foreign)
+            throw new CheckpointException(_path, foreign);
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > MaxHeaderBytes || (long)headerBytes > fileBytes - prefix.Length)
-            throw new CheckpointException(_path, $"claims a header of {headerBytes} bytes in a file of {fileBytes}; at most {MaxHeaderBytes} are accepted");
+        {
+            throw new CheckpointException(
+                _path, $"claims a header of {headerBytes} bytes in a file of {fileBytes}; at most {MaxHeaderBytes} are accepted");
+        }
 
         byte[] header = new byte[headerBytes];
         ReadExactly(header, prefix.Length);
@@ -105,7 +140,8 @@ public sealed class SafetensorsFile : IDisposable
                     tensors.Add(property.Name, ReadEntry(property, dataStart));
             }
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (Exception exception) when (
+            exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             throw new CheckpointException(_path, $"has an invalid header: {exception.Message}");
         }
@@ -116,14 +152,16 @@ public sealed class SafetensorsFile : IDisposable
     private TensorEntry ReadEntry(JsonProperty property, long dataStart)
     {
         var type = SafetensorsTypes.Parse(property.Value.GetProperty("dtype").GetString())
-            ?? throw new CheckpointException(_path, $"holds {property.Name} in type {property.Value.GetProperty("dtype")}, which is not supported");
+            ?? throw new CheckpointException(
+                _path, $"holds {property.Name} in type {property.Value.GetProperty("dtype")}, which is not supported");
         long[] shape = [.. property.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
         long[] offsets = [.. property.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt64())];
         if (offsets is not [var begin, var end] || begin < 0 || end < begin || Array.Exists(shape, size => size < 0))
             throw new CheckpointException(_path, $"gives {property.Name} an impossible shape or place: {property.Value.GetRawText()}");
 
         // 128 bits: a hostile shape must not wrap around to the right size.
-        var expected = shape.Aggregate((Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * size, Int128.MaxValue >> 64));
+        var expected = shape.Aggregate(
+            (Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * size, Int128.MaxValue >> 64));
         if (expected != end - begin)
             throw new CheckpointException(_path, $"gives {property.Name} {end - begin} bytes where its type and shape need {expected}");
         return new TensorEntry(property.Name, type, shape, dataStart + begin, end - begin);
@@ -139,7 +177,10 @@ public sealed class SafetensorsFile : IDisposable
             position += entry.NumBytes;
         }
         if (position != fileBytes)
-            throw new CheckpointException(_path, $"has {fileBytes} bytes where its header describes {position}: it is cut short or has something appended");
+        {
+            throw new CheckpointException(
+                _path, $"has {fileBytes} bytes where its header describes {position}: it was truncated or something was appended");
+        }
     }
 
     private void ReadExactly(Span<byte> destination, long offset)

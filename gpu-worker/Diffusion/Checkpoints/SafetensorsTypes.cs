@@ -24,6 +24,9 @@ internal static class SafetensorsTypes
 
     public static int Size(ScalarType type) => Find(type).Size;
 
+    /// <summary>Whether weights may have the type.</summary>
+    public static bool IsFloat(ScalarType type) => type is ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
+
     private static (string Name, ScalarType Type, int Size) Find(ScalarType type) =>
         Array.Find(s_types, known => known.Type == type) is { Name: not null } found
             ? found

@@ -35,6 +35,7 @@ public static partial class TensorNames
         _ => throw new ArgumentException($"{parameter} is not the name of a parameter", nameof(parameter)),
     };
 
-    [GeneratedRegex(@"^blocks\.(?<layer>\d+)\.(?<part>\w+)\.(?<kind>weight|bias)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^blocks\.(?<layer>\d+)\.(?<part>\w+)\.(?<kind>weight|bias)\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex BlockParameter();
 }

@@ -1,28 +1,34 @@
-using System.Text.Json;
+using System.Text.RegularExpressions;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Checkpoints;
 
-/// <summary>The weights of a checkpoint folder: one safetensors file, or the shards that its index names.</summary>
-internal sealed class WeightFiles : IDisposable
+/// <summary>The weights of a checkpoint folder: model.safetensors or, where there is none, the shards that the index names.</summary>
+internal sealed partial class WeightFiles : IDisposable
 {
+    public const string SingleFile = "model.safetensors";
+
+    private const string Embedding = "wte.weight", Head = "ff_out.weight";
     private const int MaxFaultsListed = 10;
 
     private readonly string _folder;
     private readonly Dictionary<string, SafetensorsFile> _fileOf = [];
     private readonly List<SafetensorsFile> _files = [];
 
-    /// <exception cref="CheckpointException">No weights, a shard missing, or a shard whose tensors are not those of the index.</exception>
+    /// <exception cref="CheckpointException">
+    /// No weights, a shard missing, a shard whose tensors are not those of the index, or a single file beside an index of other tensors.
+    /// </exception>
     public WeightFiles(string folder)
     {
         _folder = folder;
+        string single = Path.Combine(folder, SingleFile), indexPath = Path.Combine(folder, WeightIndex.FileName);
         try
         {
-            string index = Path.Combine(folder, "model.safetensors.index.json");
-            if (File.Exists(index))
-                OpenShards(index);
+            var index = File.Exists(indexPath) ? WeightIndex.Read(indexPath) : null;
+            if (index is null || (File.Exists(single) && !index.Files.Values.Contains(SingleFile)))
+                OpenSingle(single, index);
             else
-                Open(Path.Combine(folder, "model.safetensors"));
+                OpenShards(index);
         }
         catch
         {
@@ -32,25 +38,24 @@ internal sealed class WeightFiles : IDisposable
     }
 
     /// <summary>Finds the dialect of the names and checks that the files hold every parameter in its shape, and nothing else.</summary>
+    /// <remarks>Derived buffers are passed over; a head beside tied weights must equal the embedding.</remarks>
     /// <returns>The tensor's name in the files, by the parameter's name.</returns>
     public IReadOnlyDictionary<string, string> Match(IReadOnlyDictionary<string, long[]> shapes)
     {
-        Func<string, string> dialect = _fileOf.ContainsKey(TensorNames.Llama("wte.weight")) ? TensorNames.Llama : TensorNames.LLaDA;
+        Func<string, string> dialect = _fileOf.ContainsKey(TensorNames.Llama(Embedding)) ? TensorNames.Llama : TensorNames.LLaDA;
         var names = shapes.Keys.ToDictionary(parameter => parameter, dialect);
-
         List<string> faults = [];
         foreach (var (parameter, name) in names)
-        {
-            if (!_fileOf.TryGetValue(name, out var file))
-                faults.Add($"{name} is missing");
-            else if (!file.Tensors[name].Shape.AsSpan().SequenceEqual(shapes[parameter]))
-                faults.Add($"{file.Tensors[name]} should have shape [{string.Join(", ", shapes[parameter])}]");
-            else if (file.Tensors[name].Type is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16))
-                faults.Add($"{file.Tensors[name]} should be of a floating-point type");
-        }
-        var known = names.Values.ToHashSet();
-        faults.AddRange(_fileOf.Keys.Where(name => !known.Contains(name)).Select(name => $"{name} is not a tensor of this model"));
+            Check(name, shapes[parameter], faults);
 
+        var known = names.Values.ToHashSet();
+        if (faults.Count == 0 && !shapes.ContainsKey(Head) && _fileOf.ContainsKey(dialect(Head)))
+        {
+            known.Add(dialect(Head));
+            CheckTiedHead(dialect(Embedding), dialect(Head), faults);
+        }
+        faults.AddRange(_fileOf.Keys.Where(name => !known.Contains(name) && !DerivedBuffer().IsMatch(name))
+            .Select(name => $"{name} is not a tensor of this model"));
         if (faults.Count == 0)
             return names;
         string more = faults.Count > MaxFaultsListed ? $"; and {faults.Count - MaxFaultsListed} more" : "";
@@ -61,43 +66,63 @@ internal sealed class WeightFiles : IDisposable
 
     public void Dispose() => _files.ForEach(file => file.Dispose());
 
-    private void OpenShards(string index)
+    private void Check(string name, long[] shape, List<string> faults)
     {
-        Dictionary<string, string> weightMap;
-        try
-        {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(index), new JsonDocumentOptions { AllowDuplicateProperties = false });
-            weightMap = json.RootElement.GetProperty("weight_map").Deserialize<Dictionary<string, string>>() ?? throw new JsonException("weight_map is null");
-            if (weightMap.ContainsValue(null!))
-                throw new JsonException("weight_map names no shard for a tensor");
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
-        {
-            throw new CheckpointException(index, $"is not an index of weights: {exception.Message}");
-        }
-
-        List<string> faults = [];
-        foreach (var tensorsOfShard in weightMap.ToLookup(entry => entry.Value, entry => entry.Key).OrderBy(group => group.Key, StringComparer.Ordinal))
-        {
-            string shard = tensorsOfShard.Key;
-            if (Path.GetFileName(shard) != shard)
-                throw new CheckpointException(index, $"names a shard outside its folder: {shard}");
-            var file = Open(Path.Combine(_folder, shard));
-            faults.AddRange(file.Tensors.Keys.Except(tensorsOfShard).Concat(tensorsOfShard.Except(file.Tensors.Keys)));
-        }
-        if (faults.Count > 0)
-            throw new CheckpointException(index, $"disagrees with its shards about {string.Join(", ", faults.Distinct().Take(MaxFaultsListed))}");
+        if (!_fileOf.TryGetValue(name, out var file))
+            faults.Add($"{name} is missing");
+        else if (!file.Tensors[name].Shape.AsSpan().SequenceEqual(shape))
+            faults.Add($"{file.Tensors[name]} should have shape [{string.Join(", ", shape)}]");
+        else if (!SafetensorsTypes.IsFloat(file.Tensors[name].Type))
+            faults.Add($"{file.Tensors[name]} should be of a floating-point type");
     }
 
-    private SafetensorsFile Open(string path)
+    private void CheckTiedHead(string embedding, string head, List<string> faults)
+    {
+        if (!SafetensorsFile.HaveEqualBytes((_fileOf[embedding], embedding), (_fileOf[head], head)))
+            faults.Add($"{head} differs from {embedding}, to which config.json ties it");
+    }
+
+    private void OpenSingle(string path, WeightIndex? index)
+    {
+        var file = Open(path, _ => true);
+        if (index is null)
+            return;
+        var differing = file.Tensors.Keys.Except(index.Files.Keys).Concat(index.Files.Keys.Except(file.Tensors.Keys)).ToList();
+        if (differing.Count > 0)
+        {
+            throw new CheckpointException(
+                _folder, $"has {SingleFile} and {WeightIndex.FileName}, which disagree about {Listed(differing)}: remove the stale one");
+        }
+    }
+
+    private void OpenShards(WeightIndex index)
+    {
+        List<string> faults = [];
+        var shards = index.Files.ToLookup(entry => entry.Value, entry => entry.Key);
+        foreach (var shard in shards.OrderBy(group => group.Key, StringComparer.Ordinal))
+        {
+            // A tensor that the index assigns to another shard is superseded there.
+            var file = Open(Path.Combine(_folder, shard.Key), name => index.Files.GetValueOrDefault(name, shard.Key) == shard.Key);
+            faults.AddRange(file.Tensors.Keys.Except(index.Files.Keys).Concat(shard.Except(file.Tensors.Keys)));
+        }
+        if (faults.Count > 0)
+            throw new CheckpointException(index.Path, $"disagrees with its shards about {Listed(faults)}");
+    }
+
+    private SafetensorsFile Open(string path, Func<string, bool> isUsed)
     {
         var file = new SafetensorsFile(path);
         _files.Add(file);
-        foreach (string name in file.Tensors.Keys)
-        {
-            if (!_fileOf.TryAdd(name, file))
-                throw new CheckpointException(path, $"holds {name}, which another shard holds as well");
-        }
+        foreach (string name in file.Tensors.Keys.Where(isUsed))
+            _fileOf[name] = file;
         return file;
     }
+
+    private static string Listed(IEnumerable<string> names) =>
+        string.Join(", ", names.Distinct().Order(StringComparer.Ordinal).Take(MaxFaultsListed));
+
+    /// <summary>The frequencies of the rotation, which some writers keep beside the weights; they follow from config.json.</summary>
+    [GeneratedRegex(
+        @"(^|\.)(rotary_emb|rotary_pos_emb|rope)\.(original_)?inv_freq\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex DerivedBuffer();
 }

@@ -1,11 +1,13 @@
+using LLaDA.Diffusion.Data.Examples;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Diffusion.Data;
 
 /// <summary>
-/// Examples of a JSON Lines file, one a line (<see cref="ExampleFormat"/>). All lines are checked when it is opened; their tokens are made when their step comes, so the file may be
-/// larger than memory. Every epoch visits each line once; of a dialogue with several answers it draws one (LLaDA, Section 2.3).
+/// Examples of a JSON Lines file, one a line (<see cref="ExampleReader"/>). All lines are checked when it is opened; they become tokens
+/// when their step comes, so the file may be larger than memory.
 /// </summary>
+/// <remarks>Every epoch visits each line once; of a dialogue with several answers it draws one (LLaDA, Section 2.3).</remarks>
 public sealed class FineTuningData : ITrainingData, IDisposable
 {
     private const int MaxFaults = 20;
@@ -31,43 +33,51 @@ public sealed class FineTuningData : ITrainingData, IDisposable
             throw;
         }
         _order = new EpochOrder(NumRows, _random);
-        Fingerprint = $"{_lines.Hash:x16}, {options}";
+        Fingerprint = $"{_lines.Hash:x16}, {options.Fingerprint}";
     }
 
     public int NumRows => _used.Count;
 
     public int MaxLength { get; private set; }
 
-    /// <summary>Lines left out because they are too long.</summary>
+    /// <summary>Tokens that an example may have.</summary>
+    public int ContextLength => _options.MaxLength;
+
+    /// <summary>Lines left out because they are longer than <see cref="FineTuningOptions.MaxLength"/>.</summary>
     public int NumSkipped => _lines.Count - _used.Count;
+
+    /// <summary>Lines of which some answer is cut, because they are longer than <see cref="FineTuningOptions.MaxLength"/>.</summary>
+    public int NumCut { get; private set; }
 
     public string Fingerprint { get; }
 
     public TrainingBatch Batch(int step, int batchSize)
     {
-        Example[] examples = [.. Enumerable.Range(0, batchSize).Select(row => Draw(((long)step * batchSize) + row))];
-        int length = examples.Max(example => example.Length);
+        Row[] rows = [.. Enumerable.Range(0, batchSize).Select(row => Draw(((long)step * batchSize) + row))];
+        int length = rows.Max(row => row.Length);
         return new TrainingBatch(
-            [.. examples.Select(example => (int[])[.. example.Prompt, .. example.Answer, .. Enumerable.Repeat(_tokenizer.EndOfTextId, length - example.Length)])],
-            [.. examples.Select(example => example.Prompt.Length)],
-            [.. examples.Select(example => _options.LearnsPadding ? length : example.Length)]);
+            [.. rows.Select(row => row.Padded(length, _tokenizer.EndOfTextId))],
+            [.. rows.Select(row => row.Prompt.Length)],
+            [.. rows.Select(row => _options.LearnsPadding ? length : row.Length)]);
     }
 
     /// <summary>Every answer of every line that is used, in the order of the file.</summary>
-    public IEnumerable<AnsweredPrompt> Answers() => _used.SelectMany(line => ExampleFormat.Read(_lines.Read(line)).Select((pair, index) =>
+    public IEnumerable<AnsweredPrompt> Answers() => _used.SelectMany(line => Read(line).Select((example, index) =>
     {
-        var example = Fit(Encode(pair));
-        return new AnsweredPrompt(index + 1, example.Prompt, example.Answer);
+        var row = Fit(Encode(example));
+        return new AnsweredPrompt(index + 1, row.Prompt, row.Answer);
     }));
 
     public void Dispose() => _lines.Dispose();
 
-    private Example Draw(long row)
+    private IReadOnlyList<TrainingExample> Read(int line) => ExampleReader.ReadSupervised(_lines.Read(line));
+
+    private Row Draw(long row)
     {
         var (epoch, line) = _order.At(row);
-        var pairs = ExampleFormat.Read(_lines.Read(_used[line]));
-        var pair = pairs[(int)_random.Below((ulong)pairs.Count, (uint)epoch, (ulong)line, RandomStream.DialoguePair)];
-        return Fit(Encode(pair));
+        var examples = Read(_used[line]);
+        var example = examples[(int)_random.Below((ulong)examples.Count, (uint)epoch, (ulong)line, RandomStream.DialoguePair)];
+        return Fit(Encode(example));
     }
 
     private void Check(string path)
@@ -77,10 +87,12 @@ public sealed class FineTuningData : ITrainingData, IDisposable
         {
             try
             {
-                Example[] examples = [.. ExampleFormat.Read(_lines.Read(line)).Select(Encode)];
-                if (_options.LongExamples == LongExamples.Skip && Array.Exists(examples, example => example.Length > _options.MaxLength))
+                Row[] rows = [.. Read(line).Select(Encode)];
+                bool isLong = Array.Exists(rows, row => row.Length > _options.MaxLength);
+                if (isLong && _options.LongExamples == LongExamples.Skip)
                     continue;
-                MaxLength = Math.Max(MaxLength, examples.Max(example => Fit(example).Length));
+                MaxLength = Math.Max(MaxLength, rows.Max(row => Fit(row).Length));
+                NumCut += isLong ? 1 : 0;
                 _used.Add(line);
             }
             catch (Exception fault) when (fault is FormatException or NotSupportedException)
@@ -94,26 +106,34 @@ public sealed class FineTuningData : ITrainingData, IDisposable
             throw new TrainingDataException(path, faults);
     }
 
-    private Example Encode(ExampleText text)
+    private Row Encode(TrainingExample example)
     {
-        if (text.History is not { } history)
-            return new Example([_tokenizer.BeginningOfTextId, .. _tokenizer.Encode(text.Prompt)], [.. _tokenizer.Encode(text.Answer), _tokenizer.EndOfTextId]);
-        int[] prompt = [.. ChatTemplate.Encode(_tokenizer, history)];
-        return new Example(prompt, [.. _tokenizer.Encode(text.Answer.Trim()), _tokenizer.EndOfTurnId!.Value, _tokenizer.EndOfTextId]);
+        if (example.History is not { } history)
+        {
+            return new Row(
+                [_tokenizer.BeginningOfTextId, .. _tokenizer.Encode(example.Prompt)],
+                [.. _tokenizer.Encode(example.Answer), _tokenizer.EndOfTextId]);
+        }
+        int[] prompt = [.. ChatTemplate.Encode(_tokenizer, history.Select(message => new ChatMessage(message.Role, message.Content)))];
+        return new Row(prompt, [.. _tokenizer.Encode(example.Answer.Trim()), _tokenizer.EndOfTurnId!.Value, _tokenizer.EndOfTextId]);
     }
 
-    private Example Fit(Example example)
+    /// <exception cref="FormatException">The row is too long, and is not to be cut or leaves no room for an answer.</exception>
+    private Row Fit(Row row)
     {
-        if (example.Length <= _options.MaxLength)
-            return example;
-        int room = _options.MaxLength - example.Prompt.Length;
-        return _options.LongExamples == LongExamples.Truncate && room > 0
-            ? example with { Answer = example.Answer[..room] }
-            : throw new FormatException($"{example.Prompt.Length} tokens of prompt and {example.Answer.Length} of answer do not fit {_options.MaxLength}");
+        if (row.Length <= _options.MaxLength)
+            return row;
+        int room = _options.MaxLength - row.Prompt.Length;
+        return _options.LongExamples == LongExamples.Cut && room > 0
+            ? row with { Answer = row.Answer[..room] }
+            : throw new FormatException(
+                $"its prompt of {row.Prompt.Length} tokens and its answer of {row.Answer.Length} do not fit a context of {ContextLength}");
     }
 
-    private sealed record Example(int[] Prompt, int[] Answer)
+    private sealed record Row(int[] Prompt, int[] Answer)
     {
         public int Length => Prompt.Length + Answer.Length;
+
+        public int[] Padded(int length, int padding) => [.. Prompt, .. Answer, .. Enumerable.Repeat(padding, length - Length)];
     }
 }

@@ -1,28 +1,29 @@
 namespace LLaDA.Diffusion.Data;
 
-/// <summary>What to do with an example that is longer than the model's context.</summary>
-public enum LongExamples
-{
-    /// <summary>Name its line and do not begin.</summary>
-    Refuse,
-
-    /// <summary>Leave it out.</summary>
-    Skip,
-
-    /// <summary>Cut the end of the answer off, end of text included, so that nothing teaches an early end. A prompt that leaves no room for an answer is refused.</summary>
-    Truncate,
-}
-
 /// <summary>How examples become rows.</summary>
 public sealed record FineTuningOptions
 {
-    /// <summary>The longest row, in tokens, prompt and answer and one end of text.</summary>
+    /// <summary>The longest row, in tokens: prompt, answer and one end of text. At least 1.</summary>
     public required int MaxLength { get; init; }
 
     public LongExamples LongExamples { get; init; }
 
-    /// <summary>Whether the end-of-text tokens that fill a batch belong to the answers: noised, predicted and counted, as published. Else nobody sees them.</summary>
+    /// <summary>
+    /// Whether the end-of-text tokens that fill a batch belong to the answers: noised, predicted and counted, as published.
+    /// If not, no token attends to them.
+    /// </summary>
     public bool LearnsPadding { get; init; } = true;
 
     public long Seed { get; init; } = 1;
+
+    /// <summary>Part of the fingerprint that checkpoints store, so its words stay as the first release wrote them.</summary>
+    internal string Fingerprint
+    {
+        get
+        {
+            string name = LongExamples switch { LongExamples.Fail => "Refuse", LongExamples.Cut => "Truncate", var other => $"{other}" };
+            return $"FineTuningOptions {{ MaxLength = {MaxLength}, LongExamples = {name}, "
+                + $"LearnsPadding = {LearnsPadding}, Seed = {Seed} }}";
+        }
+    }
 }

@@ -42,7 +42,9 @@ internal sealed class LineIndex : IDisposable
         for (int filled = 0; filled < numBytes;)
         {
             int read = RandomAccess.Read(_file, bytes.AsSpan(filled), offset + filled);
-            filled += read > 0 ? read : throw new EndOfStreamException($"line {Number(line)} is gone: the file was cut while it was in use");
+            filled += read > 0
+                ? read
+                : throw new EndOfStreamException($"line {Number(line)} is missing: the file was truncated while it was in use");
         }
         return bytes;
     }

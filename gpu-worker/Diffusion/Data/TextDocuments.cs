@@ -1,13 +1,18 @@
-using System.Text.Json;
+using LLaDA.Diffusion.Data.Examples;
 
 namespace LLaDA.Diffusion.Data;
 
-/// <summary>Plain text to pretrain on: JSON Lines of <c>{"text": "..."}</c>, a text file that is one document, or a folder of such files in the order of their names.</summary>
+/// <summary>
+/// Plain text to pretrain on: JSON Lines of <c>{"text": "..."}</c>, a text file that is one document, or a folder of such files in the
+/// order of their names.
+/// </summary>
 public static class TextDocuments
 {
-    /// <param name="path">A <c>.jsonl</c> file, any other file, or a folder, of which all <c>.jsonl</c>, <c>.txt</c> and <c>.md</c> files are read.</param>
+    /// <param name="path">
+    /// A <c>.jsonl</c> file, any other file, or a folder, of which all <c>.jsonl</c>, <c>.txt</c> and <c>.md</c> files are read.
+    /// </param>
     /// <returns>Documents, read when they are asked for.</returns>
-    /// <exception cref="TrainingDataException">Thrown on the way: a line that is no such object, by its number.</exception>
+    /// <exception cref="TrainingDataException">Thrown on enumeration, for a line that is no such object, by its number.</exception>
     public static IEnumerable<string> Read(string path)
     {
         if (!Directory.Exists(path))
@@ -27,23 +32,20 @@ public static class TextDocuments
 
     private static IEnumerable<string> ReadLines(string path)
     {
-        foreach (var (index, line) in File.ReadLines(path).Index())
-        {
-            if (!string.IsNullOrWhiteSpace(line))
-                yield return Text(line) ?? throw new TrainingDataException(path, [$"line {index + 1}: expected {{\"text\": \"...\"}}"]);
-        }
+        using var lines = new LineIndex(path);
+        for (int line = 0; line < lines.Count; line++)
+            yield return Text(path, lines, line);
     }
 
-    private static string? Text(string line)
+    private static string Text(string path, LineIndex lines, int line)
     {
         try
         {
-            using var json = JsonDocument.Parse(line);
-            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+            return ExampleReader.ReadText(lines.Read(line), allowsOthers: true);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (FormatException exception)
         {
-            return null;
+            throw new TrainingDataException(path, [$"line {lines.Number(line)}: {exception.Message}"]);
         }
     }
 }

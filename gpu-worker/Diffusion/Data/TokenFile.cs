@@ -6,8 +6,9 @@ using LLaDA.Diffusion.Text;
 namespace LLaDA.Diffusion.Data;
 
 /// <summary>
-/// Documents packed end to end, each between a beginning and an end of text, in a file that is mapped into memory: what is read comes in, so a file may be larger than memory. After a header
-/// of 16 bytes (a name of 8, the vocabulary's number of tokens and zero) each token takes 4 bytes, all in little-endian order.
+/// Documents packed end to end, each between a beginning and an end of text, in a file that is mapped into memory, so it may be larger than
+/// memory. After a header of 16 bytes (a name of 8, the vocabulary's number of tokens and zero) each token takes 4 bytes, all in
+/// little-endian order.
 /// </summary>
 public sealed class TokenFile : IDisposable
 {
@@ -54,7 +55,8 @@ public sealed class TokenFile : IDisposable
         int written = MemoryMarshal.Read<int>(header[Name.Length..]);
         if (written != numTokens)
             throw new TrainingDataException(path, [$"was packed with a vocabulary of {written} tokens, not of {numTokens}"]);
-        return new TokenFile(MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read), HeaderBytes, numBytes / sizeof(int));
+        var file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, 0, MemoryMappedFileAccess.Read);
+        return new TokenFile(file, HeaderBytes, numBytes / sizeof(int));
     }
 
     /// <summary>Whether a file begins as one of packed tokens.</summary>

@@ -1,8 +1,8 @@
 namespace LLaDA.Diffusion.Data;
 
 /// <summary>
-/// Packed documents cut into sequences of equal length. Which sequences make up a step is a pure function of the seed and the step: every epoch visits each once, in an order and at cuts of
-/// its own.
+/// Packed documents cut into sequences of equal length. Which sequences make up a step is a pure function of the seed and the step: every
+/// epoch visits each once, in an order and at cuts of its own.
 /// </summary>
 public sealed class TokenSequences : ITrainingData, IDisposable
 {

@@ -43,7 +43,9 @@ public static class AnswerMatch
     /// <summary>Tokens before the first end, or all.</summary>
     private static int Length(LLaDAConfig config, ReadOnlySpan<int> tokens)
     {
-        int end = tokens.IndexOfAny(config.EosTokenId, config.EotTokenId ?? config.EosTokenId);
-        return end < 0 ? tokens.Length : end;
+        int end = 0;
+        while (end < tokens.Length && !config.IsEnd(tokens[end]))
+            end++;
+        return end;
     }
 }

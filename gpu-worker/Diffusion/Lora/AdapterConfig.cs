@@ -5,7 +5,9 @@ namespace LLaDA.Diffusion.Lora;
 
 /// <summary>What adapter_config.json of a LoRA adapter says, in the fields of Hugging Face PEFT.</summary>
 /// <param name="Rank">r.</param>
-/// <param name="Targets">Full paths of the modules, such as <c>model.transformer.blocks.0.q_proj</c>; PEFT takes a path as a name that fits one module alone.</param>
+/// <param name="Targets">
+/// Full paths of the modules, such as <c>model.transformer.blocks.0.q_proj</c>; PEFT takes a path as a name that fits one module alone.
+/// </param>
 /// <param name="BaseModel">The model that the adapter belongs to; null where unknown.</param>
 /// <param name="IsRankStabilized">Scales by alpha / sqrt(r) instead of alpha / r.</param>
 public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string> Targets, string? BaseModel, bool IsRankStabilized = false)
@@ -20,7 +22,9 @@ public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string>
         string path = Path.Combine(folder, FileName);
         try
         {
-            var json = JsonNode.Parse(File.ReadAllText(path), documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject ?? throw new JsonException("not an object");
+            var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
+            var json = JsonNode.Parse(File.ReadAllText(path), documentOptions: options) as JsonObject
+                ?? throw new JsonException("not an object");
             return Read(json, path);
         }
         catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
@@ -73,7 +77,8 @@ public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string>
         // Each of these means other numbers than W + scale B A.
         foreach (string field in new[] { "fan_in_fan_out", "use_dora", "lora_bias", "use_qalora" })
             Require(IsFalse(field), field);
-        foreach (string field in new[] { "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication", "trainable_token_indices" })
+        string[] empty = ["modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication", "trainable_token_indices"];
+        foreach (string field in empty)
             Require(IsEmpty(field), field);
         // Others, such as olora and pissa, train beside a base that they changed.
         Require(json["init_lora_weights"]?.ToString() is null or "true" or "false" or "gaussian", "init_lora_weights");

@@ -34,14 +34,21 @@ internal sealed class AdapterFiles : IDisposable
         Directory.CreateDirectory(folder);
         config.Write(folder);
         SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
-            [.. matrices.SelectMany(entry => new[] { (Name(TensorNames.LLaDA, entry.Projection, 'A'), entry.A), (Name(TensorNames.LLaDA, entry.Projection, 'B'), entry.B) })]);
+            [.. matrices.SelectMany(entry => new[]
+            {
+                (Name(TensorNames.LLaDA, entry.Projection, 'A'), entry.A),
+                (Name(TensorNames.LLaDA, entry.Projection, 'B'), entry.B),
+            })]);
     }
 
-    /// <summary>Finds the projections that the adapter changes, and checks that its matrices fit them and that it holds nothing else.</summary>
+    /// <summary>
+    /// Finds the projections that the adapter changes, and checks that its matrices fit them and that it holds nothing else.
+    /// </summary>
     /// <returns>Names in the file, by the path of the projection.</returns>
     public IReadOnlyDictionary<string, (string A, string B)> Match(MaskPredictor model)
     {
-        Func<string, string> dialect = _file.Tensors.Keys.Any(name => name.StartsWith("base_model.model.model.layers.", StringComparison.Ordinal)) ? TensorNames.Llama : TensorNames.LLaDA;
+        bool isLlama = _file.Tensors.Keys.Any(name => name.StartsWith("base_model.model.model.layers.", StringComparison.Ordinal));
+        Func<string, string> dialect = isLlama ? TensorNames.Llama : TensorNames.LLaDA;
         Dictionary<string, (string A, string B)> matched = [];
         HashSet<string> known = [];
         List<string> faults = [];
@@ -55,16 +62,19 @@ internal sealed class AdapterFiles : IDisposable
             known.UnionWith([a, b]);
             matched.Add(projection, (a, b));
         }
-        faults.AddRange(_file.Tensors.Keys.Where(name => !known.Contains(name)).Select(name => $"{name} changes nothing that this model has"));
+        faults.AddRange(_file.Tensors.Keys.Where(name => !known.Contains(name))
+            .Select(name => $"{name} changes nothing that this model has"));
         if (matched.Count == 0 && faults.Count == 0)
             faults.Add("it holds no tensor");
-        return faults.Count == 0 ? matched : throw new CheckpointException(_path, $"does not fit the model: {string.Join("; ", faults.Take(MaxFaultsListed))}");
+        return faults.Count == 0
+            ? matched
+            : throw new CheckpointException(_path, $"does not fit the model: {string.Join("; ", faults.Take(MaxFaultsListed))}");
 
         void Check(string name, params long[] shape)
         {
             if (!_file.Tensors.TryGetValue(name, out var entry))
                 faults.Add($"{name} is missing");
-            else if (!entry.Shape.AsSpan().SequenceEqual(shape) || entry.Type is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16))
+            else if (!entry.Shape.AsSpan().SequenceEqual(shape) || !SafetensorsTypes.IsFloat(entry.Type))
                 faults.Add($"{entry} should be of a floating-point type and shape [{string.Join(", ", shape)}]");
         }
     }

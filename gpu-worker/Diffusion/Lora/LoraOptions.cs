@@ -4,12 +4,15 @@ using LLaDA.Diffusion.Model;
 
 namespace LLaDA.Diffusion.Lora;
 
-/// <summary>What a LoRA adapter changes and how much it can.</summary>
+/// <summary>The projections that a LoRA adapter changes, and its rank and scale.</summary>
 public sealed record LoraOptions
 {
     /// <summary>Every projection of every block.</summary>
     public static IReadOnlyList<string> AllProjections { get; } =
-        [.. new[] { "q_proj", "k_proj", "v_proj", "attn_out", "ff_proj", "up_proj", "ff_out" }.Select(part => $"model.transformer.blocks.*.{part}")];
+    [
+        .. new[] { "q_proj", "k_proj", "v_proj", "attn_out", "ff_proj", "up_proj", "ff_out" }
+            .Select(part => $"model.transformer.blocks.*.{part}"),
+    ];
 
     /// <summary>r, at least 1.</summary>
     public int Rank { get; init; } = 16;
@@ -18,13 +21,14 @@ public sealed record LoraOptions
     public double Alpha { get; init; } = 32;
 
     /// <summary>
-    /// Full paths of the modules that are changed, with * for the number of any layer. Never an end of a path: <c>ff_out</c> is the name of the head as well as of a part of each block.
+    /// Full paths of the modules that are changed, with * for the number of any layer. Never an end of a path: <c>ff_out</c> is the name of
+    /// the head as well as of a part of each block.
     /// </summary>
     public IReadOnlyList<string> Targets { get; init; } = AllProjections;
 
     public long Seed { get; init; } = 1;
 
-    /// <summary>What the adapter's configuration names as its model.</summary>
+    /// <summary>The model that the adapter's configuration names; null for none.</summary>
     public string? BaseModel { get; init; }
 
     /// <summary>Weights of the adapters of a model.</summary>
@@ -47,12 +51,14 @@ public sealed record LoraOptions
         if (Targets.Count == 0)
             errors.Add("an adapter needs a target");
 
-        string[] all = [.. ParameterShapes.Of(config).Where(entry => entry.Value.Length == 2 && entry.Key != "wte.weight").Select(entry => entry.Key[..^".weight".Length])];
+        string[] all = [.. ParameterShapes.Of(config).Where(entry => entry.Value.Length == 2 && entry.Key != "wte.weight")
+            .Select(entry => entry.Key[..^".weight".Length])];
         HashSet<string> chosen = [];
         foreach (string target in Targets)
         {
-            string pattern = $"^{Regex.Escape(target).Replace("\\*", "[0-9]+", StringComparison.Ordinal)}$";
-            string[] found = [.. all.Where(projection => Regex.IsMatch(TensorNames.LLaDA(projection), pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1)))];
+            string escaped = Regex.Escape(target).Replace("\\*", "[0-9]+", StringComparison.Ordinal);
+            var pattern = new Regex($"^{escaped}$", RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+            string[] found = [.. all.Where(projection => pattern.IsMatch(TensorNames.LLaDA(projection)))];
             if (found.Length == 0)
                 errors.Add($"{target} is not the full path of a projection of this model, such as {TensorNames.LLaDA(all[0])}");
             chosen.UnionWith(found);

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Lora;
 
-/// <summary>LoRA: the network's own weights are frozen, in float32 or bfloat16, and adapters beside its projections are trained in float32.</summary>
+/// <summary>
+/// LoRA: the network's own weights are frozen, in float32 or bfloat16, and adapters beside its projections are trained in float32.
+/// </summary>
 /// <remarks>Disposing it takes the adapters off; what was merged stays merged.</remarks>
 public sealed class LoraWeights : ITrainedWeights, IDisposable
 {
@@ -34,7 +36,8 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
             projection.Adapter = new LowRankAdapter(projection.Weight, options.Rank, _config.Scale, random);
             _targets.Add(new Target(path, projection, projection.Adapter));
         }
-        Parameters = [.. _targets.SelectMany(target => new[] { ($"{target.Path}.lora_A", target.Adapter.A), ($"{target.Path}.lora_B", target.Adapter.B) })];
+        Parameters = [.. _targets.SelectMany(target =>
+            new[] { ($"{target.Path}.lora_A", target.Adapter.A), ($"{target.Path}.lora_B", target.Adapter.B) })];
     }
 
     public MaskPredictor Model { get; }
@@ -43,7 +46,10 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
 
     public bool IsMerged { get; private set; }
 
-    /// <summary>Adds the adapters to the weights, so that predicting costs no more than without them. The weights as they were are kept for <see cref="Unmerge"/>, in as much memory again.</summary>
+    /// <summary>
+    /// Adds the adapters to the weights, so that predicting costs no more than without them. <see cref="Unmerge"/> needs the original
+    /// weights, which are kept in as much memory again.
+    /// </summary>
     public void Merge()
     {
         if (IsMerged)
@@ -58,7 +64,7 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
         IsMerged = true;
     }
 
-    /// <summary>Brings back the weights as they were, to the bit, with the adapters beside them.</summary>
+    /// <summary>Restores the original weights, to the bit, with the adapters beside them.</summary>
     public void Unmerge()
     {
         if (!IsMerged)
@@ -74,7 +80,8 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
     }
 
     /// <summary>Writes the adapters alone, in PEFT's layout.</summary>
-    public void Save(string folder) => AdapterFiles.Write(folder, _config, _targets.Select(target => (target.Path, (Tensor)target.Adapter.A, (Tensor)target.Adapter.B)));
+    public void Save(string folder) =>
+        AdapterFiles.Write(folder, _config, _targets.Select(target => (target.Path, (Tensor)target.Adapter.A, (Tensor)target.Adapter.B)));
 
     /// <summary>Reads adapters of the same rank, alpha and targets.</summary>
     public void Load(string folder)
@@ -84,10 +91,19 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
         using var files = new AdapterFiles(folder);
         var matched = files.Match(Model);
         var config = files.Config;
-        if (config.Rank != _config.Rank || config.Scale != _config.Scale || !matched.Keys.ToHashSet().SetEquals(_targets.Select(target => target.Path)))
-            throw new CheckpointException(folder, $"holds an adapter of rank {config.Rank} and alpha {config.Alpha} beside {matched.Count} projections; this one has rank {_config.Rank} and alpha {_config.Alpha} beside {_targets.Count}");
+        bool hasTargets = matched.Keys.ToHashSet().SetEquals(_targets.Select(target => target.Path));
+        if (config.Rank != _config.Rank || config.Scale != _config.Scale || !hasTargets)
+        {
+            throw new CheckpointException(
+                folder,
+                $"holds an adapter of rank {config.Rank} and alpha {config.Alpha} beside {matched.Count} projections; "
+                + $"this one has rank {_config.Rank} and alpha {_config.Alpha} beside {_targets.Count}");
+        }
         if (config.BaseModel != _config.BaseModel)
-            throw new CheckpointException(folder, $"holds an adapter of {config.BaseModel ?? "another model"}; this one belongs to {_config.BaseModel ?? "another"}");
+        {
+            string other = config.BaseModel ?? "another model";
+            throw new CheckpointException(folder, $"holds an adapter of {other}; this one belongs to {_config.BaseModel ?? "another"}");
+        }
         foreach (var target in _targets)
         {
             files.CopyTo(matched[target.Path].A, target.Adapter.A);

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Lora;
 
 /// <summary>A change of low rank beside a frozen projection (LoRA, Hu et al. 2021): y = x W^T + b + scale (x A^T) B^T.</summary>
-/// <remarks>Not a module: the network's parameters stay those of its checkpoint. A is drawn as a linear layer's weight is in PyTorch and B is 0, so an adapter begins as no change at all.</remarks>
+/// <remarks>
+/// Not a module: the network's parameters stay those of its checkpoint. A is drawn as a linear layer's weight is in PyTorch and B is 0, so
+/// an adapter begins as no change at all.
+/// </remarks>
 internal sealed class LowRankAdapter : IDisposable
 {
     private readonly Scalar _scale;

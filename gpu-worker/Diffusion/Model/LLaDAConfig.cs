@@ -56,8 +56,17 @@ public sealed record LLaDAConfig
     /// </summary>
     public int? EotTokenId { get; init; }
 
+    /// <summary>Further tokens that end a text or a turn, besides end of text and end of turn; empty for most models.</summary>
+    public IReadOnlyList<int> OtherEndTokenIds { get; init; } = [];
+
+    /// <summary>Every token that ends a text or a turn: end of text first.</summary>
+    public IEnumerable<int> EndTokenIds => EotTokenId is { } eot ? [EosTokenId, eot, .. OtherEndTokenIds] : [EosTokenId, .. OtherEndTokenIds];
+
     /// <summary>E, the width of one head.</summary>
     public int HeadWidth => ModelWidth / NumHeads;
+
+    /// <summary>Whether a token ends a text or a turn.</summary>
+    public bool IsEnd(int token) => token == EosTokenId || token == EotTokenId || OtherEndTokenIds.Contains(token);
 
     /// <summary>Parameters of all layers, the final norm included, embedding and head not.</summary>
     public long NumNonEmbeddingParameters => NumLayers * ParametersOfLayer + ModelWidth;
@@ -121,7 +130,9 @@ public sealed record LLaDAConfig
             if (id < 0 || id >= EmbeddingSize)
                 yield return $"{name} is {id}; it must lie in [0, {EmbeddingSize})";
         }
-        if (MaskTokenId == PadTokenId || MaskTokenId == EosTokenId)
+        foreach (int end in OtherEndTokenIds.Where(end => end < 0 || end >= EmbeddingSize))
+            yield return $"eos_token_id is {end}; it must lie in [0, {EmbeddingSize})";
+        if (MaskTokenId == PadTokenId || EndTokenIds.Contains(MaskTokenId))
             yield return "mask_token_id must differ from eos_token_id and pad_token_id";
     }
 }

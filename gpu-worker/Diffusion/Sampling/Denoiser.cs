@@ -26,7 +26,7 @@ internal sealed class Denoiser : IDisposable
         _model = model;
         _numTokens = Math.Min(numTokens ?? config.VocabularySize, config.VocabularySize);
         _endOfText = new TokenSet([config.EosTokenId]);
-        _deferred = new TokenSet(config.EotTokenId is { } eot ? [config.EosTokenId, eot] : [config.EosTokenId]);
+        _deferred = new TokenSet(config.EndTokenIds);
         _mask = new TokenSet(config.MaskTokenId < _numTokens ? [config.MaskTokenId] : []);
     }
 

@@ -217,7 +217,7 @@ internal sealed class DenoisingRow : IDisposable
     {
         for (int index = 0; index < _targets.Length && Canvas[_targets[index]] != _config.MaskTokenId; index++)
         {
-            if (Canvas[_targets[index]] == _config.EosTokenId || Canvas[_targets[index]] == _config.EotTokenId)
+            if (_config.IsEnd(Canvas[_targets[index]]))
                 return index;
         }
         return null;

@@ -6,9 +6,12 @@ using System.Text.RegularExpressions;
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>
-/// Learns a byte-level BPE vocabulary: starting from the 256 bytes, the most frequent pair of neighbours inside a word becomes a token, again and again.
+/// Learns a byte-level BPE vocabulary: starting from the 256 bytes, the most frequent pair of neighbours inside a word repeatedly becomes a
+/// token.
 /// </summary>
-/// <remarks>Deterministic: among equally frequent pairs the one with the lower ids wins. Memory grows with the number of different words.</remarks>
+/// <remarks>
+/// Deterministic: among equally frequent pairs the one with the lower ids wins. Memory grows with the number of different words.
+/// </remarks>
 public sealed partial class BpeTrainer
 {
     private readonly Dictionary<string, long> _wordCounts = [];
@@ -57,7 +60,13 @@ public sealed partial class BpeTrainer
         var vocabulary = new JsonObject();
         foreach (var (id, token) in tokens.Index())
             vocabulary[token] = id;
-        var byteLevel = new JsonObject { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["trim_offsets"] = true, ["use_regex"] = true };
+        var byteLevel = new JsonObject
+        {
+            ["type"] = "ByteLevel",
+            ["add_prefix_space"] = false,
+            ["trim_offsets"] = true,
+            ["use_regex"] = true,
+        };
         var tokenizer = new JsonObject
         {
             ["version"] = "1.0",

@@ -2,14 +2,19 @@ using System.Text;
 
 namespace LLaDA.Diffusion.Text;
 
-/// <summary>The alphabet of byte-level BPE (GPT-2): each byte has a printable character of its own, so that any bytes can be spelt in a vocabulary.</summary>
+/// <summary>
+/// The alphabet of byte-level BPE (GPT-2): each byte has a printable character of its own, so that any bytes can be spelt in a vocabulary.
+/// </summary>
 internal static class ByteLevel
 {
-    /// <summary>How GPT-2 cuts text into words before merging: contractions, letters, digits, other signs, white space; a space goes with what follows it.</summary>
+    /// <summary>
+    /// GPT-2's pattern of words: contractions, letters, digits, other signs, white space. A space goes with the word that follows.
+    /// </summary>
     public const string WordPattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
     private static readonly char[] s_charOfByte = BuildAlphabet();
-    private static readonly Dictionary<char, byte> s_byteOfChar = s_charOfByte.Index().ToDictionary(entry => entry.Item, entry => (byte)entry.Index);
+    private static readonly Dictionary<char, byte> s_byteOfChar =
+        s_charOfByte.Index().ToDictionary(entry => entry.Item, entry => (byte)entry.Index);
 
     public static char ToChar(byte value) => s_charOfByte[value];
 

@@ -1,18 +1,22 @@
 namespace LLaDA.Diffusion.Text;
 
-/// <summary>One message of a dialogue.</summary>
-/// <param name="Role">Such as system, user or assistant.</param>
-public sealed record ChatMessage(string Role, string Content);
-
 /// <summary>
-/// LLaDA's dialogue format: one beginning-of-text, then for each message a header with its role, two newlines, the trimmed content and the end of turn.
+/// LLaDA's dialogue format: one beginning-of-text, then for each message a header with its role, two newlines, the trimmed content and the
+/// end of turn.
 /// </summary>
-/// <remarks>The template shipped with GSAI-ML/LLaDA-8B-Instruct always appends the assistant's header; here that is a choice, so that training data can be rendered too.</remarks>
+/// <remarks>
+/// The template shipped with GSAI-ML/LLaDA-8B-Instruct always appends the assistant's header; here that is a choice, so that training data
+/// can be rendered too.
+/// </remarks>
 public static class ChatTemplate
 {
     /// <summary>The same format for Hugging Face's tokenizers.</summary>
     public const string Jinja =
-        "{{ '<|startoftext|>' }}{% for message in messages %}{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
+        "{{ '<|startoftext|>' }}"
+        + "{% for message in messages %}"
+        + "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+        + "{% endfor %}"
+        + "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
 
     /// <param name="messages">In order, from the first turn on.</param>
     /// <param name="addGenerationPrompt">Ends with the assistant's header, where the answer is to follow.</param>

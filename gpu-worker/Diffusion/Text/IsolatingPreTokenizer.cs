@@ -4,13 +4,15 @@ using Microsoft.ML.Tokenizers;
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>
-/// Cuts text into words as Hugging Face's Split with behavior Isolated does: each match is a word, and so is what lies between two matches; a further pattern cuts
-/// the words of the one before it.
+/// Cuts text into words as Hugging Face's Split with behavior Isolated does: each match is a word, and so is what lies between two matches;
+/// a further pattern cuts the words of the one before it.
 /// </summary>
 /// <remarks>The library's own RegexPreTokenizer drops what its pattern does not match.</remarks>
 internal sealed class IsolatingPreTokenizer(IReadOnlyList<Regex> patterns) : PreTokenizer
 {
-    /// <summary>Characters after which a word is cut whatever follows: the time of its merges grows with the square of its length.</summary>
+    /// <summary>
+    /// Characters after which a word is cut whatever follows: the time of its merges grows with the square of its length.
+    /// </summary>
     public const int MaxWord = 2_000;
 
     public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => PreTokenize(text.AsSpan());

@@ -1,11 +1,12 @@
+using System.Text;
 using Microsoft.ML.Tokenizers;
 
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>Byte-level BPE from a checkpoint's tokenizer.json, with LLaDA's special tokens.</summary>
 /// <remarks>
-/// Text never turns into special tokens: a user who writes <c>&lt;|eot_id|&gt;</c> gets its letters, so nobody can forge the structure of a dialogue.
-/// Thread-safe.
+/// Text never turns into special tokens: <c>&lt;|eot_id|&gt;</c> in a text becomes its letters, so no text can forge the structure of a
+/// dialogue. Added tokens that are not special are text: matched, spelt, and allowed in gaps. Thread-safe.
 /// </remarks>
 public sealed class LLaDATokenizer
 {
@@ -13,8 +14,8 @@ public sealed class LLaDATokenizer
 
     private readonly BpeTokenizer _bpe;
     private readonly IsolatingPreTokenizer? _wholeWords;
+    private readonly AddedTokenSplitter? _addedTokens;
     private readonly IReadOnlyDictionary<string, int> _vocabulary;
-    private readonly Dictionary<int, string> _special;
 
     /// <summary>By id; null where an id stands for no text.</summary>
     private readonly byte[]?[] _bytes;
@@ -26,23 +27,27 @@ public sealed class LLaDATokenizer
         string path = Path.Combine(folder, FileName);
         var json = TokenizerJson.Read(path);
         (_bpe, _wholeWords, _vocabulary) = (json.Bpe, json.WholeWords, json.Vocabulary);
-        _special = json.AddedTokens.ToDictionary(token => token.Value, token => token.Key);
+        _addedTokens = json.AddedTokens.All(token => token.IsSpecial) ? null : new AddedTokenSplitter(json.AddedTokens);
 
-        NumTokens = 1 + json.Vocabulary.Values.Concat(json.AddedTokens.Values).Max();
+        NumTokens = 1 + json.Vocabulary.Values.Concat(json.AddedTokens.Select(token => token.Id)).Max();
         _bytes = new byte[]?[NumTokens];
         foreach (var (token, id) in json.Vocabulary)
-            _bytes[id] = _special.ContainsKey(id) ? null : ByteLevel.ToBytes(token);
+            _bytes[id] = ByteLevel.ToBytes(token);
+        foreach (var token in json.AddedTokens)
+            _bytes[token.Id] = token.IsSpecial ? null : Encoding.UTF8.GetBytes(token.Content);
 
-        int? Special(string token) => json.AddedTokens.TryGetValue(token, out int id) || json.Vocabulary.TryGetValue(token, out id) ? id : null;
-        BeginningOfTextId = Special(SpecialTokens.BeginningOfText) ?? throw new CheckpointException(path, $"lacks {SpecialTokens.BeginningOfText}");
-        EndOfTextId = Special(SpecialTokens.EndOfText) ?? throw new CheckpointException(path, $"lacks {SpecialTokens.EndOfText}");
+        int? Special(string content) => json.AddedTokens.FirstOrDefault(token => token.Content == content)?.Id
+            ?? (json.Vocabulary.TryGetValue(content, out int id) ? id : null);
+        int Required(string content) => Special(content) ?? throw new CheckpointException(path, $"lacks {content}");
+        BeginningOfTextId = Required(SpecialTokens.BeginningOfText);
+        EndOfTextId = Required(SpecialTokens.EndOfText);
         MaskId = Special(SpecialTokens.Mask);
         StartOfHeaderId = Special(SpecialTokens.StartOfHeader);
         EndOfHeaderId = Special(SpecialTokens.EndOfHeader);
         EndOfTurnId = Special(SpecialTokens.EndOfTurn);
     }
 
-    /// <summary>One more than the largest id that stands for something; a model's embedding may have further rows.</summary>
+    /// <summary>One more than the largest id in use; a model's embedding may have further rows.</summary>
     public int NumTokens { get; }
 
     public int BeginningOfTextId { get; }
@@ -52,7 +57,7 @@ public sealed class LLaDATokenizer
     /// <summary>Null where the model's config.json alone names it.</summary>
     public int? MaskId { get; }
 
-    /// <summary>Null, like the next two, where the tokenizer knows no dialogues, as that of LLaDA-8B-Base.</summary>
+    /// <summary>Null, like the next two, where the tokenizer has no dialogues, as that of LLaDA-8B-Base.</summary>
     public int? StartOfHeaderId { get; }
 
     public int? EndOfHeaderId { get; }
@@ -65,9 +70,9 @@ public sealed class LLaDATokenizer
     /// <summary>Ids that stand for no text: special tokens and holes of the vocabulary.</summary>
     public IEnumerable<int> NonTextIds => Enumerable.Range(0, NumTokens).Where(id => _bytes[id] is null);
 
-    public IReadOnlyList<int> Encode(string text) => text.Length == 0 ? []
-        : _wholeWords is null ? _bpe.EncodeToIds(text)
-        : [.. _wholeWords.PreTokenize(text).SelectMany(word => EncodeWord(text.Substring(word.Offset, word.Length)))];
+    public IReadOnlyList<int> Encode(string text) => _addedTokens is null
+        ? EncodeText(text)
+        : [.. _addedTokens.Split(text).SelectMany(piece => piece.Id is { } id ? [id] : EncodeText(piece.Text))];
 
     /// <summary>The bytes that the tokens stand for, special tokens left out. Only together do they have to be UTF-8.</summary>
     public byte[] DecodeBytes(IEnumerable<int> ids)
@@ -81,5 +86,10 @@ public sealed class LLaDATokenizer
     /// <summary>The text that the tokens stand for, special tokens left out; bytes that form no character are dropped.</summary>
     public string Decode(IEnumerable<int> ids) => Utf8Repair.Decode(DecodeBytes(ids));
 
-    private IReadOnlyList<int> EncodeWord(string word) => _vocabulary.TryGetValue(ByteLevel.Spell(word), out int id) ? [id] : _bpe.EncodeToIds(word);
+    private IReadOnlyList<int> EncodeText(string text) => text.Length == 0 ? []
+        : _wholeWords is null ? _bpe.EncodeToIds(text)
+        : [.. _wholeWords.PreTokenize(text).SelectMany(word => EncodeWord(text.Substring(word.Offset, word.Length)))];
+
+    private IReadOnlyList<int> EncodeWord(string word) =>
+        _vocabulary.TryGetValue(ByteLevel.Spell(word), out int id) ? [id] : _bpe.EncodeToIds(word);
 }

@@ -3,12 +3,14 @@ using System.Text;
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>
-/// Possessive quantifiers (<c>?+</c>, <c>*+</c>, <c>++</c>), which .NET does not know, as the atomic groups that they stand for. Patterns of tokenizers have them,
-/// such as Ling's, which conversions of LLaDA-8B use for it.
+/// Possessive quantifiers (<c>?+</c>, <c>*+</c>, <c>++</c>), which .NET does not know, as the atomic groups that they stand for. Patterns
+/// of tokenizers have them, such as Ling's, which conversions of LLaDA-8B use for it.
 /// </summary>
 internal static class PossessiveQuantifiers
 {
-    /// <param name="pattern">In Oniguruma's syntax, where a possessive <c>{n}+</c> does not exist. What is no valid pattern stays none.</param>
+    /// <param name="pattern">
+    /// In Oniguruma's syntax, where a possessive <c>{n}+</c> does not exist. What is no valid pattern stays none.
+    /// </param>
     public static string ToAtomic(string pattern)
     {
         var atomic = new StringBuilder();

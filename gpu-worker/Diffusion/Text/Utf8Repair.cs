@@ -2,7 +2,9 @@ using System.Text;
 
 namespace LLaDA.Diffusion.Text;
 
-/// <summary>Text from bytes that may have been cut inside a character: what is no character is left out, the rest is kept to the byte.</summary>
+/// <summary>
+/// Text from bytes that may have been cut inside a character: what is no character is left out, the rest is kept to the byte.
+/// </summary>
 internal static class Utf8Repair
 {
     public static string Decode(ReadOnlySpan<byte> bytes)

@@ -5,20 +5,24 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>AdamW (Loshchilov and Hutter 2019): Adam with bias correction, and weight decay apart from the gradient. Moments are float32.</summary>
-/// <remarks>TorchSharp's own makes scalars that may be collected while libtorch reads them (StaticScalars). Clipping is a factor of the update here and costs no pass over the gradients.</remarks>
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019): Adam with bias correction, and weight decay apart from the gradient. Moments are float32.
+/// </summary>
+/// <remarks>
+/// TorchSharp's own makes scalars that may be collected while libtorch reads them (StaticScalars). Clipping is a factor of the update here
+/// and costs no pass over the gradients.
+/// </remarks>
 /// <param name="parameters">Float32, each with its own decay.</param>
 internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double beta1, double beta2, double epsilon = 1e-8) : IDisposable
 {
-    private readonly List<State> _states =
-        [.. parameters.Select(entry => new State(entry.Parameter, entry.WeightDecay, zeros_like(entry.Parameter).DetachFromDisposeScope(), zeros_like(entry.Parameter).DetachFromDisposeScope()))];
+    private readonly List<State> _states = [.. parameters.Select(State.Of)];
 
     /// <summary>Updates made.</summary>
     public int NumUpdates { get; set; }
 
     /// <summary>First and second moments, in the order of the parameters and under their names.</summary>
-    public IReadOnlyList<(string Name, Tensor Tensor)> Moments =>
-        [.. parameters.Zip(_states).SelectMany(pair => new[] { ($"{pair.First.Name}.exp_avg", pair.Second.Average), ($"{pair.First.Name}.exp_avg_sq", pair.Second.Square) })];
+    public IReadOnlyList<(string Name, Tensor Tensor)> Moments => [.. parameters.Zip(_states, (entry, state) =>
+        new[] { ($"{entry.Name}.exp_avg", state.Average), ($"{entry.Name}.exp_avg_sq", state.Square) }).SelectMany(moments => moments)];
 
     public void ClearGradients()
     {
@@ -85,13 +89,12 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
         }
     }
 
-    private sealed record State(Parameter Parameter, double WeightDecay, Tensor Average, Tensor Square);
-}
-
-/// <summary>A weight that is trained, and how fast it decays.</summary>
-internal sealed record DecayingParameter(string Name, Parameter Parameter, double WeightDecay)
-{
-    /// <summary>AdamW's two groups: matrices decay, norms and biases do not.</summary>
-    public static IReadOnlyList<DecayingParameter> Groups(IEnumerable<(string Name, Parameter Parameter)> parameters, double weightDecay) =>
-        [.. parameters.Select(entry => new DecayingParameter(entry.Name, entry.Parameter, entry.Parameter.dim() > 1 ? weightDecay : 0))];
+    private sealed record State(Parameter Parameter, double WeightDecay, Tensor Average, Tensor Square)
+    {
+        public static State Of(DecayingParameter entry)
+        {
+            Tensor Zeros() => zeros_like(entry.Parameter).DetachFromDisposeScope();
+            return new State(entry.Parameter, entry.WeightDecay, Zeros(), Zeros());
+        }
+    }
 }

@@ -5,8 +5,9 @@ namespace LLaDA.Diffusion.Training;
 
 /// <summary>A forward pass up to the head, and the way back: from the gradient of the hidden states to that of every weight.</summary>
 /// <remarks>
-/// With activation checkpointing (Chen et al. 2016) the forward pass keeps the input of each block alone, and the backward pass runs one block after the other once more. Going through
-/// the blocks by hand needs no autograd function of our own, whose backward pass libtorch would call on a thread of its own.
+/// With activation checkpointing (Chen et al. 2016) the forward pass keeps the input of each block alone, and the backward pass runs one
+/// block after the other once more. Going through the blocks by hand needs no autograd function of our own, whose backward pass libtorch
+/// would call on a thread of its own.
 /// </remarks>
 internal sealed class CheckpointedForward
 {

@@ -7,35 +7,43 @@ namespace LLaDA.Diffusion.Training;
 /// <summary>
 /// The Monte Carlo estimate of the likelihood bound (LLaDA, Equation 3): cross entropy of the masked tokens, each weighted by 1 / p_mask.
 /// </summary>
-/// <remarks>The head and the cross entropy run on masked positions alone; the host drew the masks, so choosing them costs no synchronisation.</remarks>
+/// <remarks>
+/// The head and the cross entropy run on masked positions alone; the host drew the masks, so choosing them costs no synchronisation.
+/// </remarks>
 public static class DiffusionLoss
 {
-    /// <summary>Logits that exist at a time in <see cref="Backward"/>: with their probabilities and gradients about 16 bytes each.</summary>
+    /// <summary>
+    /// Logits that exist at a time in <see cref="Backward"/>: with their probabilities and gradients about 16 bytes each.
+    /// </summary>
     private const int DefaultMaxLogits = 1 << 24;
 
     /// <summary>Pretraining: summed over masked tokens, divided by all B * L tokens.</summary>
     /// <returns>A scalar, float32; its expectation bounds -log p(x_0) / L from above, in nats.</returns>
-    public static Tensor Pretraining(MaskPredictor model, NoisedBatch batch) => SupervisedFineTuning(model, batch, new int[batch.BatchSize]);
+    public static Tensor Pretraining(MaskPredictor model, NoisedBatch batch) =>
+        SupervisedFineTuning(model, batch, new int[batch.BatchSize]);
 
     /// <summary>SFT: by default each row's sum is divided by its answer length, padding EOS included, and the rows are averaged.</summary>
     /// <param name="batch">With the prompts restored.</param>
     /// <param name="promptLengths">[B].</param>
     /// <returns>A scalar, float32.</returns>
-    public static Tensor SupervisedFineTuning(MaskPredictor model, NoisedBatch batch, int[] promptLengths, LossReduction reduction = LossReduction.Answer)
+    public static Tensor SupervisedFineTuning(
+        MaskPredictor model, NoisedBatch batch, int[] promptLengths, LossReduction reduction = LossReduction.Answer)
     {
         using var scope = NewDisposeScope();
-        float[] weights = LossWeights.Of(promptLengths, batch, reduction);
+        batch = batch.Weigh(promptLengths, reduction);
         var hidden = model.Hidden(batch.ToTensor(model.Device), batch.IsToken(model.Device)).flatten(0, 1);     // [B * L, D]
-        return CrossEntropy(model, Masked(hidden, batch), [.. batch.Masked], weights).MoveToOuterDisposeScope();
+        return CrossEntropy(model, Masked(hidden, batch), [.. batch.Masked], batch.Weights).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Adds the gradients of the loss to those of the weights, with little memory: the logits of a vocabulary of 126,464 exist for a few masked tokens at a time.</summary>
-    /// <param name="batch">The global batch, or some of its rows.</param>
-    /// <param name="weights">By masked token, counted over the global batch.</param>
+    /// <summary>
+    /// Adds the gradients of the loss to those of the parameters, with little memory: the logits of a vocabulary of 126,464 exist for a few
+    /// masked tokens at a time.
+    /// </summary>
+    /// <param name="batch">The global batch, or a slice of it, with its weights.</param>
     /// <param name="recomputes">Activation checkpointing: a third more work for the memory of one block instead of all.</param>
     /// <param name="maxLogits">Logits that exist at a time.</param>
-    /// <returns>The loss, a scalar on the model's device.</returns>
-    internal static Tensor Backward(MaskPredictor model, NoisedBatch batch, float[] weights, bool recomputes = false, int maxLogits = DefaultMaxLogits)
+    /// <returns>The loss, [1], on the model's device.</returns>
+    internal static Tensor Backward(MaskPredictor model, NoisedBatch batch, bool recomputes = false, int maxLogits = DefaultMaxLogits)
     {
         using var scope = NewDisposeScope();
         var total = zeros(1, device: model.Device);
@@ -50,7 +58,7 @@ public static class DiffusionLoss
         {
             using var chunkScope = NewDisposeScope();
             var chunk = masked.narrow(0, start, tokens.Length).detach().requires_grad_(true);
-            var loss = CrossEntropy(model, chunk, tokens, weights.AsSpan(start, tokens.Length));
+            var loss = CrossEntropy(model, chunk, tokens, Weights(batch, start, tokens.Length));
             loss.backward();
             gradients.Add(chunk.grad!.MoveToOuterDisposeScope());
             total.add_(loss.detach(), StaticScalars.One);
@@ -61,7 +69,7 @@ public static class DiffusionLoss
     }
 
     /// <summary>The loss alone, with as little memory.</summary>
-    internal static double Evaluate(MaskPredictor model, NoisedBatch batch, float[] weights)
+    internal static double Evaluate(MaskPredictor model, NoisedBatch batch)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
@@ -70,7 +78,8 @@ public static class DiffusionLoss
         foreach (var (start, tokens) in Chunks(model, batch))
         {
             using var chunkScope = NewDisposeScope();
-            total.add_(CrossEntropy(model, masked.narrow(0, start, tokens.Length), tokens, weights.AsSpan(start, tokens.Length)), StaticScalars.One);
+            var loss = CrossEntropy(model, masked.narrow(0, start, tokens.Length), tokens, Weights(batch, start, tokens.Length));
+            total.add_(loss, StaticScalars.One);
         }
         return total.cpu().item<float>();
     }
@@ -81,13 +90,18 @@ public static class DiffusionLoss
     private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
         hidden.index_select(0, PinnedUpload.To(hidden.device, [.. batch.Masked.Select(token => (long)token.Index)]));
 
-    private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
+    private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(
+        MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)
     {
         int size = ChunkSize(model.Config, maxLogits);
         return batch.Masked.Chunk(size).Select((tokens, index) => (index * size, tokens));
     }
 
+    private static ReadOnlySpan<float> Weights(NoisedBatch batch, int start, int count) =>
+        (batch.Weights ?? throw new ArgumentException("The masked tokens have no weights", nameof(batch))).AsSpan(start, count);
+
     /// <param name="hidden">[N, D].</param>
+    /// <param name="weights">[N].</param>
     /// <returns>A scalar.</returns>
     private static Tensor CrossEntropy(MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights)
     {

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>The exponential moving average of the weights, which often predicts better than the last weights themselves.</summary>
-/// <remarks>The decay grows with the updates, min(decay, (1 + n) / (10 + n)), so that the average soon forgets the weights that the run began with.</remarks>
+/// <remarks>
+/// The decay grows with the updates, min(decay, (1 + n) / (10 + n)), so that the average soon forgets the weights that the run began with.
+/// </remarks>
 internal sealed class EmaWeights(IReadOnlyList<(string Name, Parameter Parameter)> parameters, double decay) : IDisposable
 {
     private readonly List<Tensor> _averages = [.. parameters.Select(entry => entry.Parameter.detach().clone().DetachFromDisposeScope())];

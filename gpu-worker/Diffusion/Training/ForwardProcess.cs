@@ -1,10 +1,10 @@
 using LLaDA.Diffusion.Data;
-using LLaDA.Diffusion.Native;
-using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>The forward process q(x_t | x_0) of absorbing diffusion: every token becomes [MASK] independently with probability p_mask(t).</summary>
+/// <summary>
+/// The forward process q(x_t | x_0) of absorbing diffusion: every token becomes [MASK] independently with probability p_mask(t).
+/// </summary>
 /// <remarks>LLaDA, Algorithm 1: t ~ U(0, 1), one for each sequence, and p_mask = (1 - epsilon) t + epsilon.</remarks>
 public static class ForwardProcess
 {
@@ -14,30 +14,45 @@ public static class ForwardProcess
     /// <param name="t">Noise level in [0, 1].</param>
     public static double MaskProbability(double t) => ((1 - Epsilon) * t) + Epsilon;
 
-    /// <summary>Noises a batch; the noise is a pure function of the seed, the step and the row, so a resumed run sees the same.</summary>
-    /// <param name="x0">Clean tokens, [B][L]; row r of the batch is row <paramref name="firstRow"/> + r of the step.</param>
-    /// <param name="isStratified">Spreads t evenly over the rows of the global batch, t_i = (u + i / B) mod 1, instead of drawing each one.</param>
+    /// <summary>
+    /// Noises the learnt tokens of a batch; prompts and padding stay clean.
+    /// The noise is a pure function of the seed, the step and the row, so a resumed run sees the same.
+    /// </summary>
+    /// <param name="isStratified">Spreads t evenly over the rows, t_i = (u + i / B) mod 1, instead of drawing each one.</param>
     /// <param name="levels">Where t lies; all of [0, 1] unless given.</param>
+    /// <param name="masksEveryRow">
+    /// Draws the masks of a row on the condition that it has at least one. <see cref="MaskedToken.Probability"/> is then that of the token
+    /// under this condition, p / (1 - (1 - p)^n) for n learnt tokens, so the expectation of the loss is unchanged.
+    /// </param>
     public static NoisedBatch Noise(
-        int[][] x0, int maskTokenId, CounterRandom random, uint step, bool isStratified = false, int firstRow = 0, int? globalBatch = null, NoiseLevels? levels = null)
+        TrainingBatch batch, int maskTokenId, CounterRandom random, uint step,
+        bool isStratified = false, NoiseLevels? levels = null, bool masksEveryRow = false)
     {
-        double[] t = new double[x0.Length];
-        double[][] uniform = new double[x0.Length][];
-        for (int row = 0; row < x0.Length; row++)
+        double[] t = Times(batch.BatchSize, random, step, isStratified, levels ?? NoiseLevels.All);
+        double[][] uniform = new double[batch.BatchSize][];
+        for (int row = 0; row < uniform.Length; row++)
         {
-            ulong globalRow = (ulong)(firstRow + row);
-            double u = isStratified
-                ? (random.Uniform(step, 0, RandomStream.NoiseLevel) + ((double)globalRow / (globalBatch ?? x0.Length))) % 1
-                : random.Uniform(step, globalRow, RandomStream.NoiseLevel);
-            t[row] = (levels ?? NoiseLevels.All).At(u);
-            uniform[row] = new double[x0[row].Length];
-            for (int position = 0; position < uniform[row].Length; position++)
-                uniform[row][position] = random.Uniform(step, (globalRow << 32) | (uint)position, RandomStream.Mask);
+            uniform[row] = Uniform(batch.Rows[row].Length, random, step, row, RandomStream.Mask);
+            if (masksEveryRow)
+                RequireMask(uniform[row].AsSpan(batch.Learnt(row)), MaskProbability(t[row]), random, step, row);
         }
-        return Noise(x0, maskTokenId, t, uniform);
+        var noised = Noise(batch.Rows, maskTokenId, t, uniform).Restore(batch);
+        if (!masksEveryRow)
+            return noised;
+        return noised with
+        {
+            Masked = [.. noised.Masked.Select(token => token with { Probability = Conditional(token.Probability, batch, token.Row) })],
+        };
     }
 
+    /// <summary>Noises rows of which every token is learnt.</summary>
+    /// <param name="x0">Clean tokens, [B][L].</param>
+    public static NoisedBatch Noise(
+        int[][] x0, int maskTokenId, CounterRandom random, uint step, bool isStratified = false, NoiseLevels? levels = null) =>
+        Noise(new TrainingBatch(x0), maskTokenId, random, step, isStratified, levels) with { Ends = null };
+
     /// <summary>Noises a batch with given draws: a token is masked where its uniform number lies below p_mask.</summary>
+    /// <param name="x0">Clean tokens, [B][L].</param>
     /// <param name="t">[B], in [0, 1].</param>
     /// <param name="uniform">[B][L], in [0, 1).</param>
     public static NoisedBatch Noise(int[][] x0, int maskTokenId, double[] t, double[][] uniform)
@@ -59,54 +74,52 @@ public static class ForwardProcess
         }
         return new NoisedBatch(noisy, x0.Length, length, masked);
     }
-}
 
-/// <summary>One token that the forward process hid: what is to be predicted, and with which weight 1 / <paramref name="Probability"/>.</summary>
-/// <param name="Index">row * L + position.</param>
-public readonly record struct MaskedToken(int Row, int Position, int Index, int Token, double Probability);
-
-/// <summary>x_t of a batch.</summary>
-/// <param name="Tokens">[B * L], row by row.</param>
-/// <param name="Masked">In the order of the canvas.</param>
-public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IReadOnlyList<MaskedToken> Masked)
-{
-    /// <summary>Where the tokens of each row end and padding begins that nobody attends to, [B]; null where there is none.</summary>
-    public int[]? Ends { get; init; }
-
-    /// <returns>[B, L], int64.</returns>
-    public Tensor ToTensor(Device device) => PinnedUpload.To(device, Tokens, [BatchSize, Length]);
-
-    /// <returns>[B, L], bool: false in padding; null where there is none.</returns>
-    public Tensor? IsToken(Device device) => Ends is null || Array.TrueForAll(Ends, end => end == Length)
-        ? null
-        : PinnedUpload.To(device, [.. Ends.SelectMany(end => Enumerable.Range(0, Length).Select(position => position < end))], [BatchSize, Length]);
-
-    /// <summary>The same with the first tokens of each row given instead of noised: what SFT does with prompts.</summary>
-    /// <param name="promptLengths">[B].</param>
-    /// <param name="x0">Clean tokens, [B][L].</param>
-    public NoisedBatch RestorePrompts(int[] promptLengths, int[][] x0) =>
-        Restore(x0, token => token.Position < promptLengths[token.Row]);
-
-    /// <summary>The same with prompts, and padding that nobody sees, given instead of noised.</summary>
-    public NoisedBatch Restore(TrainingBatch batch) =>
-        Restore(batch.Rows, token => token.Position < batch.PromptLengths[token.Row] || token.Position >= batch.Ends[token.Row]) with { Ends = batch.Ends };
-
-    /// <summary>Some of its rows.</summary>
-    public NoisedBatch Slice(int firstRow, int numRows)
+    private static double[] Times(int batchSize, CounterRandom random, uint step, bool isStratified, NoiseLevels levels)
     {
-        int first = firstRow * Length, count = numRows * Length;
-        return new NoisedBatch(Tokens[first..(first + count)], numRows, Length,
-            [.. Masked.Where(token => token.Index >= first && token.Index < first + count).Select(token => token with { Row = token.Row - firstRow, Index = token.Index - first })])
+        double[] t = new double[batchSize];
+        for (int row = 0; row < batchSize; row++)
         {
-            Ends = Ends?[firstRow..(firstRow + numRows)],
-        };
+            double u = isStratified
+                ? (random.Uniform(step, 0, RandomStream.NoiseLevel) + ((double)row / batchSize)) % 1
+                : random.Uniform(step, (ulong)row, RandomStream.NoiseLevel);
+            t[row] = levels.At(u);
+        }
+        return t;
     }
 
-    private NoisedBatch Restore(int[][] x0, Func<MaskedToken, bool> isGiven)
+    private static double[] Uniform(int length, CounterRandom random, uint step, int row, RandomStream stream)
     {
-        long[] tokens = [.. Tokens];
-        foreach (var token in Masked.Where(isGiven))
-            tokens[token.Index] = x0[token.Row][token.Position];
-        return this with { Tokens = tokens, Masked = [.. Masked.Where(token => !isGiven(token))] };
+        double[] uniform = new double[length];
+        for (int position = 0; position < length; position++)
+            uniform[position] = random.Uniform(step, ((ulong)row << 32) | (uint)position, stream);
+        return uniform;
     }
+
+    /// <summary>
+    /// Replaces draws that mask nothing by draws from the condition that something is masked: where the first mask lies is geometric,
+    /// cut off at the end; nothing before it is masked, what follows is independent.
+    /// </summary>
+    private static void RequireMask(Span<double> uniform, double probability, CounterRandom random, uint step, int row)
+    {
+        if (uniform.Length == 0 || uniform.ContainsAnyInRange(0, Math.BitDecrement(probability)))
+            return;
+        double any = AnyProbability(probability, uniform.Length);
+        double u = random.Uniform(step, (ulong)row, RandomStream.FirstMask);
+        int first = Math.Clamp((int)(double.LogP1(-u * any) / double.LogP1(-probability)), 0, uniform.Length - 1);
+        uniform[..first].Fill(1);
+        uniform[first] = 0;
+        Uniform(uniform.Length - first - 1, random, step, row, RandomStream.MaskAfterFirst).CopyTo(uniform[(first + 1)..]);
+    }
+
+    /// <summary>The probability that a token is masked in a row in which some learnt token is.</summary>
+    private static double Conditional(double probability, TrainingBatch batch, int row)
+    {
+        var (_, count) = batch.Learnt(row).GetOffsetAndLength(batch.Length);
+        return probability / AnyProbability(probability, count);
+    }
+
+    /// <summary>1 - (1 - p)^n, exact for small p too.</summary>
+    private static double AnyProbability(double probability, int count) =>
+        probability >= 1 ? 1 : -double.ExpM1(count * double.LogP1(-probability));
 }

@@ -40,11 +40,14 @@ public sealed record LearningRateSchedule(double Peak, double Final, int WarmupS
         };
     }
 
+    /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
     {
         if (!(Peak > 0 && Final >= 0 && Final <= Peak))
             yield return $"learning rates must satisfy 0 <= final ({Final}) <= peak ({Peak}), with a peak above 0";
         if (NumSteps < 1 || WarmupSteps < 0 || DecaySteps < 0 || WarmupSteps + DecaySteps > NumSteps)
-            yield return $"warmup ({WarmupSteps}) and decay ({DecaySteps}) must fit into the {NumSteps} steps, of which there must be one";
+            yield return NumSteps < 1
+                ? $"the number of steps is {NumSteps}; it must be at least 1"
+                : $"warmup ({WarmupSteps}) and decay ({DecaySteps}) must fit into the {NumSteps} steps";
     }
 }

@@ -28,7 +28,10 @@ internal static class MatmulThroughput
         return 2.0 * size * size * size / best;
     }
 
-    /// <summary>Operations of the products and of attention that a full training asks for, forward and backward; what is computed a second time to save memory is not counted.</summary>
+    /// <summary>
+    /// Operations of the products and of attention that a full training asks for, forward and backward; what is computed a second time to
+    /// save memory is not counted.
+    /// </summary>
     public static double FlopsOf(LLaDAConfig config, NoisedBatch batch)
     {
         double tokens = (double)batch.BatchSize * batch.Length, width = config.ModelWidth;

@@ -1,7 +1,13 @@
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>The noise levels that a training draws: t ~ U(<paramref name="Min"/>, <paramref name="Max"/>), a clipped schedule (Arriola et al., Block Diffusion, 2025, section 5).</summary>
-/// <remarks>The loss is the likelihood bound for all of [0, 1] alone. Levels near 0 have the noisiest gradients: without them a model learns faster, short gaps included (docs/decisions/0029-noise-levels-may-be-restricted.md).</remarks>
+/// <summary>
+/// The noise levels that a training draws: t ~ U(<paramref name="Min"/>, <paramref name="Max"/>), a clipped schedule (Arriola et al., Block
+/// Diffusion, 2025, section 5).
+/// </summary>
+/// <remarks>
+/// The loss is the likelihood bound for all of [0, 1] alone. Levels near 0 have the noisiest gradients: without them a model learns faster,
+/// short gaps included (docs/decisions/0029).
+/// </remarks>
 /// <param name="Min">At least 0.</param>
 /// <param name="Max">Above <paramref name="Min"/>, at most 1.</param>
 public sealed record NoiseLevels(double Min, double Max)

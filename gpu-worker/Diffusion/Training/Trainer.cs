@@ -6,25 +6,43 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2). The data says which. A causal network learns to predict the next token instead.</summary>
+/// <summary>
+/// Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2).
+/// The data decides which. A causal network learns to predict the next token instead.
+/// </summary>
+/// <remarks>
+/// Where each line of the two algorithms is computed:
+/// <list type="table">
+/// <item><term>x_0 or (p_0, r_0) ~ p_data</term><description><see cref="ITrainingData.Batch"/></description></item>
+/// <item><term>a random length for 1 % of the data</term><description><see cref="CutSometimes"/></description></item>
+/// <item><term>t ~ U(0, 1]</term><description><see cref="ForwardProcess"/>, Noise</description></item>
+/// <item><term>x_t or r_t ~ q(. | x_0)</term><description>the same, which keeps the prompt p_0 clean</description></item>
+/// <item><term>1 / (t L) or 1 / (t L')</term><description><see cref="LossWeights.Of"/></description></item>
+/// <item><term>sum of 1[x_t = M] log p(x_0 | x_t)</term><description><see cref="DiffusionLoss.Backward"/></description></item>
+/// <item><term>gradient</term><description><see cref="CheckpointedForward.Backward(Tensor)"/></description></item>
+/// <item><term>optimizer step</term><description><see cref="AdamW.Update"/></description></item>
+/// </list>
+/// </remarks>
 /// <param name="weights">On the device to train on.</param>
 /// <param name="validation">Held out; null where there is none.</param>
-/// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint goes on from it.</param>
-public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
+/// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint resumes from it.</param>
+public sealed class Trainer(
+    ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
 {
-    /// <summary>For the data that is held out, whatever the seed of the run: so the estimates of runs compare.</summary>
+    /// <summary>The seed of held-out data, whatever the seed of the run, so that the estimates of runs compare.</summary>
     public const long ValidationSeed = 0;
 
     private const int ValidationRows = 128;
 
     private readonly CounterRandom _random = new((ulong)options.Seed);
 
-    /// <summary>Where a run keeps the checkpoint of a step.</summary>
+    /// <returns>The folder in which a run keeps the checkpoint of a step.</returns>
     /// <param name="folder">Of the run.</param>
     public static string CheckpointFolder(string folder, int step) => TrainingCheckpoint.Folder(folder, step);
 
-    /// <summary>Trains until the learning rate schedule ends. The weights are then their moving average, where one is kept.</summary>
+    /// <summary>Trains until the learning rate schedule ends. The parameters are then their EMA, where one is kept.</summary>
     /// <param name="onStep">Called after each step.</param>
+    /// <exception cref="ArgumentException">Options out of range, or rows longer than the model's context.</exception>
     /// <exception cref="TrainingMemoryException">The run does not fit its device.</exception>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is no longer finite; the last checkpoint stays.</exception>
     /// <exception cref="CheckpointException">The last checkpoint is damaged, or another run's.</exception>
@@ -37,24 +55,30 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         }
     }
 
-    /// <summary>The same, one step at a time: whoever enumerates may do other things in between, on the same thread. What the run needs is freed with the enumerator.</summary>
-    /// <param name="wantsCheckpoint">Asked after each step whether to keep a checkpoint of it besides the usual ones.</param>
-    /// <returns>Each step, and after it the checkpoint that was made of it, if one was.</returns>
+    /// <summary>
+    /// The same, one step at a time: the caller may do other work between steps, on the same thread. Optimizer and log are freed with the
+    /// enumerator.
+    /// </summary>
+    /// <param name="wantsCheckpoint">Asked after each step whether to save a checkpoint of it besides the regular ones.</param>
+    /// <returns>Each step and, where a checkpoint of it was saved, the same step with the checkpoint's folder.</returns>
     public IEnumerable<TrainingProgress> Steps(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
     {
         if (options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
         var model = weights.Model;
-        if (Math.Max(training.MaxLength, validation?.MaxLength ?? 0) is var longest && longest > model.Config.MaxSequenceLength)
+        int longest = Math.Max(training.MaxLength, validation?.MaxLength ?? 0);
+        if (longest > model.Config.MaxSequenceLength)
             throw new ArgumentException($"The data has rows of {longest} tokens; the model takes {model.Config.MaxSequenceLength}");
-        TrainingMemory.Require(model.Config, weights.Parameters.Sum(entry => entry.Parameter.numel()), model.WeightType, model.ComputeType, options, training.MaxLength, model.Device);
+        long numTrained = weights.Parameters.Sum(entry => entry.Parameter.numel());
+        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, options, training.MaxLength, model.Device);
         model.train();
         using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, options.WeightDecay), options.Beta1, options.Beta2);
         using var average = options.EmaDecay is { } decay ? new EmaWeights(weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(folder, options.NumCheckpoints);
         var subject = new TrainingSubject(weights, optimizer, average);
-        var state = checkpoints.Load(subject, new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint, options.Objective));
+        var start = new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint, options.Objective);
+        var state = checkpoints.Load(subject, start);
         using var log = new MetricsLog(folder, state.Step);
         int numSteps = options.LearningRate.NumSteps;
         double peak = MatmulThroughput.Measure(model.Device, model.ComputeType);
@@ -69,10 +93,12 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
             average?.Update(state.Step);
 
             bool isLast = state.Step == numSteps;
-            double? validationLoss = validation is not null && (isLast || state.Step % options.ValidationInterval == 0) ? Validate(average) : null;
+            bool isValidated = validation is not null && (isLast || state.Step % options.ValidationInterval == 0);
+            double? validationLoss = isValidated ? Validate(average) : null;
             if (validationLoss is { } held && !double.IsFinite(held))
                 throw new TrainingDivergedException(state.Step - 1, held, gradNorm);
-            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, flops / seconds / peak);
+            double mfu = flops / seconds / peak;
+            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, mfu);
             log.Write(metrics);
             yield return new TrainingProgress(metrics, Checkpoint: null);
             if (isLast || state.Step % options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
@@ -86,12 +112,15 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         model.eval();
     }
 
-    /// <summary>The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.</summary>
+    /// <summary>
+    /// The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.
+    /// </summary>
     /// <returns>Nats per token.</returns>
     public double Validate()
     {
-        var (batch, tokenWeights) = Noise((validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows), new CounterRandom(0), step: 0, isStratified: true, NoiseLevels.All);
-        return Pieces(batch, tokenWeights).Sum(piece => DiffusionLoss.Evaluate(weights.Model, piece.Batch, piece.Weights));
+        var held = (validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows);
+        var batch = Noise(held, new CounterRandom(0), step: 0, isStratified: true, NoiseLevels.All, masksEveryRow: false);
+        return Slices(batch).Sum(slice => DiffusionLoss.Evaluate(weights.Model, slice));
     }
 
     private double Validate(EmaWeights? average)
@@ -102,14 +131,16 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         return loss;
     }
 
-    private (double Loss, double GradNorm, long NumTokens, double Flops) Step(AdamW optimizer, int step)
+    /// <returns>What the step measured; its rate and times are those of the caller.</returns>
+    private StepResult Step(AdamW optimizer, int step)
     {
         using var scope = NewDisposeScope();
-        var (batch, tokenWeights) = Noise(CutSometimes(training.Batch(step, options.BatchSize), step), _random, (uint)step, options.StratifiesTimes, options.NoiseLevels);
+        var clean = CutSometimes(training.Batch(step, options.BatchSize), step);
+        var batch = Noise(clean, _random, (uint)step, options.StratifiesTimes, options.NoiseLevels, options.MasksEveryRow);
         optimizer.ClearGradients();
         var total = zeros(1, device: weights.Model.Device);
-        foreach (var (piece, pieceWeights) in Pieces(batch, tokenWeights))
-            total.add_(DiffusionLoss.Backward(weights.Model, piece, pieceWeights, options.ActivationCheckpointing), StaticScalars.One);
+        foreach (var slice in Slices(batch))
+            total.add_(DiffusionLoss.Backward(weights.Model, slice, options.ActivationCheckpointing), StaticScalars.One);
 
         // The step's one synchronisation with the device.
         float[] read = [.. cat([total, optimizer.DeviceGradientNorm()]).cpu().data<float>()];
@@ -117,27 +148,25 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
             throw new TrainingDivergedException(step, loss, gradNorm);
         optimizer.Update(options.LearningRate.At(step), Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)));
-        return (loss, gradNorm, batch.Tokens.Length, MatmulThroughput.FlopsOf(weights.Model.Config, batch));
+        return new StepResult(loss, gradNorm, batch.Tokens.Length, MatmulThroughput.FlopsOf(weights.Model.Config, batch));
     }
 
-    private (NoisedBatch Batch, float[] Weights) Noise(TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels)
+    private NoisedBatch Noise(
+        TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels, bool masksEveryRow)
     {
         if (weights.Model.Config.IsCausal)
             return NextTokens.Of(batch, options.Reduction);
-        var noised = ForwardProcess.Noise(batch.Rows, weights.Model.Config.MaskTokenId, random, step, isStratified, levels: levels).Restore(batch);
-        return (noised, LossWeights.Of(batch.PromptLengths, noised, options.Reduction));
+        int mask = weights.Model.Config.MaskTokenId;
+        return ForwardProcess.Noise(batch, mask, random, step, isStratified, levels, masksEveryRow)
+            .Weigh(batch.PromptLengths, options.Reduction);
     }
 
     /// <summary>The forward passes of a batch.</summary>
-    private IEnumerable<(NoisedBatch Batch, float[] Weights)> Pieces(NoisedBatch batch, float[] tokenWeights)
+    private IEnumerable<NoisedBatch> Slices(NoisedBatch batch)
     {
-        int size = options.MicroBatchSize ?? options.BatchSize, used = 0;
+        int size = options.MicroBatchSize ?? options.BatchSize;
         for (int first = 0; first < batch.BatchSize; first += size)
-        {
-            var piece = batch.Slice(first, Math.Min(size, batch.BatchSize - first));
-            yield return (piece, tokenWeights[used..(used + piece.Masked.Count)]);
-            used += piece.Masked.Count;
-        }
+            yield return batch.Slice(first, Math.Min(size, batch.BatchSize - first));
     }
 
     private TrainingBatch CutSometimes(TrainingBatch batch, int step)
@@ -146,4 +175,6 @@ public sealed class Trainer(ITrainedWeights weights, ITrainingData training, ITr
             return batch;
         return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, RandomStream.RandomLength));
     }
+
+    private readonly record struct StepResult(double Loss, double GradNorm, long NumTokens, double Flops);
 }

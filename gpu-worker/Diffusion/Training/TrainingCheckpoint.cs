@@ -5,21 +5,24 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>Where a run stands. Noise, order of the data and learning rate follow from the step.</summary>
+/// <summary>The state of a run between two steps. Noise, order of the data and learning rate follow from the step.</summary>
 /// <param name="Step">Steps done.</param>
 /// <param name="NumTokens">Tokens seen.</param>
 /// <param name="BatchSize">With the step it gives the position in the data.</param>
 /// <param name="Data">The fingerprint of the data.</param>
-/// <param name="Objective">What is minimised (<see cref="TrainingOptions.Objective"/>); null in checkpoints that do not tell, which are trusted.</param>
+/// <param name="Objective">
+/// What is minimised (<see cref="TrainingOptions.Objective"/>); null in older checkpoints, which are trusted.
+/// </param>
 internal sealed record TrainingState(int Step, long NumTokens, long Seed, int BatchSize, string Data, string? Objective);
 
-/// <summary>What a run changes as it goes.</summary>
-/// <param name="Average">Null where none is kept.</param>
+/// <summary>The tensors that a run changes.</summary>
+/// <param name="Average">The EMA; null where none is kept.</param>
 internal sealed record TrainingSubject(ITrainedWeights Weights, AdamW Optimizer, EmaWeights? Average);
 
 /// <summary>
-/// The checkpoints of a run, each a folder of its own (<c>checkpoints/step-00000500</c>) with weights, the optimizer's moments, the average and the state. One counts only once its
-/// manifest is there, which is written last, so that a run killed at any moment finds a whole one; the latest are kept.
+/// The checkpoints of a run, each a folder of its own (<c>checkpoints/step-00000500</c>) with weights, the optimizer's moments, the EMA and
+/// the state. One counts only with its manifest, which is written last, so that a run killed at any moment finds a complete one. The latest
+/// are kept.
 /// </summary>
 internal sealed class TrainingCheckpoint(string run, int numKept)
 {
@@ -28,7 +31,8 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
 
     private readonly string _folder = FolderOf(run);
 
-    public static string Folder(string run, int step) => Path.Combine(FolderOf(run), string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D8}"));
+    public static string Folder(string run, int step) =>
+        Path.Combine(FolderOf(run), string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D8}"));
 
     public void Save(TrainingSubject subject, TrainingState state)
     {
@@ -51,7 +55,7 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
     }
 
     /// <param name="expected">With step 0: what the run asks for.</param>
-    /// <returns>Where to go on; the state that was expected where there is no checkpoint.</returns>
+    /// <returns>The state to resume from; the expected one where there is no checkpoint.</returns>
     /// <exception cref="CheckpointException">The last checkpoint is damaged, or another run's.</exception>
     public TrainingState Load(TrainingSubject subject, TrainingState expected)
     {
@@ -70,9 +74,11 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
     private static string FolderOf(string run) => Path.Combine(run, "checkpoints");
 
     /// <summary>From the oldest to the newest.</summary>
-    private IEnumerable<string> Folders() => Directory.Exists(_folder) ? Directory.GetDirectories(_folder, Prefix + "*").Order(StringComparer.Ordinal) : [];
+    private IEnumerable<string> Folders() => Directory.Exists(_folder)
+        ? Directory.GetDirectories(_folder, Prefix + "*").Order(StringComparer.Ordinal)
+        : [];
 
-    /// <summary>The manifest goes first: what is half removed must not look whole.</summary>
+    /// <summary>The manifest goes first: a checkpoint that is half removed must not look complete.</summary>
     private static void Remove(string checkpoint)
     {
         File.Delete(Path.Combine(checkpoint, Manifest.FileName));
@@ -88,15 +94,16 @@ internal sealed class TrainingCheckpoint(string run, int numKept)
         }
         catch (Exception exception) when (exception is JsonException or FileNotFoundException)
         {
-            // Told below.
+            // Reported below.
         }
         if (state is null)
-            throw new CheckpointException(path, "does not tell where the run stands");
+            throw new CheckpointException(path, "has no readable training state");
         return state with { Step = 0, NumTokens = 0, Objective = state.Objective ?? expected.Objective } == expected
             ? state
-            : throw new CheckpointException(path, $"belongs to a run with {Told(state)}; this one has {Told(expected)}");
+            : throw new CheckpointException(path, $"belongs to a run with {Described(state)}; this one has {Described(expected)}");
 
-        static string Told(TrainingState told) => $"seed {told.Seed}, batches of {told.BatchSize}, data {told.Data} and objective {told.Objective ?? "unknown"}";
+        static string Described(TrainingState run) =>
+            $"seed {run.Seed}, batches of {run.BatchSize}, data {run.Data} and objective {run.Objective ?? "unknown"}";
     }
 
     private static void Read(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors)

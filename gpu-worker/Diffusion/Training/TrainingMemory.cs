@@ -4,8 +4,13 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>The memory that a training step takes at most, in bytes, from sizes alone: a job that cannot fit its device is refused before a weight is loaded.</summary>
-/// <param name="Weights">All of the network's, in the type they are kept in; adapters in float32; copies in the type of the products where that is another.</param>
+/// <summary>
+/// The memory that a training step takes at most, in bytes, from sizes alone: a job that cannot fit its device is refused before its
+/// weights are loaded.
+/// </summary>
+/// <param name="Weights">
+/// All of the network's, in the type they are kept in; adapters in float32; copies in the type of the products where that is another.
+/// </param>
 /// <param name="Gradients">Of what is trained, float32, and of the largest matrix once more, which is added to them.</param>
 /// <param name="Optimizer">Two moments, float32, and the moving average where one is kept.</param>
 /// <param name="Activations">What a forward pass keeps for the way back, and what one block computes on it.</param>
@@ -21,12 +26,15 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
     /// <param name="computeType">Type of the matrix products.</param>
     /// <param name="length">The longest row, in tokens.</param>
     /// <param name="device">Where the training runs; null for one that is no CPU.</param>
-    public static TrainingMemory Of(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length, Device? device = null)
+    public static TrainingMemory Of(
+        LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length,
+        Device? device = null)
     {
         long weightBytes = Bytes(weightType), computeBytes = Bytes(computeType);
         bool isFull = numTrained >= config.NumParameters;
         long kept = (config.NumParameters * weightBytes) + (isFull ? 0 : numTrained * Float32Bytes);
-        long copies = weightType == computeType ? 0 : (options.ActivationCheckpointing ? config.NumNonEmbeddingParameters / config.NumLayers : config.NumNonEmbeddingParameters) * computeBytes;
+        long numCopied = config.NumNonEmbeddingParameters / (options.ActivationCheckpointing ? config.NumLayers : 1);
+        long copies = weightType == computeType ? 0 : numCopied * computeBytes;
         long head = (long)config.EmbeddingSize * config.ModelWidth;
         long headCopy = weightType == computeType ? 0 : head * computeBytes;
         long largest = isFull ? head * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
@@ -46,9 +54,14 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
             Math.Min(tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
     }
 
-    /// <summary>Refuses a training that cannot fit: on a CPU what the process may use, elsewhere <see cref="TrainingOptions.DeviceBytes"/>, without which nothing is checked there.</summary>
+    /// <summary>
+    /// Refuses a training that cannot fit the device. The limit is <see cref="TrainingOptions.DeviceBytes"/>, else on a CPU the memory of
+    /// the process; other devices are then not checked.
+    /// </summary>
     /// <exception cref="TrainingMemoryException">With the arithmetic, and with what would fit.</exception>
-    public static void Require(LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length, Device device)
+    public static void Require(
+        LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, TrainingOptions options, int length,
+        Device device)
     {
         TrainingMemory Memory(TrainingOptions changed) => Of(config, numTrained, weightType, computeType, changed, length, device);
         long? processBytes = device.type == TorchSharp.DeviceType.CPU ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes : null;
@@ -59,20 +72,28 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         var (recomputed, single) = (options with { ActivationCheckpointing = true }, options with { MicroBatchSize = 1 });
         (string Change, TrainingMemory Memory)[] changes =
         [
-            ("with activations computed again", Memory(recomputed)),
+            ("with activation checkpointing", Memory(recomputed)),
             ("with passes of one row", Memory(single)),
-            ("with activations computed again and passes of one row", Memory(recomputed with { MicroBatchSize = 1 })),
+            ("with activation checkpointing and passes of one row", Memory(recomputed with { MicroBatchSize = 1 })),
         ];
         var fitting = Array.Find(changes, change => change.Memory.Total <= available);
-        string remedy = fitting.Change is null ? "No batch is small enough" : $"It fits {fitting.Change}: {Gigabytes(fitting.Memory.Total)} GB";
+        string remedy = fitting.Change is null
+            ? "No batch is small enough"
+            : $"It fits {fitting.Change}: {Gigabytes(fitting.Memory.Total)} GB";
+        int rows = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
         throw new TrainingMemoryException(
-            $"Training {numTrained:N0} weights of a model of {config.NumParameters:N0}, {Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize)} x {length} tokens a pass, does not fit {Gigabytes(available)} GB: {memory}. {remedy}");
+            $"Training {numTrained:N0} weights of a model of {config.NumParameters:N0}, {rows} x {length} tokens a pass, "
+            + $"does not fit {Gigabytes(available)} GB: {memory}. {remedy}");
     }
 
     public override string ToString() =>
-        $"weights {Gigabytes(Weights)} + gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} + activations {Gigabytes(Activations)} + logits {Gigabytes(Logits)} = {Gigabytes(Total)} GB";
+        $"weights {Gigabytes(Weights)} + gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} "
+        + $"+ activations {Gigabytes(Activations)} + logits {Gigabytes(Logits)} = {Gigabytes(Total)} GB";
 
-    /// <summary>What libtorch keeps of a token in a block: two norms with their inputs, what enters the seven projections, queries, keys and values, attention's result, and the gated layer.</summary>
+    /// <summary>
+    /// Bytes that libtorch keeps of a token in a block: two norms with their inputs, the inputs of the seven projections, queries, keys and
+    /// values, the result of attention, and the gated layer.
+    /// </summary>
     private static long BytesOfToken(LLaDAConfig config, long weightBytes, long computeBytes)
     {
         long width = config.ModelWidth, keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;

@@ -2,19 +2,24 @@ using System.Globalization;
 
 namespace LLaDA.Diffusion.Training;
 
-/// <summary>How a run goes; the defaults are LLaDA's where they do not depend on size.</summary>
+/// <summary>Options of a training run; the defaults are LLaDA's where they do not depend on size.</summary>
 public sealed record TrainingOptions
 {
     /// <summary>B, rows of a step.</summary>
     public int BatchSize { get; init; } = 32;
 
-    /// <summary>Rows of a forward pass; a step adds up the gradients of as many passes as its batch takes. Null for all rows at once.</summary>
+    /// <summary>
+    /// Rows of a forward pass; a step adds up the gradients of as many passes as its batch takes. Null for all rows at once.
+    /// </summary>
     public int? MicroBatchSize { get; init; }
 
     /// <summary>How the cross entropies of a batch become its loss.</summary>
     public LossReduction Reduction { get; init; }
 
-    /// <summary>Keeps the inputs of the blocks alone and computes the rest again on the way back: a third more work, the memory of one block instead of all.</summary>
+    /// <summary>
+    /// Keeps only the inputs of the blocks and recomputes the rest in the backward pass: a third more work, the memory of one block instead
+    /// of all.
+    /// </summary>
     public bool ActivationCheckpointing { get; init; }
 
     public required LearningRateSchedule LearningRate { get; init; }
@@ -29,7 +34,9 @@ public sealed record TrainingOptions
     /// <summary>Gradients are scaled down to this norm.</summary>
     public double MaxGradNorm { get; init; } = 1;
 
-    /// <summary>Share of steps whose batch is cut to a random length of 1 to L, so that short texts are seen too; LLaDA uses 0.01 in pretraining.</summary>
+    /// <summary>
+    /// Share of steps whose batch is cut to a random length of 1 to L, so that short texts are seen too; LLaDA uses 0.01 in pretraining.
+    /// </summary>
     public double RandomLengthRatio { get; init; }
 
     /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
@@ -38,10 +45,23 @@ public sealed record TrainingOptions
     /// <summary>The noise levels that are trained; held-out text is always scored over all of them. A causal network knows none.</summary>
     public NoiseLevels NoiseLevels { get; init; } = NoiseLevels.All;
 
-    /// <summary>Keeps a moving average of the weights, with this decay at most; null keeps none. It is what is validated, and what the run ends with.</summary>
+    /// <summary>
+    /// Draws the masks of each row on the condition that at least one learnt token is masked, and weights them by the probability of that:
+    /// the loss has the same expectation and less variance, and no step of a short answer is spent on nothing. False is the published
+    /// sampling.
+    /// </summary>
+    public bool MasksEveryRow { get; init; }
+
+    /// <summary>
+    /// Keeps the EMA of the weights, with this decay at most, in [0, 1); null keeps none. The EMA is validated, and is the result of the
+    /// run.
+    /// </summary>
     public double? EmaDecay { get; init; }
 
-    /// <summary>Memory of the device, in bytes: a run that needs more does not begin. Null is what the process may use on a CPU, and no limit elsewhere.</summary>
+    /// <summary>
+    /// Memory of the device, in bytes: a run that needs more does not begin. Null is what the process may use on a CPU, and no limit
+    /// elsewhere.
+    /// </summary>
     public long? DeviceBytes { get; init; }
 
     public long Seed { get; init; } = 1;
@@ -55,9 +75,13 @@ public sealed record TrainingOptions
     /// <summary>Steps between estimates of the bound on held-out text, at least 1.</summary>
     public int ValidationInterval { get; init; } = 500;
 
-    /// <summary>What is minimised and kept of it. A run does not go on with another one; how a step is computed, and at which rate, may change.</summary>
+    /// <summary>
+    /// The quantity that is minimised, and the average that is kept. A run resumes with the same one only; the rate, and how a step is
+    /// computed, may change.
+    /// </summary>
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
-        $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, random lengths {RandomLengthRatio}, average {EmaDecay?.ToString(CultureInfo.InvariantCulture) ?? "none"}");
+        $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, ")
+        + string.Create(CultureInfo.InvariantCulture, $"random lengths {RandomLengthRatio}, average {(object?)EmaDecay ?? "none"}");
 
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
@@ -71,7 +95,7 @@ public sealed record TrainingOptions
         if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1))
             yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
         if (EmaDecay is not (null or (>= 0 and < 1)))
-            yield return $"the decay of the average is {EmaDecay}; it must lie in [0, 1)";
+            yield return $"the EMA decay is {EmaDecay}; it must lie in [0, 1)";
         foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()))
             yield return error;
     }

@@ -49,8 +49,7 @@ internal sealed class LoadedModel : IDisposable
     public int ContextLength => _predictor.Config.MaxSequenceLength;
 
     /// <summary>Whether a token ends an answer.</summary>
-    public bool IsEnd(int token) =>
-        token == _predictor.Config.EosTokenId || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
+    public bool IsEnd(int token) => _predictor.Config.IsEnd(token) || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
 
     /// <summary>Call it on the tensor thread. An adapter is merged into the weights.</summary>
     /// <exception cref="CheckpointException">The files cannot be used.</exception>

@@ -8,9 +8,7 @@ namespace LLaDA.Batch.Worker.Training;
 /// <summary>
 /// The data of a job, tokenized by its model. Whether a line fits the context, which the plan could not check, is checked here.
 /// </summary>
-/// <remarks>
-/// An answer that is too long is truncated, as by OpenAI's service; a prompt that leaves no room for an answer is an error.
-/// </remarks>
+/// <remarks>A prompt that leaves no room for an answer is an error unless long examples are skipped.</remarks>
 internal sealed class TrainingData : IDisposable
 {
     private TrainingData(ITrainingData training, ITrainingData? validation) => (Training, Validation) = (training, validation);
@@ -19,6 +17,16 @@ internal sealed class TrainingData : IDisposable
 
     /// <summary>Null where the job has none.</summary>
     public ITrainingData? Validation { get; }
+
+    /// <summary>How many examples are longer than the context, and what became of them, as a sentence; null where all fit.</summary>
+    public string? LongExamples
+    {
+        get
+        {
+            string[] counts = [.. Counts("training_file", Training).Concat(Counts("validation_file", Validation))];
+            return counts.Length > 0 ? string.Join("; ", counts) : null;
+        }
+    }
 
     /// <param name="validationPath">Null where the job has none.</param>
     /// <exception cref="TrainingFileException">Names lines.</exception>
@@ -49,17 +57,40 @@ internal sealed class TrainingData : IDisposable
     private static ITrainingData OpenFile(
         FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
     {
-        var options = new FineTuningOptions { MaxLength = contextLength, LongExamples = LongExamples.Truncate, Seed = seed };
         try
         {
             return job.Method == FineTuningMethod.Pretrain
                 ? OpenText(path, tokenizer, contextLength, seed)
-                : new FineTuningData(path, tokenizer, options);
+                : new FineTuningData(path, tokenizer, Options(job, contextLength, seed));
         }
         catch (TrainingDataException exception)
         {
             throw new TrainingFileException(param, $"invalid_{param}", string.Join("; ", exception.Faults));
         }
+    }
+
+    private static FineTuningOptions Options(FineTuningJobRecord job, int contextLength, long seed) => new()
+    {
+        MaxLength = contextLength,
+        LongExamples = job.LongExamples switch
+        {
+            Shared.FineTuning.LongExamples.Skip => Diffusion.Data.LongExamples.Skip,
+            Shared.FineTuning.LongExamples.Fail => Diffusion.Data.LongExamples.Fail,
+            _ => Diffusion.Data.LongExamples.Cut,
+        },
+        Seed = seed,
+    };
+
+    private static IEnumerable<string> Counts(string param, ITrainingData? data)
+    {
+        if (data is not FineTuningData examples)
+            yield break;
+        int all = examples.NumRows + examples.NumSkipped;
+        string length = $"longer than the model's context of {examples.ContextLength} tokens";
+        if (examples.NumCut > 0)
+            yield return $"{examples.NumCut} of {all} examples of {param} are {length}: the ends of their answers are cut off";
+        if (examples.NumSkipped > 0)
+            yield return $"{examples.NumSkipped} of {all} examples of {param} are {length} and left out";
     }
 
     /// <summary>Packs the tokens into a file, because the text may be larger than memory.</summary>

@@ -26,8 +26,8 @@ internal static class TrainingRecipe
     /// <param name="numRows">Rows of an epoch.</param>
     public static TrainingOptions Options(FineTuningJobRecord job, int numRows)
     {
-        long totalRows = (long)job.Epochs!.Value * numRows;
-        int numSteps = checked((int)((totalRows + job.BatchSize!.Value - 1) / job.BatchSize.Value));
+        long numDraws = (long)job.Epochs!.Value * numRows;
+        int numSteps = checked((int)((numDraws + job.BatchSize!.Value - 1) / job.BatchSize.Value));
         double usual = job.LoraRank is not null ? LoraRate : job.Method == FineTuningMethod.Pretrain ? PretrainingRate : SupervisedRate;
         double peak = usual * job.LearningRateMultiplier!.Value;
         int interval = (numSteps + NumCheckpoints - 1) / NumCheckpoints;
@@ -38,6 +38,7 @@ internal static class TrainingRecipe
                 peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
             StratifiesTimes = true,
             NoiseLevels = new NoiseLevels(job.MinNoise ?? 0, job.MaxNoise ?? 1),
+            MasksEveryRow = job.Method == FineTuningMethod.Supervised,
             Seed = job.Seed,
             CheckpointInterval = interval,
             ValidationInterval = interval,

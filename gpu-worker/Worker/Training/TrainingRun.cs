@@ -36,6 +36,11 @@ internal sealed class TrainingRun(
         try
         {
             using var input = await inputs.OpenAsync(run, opening.Token);
+            if (input.Data.LongExamples is { } message)
+            {
+                var counted = new FineTuningEvent(FineTuningEventKind.LongExamples, message) { Level = "warn" };
+                await events.AddAsync(run, counted, opening.Token);
+            }
             var setup = TrainingSetup.Of(run, input);
             int numSteps = setup.Options.LearningRate.NumSteps;
             var job = await jobs.UpdateRunAsync(run, current => current.TrySetSteps(run.RunNumber, numSteps), opening.Token);

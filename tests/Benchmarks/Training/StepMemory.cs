@@ -57,7 +57,7 @@ internal static class StepMemory
             .RestorePrompts(prompts, x0);
         optimizer.ClearGradients();
         using (NewDisposeScope())
-            DiffusionLoss.Backward(model, batch, LossWeights.Of(prompts, batch, LossReduction.Answer));
+            DiffusionLoss.Backward(model, batch.Weigh(prompts, LossReduction.Answer));
         optimizer.Update(1e-4);
     }
 

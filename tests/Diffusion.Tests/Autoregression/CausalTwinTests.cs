@@ -83,12 +83,12 @@ public sealed class CausalTwinTests
         using var model = TinyModel.Random(Config);
         var batch = new TrainingBatch([[1, 2, 3, 4, 5], [6, 7, 8, 9, TinyModel.Eos]], [2, 0], [5, 4]);
 
-        var (given, weights) = NextTokens.Of(batch, LossReduction.Token);
+        var given = NextTokens.Of(batch, LossReduction.Token);
 
         double[] exact = new CausalLikelihood(model, 1000).LogLikelihoods([new([1, 2], [3, 4, 5]), new([6], [7, 8, 9])]);
-        Assert.Equal(-exact.Sum() / 6, DiffusionLoss.Evaluate(model, given, weights), 1e-4);
-        var (_, byAnswer) = NextTokens.Of(batch, LossReduction.Answer);
-        Assert.Equal(-((exact[0] / 3) + (exact[1] / 3)) / 2, DiffusionLoss.Evaluate(model, given, byAnswer), 1e-4);
+        Assert.Equal(-exact.Sum() / 6, DiffusionLoss.Evaluate(model, given), 1e-4);
+        var byAnswer = NextTokens.Of(batch, LossReduction.Answer);
+        Assert.Equal(-((exact[0] / 3) + (exact[1] / 3)) / 2, DiffusionLoss.Evaluate(model, byAnswer), 1e-4);
     }
 
     [Fact]
@@ -141,10 +141,10 @@ public sealed class CausalTwinTests
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random(Config);
 
-        var log = TrainingRun.Run(
+        var log = TinyTraining.Run(
             model,
             folder.Path,
-            TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
+            TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 3, 80), RandomLengthRatio = 0.3 });
 
         Assert.True(log[^1].ValidationLoss < 0.3, $"{log[^1].ValidationLoss}");
         Assert.Equal([0, 1, 2, 3], new CausalDecoder(model).Complete([[2, 3, 4, 5]], new() { MaxTokens = 4 })[0]);

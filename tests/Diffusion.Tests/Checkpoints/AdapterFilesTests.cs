@@ -8,7 +8,13 @@ namespace LLaDA.Diffusion.Tests.Checkpoints;
 
 public sealed class AdapterFilesTests : IDisposable
 {
-    private static readonly LoraOptions s_options = new() { Rank = 4, Alpha = 8, BaseModel = "tiny", Targets = ["model.transformer.blocks.*.q_proj", "model.transformer.blocks.1.ff_out"] };
+    private static readonly LoraOptions s_options = new()
+    {
+        Rank = 4,
+        Alpha = 8,
+        BaseModel = "tiny",
+        Targets = ["model.transformer.blocks.*.q_proj", "model.transformer.blocks.1.ff_out"],
+    };
 
     private readonly TemporaryFolder _folder = new();
     private readonly MaskPredictor _model = TinyModel.Random();
@@ -39,9 +45,14 @@ public sealed class AdapterFilesTests : IDisposable
         Assert.All(file.Tensors.Values, entry => Assert.Equal(ScalarType.Float32, entry.Type));
 
         var config = Json();
-        Assert.Equal(("LORA", 4, 8.0, "tiny", "none"), (config["peft_type"]!.GetValue<string>(), config["r"]!.GetValue<int>(), config["lora_alpha"]!.GetValue<double>(), config["base_model_name_or_path"]!.GetValue<string>(), config["bias"]!.GetValue<string>()));
-        Assert.Equal(["model.transformer.blocks.0.q_proj", "model.transformer.blocks.1.q_proj", "model.transformer.blocks.1.ff_out"], config["target_modules"]!.AsArray().Select(target => target!.GetValue<string>()));
-        Assert.False(config["use_rslora"]!.GetValue<bool>() || config["use_dora"]!.GetValue<bool>() || config["fan_in_fan_out"]!.GetValue<bool>());
+        string Text(string field) => config[field]!.GetValue<string>();
+        Assert.Equal(("LORA", "tiny", "none"), (Text("peft_type"), Text("base_model_name_or_path"), Text("bias")));
+        Assert.Equal((4, 8.0), (config["r"]!.GetValue<int>(), config["lora_alpha"]!.GetValue<double>()));
+        Assert.Equal(
+            ["model.transformer.blocks.0.q_proj", "model.transformer.blocks.1.q_proj", "model.transformer.blocks.1.ff_out"],
+            config["target_modules"]!.AsArray().Select(target => target!.GetValue<string>()));
+        Assert.False(
+            config["use_rslora"]!.GetValue<bool>() || config["use_dora"]!.GetValue<bool>() || config["fan_in_fan_out"]!.GetValue<bool>());
     }
 
     [Theory]
@@ -61,7 +72,8 @@ public sealed class AdapterFilesTests : IDisposable
 
         foreach (var (name, parameter) in expected.named_parameters())
             TensorAssert.Equal(parameter, loaded.Parameter(name));
-        Assert.True(TensorAssert.LargestDifference(_model.Parameter("blocks.1.q_proj.weight"), loaded.Parameter("blocks.1.q_proj.weight")) > 0.1);
+        Assert.True(
+            TensorAssert.LargestDifference(_model.Parameter("blocks.1.q_proj.weight"), loaded.Parameter("blocks.1.q_proj.weight")) > 0.1);
         TensorAssert.Equal(_model.Parameter("blocks.1.k_proj.weight").to(type), loaded.Parameter("blocks.1.k_proj.weight"));
     }
 
@@ -75,7 +87,8 @@ public sealed class AdapterFilesTests : IDisposable
         {
             Directory.CreateDirectory(_folder.File("copy"));
             SafetensorsWriter.Write(_folder.File("copy/adapter_model.safetensors"), [.. file.Tensors.Keys.Select(name => (
-                name.Replace("model.transformer.blocks", "model.layers", StringComparison.Ordinal).Replace("q_proj", "self_attn.q_proj", StringComparison.Ordinal).Replace("ff_out", "mlp.down_proj", StringComparison.Ordinal),
+                name.Replace("model.transformer.blocks", "model.layers", StringComparison.Ordinal).Replace(
+                    "q_proj", "self_attn.q_proj", StringComparison.Ordinal).Replace("ff_out", "mlp.down_proj", StringComparison.Ordinal),
                 file.Read(name)))]);
         }
         File.Copy(_folder.File("adapter_config.json"), _folder.File("copy/adapter_config.json"));
@@ -115,7 +128,9 @@ public sealed class AdapterFilesTests : IDisposable
 
         var exception = Assert.Throws<CheckpointException>(() => AdapterConfig.Read(_folder.Path));
 
-        Assert.Contains($"adapter_config.json {field} is {JsonNode.Parse(value)!.ToJsonString()}, which is not supported", exception.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"adapter_config.json {field} is {JsonNode.Parse(value)!.ToJsonString()}, which is not supported", exception.Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -138,7 +153,9 @@ public sealed class AdapterFilesTests : IDisposable
         Assert.Contains("adapter_model.safetensors is missing", Refusal(), StringComparison.Ordinal);
         File.Delete(_folder.File("adapter_config.json"));
         Assert.Contains("adapter_config.json is missing", Refusal(), StringComparison.Ordinal);
-        Assert.Contains("is missing", Assert.Throws<CheckpointException>(() => AdapterConfig.Read(_folder.File("nowhere"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "is missing", Assert.Throws<CheckpointException>(() => AdapterConfig.Read(_folder.File("nowhere"))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -154,9 +171,15 @@ public sealed class AdapterFilesTests : IDisposable
         }
 
         Assert.Contains($"{path}B.weight is missing", Refused((path + "A.weight", zeros(4, 32))), StringComparison.Ordinal);
-        Assert.Contains("should be of a floating-point type and shape [4, 32]", Refused((path + "A.weight", zeros(8, 32)), (path + "B.weight", zeros(32, 4))), StringComparison.Ordinal);
-        Assert.Contains("should be of a floating-point type and shape [32, 4]", Refused((path + "A.weight", zeros(4, 32)), (path + "B.weight", zeros(32, 4, ScalarType.Int64))), StringComparison.Ordinal);
-        Assert.Contains("blocks.7.q_proj.lora_A.weight changes nothing that this model has", Refused(("base_model.model.model.transformer.blocks.7.q_proj.lora_A.weight", zeros(4, 32))), StringComparison.Ordinal);
+        Assert.Contains(
+            "should be of a floating-point type and shape [4, 32]",
+            Refused((path + "A.weight", zeros(8, 32)), (path + "B.weight", zeros(32, 4))), StringComparison.Ordinal);
+        Assert.Contains(
+            "should be of a floating-point type and shape [32, 4]",
+            Refused((path + "A.weight", zeros(4, 32)), (path + "B.weight", zeros(32, 4, ScalarType.Int64))), StringComparison.Ordinal);
+        Assert.Contains(
+            "blocks.7.q_proj.lora_A.weight changes nothing that this model has",
+            Refused(("base_model.model.model.transformer.blocks.7.q_proj.lora_A.weight", zeros(4, 32))), StringComparison.Ordinal);
         Assert.Contains("it holds no tensor", Refused(), StringComparison.Ordinal);
     }
 

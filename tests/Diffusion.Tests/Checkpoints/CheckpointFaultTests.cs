@@ -8,7 +8,8 @@ namespace LLaDA.Diffusion.Tests.Checkpoints;
 
 public sealed class CheckpointFaultTests : IDisposable
 {
-    private const string Weights = "model.safetensors", Index = "model.safetensors.index.json", FirstShard = "model-00001-of-00002.safetensors";
+    private const string Weights = "model.safetensors", Index = "model.safetensors.index.json";
+    private const string FirstShard = "model-00001-of-00002.safetensors";
 
     private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
     private readonly TemporaryFolder _folder = new();
@@ -48,7 +49,8 @@ public sealed class CheckpointFaultTests : IDisposable
     [Fact]
     public void Tensor_of_integers_is_named()
     {
-        Write([.. Named().Select(entry => entry.Name.EndsWith("ln_f.weight", StringComparison.Ordinal) ? (entry.Name, ones(32, ScalarType.Int64)) : entry)]);
+        const string norm = "model.transformer.ln_f.weight";
+        Write([.. Named().Select(entry => entry.Name == norm ? (norm, ones(32, ScalarType.Int64)) : entry)]);
 
         AssertRefused("model.transformer.ln_f.weight Int64 [32] should be of a floating-point type");
     }
@@ -80,7 +82,8 @@ public sealed class CheckpointFaultTests : IDisposable
     }
 
     [Fact]
-    public void Folder_that_does_not_exist_is_refused() => AssertRefused("absent", "config.json is missing", folder: _folder.File("absent"));
+    public void Folder_that_does_not_exist_is_refused() =>
+        AssertRefused("absent", "config.json is missing", folder: _folder.File("absent"));
 
     [Fact]
     public void Missing_shard_is_named()
@@ -130,15 +133,6 @@ public sealed class CheckpointFaultTests : IDisposable
         AssertRefused("disagrees with its shards about model.transformer.wte.weight");
     }
 
-    [Fact]
-    public void Tensor_in_two_shards_is_named()
-    {
-        WriteShards();
-        SafetensorsWriter.Write(_folder.File(FirstShard), [.. Named()]);
-
-        AssertRefused("which another shard holds as well");
-    }
-
     [Theory]
     [InlineData("")]
     [InlineData("[]")]
@@ -156,7 +150,85 @@ public sealed class CheckpointFaultTests : IDisposable
         AssertRefused($"{_folder.File(Index)} is not an index of weights");
     }
 
-    private (string Name, Tensor Tensor)[] Named() => [.. _model.named_parameters().Select(entry => (TensorNames.LLaDA(entry.name), (Tensor)entry.parameter))];
+    // A 4-bit model.safetensors beside the shards of the whole model: https://github.com/Blaizzy/mlx-vlm/pull/1464.
+    [Fact]
+    public void Single_file_and_index_of_other_tensors_are_refused_naming_both()
+    {
+        WriteShards();
+        Write([.. Named().Skip(1), ("model.transformer.wte.scales", zeros(1))]);
+
+        AssertRefused(
+            "has model.safetensors and model.safetensors.index.json, which disagree about "
+            + "model.transformer.wte.scales, model.transformer.wte.weight: remove the stale one");
+    }
+
+    // An index that describes another build's shards: https://github.com/sgl-project/sglang/pull/32279.
+    [Fact]
+    public void Shard_of_an_interrupted_download_is_named()
+    {
+        WriteShards();
+        ChangeIndex(map => map["model.transformer.wte.weight"] = "model-00001-of-00030.safetensors");
+
+        AssertRefused($"{_folder.File("model-00001-of-00030.safetensors")} is missing");
+    }
+
+    // An unindexed tensor in a reused shard: https://github.com/1CatAI/1Cat-vLLM/pull/407.
+    [Fact]
+    public void Tensor_of_a_shard_that_the_index_does_not_name_is_refused()
+    {
+        WriteShards();
+        using var shard = new SafetensorsFile(_folder.File(FirstShard));
+        (string, Tensor)[] tensors =
+            [.. shard.Tensors.Keys.Select(name => (name, shard.Read(name))), ("model.transformer.experts", zeros(1))];
+        SafetensorsWriter.Write(_folder.File(FirstShard), tensors);
+
+        AssertRefused("disagrees with its shards about model.transformer.experts");
+    }
+
+    [Fact]
+    public void Head_that_differs_from_the_embedding_it_is_tied_to_is_refused()
+    {
+        using var tied = TinyModel.Random(TinyModel.Config with { TiesWeights = true });
+        Checkpoint.Save(tied, _folder.Path);
+        SafetensorsWriter.Write(_folder.File(Weights),
+            [.. tied.named_parameters().Select(entry => (TensorNames.LLaDA(entry.name), (Tensor)entry.parameter)),
+                ("model.transformer.ff_out.weight", tied.Parameter("wte.weight") + 1)]);
+
+        AssertRefused("model.transformer.ff_out.weight differs from model.transformer.wte.weight, to which config.json ties it");
+    }
+
+    [Theory]
+    [InlineData(Weights)]
+    [InlineData(Index)]
+    [InlineData("config.json")]
+    [InlineData("tokenizer.json")]
+    public void Git_LFS_pointer_is_named_with_its_remedy(string file)
+    {
+        if (file == Index)
+            WriteShards();
+        else
+            Write(Named());
+        if (file == "tokenizer.json")
+            LLaDAConfigJson.Write(_model.Config with { EotTokenId = null }, _folder.File(Checkpoint.ConfigFile));
+        File.WriteAllText(_folder.File(file), "version https://git-lfs.github.com/spec/v1\noid sha256:4fa496bd4b4a\nsize 16060556376\n");
+
+        AssertRefused($"{_folder.File(file)} is a Git LFS pointer, not the file itself: run 'git lfs pull' in its folder");
+    }
+
+    [Theory]
+    [InlineData("\n<!DOCTYPE html><html>", "is a web page, not the file itself")]
+    [InlineData("<html>Access denied</html>", "is a web page, not the file itself")]
+    [InlineData("PK\u0003\u0004 archive/data.pkl", "is a zip or PyTorch archive")]
+    public void Other_kinds_of_files_are_named(string start, string fault)
+    {
+        Write(Named());
+        File.WriteAllText(_folder.File(Weights), start);
+
+        AssertRefused($"{_folder.File(Weights)} {fault}");
+    }
+
+    private (string Name, Tensor Tensor)[] Named() =>
+        [.. _model.named_parameters().Select(entry => (TensorNames.LLaDA(entry.name), (Tensor)entry.parameter))];
 
     private void Write((string, Tensor)[] tensors)
     {

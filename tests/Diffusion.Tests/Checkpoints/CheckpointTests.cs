@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
@@ -36,14 +37,22 @@ public sealed class CheckpointTests
 
         using (var without = Checkpoint.Load(folder.Path))
             Assert.Null(without.Config.EotTokenId);
-        foreach (var (tokens, expected) in ((string, int?)[])[("""{"id":38,"content":"<|eot_id|>"}""", 38), ("""{"id":38,"content":"<|other|>"}""", null), ("""{"id":44,"content":"<|eot_id|>"}""", null)])
+        (string Tokens, int? Expected)[] cases =
+        [
+            ("""{"id":38,"content":"<|eot_id|>"}""", 38),
+            ("""{"id":38,"content":"<|other|>"}""", null),
+            ("""{"id":44,"content":"<|eot_id|>"}""", null),
+        ];
+        foreach (var (tokens, expected) in cases)
         {
             File.WriteAllText(folder.File("tokenizer.json"), $$"""{"added_tokens":[{{tokens}}]}""");
             using var loaded = Checkpoint.Load(folder.Path);
             Assert.Equal(expected, loaded.Config.EotTokenId);
         }
         File.WriteAllText(folder.File("tokenizer.json"), "{}");
-        Assert.Contains("tokenizer.json does not list its added tokens", Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "tokenizer.json does not list its added tokens", Assert.Throws<CheckpointException>(() => Checkpoint.Load(folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,13 +94,95 @@ public sealed class CheckpointTests
     }
 
     [Fact]
+    public void Single_file_is_loaded_before_an_index_of_stale_shards()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var stale = TinyModel.Random(seed: 1);
+        using var model = TinyModel.Random(seed: 2);
+        Checkpoint.Save(model, folder.Path);
+        File.Move(folder.File(Weights), folder.File("kept"));
+        Checkpoint.Save(stale, folder.Path, maxShardBytes: 12_000);
+        File.Move(folder.File("kept"), folder.File(Weights));
+
+        foreach (string shard in (string[])[.. Directory.GetFiles(folder.Path, "model-*"), ""])
+        {
+            using var loaded = Checkpoint.Load(folder.Path);
+            TensorAssert.Equal(Logits(model), Logits(loaded));
+            if (shard.Length > 0)
+                File.Delete(shard);
+        }
+    }
+
+    [Fact]
+    public void Index_that_maps_to_the_single_file_is_followed()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random();
+        Checkpoint.Save(model, folder.Path);
+        var map = new JsonObject(
+            model.named_parameters().Select(entry => KeyValuePair.Create(TensorNames.LLaDA(entry.name), (JsonNode?)Weights)));
+        File.WriteAllText(folder.File(Index), new JsonObject { ["weight_map"] = map }.ToJsonString());
+
+        using var loaded = Checkpoint.Load(folder.Path);
+
+        TensorAssert.Equal(Logits(model), Logits(loaded));
+    }
+
+    // Overlays replace tensors of earlier shards through the index alone: https://github.com/JustVugg/colibri/issues/1479.
+    [Fact]
+    public void Tensor_in_two_shards_is_read_from_the_one_that_the_index_names()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random(seed: 1);
+        using var superseded = TinyModel.Random(seed: 2);
+        Checkpoint.Save(model, folder.Path, maxShardBytes: 3 * model.Config.NumParameters);
+        string[] shards = [.. Directory.GetFiles(folder.Path, "model-*").Order()];
+        (string Name, Tensor Tensor)[] tensors;
+        using (var own = new SafetensorsFile(shards[0]))
+        {
+            tensors = [.. own.Tensors.Keys.Select(name => (name, own.Read(name)))];
+        }
+        var stale = superseded.named_parameters().Select(entry => (TensorNames.LLaDA(entry.name), (Tensor)entry.parameter))
+            .ExceptBy(tensors.Select(entry => entry.Name), entry => entry.Item1);
+        SafetensorsWriter.Write(shards[0], [.. tensors, .. stale]);
+
+        using var loaded = Checkpoint.Load(folder.Path);
+
+        TensorAssert.Equal(Logits(model), Logits(loaded));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Tied_head_and_derived_buffers_in_the_file_change_nothing(bool isLlama)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var model = TinyModel.Random(TinyModel.Config with { TiesWeights = true });
+        Func<string, string> dialect = isLlama ? TensorNames.Llama : TensorNames.LLaDA;
+        LLaDAConfigJson.Write(model.Config, folder.File(Checkpoint.ConfigFile));
+        SafetensorsWriter.Write(folder.File(Weights),
+            [.. model.named_parameters().Select(entry => (dialect(entry.name), (Tensor)entry.parameter)),
+                (dialect("ff_out.weight"), model.Parameter("wte.weight")),
+                ("model.layers.0.self_attn.rotary_emb.inv_freq", arange(4)), ("model.rotary_emb.inv_freq", arange(4))]);
+
+        using var loaded = Checkpoint.Load(folder.Path);
+
+        TensorAssert.Equal(Logits(model), Logits(loaded));
+    }
+
+    [Fact]
     public void Llama_names_load_to_the_same_logits()
     {
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random();
         LLaDAConfigJson.Write(model.Config, folder.File(Checkpoint.ConfigFile));
-        SafetensorsWriter.Write(folder.File(Weights), [.. model.named_parameters().Select(entry => (TensorNames.Llama(entry.name), (Tensor)entry.parameter))]);
+        SafetensorsWriter.Write(
+            folder.File(Weights), [.. model.named_parameters().Select(entry => (TensorNames.Llama(entry.name), (Tensor)entry.parameter))]);
 
         using var loaded = Checkpoint.Load(folder.Path);
 
@@ -113,7 +204,8 @@ public sealed class CheckpointTests
             TensorAssert.Equal(model.Parameter(name).to(ScalarType.BFloat16), parameter);
         long saved = new FileInfo(folder.File($"full/{Weights}")).Length - new FileInfo(folder.File($"half/{Weights}")).Length;
         Assert.InRange(saved, (2 * model.Config.NumParameters) - 100, (2 * model.Config.NumParameters) + 100);
-        Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(folder.File($"half/{Checkpoint.ConfigFile}")), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"torch_dtype\": \"bfloat16\"", File.ReadAllText(folder.File($"half/{Checkpoint.ConfigFile}")), StringComparison.Ordinal);
     }
 
     [Fact]

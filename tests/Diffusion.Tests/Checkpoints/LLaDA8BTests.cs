@@ -10,7 +10,10 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Checkpoints;
 
-/// <summary>LLaDA-8B at its size, without its 16 GB: a network on the meta device, which has shapes and no values, and files that are holes behind their headers.</summary>
+/// <summary>
+/// LLaDA-8B at its size, without its 16 GB: a network on the meta device, which has shapes and no values, and files that are holes behind
+/// their headers.
+/// </summary>
 public sealed class LLaDA8BTests : IDisposable
 {
     private const long NumParameters = 8_015_581_184, Width = 4096, Vocabulary = 126_464, FeedForward = 12_288;
@@ -47,11 +50,16 @@ public sealed class LLaDA8BTests : IDisposable
 
         Assert.Equal(291, parameters.Count);
         Assert.Equal(NumParameters, parameters.Sum(entry => entry.parameter.numel()));
-        Assert.All(parameters, entry => Assert.Equal((DeviceType.META, ScalarType.BFloat16), (entry.parameter.device_type, entry.parameter.dtype)));
+        Assert.All(
+            parameters,
+            entry => Assert.Equal((DeviceType.META, ScalarType.BFloat16), (entry.parameter.device_type, entry.parameter.dtype)));
         foreach (bool isLlama in (bool[])[false, true])
         {
-            var named = parameters.ToDictionary(entry => isLlama ? TensorNames.Llama(entry.name) : TensorNames.LLaDA(entry.name), entry => entry.parameter.shape);
-            Assert.Equal(Published(isLlama).OrderBy(entry => entry.Name, StringComparer.Ordinal), named.Select(entry => (entry.Key, entry.Value)).OrderBy(entry => entry.Key, StringComparer.Ordinal), Same);
+            var named = parameters.ToDictionary(
+                entry => isLlama ? TensorNames.Llama(entry.name) : TensorNames.LLaDA(entry.name), entry => entry.parameter.shape);
+            Assert.Equal(
+                Published(isLlama).OrderBy(entry => entry.Name, StringComparer.Ordinal),
+                named.Select(entry => (entry.Key, entry.Value)).OrderBy(entry => entry.Key, StringComparer.Ordinal), Same);
         }
         // 16 GB would be asked for; other tests run beside this one.
         Assert.InRange(PrivateBytes() - before, long.MinValue, 2_000_000_000);
@@ -66,8 +74,11 @@ public sealed class LLaDA8BTests : IDisposable
 
         var names = files.Match(ParameterShapes.Of(LLaDAConfigJson.Read(_folder.File(Checkpoint.ConfigFile))));
 
-        Assert.Equal(Published(isLlama).Select(entry => entry.Name).Order(StringComparer.Ordinal), names.Values.Order(StringComparer.Ordinal));
-        Assert.InRange(Directory.GetFiles(_folder.Path, "*.safetensors").Sum(file => new FileInfo(file).Length), BytesOfWeight * NumParameters, (BytesOfWeight * NumParameters) + 100_000);
+        Assert.Equal(
+            Published(isLlama).Select(entry => entry.Name).Order(StringComparer.Ordinal), names.Values.Order(StringComparer.Ordinal));
+        Assert.InRange(
+            Directory.GetFiles(_folder.Path, "*.safetensors").Sum(file => new FileInfo(file).Length), BytesOfWeight * NumParameters,
+            (BytesOfWeight * NumParameters) + 100_000);
     }
 
     [Fact]
@@ -75,7 +86,8 @@ public sealed class LLaDA8BTests : IDisposable
     {
         var published = Published(isLlama: false);
 
-        Write([.. published.Select(entry => entry.Name == "model.transformer.blocks.31.up_proj.weight" ? (entry.Name, [Width, FeedForward]) : entry)]);
+        const string last = "model.transformer.blocks.31.up_proj.weight";
+        Write([.. published.Select(entry => entry.Name == last ? (last, [Width, FeedForward]) : entry)]);
         AssertRefused("model.transformer.blocks.31.up_proj.weight BFloat16 [4096, 12288] should have shape [12288, 4096]");
 
         Write([.. published.Where(entry => entry.Name != "model.transformer.blocks.17.ff_norm.weight")]);
@@ -92,7 +104,7 @@ public sealed class LLaDA8BTests : IDisposable
         using (var file = File.OpenWrite(Shard(NumShards - 1)))
             file.SetLength(file.Length - 1);
 
-        AssertRefused("it is cut short");
+        AssertRefused("it was truncated");
     }
 
     /// <summary>291 names and shapes, in the order of the network.</summary>
@@ -102,13 +114,15 @@ public sealed class LLaDA8BTests : IDisposable
         return
         [
             (isLlama ? "model.embed_tokens.weight" : "model.transformer.wte.weight", [Vocabulary, Width]),
-            .. Enumerable.Range(0, 32).SelectMany(layer => s_parts.Select(part => ($"{prefix}.{layer}.{(isLlama ? part.LlamaPart : part.Part)}.weight", part.Shape))),
+            .. Enumerable.Range(0, 32).SelectMany(
+                layer => s_parts.Select(part => ($"{prefix}.{layer}.{(isLlama ? part.LlamaPart : part.Part)}.weight", part.Shape))),
             (isLlama ? "model.norm.weight" : "model.transformer.ln_f.weight", [Width]),
             (isLlama ? "lm_head.weight" : "model.transformer.ff_out.weight", [Vocabulary, Width]),
         ];
     }
 
-    private static bool Same((string Name, long[] Shape) one, (string Name, long[] Shape) other) => one.Name == other.Name && one.Shape.SequenceEqual(other.Shape);
+    private static bool Same((string Name, long[] Shape) one, (string Name, long[] Shape) other) =>
+        one.Name == other.Name && one.Shape.SequenceEqual(other.Shape);
 
     private static long PrivateBytes()
     {
@@ -139,7 +153,12 @@ public sealed class LLaDA8BTests : IDisposable
         foreach (var (name, shape) in tensors)
         {
             long end = position + (shape.Aggregate(1L, (product, size) => product * size) * BytesOfWeight);
-            header[name] = new JsonObject { ["dtype"] = "BF16", ["shape"] = JsonSerializer.SerializeToNode(shape), ["data_offsets"] = new JsonArray(position, end) };
+            header[name] = new JsonObject
+            {
+                ["dtype"] = "BF16",
+                ["shape"] = JsonSerializer.SerializeToNode(shape),
+                ["data_offsets"] = new JsonArray(position, end),
+            };
             position = end;
         }
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(header);

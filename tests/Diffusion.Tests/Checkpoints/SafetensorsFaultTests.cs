@@ -32,15 +32,23 @@ public sealed class SafetensorsFaultTests
         { """{"t":{"dtype":"F32","shape":[2],"data_offsets":[0]}}""", 8, "gives t an impossible shape or place" },
         { """{"t":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8, "gives t 8 bytes where its type and shape need 12" },
         { """{"t":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}""", 0, "gives t 0 bytes where" },
-        { """{"t":{"dtype":"F32","shape":[4294967296,4294967296,4294967296,4294967296],"data_offsets":[0,0]}}""", 0, "gives t 0 bytes where" },
-        { """{"t":{"dtype":"F32","shape":[0],"data_offsets":[9223372036854775807,9223372036854775807]}}""", 0, "gap or an overlap before t" },
+        {
+            """{"t":{"dtype":"F32","shape":[4294967296,4294967296,4294967296,4294967296],"data_offsets":[0,0]}}""",
+            0,
+            "gives t 0 bytes where"
+        },
+        {
+            """{"t":{"dtype":"F32","shape":[0],"data_offsets":[9223372036854775807,9223372036854775807]}}""",
+            0,
+            "gap or an overlap before t"
+        },
         { $$"""{"a":{{Entry}},"b":{{Entry}}}""", 8, "gap or an overlap before b" },
         { $$$"""{"a":{{{Entry}}},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}""", 12, "gap or an overlap before b" },
         { $$$"""{"a":{{{Entry}}},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}""", 16, "gap or an overlap before b" },
         { """{"t":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "gap or an overlap before t" },
-        { $$"""{"t":{{Entry}}}""", 7, "cut short or has something appended" },
-        { $$"""{"t":{{Entry}}}""", 9, "cut short or has something appended" },
-        { "{}", 1, "cut short or has something appended" },
+        { $$"""{"t":{{Entry}}}""", 7, "it was truncated or something was appended" },
+        { $$"""{"t":{{Entry}}}""", 9, "it was truncated or something was appended" },
+        { "{}", 1, "it was truncated or something was appended" },
     };
 
     [Theory]

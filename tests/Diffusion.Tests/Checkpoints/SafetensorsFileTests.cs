@@ -8,7 +8,10 @@ namespace LLaDA.Diffusion.Tests.Checkpoints;
 public sealed class SafetensorsFileTests
 {
     public static TheoryData<ScalarType> Types =>
-        [ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16, ScalarType.Int64, ScalarType.Int32, ScalarType.Byte, ScalarType.Bool];
+        [
+            ScalarType.Float64, ScalarType.Float32, ScalarType.Float16, ScalarType.BFloat16,
+            ScalarType.Int64, ScalarType.Int32, ScalarType.Byte, ScalarType.Bool,
+        ];
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -49,7 +52,12 @@ public sealed class SafetensorsFileTests
         using var scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
         string path = RawSafetensors.Write(
-            folder, """{"__metadata__":{"a":"b"},"late":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},"early":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}""", 3);
+            folder,
+            """
+            {"__metadata__":{"a":"b"},"late":{"dtype":"U8","shape":[1],"data_offsets":[2,3]},
+             "early":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}
+            """,
+            3);
 
         using var file = new SafetensorsFile(path);
 
@@ -105,7 +113,8 @@ public sealed class SafetensorsFileTests
         byte[] before = File.ReadAllBytes(folder.File("w"));
 
         Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder.File("w"), [("same", zeros(1)), ("same", zeros(1))]));
-        Assert.Throws<ArgumentOutOfRangeException>(() => SafetensorsWriter.Write(folder.File("w"), [("t", zeros(2, ScalarType.ComplexFloat32))]));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => SafetensorsWriter.Write(folder.File("w"), [("t", zeros(2, ScalarType.ComplexFloat32))]));
 
         Assert.Equal(before, File.ReadAllBytes(folder.File("w")));
     }

@@ -49,5 +49,6 @@ public sealed class TensorNamesTests
     public void Llama_name_says_which_part_it_is(string parameter, string name) => Assert.Equal(name, TensorNames.Llama(parameter));
 
     [Fact]
-    public void Unknown_parameter_has_no_name() => Assert.Throws<ArgumentException>("parameter", () => TensorNames.Llama("blocks.0.q_proj.scale"));
+    public void Unknown_parameter_has_no_name() =>
+        Assert.Throws<ArgumentException>("parameter", () => TensorNames.Llama("blocks.0.q_proj.scale"));
 }

@@ -26,7 +26,10 @@ public sealed class TextDocumentsTests : IDisposable
     {
         Write("a.jsonl", $"{{\"text\": \"first\"}}\n\n{line}\n");
 
-        Assert.StartsWith("line 3: ", Assert.Single(Assert.Throws<TrainingDataException>(() => TextDocuments.Read(Path.Combine(_folder, "a.jsonl")).Count()).Faults), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "line 3: ",
+            Assert.Single(Assert.Throws<TrainingDataException>(() => TextDocuments.Read(Path.Combine(_folder, "a.jsonl")).Count()).Faults),
+            StringComparison.Ordinal);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -36,7 +36,9 @@ public sealed class TokenFileTests : IDisposable
         using (var stream = System.IO.File.OpenWrite(File))
             stream.SetLength(length >= 0 ? length : stream.Length + length);
 
-        Assert.Contains("not a whole file", Assert.Throws<TrainingDataException>(() => TokenFile.Open(File, TinyTokenizer.Instance.NumTokens)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not a whole file", Assert.Throws<TrainingDataException>(() => TokenFile.Open(File, TinyTokenizer.Instance.NumTokens)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -44,7 +46,9 @@ public sealed class TokenFileTests : IDisposable
     {
         TokenFile.Write(File, TinyTokenizer.Instance, ["the word"]);
 
-        Assert.Contains($"{TinyTokenizer.Instance.NumTokens} tokens, not of 7", Assert.Throws<TrainingDataException>(() => TokenFile.Open(File, 7)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{TinyTokenizer.Instance.NumTokens} tokens, not of 7",
+            Assert.Throws<TrainingDataException>(() => TokenFile.Open(File, 7)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

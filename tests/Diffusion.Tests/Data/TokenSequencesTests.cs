@@ -13,7 +13,8 @@ public sealed class TokenSequencesTests
             int numTokens = (length * count) + (further % length);
             var sequences = new TokenSequences([.. Enumerable.Range(0, numTokens)], length, seed);
 
-            int[][] rows = [.. Enumerable.Range(epoch * sequences.NumRows, sequences.NumRows).Select(step => sequences.Batch(step, 1).Rows.Single())];
+            int[][] rows =
+                [.. Enumerable.Range(epoch * sequences.NumRows, sequences.NumRows).Select(step => sequences.Batch(step, 1).Rows.Single())];
 
             Assert.Equal(count - 1, sequences.NumRows);
             Assert.All(rows, row => Assert.Equal(Enumerable.Range(row[0], length), row));
@@ -50,7 +51,8 @@ public sealed class TokenSequencesTests
     {
         var sequences = new TokenSequences([.. Enumerable.Range(0, 1000)], 10, seed: 1);
 
-        int[][] starts = [.. Enumerable.Range(0, 3).Select(epoch => Enumerable.Range(epoch * 99, 99).Select(step => sequences.Batch(step, 1).Rows[0][0]).ToArray())];
+        int[][] starts = [.. Enumerable.Range(0, 3).Select(epoch =>
+            Enumerable.Range(epoch * 99, 99).Select(step => sequences.Batch(step, 1).Rows[0][0]).ToArray())];
 
         Assert.Equal(3, starts.Select(epoch => string.Join(' ', epoch)).Distinct().Count());
         Assert.True(starts.Select(epoch => epoch[0] % 10).Distinct().Count() > 1);
@@ -63,7 +65,8 @@ public sealed class TokenSequencesTests
         const int epochs = 2400, permutations = 24;
         var sequences = new TokenSequences([0, 1, 2, 3, 4], length: 1, seed: 2);
 
-        var orders = Enumerable.Range(0, epochs).GroupBy(epoch => string.Concat(sequences.Batch(epoch, 4).Rows.Select(row => row.Single()))).Select(order => order.Count()).ToList();
+        var orders = Enumerable.Range(0, epochs).GroupBy(
+            epoch => string.Concat(sequences.Batch(epoch, 4).Rows.Select(row => row.Single()))).Select(order => order.Count()).ToList();
 
         Assert.Equal(permutations, orders.Count);
         // 99.9 % quantile of chi square with 23 degrees of freedom.
@@ -76,10 +79,14 @@ public sealed class TokenSequencesTests
         var tokenizer = TinyTokenizer.Instance;
 
         Assert.Equal(
-            [tokenizer.BeginningOfTextId, .. tokenizer.Encode("the word"), tokenizer.EndOfTextId, tokenizer.BeginningOfTextId, tokenizer.EndOfTextId],
+            [
+                tokenizer.BeginningOfTextId, .. tokenizer.Encode("the word"), tokenizer.EndOfTextId,
+                tokenizer.BeginningOfTextId, tokenizer.EndOfTextId,
+            ],
             TokenFile.Encode(tokenizer, ["the word", ""]));
     }
 
     [Fact]
-    public void Too_few_tokens_are_refused() => Assert.Throws<ArgumentException>("tokens", () => new TokenSequences(new int[19], 10, seed: 1));
+    public void Too_few_tokens_are_refused() =>
+        Assert.Throws<ArgumentException>("tokens", () => new TokenSequences(new int[19], 10, seed: 1));
 }

@@ -24,18 +24,18 @@ public sealed class DeviceTrainingTests : IDisposable
         using var reference = TinyModel.Random();
         using var model = TinyModel.Random(device: device);
         using var stopped = new CancellationTokenSource();
-        var expected = TrainingRun.Run(reference, _folder.File("reference"));
+        var expected = TinyTraining.Run(reference, _folder.File("reference"));
 
         // It stops after a checkpoint and goes on from there.
         var metrics = new List<TrainingMetrics>();
-        Assert.Throws<OperationCanceledException>(() => TrainingRun.Run(model, _folder.File("run"), onStep: step =>
+        Assert.Throws<OperationCanceledException>(() => TinyTraining.Run(model, _folder.File("run"), onStep: step =>
         {
             metrics.Add(step);
-            if (step.Step == TrainingRun.Options.CheckpointInterval)
+            if (step.Step == TinyTraining.Options.CheckpointInterval)
                 stopped.Cancel();
         }, cancellation: stopped.Token));
         using var resumed = TinyModel.Random(seed: 9, device: device);
-        metrics.AddRange(TrainingRun.Run(resumed, _folder.File("run"), TrainingRun.Options with { ActivationCheckpointing = true }));
+        metrics.AddRange(TinyTraining.Run(resumed, _folder.File("run"), TinyTraining.Options with { ActivationCheckpointing = true }));
 
         Assert.Equal(expected.Select(step => step.Step), metrics.Select(step => step.Step));
         foreach (var (cpu, here) in expected.Zip(metrics))
@@ -56,7 +56,7 @@ public sealed class DeviceTrainingTests : IDisposable
         var canvas = TinyModel.Canvas(1, 2, TinyModel.Mask).to(device);
         List<double> losses = [];
 
-        new Trainer(lora, TrainingRun.Text, null, TrainingRun.Options, _folder.File("run")).Run(step => losses.Add(step.Loss));
+        new Trainer(lora, TinyTraining.Text, null, TinyTraining.Options, _folder.File("run")).Run(step => losses.Add(step.Loss));
 
         Assert.All(losses, loss => Assert.True(double.IsFinite(loss)));
         var beside = model.call(canvas).cpu();

@@ -92,11 +92,11 @@ public sealed class HeldOutTests
     public void Gaps_of_a_text_that_both_models_know_are_filled_by_all_three_ways()
     {
         using var folder = new TemporaryFolder();
-        var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 150) };
+        var options = TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 150) };
         using var model = TinyModel.Random();
         using var twin = TinyModel.Random(s_causal);
-        TrainingRun.Run(model, folder.File("model"), options);
-        TrainingRun.Run(twin, folder.File("twin"), options);
+        TinyTraining.Run(model, folder.File("model"), options);
+        TinyTraining.Run(twin, folder.File("twin"), options);
         var tasks = GapTask.Cut(
             [.. Enumerable.Range(0, 20)
                 .Select(start => new HeldOutDocument([.. Enumerable.Range(start, 14).Select(token => token % 6)], 14))],
@@ -117,7 +117,7 @@ public sealed class HeldOutTests
         GapTask[] tasks = [new([5, 0], [1], [3]), new([5, 0], [2], [4])];
         using var folder = new TemporaryFolder();
         var rows = new TokenRows([[5, 0, 1, 3], [5, 0, 2, 4]], seed: 1);
-        var options = TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 150) };
+        var options = TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-3, 2, 40, 150) };
         new Trainer(new FullWeights(twin), rows, null, options, folder.Path).Run();
         using var none = new TokenSet([]);
 

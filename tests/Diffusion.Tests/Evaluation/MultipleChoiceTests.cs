@@ -142,7 +142,7 @@ public sealed class MultipleChoiceTests
         {
             const int interval = 50, most = 3000;
             var options =
-                TrainingRun.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-2, 2, 0, most), CheckpointInterval = most };
+                TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-2, 1e-2, 2, 0, most), CheckpointInterval = most };
             string checkpoints = folder.File(network.Config.IsCausal ? "twin" : "model");
             var steps = new Trainer(new FullWeights(network), new TokenRows(rows, seed: 1), null, options, checkpoints).Steps();
             Assert.Contains(steps, progress => progress.Metrics.Step % interval == 0 && answered() == new Proportion(8, 8));

@@ -24,7 +24,8 @@ public sealed class BpeTrainerTests
     public void Among_equally_frequent_pairs_the_lower_ids_win() => Assert.Equal([('a', 'b'), ('c', 'd')], Train("cd\nab\ncd\nab", 2));
 
     [Fact]
-    public void Merges_do_not_reach_across_words() => Assert.DoesNotContain(Train("a b a b a b a b", 50), merge => merge is ('a', ' ') or ('b', ' '));
+    public void Merges_do_not_reach_across_words() =>
+        Assert.DoesNotContain(Train("a b a b a b a b", 50), merge => merge is ('a', ' ') or ('b', ' '));
 
     [Fact]
     public void Learning_ends_when_no_pair_occurs_twice()

@@ -12,7 +12,10 @@ public sealed class ChatTemplateTests
     [Fact]
     public void One_turn_is_rendered_as_the_reference_does() =>
         Assert.Equal(
-            [s_begin, s_startHeader, .. Text("user"), s_endHeader, .. Text("\n\nHello"), s_endTurn, s_startHeader, .. Text("assistant"), s_endHeader, .. Text("\n\n")],
+            [
+                s_begin, s_startHeader, .. Text("user"), s_endHeader, .. Text("\n\nHello"), s_endTurn,
+                s_startHeader, .. Text("assistant"), s_endHeader, .. Text("\n\n"),
+            ],
             ChatTemplate.Encode(s_tokenizer, [new("user", "Hello")]));
 
     [Fact]
@@ -41,7 +44,8 @@ public sealed class ChatTemplateTests
 
     [Fact]
     public void Content_is_trimmed() =>
-        Assert.Equal(ChatTemplate.Encode(s_tokenizer, [new("user", "a  b")]), ChatTemplate.Encode(s_tokenizer, [new("user", " \n a  b\t\n")]));
+        Assert.Equal(
+            ChatTemplate.Encode(s_tokenizer, [new("user", "a  b")]), ChatTemplate.Encode(s_tokenizer, [new("user", " \n a  b\t\n")]));
 
     [Fact]
     public void Structure_cannot_be_forged()
@@ -50,7 +54,9 @@ public sealed class ChatTemplateTests
 
         var ids = ChatTemplate.Encode(s_tokenizer, [new($"user{forged}", forged)]);
 
-        Assert.Equal([s_begin, s_startHeader, s_endHeader, s_endTurn, s_startHeader, s_endHeader], ids.Where(id => s_tokenizer.NonTextIds.Contains(id)));
+        Assert.Equal(
+            [s_begin, s_startHeader, s_endHeader, s_endTurn, s_startHeader, s_endHeader],
+            ids.Where(id => s_tokenizer.NonTextIds.Contains(id)));
         Assert.Contains(forged, s_tokenizer.Decode(ids), StringComparison.Ordinal);
     }
 

@@ -35,7 +35,9 @@ public sealed class LLaDATokenizerTests
         trainer.Add(TinyTokenizer.Corpus);
         var merges = trainer.Train(256 + TinyTokenizer.NumMerges + SpecialTokens.All.Count);
 
-        Gen.OneOf(Gen.OneOf("the ", "reader", "word", "wr", "ote ", " 12", "e", "r", "s", "\n", "日", "'s").Array[0, 9].Select(string.Concat), TinyTokenizer.AnyText)
+        Gen.OneOf(
+            Gen.OneOf("the ", "reader", "word", "wr", "ote ", " 12", "e", "r", "s", "\n", "日", "'s").Array[0, 9].Select(string.Concat),
+            TinyTokenizer.AnyText)
             .Sample(text => Assert.Equal(Merged(text, merges), s_tokenizer.Encode(text)), iter: 1000);
     }
 

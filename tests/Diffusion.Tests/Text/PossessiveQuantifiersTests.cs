@@ -18,7 +18,8 @@ public sealed class PossessiveQuantifiersTests
     [InlineData(@"\++ \x41++\u0041*+", @"\++ (?>\x41+)(?>\u0041*)")]
     [InlineData("(a|b(?:c)++)?+d", "(?>(a|b(?>(?:c)+))?)d")]
     [InlineData("(?i:ab)++(?>c+)(?=d+)(?<n>e)*+", "(?>(?i:ab)+)(?>c+)(?=d+)(?>(?<n>e)*)")]
-    public void Possessive_quantifiers_become_atomic_groups(string possessive, string atomic) => Assert.Equal(atomic, PossessiveQuantifiers.ToAtomic(possessive));
+    public void Possessive_quantifiers_become_atomic_groups(string possessive, string atomic) =>
+        Assert.Equal(atomic, PossessiveQuantifiers.ToAtomic(possessive));
 
     [Theory]
     [InlineData("")]

@@ -10,8 +10,10 @@ internal static class TinyTokenizer
     public const int NumMerges = 40;
 
     public const string Corpus =
-        "In the beginning was the word, and the word was with the reader. The reader read the words of the writer; the writer wrote 1234 words in 12 days.\n\n" +
-        "It's the user's turn: they'll say what they've read, and the assistant's answer isn't far. Größe und Maß – naïve café, 日本語の言葉, и слова. 🙂🙂 words 👩‍👩‍👧‍👧.\n";
+        "In the beginning was the word, and the word was with the reader. The reader read the words of the writer; " +
+        "the writer wrote 1234 words in 12 days.\n\n" +
+        "It's the user's turn: they'll say what they've read, and the assistant's answer isn't far. " +
+        "Größe und Maß – naïve café, 日本語の言葉, и слова. 🙂🙂 words 👩‍👩‍👧‍👧.\n";
 
     private static readonly Lazy<LLaDATokenizer> s_instance = new(() =>
     {
@@ -23,12 +25,17 @@ internal static class TinyTokenizer
     public static LLaDATokenizer Instance => s_instance.Value;
 
     /// <summary>Any UTF-16, halves of surrogate pairs included.</summary>
-    public static Gen<string> AnyChars { get; } = Gen.OneOf(Gen.Char, Gen.Char['\uD800', '\uDFFF'], Gen.Char['a', 'e']).Array[0, 20].Select(chars => new string(chars));
+    public static Gen<string> AnyChars { get; } = Gen.OneOf(
+        Gen.Char, Gen.Char['\uD800', '\uDFFF'], Gen.Char['a', 'e']).Array[0, 20].Select(chars => new string(chars));
 
-    /// <summary>Any text without half of a surrogate pair: letters, signs, white space, emoji, and pieces that tokenizers like to stumble over.</summary>
+    /// <summary>
+    /// Any text without half of a surrogate pair: letters, signs, white space, emoji, and pieces that tokenizers like to stumble over.
+    /// </summary>
     public static Gen<string> AnyText { get; } = Gen.OneOf(
         Gen.String.Where(text => !HasLoneSurrogate(text)),
-        Gen.OneOf("the word", " ", "  ", "\n", "\r\n\t", "'ll", "日本", "é", "e\u0301", "🙂", "👩‍👩‍👧‍👧", "\u0000", "\uFFFD", "\u200F", "𝒜", "<|eot_id|>", "<|mdm_mask|>", "Ġ", "Ċ", "12345", "[MASK]", "\\")
+        Gen.OneOf(
+            "the word", " ", "  ", "\n", "\r\n\t", "'ll", "日本", "é", "e\u0301", "🙂", "👩‍👩‍👧‍👧", "\u0000", "\uFFFD", "\u200F", "𝒜",
+            "<|eot_id|>", "<|mdm_mask|>", "Ġ", "Ċ", "12345", "[MASK]", "\\")
             .Array[0, 12].Select(string.Concat));
 
     public static void Save(TemporaryFolder folder, int numMerges = NumMerges)

@@ -10,13 +10,18 @@ public sealed class TokenizerJsonTests
     private const string ByteLevelWithoutRegex = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""";
 
     [Fact]
-    public void Merges_may_be_pairs() =>
+    public void Merges_may_be_pairs()
+    {
+        static JsonArray Pair(JsonNode? merge) => new([.. merge!.GetValue<string>().Split(' ').Select(part => JsonValue.Create(part))]);
+
         AssertSameTokens(TinyTokenizer.Changed(json =>
-            json["model"]!["merges"] = new JsonArray([.. json["model"]!["merges"]!.AsArray().Select(merge => new JsonArray([.. merge!.GetValue<string>().Split(' ').Select(part => JsonValue.Create(part))]))])));
+            json["model"]!["merges"] = new JsonArray([.. json["model"]!["merges"]!.AsArray().Select(Pair)])));
+    }
 
     [Fact]
     public void Words_may_be_cut_by_a_sequence_of_a_pattern_and_the_byte_level() =>
-        AssertSameTokens(TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(ByteLevel.WordPattern), ByteLevelWithoutRegex)));
+        AssertSameTokens(
+            TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(ByteLevel.WordPattern), ByteLevelWithoutRegex)));
 
     [Fact]
     public void Words_may_be_cut_by_a_pattern_alone() =>
@@ -32,7 +37,8 @@ public sealed class TokenizerJsonTests
     [InlineData(@"\s?\p{L}+")]
     public void Text_that_a_pattern_does_not_match_is_kept(string pattern)
     {
-        var first = TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(pattern), Split(ByteLevel.WordPattern), ByteLevelWithoutRegex));
+        var first = TinyTokenizer.Changed(
+            json => json["pre_tokenizer"] = Sequence(Split(pattern), Split(ByteLevel.WordPattern), ByteLevelWithoutRegex));
         var alone = TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(pattern), ByteLevelWithoutRegex));
 
         foreach (var tokenizer in new[] { first, alone })
@@ -56,8 +62,12 @@ public sealed class TokenizerJsonTests
         AssertSameTokens(TinyTokenizer.Changed(json => json["normalizer"] = new JsonObject { ["type"] = "NFC" }));
 
     [Fact]
-    public void Pattern_may_have_possessive_quantifiers() =>
-        AssertSameTokens(TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(ByteLevel.WordPattern.Replace("]+", "]++", StringComparison.Ordinal)), ByteLevelWithoutRegex)));
+    public void Pattern_may_have_possessive_quantifiers()
+    {
+        string possessive = ByteLevel.WordPattern.Replace("]+", "]++", StringComparison.Ordinal);
+
+        AssertSameTokens(TinyTokenizer.Changed(json => json["pre_tokenizer"] = Sequence(Split(possessive), ByteLevelWithoutRegex)));
+    }
 
     [Fact]
     public void Words_of_the_vocabulary_are_tokens_where_merges_are_ignored()
@@ -79,13 +89,24 @@ public sealed class TokenizerJsonTests
     {
         { """{"model":{"type":"WordPiece"}}""", "has type WordPiece; only BPE is supported" },
         { """{"normalizer":{"type":"NFKC"}}""", "has the normalizer NFKC, which is not supported" },
+        {
+            """{"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}}""",
+            "has the normalizer Lowercase, which is not supported"
+        },
+        { """{"model":{"dropout":0.1}}""", "has dropout 0.1, which is not supported" },
         { """{"model":{"end_of_word_suffix":"</w>"}}""", "has end_of_word_suffix </w>, which is not supported" },
         { """{"model":{"continuing_subword_prefix":"##"}}""", "has continuing_subword_prefix ##, which is not supported" },
         { """{"pre_tokenizer":{"type":"Whitespace"}}""", "has the pre-tokenizer Whitespace, which is not supported" },
         { """{"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":true}}""", "adds a space before the text, which is not supported" },
         { """{"pre_tokenizer":{"type":"ByteLevel","use_regex":false}}""", "has no rule that cuts text into words" },
-        { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":true,"pattern":{"Regex":" "}}}""", "cuts text where a pattern does not match, which is not supported" },
-        { """{"pre_tokenizer":{"type":"Split","behavior":"Removed","pattern":{"Regex":" "}}}""", "has behavior Removed; only Isolated is supported" },
+        {
+            """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","invert":true,"pattern":{"Regex":" "}}}""",
+            "cuts text where a pattern does not match, which is not supported"
+        },
+        {
+            """{"pre_tokenizer":{"type":"Split","behavior":"Removed","pattern":{"Regex":" "}}}""",
+            "has behavior Removed; only Isolated is supported"
+        },
         { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"("}}}""", "is not a byte-level BPE tokenizer" },
         { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"String":" "}}}""", "is not a byte-level BPE tokenizer" },
         { """{"pre_tokenizer":null}""", "is not a byte-level BPE tokenizer" },
@@ -97,6 +118,7 @@ public sealed class TokenizerJsonTests
         { """{"added_tokens":[{"id":-1,"content":"a"}]}""", "gives a the id -1" },
         { """{"added_tokens":[{"id":2147483647,"content":"a"}]}""", "gives a the id 2147483647" },
         { """{"added_tokens":[{"id":400,"content":null}]}""", "is not a byte-level BPE tokenizer" },
+        { """{"added_tokens":[{"id":400,"content":""}]}""", "is not a byte-level BPE tokenizer" },
         { """{"added_tokens":{}}""", "is not a byte-level BPE tokenizer" },
         { """{"model":{"vocab":{"a":-1}}}""", "gives a the id -1" },
         { """{"model":{"vocab":{"a":7,"b":7}}}""", "gives the id 7 to a and to b" },
@@ -113,7 +135,8 @@ public sealed class TokenizerJsonTests
     [MemberData(nameof(Refusals))]
     public void Tokenizer_that_cannot_be_computed_is_refused_by_name(string change, string fault)
     {
-        var exception = Assert.Throws<CheckpointException>(() => TinyTokenizer.Changed(json => Merge(json, JsonNode.Parse(change)!.AsObject())));
+        var exception = Assert.Throws<CheckpointException>(
+            () => TinyTokenizer.Changed(json => Merge(json, JsonNode.Parse(change)!.AsObject())));
 
         Assert.Contains($"tokenizer.json {fault}", exception.Message, StringComparison.Ordinal);
     }
@@ -130,7 +153,8 @@ public sealed class TokenizerJsonTests
 
         var exception = Assert.Throws<CheckpointException>(() => new LLaDATokenizer(folder.Path));
 
-        Assert.StartsWith($"{folder.File("tokenizer.json")} is not a byte-level BPE tokenizer", exception.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{folder.File("tokenizer.json")} is not a byte-level BPE tokenizer", exception.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -152,7 +176,8 @@ public sealed class TokenizerJsonTests
     private static string Split(string pattern) =>
         $$$"""{"type":"Split","pattern":{"Regex":{{{JsonValue.Create(pattern).ToJsonString()}}}},"behavior":"Isolated","invert":false}""";
 
-    private static JsonNode Sequence(params string[] steps) => JsonNode.Parse($$"""{"type":"Sequence","pretokenizers":[{{string.Join(',', steps)}}]}""")!;
+    private static JsonNode Sequence(params string[] steps) =>
+        JsonNode.Parse($$"""{"type":"Sequence","pretokenizers":[{{string.Join(',', steps)}}]}""")!;
 
     /// <summary>Overwrites fields, keeping the others of nested objects except of those that are named whole.</summary>
     private static void Merge(JsonObject json, JsonObject change)

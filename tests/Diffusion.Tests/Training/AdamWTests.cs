@@ -45,9 +45,12 @@ public sealed class AdamWTests
                 parameter.grad = full(1, 1, gradient);
                 optimizer.Update(rate);
 
-                (average, square) = ((test.beta1 * average) + ((1 - test.beta1) * gradient), (test.beta2 * square) + ((1 - test.beta2) * gradient * gradient));
+                (average, square) = (
+                    (test.beta1 * average) + ((1 - test.beta1) * gradient),
+                    (test.beta2 * square) + ((1 - test.beta2) * gradient * gradient));
                 weight -= rate * test.decay * weight;
-                double corrected = average / (1 - Math.Pow(test.beta1, step + 1)), scale = Math.Sqrt(square / (1 - Math.Pow(test.beta2, step + 1)));
+                double corrected = average / (1 - Math.Pow(test.beta1, step + 1)), scale = Math.Sqrt(
+                    square / (1 - Math.Pow(test.beta2, step + 1)));
                 weight -= rate * corrected / (scale + 1e-8);
                 Assert.Equal(weight, parameter.item<float>(), 1e-4);
             }

@@ -5,7 +5,8 @@ namespace LLaDA.Diffusion.Tests.Training;
 
 public sealed class BackwardTests
 {
-    public static TheoryData<bool, bool, ScalarType> Networks => new MatrixTheoryData<bool, bool, ScalarType>([false, true], [false, true], [ScalarType.Float32, ScalarType.BFloat16]);
+    public static TheoryData<bool, bool, ScalarType> Networks =>
+        new MatrixTheoryData<bool, bool, ScalarType>([false, true], [false, true], [ScalarType.Float32, ScalarType.BFloat16]);
 
     [Theory]
     [MemberData(nameof(Networks))]
@@ -20,12 +21,14 @@ public sealed class BackwardTests
 
         var expected = DiffusionLoss.Pretraining(plain, batch);
         expected.backward();
-        var loss = DiffusionLoss.Backward(frugal, batch, LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer), recomputes, maxLogits: 16 * config.EmbeddingSize);
+        var loss = DiffusionLoss.Backward(
+            frugal, batch.Weigh(new int[batch.BatchSize], LossReduction.Answer), recomputes, maxLogits: 16 * config.EmbeddingSize);
 
         double tolerance = computeType == ScalarType.Float32 ? 1e-5 : 1e-2;
         Assert.Equal(expected.item<float>(), loss.item<float>(), 1e-4 * expected.item<float>());
         foreach (var (name, parameter) in plain.named_parameters())
-            TensorAssert.Close(parameter.grad!, frugal.Parameter(name).grad!, tolerance * Math.Max(1e-3, parameter.grad!.abs().max().item<float>()));
+            TensorAssert.Close(
+                parameter.grad!, frugal.Parameter(name).grad!, tolerance * Math.Max(1e-3, parameter.grad!.abs().max().item<float>()));
     }
 
     [Theory]
@@ -37,10 +40,10 @@ public sealed class BackwardTests
         using var kept = TinyModel.Random(computeType: computeType);
         using var recomputed = TinyModel.Random(computeType: computeType);
         var batch = Noised();
-        float[] weights = LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer);
+        batch = batch.Weigh(new int[batch.BatchSize], LossReduction.Answer);
 
-        DiffusionLoss.Backward(kept, batch, weights);
-        DiffusionLoss.Backward(recomputed, batch, weights, recomputes: true);
+        DiffusionLoss.Backward(kept, batch);
+        DiffusionLoss.Backward(recomputed, batch, recomputes: true);
 
         foreach (var (name, parameter) in kept.named_parameters())
             TensorAssert.Equal(parameter.grad!, recomputed.Parameter(name).grad!);
@@ -53,7 +56,7 @@ public sealed class BackwardTests
         using var model = TinyModel.Random();
         var batch = Noised();
 
-        double loss = DiffusionLoss.Evaluate(model, batch, LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer));
+        double loss = DiffusionLoss.Evaluate(model, batch.Weigh(new int[batch.BatchSize], LossReduction.Answer));
 
         Assert.Equal(DiffusionLoss.Pretraining(model, batch).item<float>(), loss, 1e-5 * loss);
         Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
@@ -65,11 +68,12 @@ public sealed class BackwardTests
         using var scope = NewDisposeScope();
         using var model = TinyModel.Random();
 
-        Assert.Equal(0, DiffusionLoss.Backward(model, new NoisedBatch([1, 2, 3], 1, 3, []), []).item<float>());
+        Assert.Equal(0, DiffusionLoss.Backward(model, new NoisedBatch([1, 2, 3], 1, 3, [])).item<float>());
 
         Assert.All(model.parameters(), parameter => Assert.Null(parameter.grad));
     }
 
     private static NoisedBatch Noised() =>
-        ForwardProcess.Noise([.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
+        ForwardProcess.Noise(
+            [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
 }

@@ -38,7 +38,8 @@ public sealed class DiffusionLossTests
 
         for (int numMasked = 1; numMasked <= length; numMasked++)
         {
-            var masked = Enumerable.Range(0, numMasked).Select(position => new MaskedToken(0, position, position, position, (double)numMasked / length));
+            var masked = Enumerable.Range(0, numMasked).Select(
+                position => new MaskedToken(0, position, position, position, (double)numMasked / length));
             var batch = new NoisedBatch([.. Enumerable.Repeat((long)TinyModel.Mask, length)], 1, length, [.. masked]);
             Assert.Equal(Math.Log(TinyModel.Config.EmbeddingSize), DiffusionLoss.Pretraining(model, batch).item<float>(), 1e-5);
         }
@@ -75,7 +76,8 @@ public sealed class DiffusionLossTests
         var batch = Noised(model);
 
         var logProbabilities = nn.functional.log_softmax(model.call(batch.ToTensor(CPU)), -1).flatten(0, 1);
-        double expected = batch.Masked.Sum(token => -logProbabilities[token.Index, token.Token].item<float>() / token.Probability) / batch.Tokens.Length;
+        double expected = batch.Masked.Sum(
+            token => -logProbabilities[token.Index, token.Token].item<float>() / token.Probability) / batch.Tokens.Length;
 
         Assert.Equal(expected, DiffusionLoss.Pretraining(model, batch).item<float>(), 1e-4 * expected);
     }
@@ -94,5 +96,7 @@ public sealed class DiffusionLossTests
     }
 
     private static NoisedBatch Noised(MaskPredictor model) =>
-        ForwardProcess.Noise([.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], model.Config.MaskTokenId, new CounterRandom(2), 0);
+        ForwardProcess.Noise(
+            [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], model.Config.MaskTokenId, new CounterRandom(2),
+            0);
 }

@@ -1,4 +1,5 @@
 using CsCheck;
+using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Diffusion.Tests.Training;
@@ -12,7 +13,8 @@ public sealed class ForwardProcessTests
     [InlineData(0.25, 0.25075)]
     [InlineData(0.5, 0.5005)]
     [InlineData(1, 1)]
-    public void Mask_probability_is_linear_above_its_floor(double t, double probability) => Assert.Equal(probability, ForwardProcess.MaskProbability(t), 1e-12);
+    public void Mask_probability_is_linear_above_its_floor(double t, double probability) =>
+        Assert.Equal(probability, ForwardProcess.MaskProbability(t), 1e-12);
 
     [Fact]
     public void Token_is_masked_where_its_number_lies_below_the_probability()
@@ -61,7 +63,8 @@ public sealed class ForwardProcessTests
     {
         double sum = 0;
         for (uint step = 0; step < 100; step++)
-            sum += ForwardProcess.Noise(Rows(8, 64), Mask, new CounterRandom(1), step).Masked.Sum(token => 1 / token.Probability) / (8 * 64);
+            sum += ForwardProcess.Noise(
+                Rows(8, 64), Mask, new CounterRandom(1), step).Masked.Sum(token => 1 / token.Probability) / (8 * 64);
 
         // The variance of a token's weight is E[1/p] - 1, about 6: four standard deviations of 51,200 of them.
         Assert.InRange(sum / 100, 1 - 0.044, 1 + 0.044);
@@ -103,21 +106,6 @@ public sealed class ForwardProcessTests
         Assert.All(all.Zip(clipped), pair => Assert.Equal(0.2 + (0.3 * pair.First), pair.Second, 1e-9));
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Part_of_a_batch_gets_the_noise_that_the_whole_batch_gives_it(bool isStratified)
-    {
-        int[][] x0 = Rows(8, 16);
-        var random = new CounterRandom(4);
-
-        var whole = ForwardProcess.Noise(x0, Mask, random, 9, isStratified);
-        var halves = new[] { 0, 4 }.Select(first => ForwardProcess.Noise(x0[first..(first + 4)], Mask, random, 9, isStratified, first, globalBatch: 8)).ToList();
-
-        Assert.Equal(whole.Tokens, halves.SelectMany(half => half.Tokens));
-        Assert.Equal(whole.Masked.Select(token => token.Probability), halves.SelectMany(half => half.Masked).Select(token => token.Probability));
-    }
-
     [Fact]
     public void Noise_is_a_function_of_seed_and_step()
     {
@@ -126,6 +114,60 @@ public sealed class ForwardProcessTests
         Assert.Equal(Tokens(1, 2), Tokens(1, 2));
         Assert.NotEqual(Tokens(1, 2), Tokens(1, 3));
         Assert.NotEqual(Tokens(1, 2), Tokens(2, 2));
+    }
+
+    [Fact]
+    public void Every_row_has_a_mask_where_that_is_asked_and_keeps_the_masks_that_it_had() =>
+        Gen.Select(
+            Gen.ULong, Gen.UInt, Gen.Bool, Gen.Int[0, 8].Array[5], Gen.Double[1e-6, 1]).Sample((seed, step, isStratified, prompts, max) =>
+        {
+            var batch = new TrainingBatch(Rows(5, 10), prompts, [10, 9, 10, 9, 10]);
+            var (random, levels) = (new CounterRandom(seed), new NoiseLevels(0, max));
+
+            var published = ForwardProcess.Noise(batch, Mask, random, step, isStratified, levels);
+            var forced = ForwardProcess.Noise(batch, Mask, random, step, isStratified, levels, masksEveryRow: true);
+
+            Assert.Equal(Enumerable.Range(0, 5), forced.Masked.Select(token => token.Row).Distinct());
+            Assert.All(forced.Masked, token => Assert.InRange(token.Position, prompts[token.Row], batch.Ends[token.Row] - 1));
+            foreach (var row in published.Masked.GroupBy(token => token.Row))
+                Assert.Equal(
+                    row.Select(token => token.Position),
+                    forced.Masked.Where(token => token.Row == row.Key).Select(token => token.Position));
+        });
+
+    [Fact]
+    public void Row_without_a_learnt_token_stays_without_a_mask() =>
+        Assert.Empty(
+            ForwardProcess.Noise(new TrainingBatch([[1, 2, 3]], [3], [3]), Mask, new CounterRandom(1), 0, masksEveryRow: true).Masked);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(12)]
+    public void Masks_of_every_row_are_weighted_so_that_a_constant_loss_is_its_own_expectation(int numLearnt)
+    {
+        const int numSteps = 4000, batchSize = 8, length = 14;
+        int[] prompts = [.. Enumerable.Repeat(length - numLearnt, batchSize)];
+        var batch = new TrainingBatch(Rows(batchSize, length), prompts, [.. Enumerable.Repeat(length, batchSize)]);
+        double[] byPosition = new double[length];
+        double published = 0, forced = 0;
+        for (uint step = 0; step < numSteps; step++)
+        {
+            published += Square(ForwardProcess.Noise(batch, Mask, new CounterRandom(2), step));
+            var noised = ForwardProcess.Noise(batch, Mask, new CounterRandom(2), step, masksEveryRow: true);
+            forced += Square(noised);
+            foreach (var token in noised.Masked)
+                byPosition[token.Position] += 1 / (token.Probability * numSteps * batchSize);
+        }
+
+        // The weight of a token lies below n, so its standard error over 32,000 rows is below sqrt(n / 32,000).
+        double error = 5 * Math.Sqrt((double)numLearnt / (numSteps * batchSize));
+        Assert.All(byPosition[^numLearnt..], weight => Assert.InRange(weight, 1 - error - 1e-9, 1 + error + 1e-9));
+        Assert.All(byPosition[..^numLearnt], weight => Assert.Equal(0, weight));
+        Assert.True(forced < published);
+
+        static double Square(NoisedBatch noised) =>
+            noised.Masked.GroupBy(token => token.Row).Sum(row => Math.Pow(row.Sum(token => 1 / token.Probability), 2));
     }
 
     [Fact]
@@ -139,13 +181,17 @@ public sealed class ForwardProcessTests
 
             for (int row = 0; row < 4; row++)
             {
-                Assert.Equal(x0[row][..promptLengths[row]].Select(token => (long)token), batch.Tokens.Skip(row * 20).Take(promptLengths[row]));
-                Assert.Equal(noised.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)], batch.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)]);
+                Assert.Equal(
+                    x0[row][..promptLengths[row]].Select(token => (long)token), batch.Tokens.Skip(row * 20).Take(promptLengths[row]));
+                Assert.Equal(
+                    noised.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)],
+                    batch.Tokens[((row * 20) + promptLengths[row])..((row + 1) * 20)]);
             }
             Assert.Equal(noised.Masked.Where(token => token.Position >= promptLengths[token.Row]), batch.Masked);
         });
 
-    private static int[][] Rows(int count, int length) => [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, length).Select(position => (row + position) % 50).ToArray())];
+    private static int[][] Rows(int count, int length) =>
+        [.. Enumerable.Range(0, count).Select(row => Enumerable.Range(0, length).Select(position => (row + position) % 50).ToArray())];
 
     /// <summary>The noise levels of a batch of eight rows, long enough that each has masks.</summary>
     private static IEnumerable<double> Times(bool isStratified, uint step, NoiseLevels? levels = null) =>

@@ -5,7 +5,10 @@ namespace LLaDA.Diffusion.Tests.Training;
 
 public sealed class LearningRateScheduleTests
 {
-    /// <summary>LLaDA's warmup, scaled: 2,000 steps of 5,242,880 tokens up to 4e-4; and its last decay, from 1e-4 at 2.0e12 tokens to 1e-5 at 2.3e12.</summary>
+    /// <summary>
+    /// LLaDA's warmup, scaled: 2,000 steps of 5,242,880 tokens up to 4e-4; and its last decay, from 1e-4 at 2.0e12 tokens to 1e-5 at
+    /// 2.3e12.
+    /// </summary>
     [Theory]
     [InlineData(4e-4, 1e-4, 2000, 0, 10_000, 999, 2e-4)]
     [InlineData(4e-4, 1e-4, 2000, 0, 10_000, 1999, 4e-4)]

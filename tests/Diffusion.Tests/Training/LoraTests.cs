@@ -14,7 +14,8 @@ public sealed class LoraTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    public static TheoryData<ScalarType, ScalarType> Types => new MatrixTheoryData<ScalarType, ScalarType>([ScalarType.Float32, ScalarType.BFloat16], [ScalarType.Float32, ScalarType.BFloat16]);
+    public static TheoryData<ScalarType, ScalarType> Types =>
+        new MatrixTheoryData<ScalarType, ScalarType>([ScalarType.Float32, ScalarType.BFloat16], [ScalarType.Float32, ScalarType.BFloat16]);
 
     [Theory]
     [MemberData(nameof(Types))]
@@ -66,7 +67,12 @@ public sealed class LoraTests : IDisposable
         var before = model.named_parameters().ToDictionary(entry => entry.name, entry => entry.parameter.detach().clone());
         using var lora = new LoraWeights(model, s_options);
 
-        var log = Run(lora, "run", TrainingRun.Options with { LearningRate = new LearningRateSchedule(2e-2, 2e-3, 2, 10, 60), StratifiesTimes = true, CheckpointInterval = 60 });
+        var log = Run(lora, "run", TinyTraining.Options with
+        {
+            LearningRate = new LearningRateSchedule(2e-2, 2e-3, 2, 10, 60),
+            StratifiesTimes = true,
+            CheckpointInterval = 60,
+        });
 
         Assert.InRange(log.TakeLast(10).Average(metrics => metrics.Loss), 0, 0.6 * log.Take(5).Average(metrics => metrics.Loss));
         foreach (var (name, parameter) in model.named_parameters())
@@ -89,7 +95,8 @@ public sealed class LoraTests : IDisposable
             Change(other);
             other.Merge();
         }
-        var batch = ForwardProcess.Noise([.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
+        var batch = ForwardProcess.Noise(
+            [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
 
         DiffusionLoss.Pretraining(model, batch).backward();
         DiffusionLoss.Pretraining(merged, batch).backward();
@@ -110,7 +117,7 @@ public sealed class LoraTests : IDisposable
     public void Killed_and_resumed_run_equals_an_uninterrupted_one_to_the_bit(ScalarType weightType, bool recomputes)
     {
         using var scope = NewDisposeScope();
-        var options = TrainingRun.Options with { EmaDecay = 0.9, ActivationCheckpointing = recomputes, MicroBatchSize = 2 };
+        var options = TinyTraining.Options with { EmaDecay = 0.9, ActivationCheckpointing = recomputes, MicroBatchSize = 2 };
         using var model = TinyModel.Random(weightType: weightType);
         using var other = TinyModel.Random(weightType: weightType);
         using var uninterrupted = new LoraWeights(model, s_options);
@@ -118,11 +125,14 @@ public sealed class LoraTests : IDisposable
 
         using (var killed = new LoraWeights(other, s_options))
         using (var cancellation = new CancellationTokenSource())
-            Assert.Throws<OperationCanceledException>(() => Run(killed, "parts", options, metrics => Cancel(metrics, cancellation), cancellation.Token));
+            Assert.Throws<OperationCanceledException>(
+                () => Run(killed, "parts", options, metrics => Cancel(metrics, cancellation), cancellation.Token));
         using var resumed = new LoraWeights(other, s_options with { Seed = 9 });
         var log = Run(resumed, "parts", options);
 
-        Assert.Equal(expected.Skip(3).Select(metrics => (metrics.Step, metrics.Loss, metrics.GradNorm, metrics.ValidationLoss)), log.Select(metrics => (metrics.Step, metrics.Loss, metrics.GradNorm, metrics.ValidationLoss)));
+        Assert.Equal(
+            expected.Skip(3).Select(metrics => (metrics.Step, metrics.Loss, metrics.GradNorm, metrics.ValidationLoss)),
+            log.Select(metrics => (metrics.Step, metrics.Loss, metrics.GradNorm, metrics.ValidationLoss)));
         foreach (var (one, two) in uninterrupted.Parameters.Zip(resumed.Parameters))
             TensorAssert.Equal(one.Parameter, two.Parameter);
     }
@@ -137,11 +147,12 @@ public sealed class LoraTests : IDisposable
         using var second = new LoraWeights(recomputed, s_options);
         Change(first);
         Change(second);
-        var batch = ForwardProcess.Noise([.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
-        float[] weights = LossWeights.Of(new int[batch.BatchSize], batch, LossReduction.Answer);
+        var batch = ForwardProcess.Noise(
+            [.. Enumerable.Range(0, 4).Select(row => Enumerable.Range(row, 12).ToArray())], TinyModel.Mask, new CounterRandom(2), 0);
+        batch = batch.Weigh(new int[batch.BatchSize], LossReduction.Answer);
 
-        DiffusionLoss.Backward(kept, batch, weights);
-        DiffusionLoss.Backward(recomputed, batch, weights, recomputes: true);
+        DiffusionLoss.Backward(kept, batch);
+        DiffusionLoss.Backward(recomputed, batch, recomputes: true);
 
         foreach (var (one, two) in first.Parameters.Zip(second.Parameters))
             TensorAssert.Equal(one.Parameter.grad!, two.Parameter.grad!);
@@ -155,8 +166,14 @@ public sealed class LoraTests : IDisposable
         Assert.Equal(["blocks.0.ff_out", "blocks.1.ff_out"], Chosen("model.transformer.blocks.*.ff_out"));
         Assert.Equal(["ff_out"], Chosen("model.transformer.ff_out"));
         Assert.Equal(["blocks.1.q_proj"], Chosen("model.transformer.blocks.1.q_proj", "model.transformer.blocks.1.q_proj"));
-        foreach (string target in new[] { "ff_out", "*.ff_out", "model.transformer.blocks.2.q_proj", "model.transformer.wte", "model.transformer.blocks.0.attn_norm", "model.transformer.blocks.*.att_proj" })
-            Assert.Contains($"{target} is not the full path", Assert.Throws<ArgumentException>(() => Chosen(target)).Message, StringComparison.Ordinal);
+        string[] wrong =
+        [
+            "ff_out", "*.ff_out", "model.transformer.blocks.2.q_proj", "model.transformer.wte", "model.transformer.blocks.0.attn_norm",
+            "model.transformer.blocks.*.att_proj",
+        ];
+        foreach (string target in wrong)
+            Assert.Contains(
+                $"{target} is not the full path", Assert.Throws<ArgumentException>(() => Chosen(target)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -164,7 +181,8 @@ public sealed class LoraTests : IDisposable
     {
         using var model = TinyModel.Random();
 
-        var exception = Assert.Throws<ArgumentException>(() => new LoraWeights(model, new LoraOptions { Rank = 0, Alpha = double.NaN, Targets = [] }));
+        var exception = Assert.Throws<ArgumentException>(
+            () => new LoraWeights(model, new LoraOptions { Rank = 0, Alpha = double.NaN, Targets = [] }));
 
         foreach (string fault in new[] { "rank is 0", "alpha is NaN", "needs a target" })
             Assert.Contains(fault, exception.Message, StringComparison.Ordinal);
@@ -190,10 +208,12 @@ public sealed class LoraTests : IDisposable
         new LoraWeights(model, s_options).Dispose();
     }
 
-    private List<TrainingMetrics> Run(LoraWeights weights, string folder, TrainingOptions options, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
+    private List<TrainingMetrics> Run(
+        LoraWeights weights, string folder, TrainingOptions options, Action<TrainingMetrics>? onStep = null,
+        CancellationToken cancellation = default)
     {
         List<TrainingMetrics> log = [];
-        new Trainer(weights, TrainingRun.Text, TrainingRun.Text, options, _folder.File(folder)).Run(metrics =>
+        new Trainer(weights, TinyTraining.Text, TinyTraining.Text, options, _folder.File(folder)).Run(metrics =>
         {
             log.Add(metrics);
             onStep?.Invoke(metrics);
@@ -217,7 +237,8 @@ public sealed class LoraTests : IDisposable
             parameter.copy_(rand(parameter.shape, generator: random) - 0.5);
     }
 
-    private static TorchSharp.Modules.Parameter Parameter(LoraWeights lora, string name) => lora.Parameters.Single(entry => entry.Name == name).Parameter;
+    private static TorchSharp.Modules.Parameter Parameter(LoraWeights lora, string name) =>
+        lora.Parameters.Single(entry => entry.Name == name).Parameter;
 
     private static Tensor Logits(MaskPredictor model)
     {

@@ -12,7 +12,9 @@ public sealed class LossReductionTests
         from length in Gen.Int[4, 30]
         from prompts in Gen.Int[0, length - 2].Array[rows]
         from paddings in Gen.Int[0, 1].Array[rows]
-        select new TrainingBatch([.. Enumerable.Range(0, rows).Select(row => Enumerable.Range(row, length).Select(token => token % 30).ToArray())], prompts, [.. paddings.Select(padding => length - padding)]);
+        select new TrainingBatch(
+            [.. Enumerable.Range(0, rows).Select(row => Enumerable.Range(row, length).Select(token => token % 30).ToArray())], prompts,
+            [.. paddings.Select(padding => length - padding)]);
 
     [Fact]
     public void Only_answers_are_noised() =>
@@ -31,7 +33,9 @@ public sealed class LossReductionTests
         s_batches.Sample(batch =>
         {
             // Every answer token masked, with p = 1: the weights of a batch sum to one.
-            var noised = ForwardProcess.Noise(batch.Rows, TinyModel.Mask, [.. batch.Rows.Select(_ => 1.0)], [.. batch.Rows.Select(row => new double[row.Length])]).Restore(batch);
+            var noised = ForwardProcess.Noise(
+                batch.Rows, TinyModel.Mask, [.. batch.Rows.Select(_ => 1.0)],
+                [.. batch.Rows.Select(row => new double[row.Length])]).Restore(batch);
 
             Assert.Equal(1, LossWeights.Of(batch.PromptLengths, noised, LossReduction.Answer).Sum(), 1e-4);
             Assert.Equal(1, LossWeights.Of(batch.PromptLengths, noised, LossReduction.Token).Sum(), 1e-4);
@@ -58,18 +62,18 @@ public sealed class LossReductionTests
         using var whole = TinyModel.Random();
         using var split = TinyModel.Random();
         // Prompts and paddings differ, so that no piece could tell the divisor by itself.
-        var batch = new TrainingBatch([.. Enumerable.Range(0, 8).Select(row => Enumerable.Range(row, 20).ToArray())], [0, 3, 6, 1, 17, 2, 9, 4], [20, 18, 20, 9, 20, 20, 12, 20]);
-        var noised = ForwardProcess.Noise(batch.Rows, TinyModel.Mask, new CounterRandom(3), 0).Restore(batch);
-        float[] weights = LossWeights.Of(batch.PromptLengths, noised, reduction);
+        var batch = new TrainingBatch(
+            [.. Enumerable.Range(0, 8).Select(row => Enumerable.Range(row, 20).ToArray())], [0, 3, 6, 1, 17, 2, 9, 4],
+            [20, 18, 20, 9, 20, 20, 12, 20]);
+        var noised = ForwardProcess.Noise(batch.Rows, TinyModel.Mask, new CounterRandom(3), 0).Restore(batch)
+            .Weigh(batch.PromptLengths, reduction);
 
-        double expected = DiffusionLoss.Backward(whole, noised, weights).item<float>();
+        double expected = DiffusionLoss.Backward(whole, noised).item<float>();
         double sum = 0;
-        int used = 0;
         for (int first = 0; first < 8; first += microBatchSize)
         {
-            var piece = noised.Slice(first, Math.Min(microBatchSize, 8 - first));
-            sum += DiffusionLoss.Backward(split, piece, weights[used..(used + piece.Masked.Count)]).item<float>();
-            used += piece.Masked.Count;
+            var slice = noised.Slice(first, Math.Min(microBatchSize, 8 - first));
+            sum += DiffusionLoss.Backward(split, slice).item<float>();
         }
 
         Assert.Equal(expected, sum, 1e-5 * expected);
@@ -86,8 +90,9 @@ public sealed class LossReductionTests
         {
             int[][] rows = [[1, 2, 3, 4, 5, 6], [7, 8, 9, filler, filler, filler]];
             var batch = new TrainingBatch(rows, [1, 1], [6, 3]);
-            var noised = ForwardProcess.Noise(rows, TinyModel.Mask, [0.5, 0.9], [[0.9, 0.1, 0.9, 0.1, 0.9, 0.1], [0.9, 0.1, 0.9, 0.1, 0.9, 0.1]]).Restore(batch);
-            return DiffusionLoss.Evaluate(model, noised, LossWeights.Of(batch.PromptLengths, noised, LossReduction.Answer));
+            var noised = ForwardProcess.Noise(
+                rows, TinyModel.Mask, [0.5, 0.9], [[0.9, 0.1, 0.9, 0.1, 0.9, 0.1], [0.9, 0.1, 0.9, 0.1, 0.9, 0.1]]).Restore(batch);
+            return DiffusionLoss.Evaluate(model, noised.Weigh(batch.PromptLengths, LossReduction.Answer));
         }
 
         Assert.Equal(Loss(TinyModel.Eos), Loss(20));

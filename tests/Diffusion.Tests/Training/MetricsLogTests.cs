@@ -84,5 +84,6 @@ public sealed class MetricsLogTests : IDisposable
     }
 
     private static List<(double X, double Y)> Points(XElement line) =>
-        [.. line.Attribute("points")!.Value.Split(' ').Select(point => point.Split(',')).Select(pair => (double.Parse(pair[0]), double.Parse(pair[1])))];
+        [.. line.Attribute("points")!.Value.Split(' ').Select(point => point.Split(','))
+            .Select(pair => (double.Parse(pair[0]), double.Parse(pair[1])))];
 }

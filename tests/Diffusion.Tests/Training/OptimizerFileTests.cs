@@ -34,7 +34,7 @@ public sealed class OptimizerFileTests : IDisposable
     private string Refusal(Action<Dictionary<string, Tensor>> change)
     {
         using (var model = TinyModel.Random())
-            TrainingRun.Run(model, _folder.Path);
+            TinyTraining.Run(model, _folder.Path);
         string last = _folder.File("checkpoints/step-00000010"), path = Path.Combine(last, "optimizer.safetensors");
         Dictionary<string, Tensor> moments = [];
         using (var file = new SafetensorsFile(path))
@@ -47,6 +47,6 @@ public sealed class OptimizerFileTests : IDisposable
         Manifest.Write(last);
 
         using var other = TinyModel.Random();
-        return Assert.Throws<CheckpointException>(() => TrainingRun.Run(other, _folder.Path)).Message;
+        return Assert.Throws<CheckpointException>(() => TinyTraining.Run(other, _folder.Path)).Message;
     }
 }

@@ -23,7 +23,9 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"training_file":"file-none"}""", "training_file"),
         ("""{"validation_file":"file-none"}""", "validation_file"),
         ("""{"method":{"type":"dpo"}}""", "method.type"),
-        ("""{"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":0}}}}""", "method.supervised.hyperparameters.n_epochs"),
+        (
+            """{"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":0}}}}""",
+            "method.supervised.hyperparameters.n_epochs"),
         ("""{"method":{"type":"supervised","supervised":{"hyperparameters":{"epochs":1}}}}""", "method.supervised.hyperparameters.epochs"),
         ("""{"method":{"type":"supervised"},"hyperparameters":{"n_epochs":1}}""", "hyperparameters"),
         ("""{"hyperparameters":{"batch_size":257}}""", "hyperparameters.batch_size"),
@@ -36,6 +38,13 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"hyperparameters":{"noise":{"min":-0.1}}}""", "hyperparameters.noise.min"),
         ("""{"hyperparameters":{"noise":{"max":"auto"}}}""", "hyperparameters.noise.max"),
         ("""{"hyperparameters":{"noise":{"min":0.5,"max":0.5}}}""", "hyperparameters.noise"),
+        ("""{"hyperparameters":{"long_examples":"truncate"}}""", "hyperparameters.long_examples"),
+        ("""{"hyperparameters":{"long_examples":1}}""", "hyperparameters.long_examples"),
+        (
+            """{"method":{"type":"pretrain","pretrain":{"hyperparameters":{"long_examples":"cut"}}}}""",
+            "method.pretrain.hyperparameters.long_examples"),
+        ("""{"hyperparameters":{"n_epochs":2.5}}""", "hyperparameters.n_epochs"),
+        ("""{"hyperparameters":{"n_epochs":"4"}}""", "hyperparameters.n_epochs"),
         ("""{"integrations":[{"type":"wandb"}]}""", "integrations"),
         ("""{"metadata":{"a":1}}""", "metadata"),
         ("""{"n_epochs":3}""", "n_epochs"),
@@ -70,17 +79,42 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
     public async Task What_was_asked_for_comes_back_and_auto_is_chosen_by_the_plan()
     {
         await using var plane = await StartAsync(fixture);
-        var extra = JsonNode.Parse("""{"suffix":"mine","seed":7,"metadata":{"a":"b"},"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":2,"lora":{"rank":4},"noise":{"min":0.3}}}}}""")!.AsObject();
+        const string asked = """{"n_epochs":2,"lora":{"rank":4},"noise":{"min":0.3}}""";
+        var extra = JsonNode.Parse("""{"suffix":"mine","seed":7,"metadata":{"a":"b"},"method":{"type":"supervised"}}""")!.AsObject();
+        extra["method"]!["supervised"] = new JsonObject { ["hyperparameters"] = JsonNode.Parse(asked) };
         var job = await CreatedAsync(plane, Examples(64), extra);
         var created = await GetAsync(plane, $"/{job.Id}");
         await PlanAsync(plane, job);
         var planned = await GetAsync(plane, $"/{job.Id}");
 
         Assert.Equal("validating_files", created["status"]!.GetValue<string>());
-        Assert.Equal("""{"n_epochs":2,"batch_size":"auto","learning_rate_multiplier":"auto","lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""", created["hyperparameters"]!.ToJsonString());
+        const string auto = """{"n_epochs":2,"batch_size":"auto","learning_rate_multiplier":"auto",""";
+        Assert.Equal(
+            auto + """ "lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""".TrimStart(),
+            created["hyperparameters"]!.ToJsonString());
         Assert.Equal("queued", planned["status"]!.GetValue<string>());
-        Assert.Equal("""{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":1,"lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""", planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
-        Assert.Equal(("mine", 7, "b"), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>(), planned["metadata"]!["a"]!.GetValue<string>()));
+        Assert.Equal(
+            """{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":4,"lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""",
+            planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
+        Assert.Equal(("mine", 7), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>()));
+        Assert.Equal("b", planned["metadata"]!["a"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("\"skip\"", LongExamples.Skip, "skip")]
+    [InlineData("\"fail\"", LongExamples.Fail, "fail")]
+    [InlineData("\"cut\"", LongExamples.Cut, null)]
+    [InlineData("null", LongExamples.Cut, null)]
+    public async Task What_becomes_of_long_examples_is_kept_and_shown_where_it_is_not_the_default(
+        string asked, LongExamples kept, string? shown)
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var job = await CreatedAsync(
+            plane, extra: JsonNode.Parse($$$"""{"hyperparameters":{"n_epochs":4.0,"long_examples":{{{asked}}}}}""")!.AsObject());
+
+        Assert.Equal((kept, 4), (job.LongExamples, job.Epochs));
+        Assert.Equal(shown, (await GetAsync(plane, $"/{job.Id}"))["hyperparameters"]!["long_examples"]?.GetValue<string>());
     }
 
     [Fact]
@@ -103,7 +137,8 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         var catalog = plane.Get<ModelCatalog>();
         var model = (await catalog.FindAsync(Tenant, name, CancellationToken.None))!;
         Assert.Equal($"{Tenant}/{job.RowKey}/2/6", model.Folder);
-        Assert.Equal($"{Tenant}/{job.RowKey}/1/3", (await catalog.FindAsync(Tenant, $"{name}:ckpt-step-3", CancellationToken.None))!.Folder);
+        Assert.Equal(
+            $"{Tenant}/{job.RowKey}/1/3", (await catalog.FindAsync(Tenant, $"{name}:ckpt-step-3", CancellationToken.None))!.Folder);
         Assert.Equal(["step,train_loss"], await plane.LinesAsync(ended["result_files"]![0]!.GetValue<string>()));
         Assert.Null(await catalog.FindAsync("another", name, CancellationToken.None));
     }
@@ -184,7 +219,8 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         await CreatedAsync(plane);
 
         Assert.Equal(3, (await GetAsync(plane, ""))["data"]!.AsArray().Count);
-        Assert.Equal("1", Assert.Single((await GetAsync(plane, "?metadata[team]=a"))["data"]!.AsArray())!["metadata"]!["x"]!.GetValue<string>());
+        Assert.Equal(
+            "1", Assert.Single((await GetAsync(plane, "?metadata[team]=a"))["data"]!.AsArray())!["metadata"]!["x"]!.GetValue<string>());
         Assert.Null(Assert.Single((await GetAsync(plane, "?metadata=null"))["data"]!.AsArray())!["metadata"]);
     }
 
@@ -210,7 +246,8 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
 
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.True(response.Headers.RetryAfter!.Delta > TimeSpan.Zero);
-        Assert.Equal("server_overloaded", JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["code"]!.GetValue<string>());
+        Assert.Equal(
+            "server_overloaded", JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["code"]!.GetValue<string>());
         Assert.Empty(await plane.Get<FineTuningStore>().Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
     }
 }

@@ -99,12 +99,14 @@ public sealed class FineTuningSweepTests(StorageFixture fixture)
         var job = await PlannedAsync(plane);
         var jobs = plane.Get<FineTuningStore>();
         var failure = new FineTuningFailure("training_failed", "why");
-        await jobs.UpdateAsync(job, current => current.TryFailRun(current.RunNumber, failure, plane.Time.GetUtcNow()), CancellationToken.None);
+        await jobs.UpdateAsync(
+            job, current => current.TryFailRun(current.RunNumber, failure, plane.Time.GetUtcNow()), CancellationToken.None);
 
         await SweepAsync(plane, TimeSpan.Zero);
 
         Assert.Empty(await jobs.Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
-        Assert.Contains("why", (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains(
+            "why", (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     private static async Task<(int Plans, int Trains, int Finishes)> SweepAsync(ControlPlane plane, TimeSpan later, bool keepsTrain = false)
@@ -112,7 +114,9 @@ public sealed class FineTuningSweepTests(StorageFixture fixture)
         plane.Time.Advance(later);
         int before = keepsTrain ? await plane.CountAsync(s_train) : 0;
         await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
-        var counts = (await plane.CountAsync(StorageNames.PlanTrainingQueue), await plane.CountAsync(s_train) - before, await plane.CountAsync(StorageNames.FinishTrainingQueue));
+        var counts = (
+            await plane.CountAsync(StorageNames.PlanTrainingQueue), await plane.CountAsync(s_train) - before,
+            await plane.CountAsync(StorageNames.FinishTrainingQueue));
         await EmptyAsync(plane);
         return counts;
     }

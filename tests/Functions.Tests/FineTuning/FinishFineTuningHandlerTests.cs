@@ -38,7 +38,9 @@ public sealed class FinishFineTuningHandlerTests(StorageFixture fixture)
         Assert.Equal(FineTuningStatus.Cancelled, ended.Status);
         Assert.Null(await catalog.FindAsync(Tenant, FineTunedModels.NameOf(ended), CancellationToken.None));
         Assert.NotNull(await catalog.FindAsync(Tenant, FineTunedModels.NameOf(ended, NumSteps), CancellationToken.None));
-        Assert.DoesNotContain(await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync(), file => file.Purpose == FilePurpose.FineTuneResults);
+        Assert.DoesNotContain(
+            await plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync(), file =>
+                file.Purpose == FilePurpose.FineTuneResults);
     }
 
     private static async Task IgnoringEndAsync(Task finish)

@@ -34,9 +34,12 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var job = await PlannedAsync(plane, extra: new JsonObject { ["validation_file"] = await UploadAsync(plane, Examples(1) + "nonsense") });
+        var job = await PlannedAsync(
+            plane, extra: new JsonObject { ["validation_file"] = await UploadAsync(plane, Examples(1) + "nonsense") });
 
-        Assert.Equal(("invalid_validation_file", "line 2: it is not valid JSON: unexpected 'o', at byte 2"), (job.ErrorCode, job.ErrorMessage));
+        Assert.Equal("invalid_validation_file", job.ErrorCode);
+        Assert.StartsWith(
+            "line 2: it is not valid JSON: 'nonsense' is an invalid JSON literal", job.ErrorMessage, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,41 +83,28 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
 
         await plane.Get<PlanFineTuningHandler>().GiveUpAsync(new(job.Tenant, job.RowKey), CancellationToken.None);
 
-        Assert.Equal((FineTuningStatus.Failed, "planning_failed"), ((await FindAsync(plane, job.Id)).Status, (await FindAsync(plane, job.Id)).ErrorCode));
+        Assert.Equal(
+            (FineTuningStatus.Failed, "planning_failed"),
+            ((await FindAsync(plane, job.Id)).Status, (await FindAsync(plane, job.Id)).ErrorCode));
     }
 
     [Theory]
-    [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}""", null)]
-    [InlineData("""{"messages":[{"role":"developer","content":"q","name":"n"},{"role":"assistant","content":"a","weight":0},{"role":"assistant","content":"b","weight":1}]}""", null)]
-    [InlineData("""{"prompt":"","completion":"a"}""", null)]
-    [InlineData("""{"messages":[]}""", "at least one message")]
-    [InlineData("""{"messages":[{"role":"user","content":"q"}]}""", "no message of an assistant")]
-    [InlineData("""{"messages":[{"role":"assistant","content":"a"}]}""", "message 1: an answer needs a question")]
-    [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":" "}]}""", "message 2: an answer is empty")]
-    [InlineData("""{"messages":[{"role":"tool","content":"q"}]}""", "message 1: role is 'tool'")]
-    [InlineData("""{"messages":[{"role":"user","content":["q"]}]}""", "message 1: content must be text")]
-    [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","weight":2}]}""", "message 2: weight must be 0 or 1")]
-    [InlineData("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","weight":0}]}""", "no message of an assistant")]
-    [InlineData("""{"messages":[{"role":"user","content":"q"}],"tools":[]}""", "'tools' is not supported")]
-    [InlineData("""{"prompt":"a","completion":""}""", "completion is empty")]
-    [InlineData("""{"prompt":"a","prompt":"b","completion":"c"}""", "not valid JSON")]
-    [InlineData("""{"prompt":"\ud800","completion":"c"}""", "unpaired surrogate")]
-    [InlineData("""{"\ud800":1,"prompt":"a","completion":"b"}""", "not valid JSON")]
-    [InlineData("""["prompt"]""", "not a JSON object")]
-    public void A_line_is_learnt_from_or_its_fault_is_named(string line, string? fault)
-    {
-        string? found = TrainingLine.Fault(new TextLine(1, Encoding.UTF8.GetBytes(line)), FineTuningMethod.Supervised);
+    [InlineData(
+        FineTuningMethod.Supervised,
+        """{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","refusal":null}]}""",
+        null)]
+    [InlineData(
+        FineTuningMethod.Supervised,
+        """{"messages":[{"role":"user","content":"q"},{"role":"tool","content":"a"}]}""",
+        "message 2: role is 'tool'; it must be system, developer, user or assistant")]
+    [InlineData(FineTuningMethod.Supervised, """{"text":"a"}""", "'text' is not supported")]
+    [InlineData(FineTuningMethod.Pretrain, """{"text":"a b c"}""", null)]
+    [InlineData(FineTuningMethod.Pretrain, """{"text":" "}""", "text is empty")]
+    [InlineData(FineTuningMethod.Pretrain, """{"prompt":"a","completion":"b"}""", "'prompt' is not supported")]
+    public void A_line_is_read_as_the_training_reads_it(FineTuningMethod method, string line, string? fault) =>
+        Assert.Equal(fault, TrainingLine.Fault(new TextLine(1, Encoding.UTF8.GetBytes(line)), method));
 
-        if (fault is null)
-            Assert.Null(found);
-        else
-            Assert.Contains(fault, found, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("""{"text":"a b c"}""", true)]
-    [InlineData("""{"text":" "}""", false)]
-    [InlineData("""{"prompt":"a","completion":"b"}""", false)]
-    public void Pretraining_learns_from_text(string line, bool isGood) =>
-        Assert.Equal(isGood, TrainingLine.Fault(new TextLine(1, Encoding.UTF8.GetBytes(line)), FineTuningMethod.Pretrain) is null);
+    [Fact]
+    public void A_line_that_is_too_long_is_a_fault() =>
+        Assert.Equal("it is longer than allowed", TrainingLine.Fault(new TextLine(1, null), FineTuningMethod.Supervised));
 }

@@ -113,7 +113,9 @@ public sealed class ScheduledFileAssemblyTests(StorageFixture fixture)
 
         Assert.Equal(FineTuningStatus.Queued, job.Status);
         Assert.Equal(2, (await JobsAsync(plane)).Count);
-        Assert.Equal([job.Sources!], await plane.Storage.Container(StorageNames.SchedulesContainer).GetBlobsAsync().Select(blob => blob.Name).ToListAsync());
+        Assert.Equal(
+            [job.Sources!], await plane.Storage.Container(StorageNames.SchedulesContainer)
+            .GetBlobsAsync().Select(blob => blob.Name).ToListAsync());
         Assert.Equal(0, await plane.Storage.Table(StorageNames.ScheduleRunsTable).QueryAsync<Azure.Data.Tables.TableEntity>().CountAsync());
     }
 

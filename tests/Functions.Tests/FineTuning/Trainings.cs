@@ -14,9 +14,11 @@ internal static class Trainings
 {
     public const int NumSteps = 6;
 
-    public static string Examples(int count) => string.Concat(Enumerable.Range(1, count).Select(index => $$"""{"prompt":"question {{index}}","completion":"answer"}""" + "\n"));
+    public static string Examples(int count) =>
+        string.Concat(Enumerable.Range(1, count).Select(index => $$"""{"prompt":"question {{index}}","completion":"answer"}""" + "\n"));
 
-    public static async Task<string> UploadAsync(ControlPlane plane, string content) => (await plane.UploadAsync(content, FilePurpose.FineTune))["id"]!.GetValue<string>();
+    public static async Task<string> UploadAsync(ControlPlane plane, string content) =>
+        (await plane.UploadAsync(content, FilePurpose.FineTune))["id"]!.GetValue<string>();
 
     /// <param name="extra">Further properties of the body.</param>
     public static async Task<HttpResponseMessage> PostAsync(ControlPlane plane, string? examples = null, JsonObject? extra = null)
@@ -37,24 +39,32 @@ internal static class Trainings
         return await FindAsync(plane, job.Id);
     }
 
-    public static Task PlanAsync(ControlPlane plane, FineTuningJobRecord job) => plane.Get<PlanFineTuningHandler>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
+    public static Task PlanAsync(ControlPlane plane, FineTuningJobRecord job) =>
+        plane.Get<PlanFineTuningHandler>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
 
-    public static Task FinishAsync(ControlPlane plane, FineTuningJobRecord job) => plane.Get<FinishFineTuningHandler>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
+    public static Task FinishAsync(ControlPlane plane, FineTuningJobRecord job) =>
+        plane.Get<FinishFineTuningHandler>().RunAsync(new TrainingMessage(job.Tenant, job.RowKey), CancellationToken.None);
 
-    public static async Task<FineTuningJobRecord> FindAsync(ControlPlane plane, string id) => (await plane.Get<FineTuningStore>().FindAsync(Tenant, id, CancellationToken.None))!;
+    public static async Task<FineTuningJobRecord> FindAsync(ControlPlane plane, string id) =>
+        (await plane.Get<FineTuningStore>().FindAsync(Tenant, id, CancellationToken.None))!;
 
-    public static async Task<JsonNode> GetAsync(ControlPlane plane, string path) => await ReadAsync(await plane.Client.GetAsync("/v1/fine_tuning/jobs" + path));
+    public static async Task<JsonNode> GetAsync(ControlPlane plane, string path) =>
+        await ReadAsync(await plane.Client.GetAsync("/v1/fine_tuning/jobs" + path));
 
     /// <summary>Does what a worker does to the records, up to a step.</summary>
     /// <param name="isRegistered">False for a worker that dies once the checkpoint is published.</param>
-    public static async Task<FineTuningJobRecord> TrainAsync(ControlPlane plane, FineTuningJobRecord job, int step = NumSteps, bool isRegistered = true)
+    public static async Task<FineTuningJobRecord> TrainAsync(
+        ControlPlane plane, FineTuningJobRecord job, int step = NumSteps, bool isRegistered = true)
     {
         var (jobs, events, files) = (plane.Get<FineTuningStore>(), plane.Get<FineTuningEvents>(), plane.Files);
         var from = (await plane.Get<ModelCatalog>().FindAsync(job.Tenant, job.Model, CancellationToken.None))!;
         var running = (await jobs.UpdateAsync(job, current =>
         {
-            (current.Status, current.RunNumber, current.NumSteps, current.EstimatedFinishAt) = (FineTuningStatus.Running, current.RunNumber + 1, NumSteps, plane.Time.GetUtcNow().AddMinutes(-1));
-            (current.Step, current.CheckpointRun, current.CheckpointStep, current.TrainedTokens) = (step, current.RunNumber, step, 100 * step);
+            (current.Status, current.RunNumber, current.NumSteps, current.EstimatedFinishAt) = (
+                FineTuningStatus.Running, current.RunNumber + 1, NumSteps, plane.Time.GetUtcNow().AddMinutes(-1));
+            (
+                current.Step, current.CheckpointRun, current.CheckpointStep,
+                current.TrainedTokens) = (step, current.RunNumber, step, 100 * step);
             return true;
         }, CancellationToken.None)).Row!;
         var metricsEvent = new FineTuningEvent(FineTuningEventKind.Metrics, $"Step {step}/{NumSteps}: training loss=1.50")
@@ -64,7 +74,9 @@ internal static class Trainings
         };
         await events.AddAsync(running, metricsEvent, CancellationToken.None);
         if (isRegistered)
-            await plane.Get<FineTunedModels>().AddCheckpointAsync(running, from, new CheckpointRecord { Step = step, RunNumber = running.RunNumber, TrainLoss = 1.5, ValidLoss = 2 }, CancellationToken.None);
+            await plane.Get<FineTunedModels>().AddCheckpointAsync(
+                running, from, new CheckpointRecord { Step = step, RunNumber = running.RunNumber, TrainLoss = 1.5, ValidLoss = 2 },
+                CancellationToken.None);
         if (step == NumSteps)
         {
             await using var metrics = files.Write(running.Tenant, running.ResultFileKey!, CancellationToken.None);

@@ -59,7 +59,7 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     }
 
     [Theory]
-    [InlineData("cut", "is cut short")]
+    [InlineData("cut", "it was truncated")]
     [InlineData("tensor", "is missing")]
     [InlineData("config", "config.json")]
     [InlineData("tokenizer", "tokenizer.json")]
@@ -217,7 +217,7 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
 
     [Theory]
     [InlineData("tiny", "sig=c2VjcmV0", "cannot be read")]
-    [InlineData("broken", null, "is cut short")]
+    [InlineData("broken", null, "it was truncated")]
     [InlineData("nothing", null, "There are no files")]
     public async Task A_place_in_blob_storage_that_holds_no_model_is_named_without_its_signature(string name, string? signature, string reason)
     {

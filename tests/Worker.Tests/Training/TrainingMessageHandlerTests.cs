@@ -100,6 +100,29 @@ public sealed class TrainingMessageHandlerTests(StorageFixture fixture, TinyMode
             string.Create(CultureInfo.InvariantCulture, $"line {NumExamples + 1}: "), ended.ErrorMessage, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(LongExamples.Cut, "1 of 7 examples of training_file are longer than the model's context of 64 tokens: the ends of their answers are cut off")]
+    [InlineData(LongExamples.Skip, "1 of 7 examples of training_file are longer than the model's context of 64 tokens and left out")]
+    [InlineData(LongExamples.Fail, null)]
+    public async Task Examples_longer_than_the_context_are_counted_in_an_event_or_fail_the_job(LongExamples longExamples, string? message)
+    {
+        var trial = _trials.New();
+        var asked = Job(rank: 2);
+        asked.LongExamples = longExamples;
+        var job = await trial.CreateAsync(asked, Examples + $$"""{"prompt":"the","completion":"{{string.Concat(Enumerable.Repeat("fox and ", 80))}}"}""" + "\n");
+
+        await trial.RunAsync(job);
+
+        var ended = await trial.FindAsync(job);
+        var events = await new FineTuningEvents(trial.Storage, trial.Time).Records
+            .ListAsync(FineTuningEvents.Partition(ended), after: null, CancellationToken.None).ToListAsync(TestContext.Current.CancellationToken);
+        var counted = events.Where(entry => entry.Level == "warn").Select(entry => entry.Message);
+        Assert.Equal(message is null ? FineTuningStatus.Failed : FineTuningStatus.Succeeded, ended.Status);
+        Assert.Equal(message is null ? [] : [message], counted);
+        if (message is null)
+            Assert.Matches($"line {NumExamples + 1}: its prompt of 2 tokens and its answer of [0-9]+ do not fit a context of 64", ended.ErrorMessage);
+    }
+
     public ValueTask DisposeAsync() => _trials.DisposeAsync();
 
     private static async Task<int[]> PredictAsync(ModelResolver loading, string id)

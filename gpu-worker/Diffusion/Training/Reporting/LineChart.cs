@@ -37,11 +37,16 @@ internal sealed record LineChart(string Title, IReadOnlyList<Curve> Curves)
         int legend = Width - Right;
         foreach (var curve in Curves.Where(curve => curve.Points.Count > 0))
         {
-            var places = curve.Points.Where(point => double.IsFinite(point.Y)).Select(point => $"{PlaceX(point.X):F1},{PlaceY(point.Y):F1}");
-            svg.Append($"""<polyline fill="none" stroke="{curve.Color}" stroke-width="1.5" points="{string.Join(' ', places)}"/>""").Append('\n');
+            var places = curve.Points.Where(point => double.IsFinite(point.Y))
+                .Select(point => $"{PlaceX(point.X):F1},{PlaceY(point.Y):F1}");
+            string line = string.Join(' ', places);
+            svg.Append($"""<polyline fill="none" stroke="{curve.Color}" stroke-width="1.5" points="{line}"/>""").Append('\n');
             if (curve.Name is { } name)
             {
-                svg.Append($"""<text x="{legend}" y="{y + 18}" text-anchor="end" fill="{curve.Color}">{WebUtility.HtmlEncode(name)}</text>""").Append('\n');
+            {
+                string label = WebUtility.HtmlEncode(name);
+                svg.Append($"""<text x="{legend}" y="{y + 18}" text-anchor="end" fill="{curve.Color}">{label}</text>""").Append('\n');
+            }
                 legend -= 160;
             }
         }

@@ -6,7 +6,7 @@ using LLaDA.Diffusion.Training.Reporting;
 namespace LLaDA.Diffusion.Tests.Training;
 
 /// <summary>Runs of a tiny network on a text that repeats itself.</summary>
-internal static class TrainingRun
+internal static class TinyTraining
 {
     public const int SequenceLength = 16;
 
@@ -22,7 +22,8 @@ internal static class TrainingRun
     public static TokenSequences Text { get; } = new([.. Enumerable.Range(0, 500).Select(index => index % 6)], SequenceLength, seed: 1);
 
     public static List<TrainingMetrics> Run(
-        MaskPredictor model, string folder, TrainingOptions? options = null, Action<TrainingMetrics>? onStep = null, CancellationToken cancellation = default)
+        MaskPredictor model, string folder, TrainingOptions? options = null, Action<TrainingMetrics>? onStep = null,
+        CancellationToken cancellation = default)
     {
         List<TrainingMetrics> log = [];
         new Trainer(new FullWeights(model), Text, Text, options ?? Options, folder).Run(metrics =>

@@ -1,0 +1,11 @@
+namespace LLaDA.Diffusion.Data.Examples;
+
+/// <summary>A prompt and the answer that is learnt, as text.</summary>
+/// <param name="History">The dialogue up to the answer, at least one message; null for plain text.</param>
+/// <param name="Prompt">The text before the answer where there is no dialogue.</param>
+internal sealed record TrainingExample(IReadOnlyList<ExampleMessage>? History, string Prompt, string Answer);
+
+/// <summary>One message of a dialogue to learn from.</summary>
+/// <param name="Role">system, user or assistant.</param>
+/// <param name="IsLearnt">Whether it is an answer to learn; an answer of weight 0 is history alone.</param>
+internal sealed record ExampleMessage(string Role, string Content, bool IsLearnt);

@@ -1,0 +1,30 @@
+namespace LLaDA.Diffusion.Data;
+
+/// <summary>The clean tokens of one step.</summary>
+/// <param name="Rows">x_0, [B][L].</param>
+/// <param name="PromptLengths">Tokens at the start of each row that are given and never noised, [B].</param>
+/// <param name="Ends">
+/// Where the learnt tokens of each row end, [B]; tokens from there to L are padding that no token attends to. L where padding is learnt
+/// too.
+/// </param>
+public sealed record TrainingBatch(int[][] Rows, int[] PromptLengths, int[] Ends)
+{
+    /// <summary>Rows of which every token is learnt.</summary>
+    public TrainingBatch(int[][] rows)
+        : this(rows, new int[rows.Length], [.. rows.Select(row => row.Length)])
+    {
+    }
+
+    public int BatchSize => Rows.Length;
+
+    public int Length => Rows[0].Length;
+
+    /// <summary>Where the learnt tokens of a row lie; empty where its answer was cut off.</summary>
+    public Range Learnt(int row) => PromptLengths[row]..Math.Max(PromptLengths[row], Ends[row]);
+
+    /// <summary>The same with every row cut to a length; a row whose whole answer is cut off teaches nothing.</summary>
+    public TrainingBatch Cut(int length) => new(
+        [.. Rows.Select(row => row[..length])],
+        [.. PromptLengths.Select(prompt => Math.Min(prompt, length))],
+        [.. Ends.Select(end => Math.Min(end, length))]);
+}

@@ -1,0 +1,28 @@
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Training;
+
+/// <summary>Full training: every weight of the network changes.</summary>
+public sealed class FullWeights(MaskPredictor model) : ITrainedWeights
+{
+    public MaskPredictor Model => model;
+
+    public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; } = model.WeightType == ScalarType.Float32
+        ? [.. model.named_parameters()]
+        : throw new ArgumentException(
+            $"The weights are {model.WeightType}; full training needs float32 weights, since smaller types round most updates away",
+            nameof(model));
+
+    public void Save(string folder) => Checkpoint.Save(model, folder);
+
+    public void Load(string folder)
+    {
+        using var weights = new WeightFiles(folder);
+        var names = weights.Match(ParameterShapes.Of(model.Config));
+        foreach (var (name, parameter) in Parameters)
+            weights.CopyTo(names[name], parameter);
+    }
+}
