@@ -43,7 +43,8 @@ internal sealed record Hyperparameters
         {
             Epochs = JobJson.Whole(parameters, "n_epochs", $"{name}.n_epochs", 1, MaxEpochs),
             BatchSize = JobJson.Whole(parameters, "batch_size", $"{name}.batch_size", 1, MaxBatchSize),
-            LearningRateMultiplier = JobJson.Positive(parameters, "learning_rate_multiplier", $"{name}.learning_rate_multiplier", MaxMultiplier),
+            LearningRateMultiplier = JobJson.Positive(
+                parameters, "learning_rate_multiplier", $"{name}.learning_rate_multiplier", MaxMultiplier),
             LoraRank = rank,
             LoraAlpha = rank is null ? null : alpha ?? 2.0 * rank,
             MinNoise = minNoise,
@@ -60,7 +61,9 @@ internal sealed record Hyperparameters
             : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double level) && level is >= 0 and <= 1 ? level
             : throw ApiException.InvalidRequest($"{name}.noise.{property} must be a number from 0 to 1", $"{name}.noise.{property}");
         var (min, max) = (Level("min", 0), Level("max", 1));
-        return min < max ? (min, max) : throw ApiException.InvalidRequest($"{name}.noise.min must be below {name}.noise.max", $"{name}.noise");
+        return min < max
+            ? (min, max)
+            : throw ApiException.InvalidRequest($"{name}.noise.min must be below {name}.noise.max", $"{name}.noise");
     }
 
     private static LongExamples ReadLongExamples(JsonElement parameters, string name) => JobJson.Find(parameters, "long_examples") switch

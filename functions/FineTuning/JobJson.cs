@@ -3,7 +3,9 @@ using LLaDA.Batch.Functions.Http;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>Reads the body of a fine-tuning job; null counts as absent, and faults are an <see cref="ApiException"/> that names the parameter.</summary>
+/// <summary>
+/// Reads the body of a fine-tuning job; null counts as absent, and faults are an <see cref="ApiException"/> that names the parameter.
+/// </summary>
 internal static class JobJson
 {
     public static JsonElement? Find(JsonElement parent, string name) =>

@@ -30,7 +30,8 @@ internal sealed partial record NewFineTuningJob
     {
         foreach (var property in body.EnumerateObject().Where(property => !s_known.Contains(property.Name)))
             throw ApiException.InvalidRequest($"Unknown parameter: {property.Name}", property.Name, "unknown_parameter");
-        if (JobJson.Find(body, "integrations") is { } integrations && !(integrations.ValueKind == JsonValueKind.Array && integrations.GetArrayLength() == 0))
+        if (JobJson.Find(body, "integrations") is { } integrations
+            && !(integrations.ValueKind == JsonValueKind.Array && integrations.GetArrayLength() == 0))
             throw ApiException.InvalidRequest("integrations are not offered", "integrations", "unsupported_parameter");
         string? suffix = JsonBody.OptionalText(body, "suffix") is { Length: > 0 } text ? text : null;
         if (suffix is not null && !SuffixPattern().IsMatch(suffix))

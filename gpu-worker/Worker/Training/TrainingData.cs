@@ -5,7 +5,9 @@ using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Worker.Training;
 
-/// <summary>The data of a job, tokenized by its model. The plan could not check whether a line fits the context; this does, before the first step.</summary>
+/// <summary>
+/// The data of a job, tokenized by its model. The plan could not check whether a line fits the context; this does, before the first step.
+/// </summary>
 /// <remarks>A prompt that leaves no room for an answer is a fault unless long examples are left out.</remarks>
 internal sealed class TrainingData : IDisposable
 {
@@ -28,7 +30,8 @@ internal sealed class TrainingData : IDisposable
 
     /// <param name="validationPath">Null where the job has none.</param>
     /// <exception cref="TrainingFileException">Names lines.</exception>
-    public static TrainingData Open(FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
+    public static TrainingData Open(
+        FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
     {
         var training = OpenFile(job, "training_file", trainingPath, tokenizer, contextLength, job.Seed);
         try
