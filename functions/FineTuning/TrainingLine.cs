@@ -4,7 +4,9 @@ using LLaDA.Diffusion.Data.Examples;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>Checks a line of training data before a worker sees it. Only whether it fits the model's context is left to the worker's tokenizer.</summary>
+/// <summary>
+/// Checks a line of training data before a worker sees it. Only whether it fits the model's context is left to the worker's tokenizer.
+/// </summary>
 internal static class TrainingLine
 {
     /// <returns>The line's fault, as a sentence; null where there is none.</returns>

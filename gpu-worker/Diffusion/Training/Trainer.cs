@@ -23,18 +23,28 @@ namespace LLaDA.Diffusion.Training;
 /// <item><term>optimizer step</term><description><see cref="AdamW.Update"/></description></item>
 /// </list>
 /// </remarks>
-/// <param name="weights">On the device to train on.</param>
-/// <param name="validation">Held out; null where there is none.</param>
-/// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint resumes from it.</param>
-public sealed class Trainer(
-    ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
+public sealed class Trainer
 {
     /// <summary>The seed of held-out data, whatever the seed of the run, so that the estimates of runs compare.</summary>
     public const long ValidationSeed = 0;
 
     private const int ValidationRows = 128;
 
-    private readonly CounterRandom _random = new((ulong)options.Seed);
+    private readonly ITrainedWeights _weights;
+    private readonly ITrainingData _training;
+    private readonly ITrainingData? _validation;
+    private readonly TrainingOptions _options;
+    private readonly string _folder;
+    private readonly CounterRandom _random;
+
+    /// <param name="weights">On the device to train on.</param>
+    /// <param name="validation">Held out; null where there is none.</param>
+    /// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint resumes from it.</param>
+    public Trainer(ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
+    {
+        (_weights, _training, _validation, _options, _folder) = (weights, training, validation, options, folder);
+        _random = new CounterRandom((ulong)options.Seed);
+    }
 
     /// <returns>The folder in which a run keeps the checkpoint of a step.</returns>
     /// <param name="folder">Of the run.</param>
@@ -63,24 +73,25 @@ public sealed class Trainer(
     /// <returns>Each step and, where a checkpoint of it was saved, the same step with the checkpoint's folder.</returns>
     public IEnumerable<TrainingProgress> Steps(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
     {
-        if (options.Validate().ToList() is { Count: > 0 } errors)
+        if (_options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
-        var model = weights.Model;
-        int longest = Math.Max(training.MaxLength, validation?.MaxLength ?? 0);
+        var model = _weights.Model;
+        int longest = Math.Max(_training.MaxLength, _validation?.MaxLength ?? 0);
         if (longest > model.Config.MaxSequenceLength)
             throw new ArgumentException($"The data has rows of {longest} tokens; the model takes {model.Config.MaxSequenceLength}");
-        long numTrained = weights.Parameters.Sum(entry => entry.Parameter.numel());
-        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, options, training.MaxLength, model.Device);
+        long numTrained = _weights.Parameters.Sum(entry => entry.Parameter.numel());
+        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, _training.MaxLength, model.Device);
         model.train();
-        using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, options.WeightDecay), options.Beta1, options.Beta2);
-        using var average = options.EmaDecay is { } decay ? new EmaWeights(weights.Parameters, decay) : null;
-        var checkpoints = new TrainingCheckpoint(folder, options.NumCheckpoints);
-        var subject = new TrainingSubject(weights, optimizer, average);
-        var start = new TrainingState(0, 0, options.Seed, options.BatchSize, training.Fingerprint, options.Objective);
+        var groups = DecayingParameter.Groups(_weights.Parameters, _options.WeightDecay);
+        using var optimizer = new AdamW(groups, _options.Beta1, _options.Beta2);
+        using var average = _options.EmaDecay is { } decay ? new EmaWeights(_weights.Parameters, decay) : null;
+        var checkpoints = new TrainingCheckpoint(_folder, _options.NumCheckpoints);
+        var subject = new TrainingSubject(_weights, optimizer, average);
+        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _training.Fingerprint, _options.Objective);
         var state = checkpoints.Load(subject, start);
-        using var log = new MetricsLog(folder, state.Step);
-        int numSteps = options.LearningRate.NumSteps;
+        using var log = new MetricsLog(_folder, state.Step);
+        int numSteps = _options.LearningRate.NumSteps;
         double peak = MatmulThroughput.Measure(model.Device, model.ComputeType);
         while (state.Step < numSteps)
         {
@@ -88,12 +99,12 @@ public sealed class Trainer(
             long started = Stopwatch.GetTimestamp();
             var (loss, gradNorm, numTokens, flops) = Step(optimizer, state.Step);
             double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            double rate = options.LearningRate.At(state.Step);
+            double rate = _options.LearningRate.At(state.Step);
             state = state with { Step = state.Step + 1, NumTokens = state.NumTokens + numTokens };
             average?.Update(state.Step);
 
             bool isLast = state.Step == numSteps;
-            bool isValidated = validation is not null && (isLast || state.Step % options.ValidationInterval == 0);
+            bool isValidated = _validation is not null && (isLast || state.Step % _options.ValidationInterval == 0);
             double? validationLoss = isValidated ? Validate(average) : null;
             if (validationLoss is { } held && !double.IsFinite(held))
                 throw new TrainingDivergedException(state.Step - 1, held, gradNorm);
@@ -101,11 +112,11 @@ public sealed class Trainer(
             var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, mfu);
             log.Write(metrics);
             yield return new TrainingProgress(metrics, Checkpoint: null);
-            if (isLast || state.Step % options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
+            if (isLast || state.Step % _options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
             {
                 checkpoints.Save(subject, state);
-                TrainingCurves.Draw(folder);
-                yield return new TrainingProgress(metrics, CheckpointFolder(folder, state.Step));
+                TrainingCurves.Draw(_folder);
+                yield return new TrainingProgress(metrics, CheckpointFolder(_folder, state.Step));
             }
         }
         average?.Swap();
@@ -118,9 +129,9 @@ public sealed class Trainer(
     /// <returns>Nats per token.</returns>
     public double Validate()
     {
-        var held = (validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows);
+        var held = (_validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows);
         var batch = Noise(held, new CounterRandom(0), step: 0, isStratified: true, NoiseLevels.All, masksEveryRow: false);
-        return Slices(batch).Sum(slice => DiffusionLoss.Evaluate(weights.Model, slice));
+        return Slices(batch).Sum(slice => DiffusionLoss.Evaluate(_weights.Model, slice));
     }
 
     private double Validate(EmaWeights? average)
@@ -135,43 +146,43 @@ public sealed class Trainer(
     private StepResult Step(AdamW optimizer, int step)
     {
         using var scope = NewDisposeScope();
-        var clean = CutSometimes(training.Batch(step, options.BatchSize), step);
-        var batch = Noise(clean, _random, (uint)step, options.StratifiesTimes, options.NoiseLevels, options.MasksEveryRow);
+        var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);
+        var batch = Noise(clean, _random, (uint)step, _options.StratifiesTimes, _options.NoiseLevels, _options.MasksEveryRow);
         optimizer.ClearGradients();
-        var total = zeros(1, device: weights.Model.Device);
+        var total = zeros(1, device: _weights.Model.Device);
         foreach (var slice in Slices(batch))
-            total.add_(DiffusionLoss.Backward(weights.Model, slice, options.ActivationCheckpointing), StaticScalars.One);
+            total.add_(DiffusionLoss.Backward(_weights.Model, slice, _options.ActivationCheckpointing), StaticScalars.One);
 
         // The step's one synchronisation with the device.
         float[] read = [.. cat([total, optimizer.DeviceGradientNorm()]).cpu().data<float>()];
         var (loss, gradNorm) = ((double)read[0], (double)read[1]);
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
             throw new TrainingDivergedException(step, loss, gradNorm);
-        optimizer.Update(options.LearningRate.At(step), Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)));
-        return new StepResult(loss, gradNorm, batch.Tokens.Length, MatmulThroughput.FlopsOf(weights.Model.Config, batch));
+        optimizer.Update(_options.LearningRate.At(step), Math.Min(1, _options.MaxGradNorm / (gradNorm + 1e-6)));
+        return new StepResult(loss, gradNorm, batch.Tokens.Length, MatmulThroughput.FlopsOf(_weights.Model.Config, batch));
     }
 
     private NoisedBatch Noise(
         TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels, bool masksEveryRow)
     {
-        if (weights.Model.Config.IsCausal)
-            return NextTokens.Of(batch, options.Reduction);
-        int mask = weights.Model.Config.MaskTokenId;
+        if (_weights.Model.Config.IsCausal)
+            return NextTokens.Of(batch, _options.Reduction);
+        int mask = _weights.Model.Config.MaskTokenId;
         return ForwardProcess.Noise(batch, mask, random, step, isStratified, levels, masksEveryRow)
-            .Weigh(batch.PromptLengths, options.Reduction);
+            .Weigh(batch.PromptLengths, _options.Reduction);
     }
 
     /// <summary>The forward passes of a batch.</summary>
     private IEnumerable<NoisedBatch> Slices(NoisedBatch batch)
     {
-        int size = options.MicroBatchSize ?? options.BatchSize;
+        int size = _options.MicroBatchSize ?? _options.BatchSize;
         for (int first = 0; first < batch.BatchSize; first += size)
             yield return batch.Slice(first, Math.Min(size, batch.BatchSize - first));
     }
 
     private TrainingBatch CutSometimes(TrainingBatch batch, int step)
     {
-        if (_random.Uniform((uint)step, 0, RandomStream.RandomCut) >= options.RandomLengthRatio)
+        if (_random.Uniform((uint)step, 0, RandomStream.RandomCut) >= _options.RandomLengthRatio)
             return batch;
         return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, RandomStream.RandomLength));
     }

@@ -18,17 +18,13 @@ public sealed class AutoHyperparametersTests
     public void Few_examples_are_seen_more_often_in_batches_of_at_least_four_at_a_higher_rate(
         int numLines, int epochs, int batchSize, double multiplier)
     {
-        var job = new FineTuningJobRecord
-        {
-            Epochs = AutoHyperparameters.Epochs(FineTuningMethod.Supervised, numLines),
-            BatchSize = AutoHyperparameters.BatchSize(FineTuningMethod.Supervised, numLines, numBytes: 0, contextLength: 512),
-        };
-
-        Assert.Equal((epochs, batchSize), (job.Epochs, job.BatchSize));
-        Assert.Equal(multiplier, AutoHyperparameters.LearningRateMultiplier(job, numLines, numBytes: 0, contextLength: 512));
-        job.LoraRank = 8;
-        Assert.Equal(Math.Min(4, multiplier), AutoHyperparameters.LearningRateMultiplier(job, numLines, numBytes: 0, contextLength: 512));
+        Assert.Equal(new AutoHyperparameters(epochs, batchSize, multiplier), Of(new FineTuningJobRecord(), numLines));
+        Assert.Equal(Math.Min(4, multiplier), Of(new FineTuningJobRecord { LoraRank = 8 }, numLines).LearningRateMultiplier);
     }
+
+    [Fact]
+    public void What_a_job_names_counts_in_what_is_chosen_for_the_rest() =>
+        Assert.Equal(new AutoHyperparameters(10, 8, 2.67), Of(new FineTuningJobRecord { Epochs = 10, BatchSize = 8 }, 300));
 
     [Theory]
     [InlineData(100, 1)]
@@ -37,7 +33,11 @@ public sealed class AutoHyperparametersTests
     [InlineData(10_000 * 4 * 512, 32)]
     public void Text_counts_by_its_sequences(long numBytes, int batchSize)
     {
-        Assert.Equal(3, AutoHyperparameters.Epochs(FineTuningMethod.Pretrain, 7));
-        Assert.Equal(batchSize, AutoHyperparameters.BatchSize(FineTuningMethod.Pretrain, 7, numBytes, contextLength: 512));
+        var auto = AutoHyperparameters.Of(new FineTuningJobRecord { Method = FineTuningMethod.Pretrain }, 7, numBytes, contextLength: 512);
+
+        Assert.Equal((3, batchSize), (auto.Epochs, auto.BatchSize));
     }
+
+    private static AutoHyperparameters Of(FineTuningJobRecord job, int numLines) =>
+        AutoHyperparameters.Of(job, numLines, numBytes: 0, contextLength: 512);
 }
