@@ -1,0 +1,216 @@
+using Azure.Core;
+using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Removal;
+using LLaDA.Batch.Shared.Schedules;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Tests;
+
+namespace LLaDA.Batch.Infra.Tests.Cli.Models;
+
+/// <summary><c>models remove</c>.</summary>
+public sealed class ModelRemovalTests : IAsyncLifetime
+{
+    private const string Id = "tiny", Tenant = "acme";
+
+    private readonly string _connection;
+    private readonly StorageAccount _storage;
+    private readonly ModelCatalog _catalog;
+    private ModelRecord _model = new();
+
+    public ModelRemovalTests(StorageFixture fixture)
+    {
+        _connection = fixture.NewConnectionString();
+        _storage = new StorageAccount(new StorageOptions { ConnectionString = _connection });
+        _catalog = new ModelCatalog(_storage);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
+        _model = await AddAsync(ModelRecord.EveryTenant, Id);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    [Fact]
+    public async Task A_model_goes_with_its_files()
+    {
+        await DoneAsync("models", "remove", Id);
+
+        Assert.Null(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
+        Assert.False(await HasFilesAsync());
+        Assert.Equal(2, (await Operator.RunAsync("models", "remove", Id, "--connection-string", _connection)).Code);
+    }
+
+    [Theory]
+    [InlineData("planned batch")]
+    [InlineData("batch whose file names it")]
+    [InlineData("batch over documents")]
+    [InlineData("training")]
+    [InlineData("schedule")]
+    [InlineData("last result of a schedule")]
+    [InlineData("adapter")]
+    public async Task A_model_that_somebody_needs_stays_unless_forced(string user)
+    {
+        string id = await UseAsync(user);
+
+        Assert.Contains(id, await Operator.RefusedAsync(_connection, "models", "remove", Id), StringComparison.Ordinal);
+        Assert.NotNull(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
+        Assert.True(await HasFilesAsync());
+
+        await DoneAsync("models", "remove", Id, "--force");
+        Assert.False(await HasFilesAsync());
+    }
+
+    [Fact]
+    public async Task Ended_jobs_and_those_that_mean_another_model_of_that_name_do_not_keep_it()
+    {
+        await AddBatchAsync(new BatchRecord { Model = Id, Status = BatchStatus.Completed });
+        await AddBatchAsync(new BatchRecord { Model = "other" });
+        await AddBatchAsync(new BatchRecord { DocumentBody = """{"model":"\ud800"}""" });
+        await AddAsync("own", Id);
+        await AddBatchAsync(new BatchRecord { PartitionKey = "own", Model = Id });
+
+        await DoneAsync("models", "remove", Id);
+
+        Assert.Contains("is needed by batch_", await Operator.RefusedAsync(_connection, "models", "remove", Id, "--tenant", "own"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_a_training_may_go_on_from_stays()
+    {
+        var job = new FineTuningJobRecord { PartitionKey = Tenant, RowKey = SortableKey.Create(TimeProvider.System), Model = "other", Status = FineTuningStatus.Running };
+        await new FineTuningStore(_storage, TimeProvider.System).AddAsync(job, CancellationToken.None);
+        await _catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = "ft:x:ckpt", Folder = FineTuningBlobs.Folder(job, 1, 1) }, CancellationToken.None);
+
+        Assert.Contains(job.Id, await Operator.RefusedAsync(_connection, "models", "remove", "ft:x:ckpt", "--tenant", Tenant), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Files_that_another_model_has_as_well_stay()
+    {
+        await _catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = "same-files", Folder = _model.Folder }, CancellationToken.None);
+
+        Assert.Contains("another model has them", await DoneAsync("models", "remove", Id), StringComparison.Ordinal);
+        Assert.True(await HasFilesAsync());
+    }
+
+    [Fact]
+    public async Task A_model_that_is_named_at_the_last_moment_is_put_back()
+    {
+        var storage = Intercepted(new Interception(IsRemoval, before: () => UseAsync("planned batch")));
+
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+
+        Assert.Equal(_model.Folder, (await _catalog.FindAsync(Tenant, Id, CancellationToken.None))!.Folder);
+        Assert.True(await HasFilesAsync());
+    }
+
+    [Fact]
+    public async Task A_model_that_cannot_be_looked_after_again_is_put_back()
+    {
+        bool isRemoved = false;
+        var storage = Intercepted(
+            new Interception(IsRemoval, after: () => Task.FromResult(isRemoved = true)),
+            new Interception((_, path) => isRemoved && path.EndsWith("/schedules()", StringComparison.Ordinal), before: () => throw new IOException("The cable is out")));
+
+        await Assert.ThrowsAsync<IOException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+
+        Assert.NotNull(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
+        Assert.True(await HasFilesAsync());
+    }
+
+    [Fact]
+    public async Task A_model_that_is_added_anew_at_the_same_moment_stays()
+    {
+        var storage = Intercepted(new Interception(IsRemoval, before: () => AddAsync(ModelRecord.EveryTenant, Id)));
+
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+
+        var known = await _catalog.FindAsync(Tenant, Id, CancellationToken.None);
+        Assert.NotEqual(_model.Folder, known!.Folder);
+        Assert.NotNull(await new ModelFolders(_storage).FindManifestAsync(known.Folder, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Of_several_that_remove_it_at_once_one_does()
+    {
+        var codes = await Task.WhenAll(Enumerable.Range(0, 3).Select(async _ => (await Operator.RunAsync("models", "remove", Id, "--connection-string", _connection)).Code));
+
+        Assert.Single(codes, ExitCodes.Done);
+        Assert.False(await HasFilesAsync());
+    }
+
+    private static bool IsRemoval(RequestMethod method, string path) => method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal);
+
+    private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
+
+    private StorageAccount Intercepted(params Interception[] interceptions) => new(new StorageOptions { ConnectionString = _connection }, options =>
+    {
+        foreach (var interception in interceptions)
+            options.AddPolicy(interception, HttpPipelinePosition.PerCall);
+    });
+
+    private async Task<bool> HasFilesAsync() => await _storage.Container(StorageNames.ModelsContainer).GetBlobsAsync(new() { Prefix = _model.Folder + "/" }, CancellationToken.None).AnyAsync();
+
+    private async Task<ModelRecord> AddAsync(string tenant, string id)
+    {
+        string folder = ModelFolders.NewFolder(tenant, TimeProvider.System);
+        await new ModelFolders(_storage).UploadAsync(folder, [new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])))], told: null, CancellationToken.None);
+        await _catalog.RegisterAsync(new ModelRecord { PartitionKey = tenant, Id = id, Folder = folder }, CancellationToken.None);
+        return (await _catalog.FindAsync(tenant, id, CancellationToken.None))!;
+    }
+
+    /// <returns>The id of who needs the model now.</returns>
+    private async Task<string> UseAsync(string user)
+    {
+        switch (user)
+        {
+            case "planned batch":
+                return await AddBatchAsync(new BatchRecord { Model = Id, Status = BatchStatus.InProgress });
+            case "batch whose file names it":
+                return await AddBatchAsync(new BatchRecord { InputFileId = await AddFileAsync($"\n{{\"custom_id\":\"1\",\"body\":{{\"model\":\"{Id}\"}}}}\n") });
+            case "batch over documents":
+                return await AddBatchAsync(new BatchRecord { DocumentBody = $$$"""{"model":"{{{Id}}}"}""" });
+            case "training":
+                var job = new FineTuningJobRecord { PartitionKey = Tenant, RowKey = SortableKey.Create(TimeProvider.System), Model = Id, Status = FineTuningStatus.Queued };
+                await new FineTuningStore(_storage, TimeProvider.System).AddAsync(job, CancellationToken.None);
+                return job.Id;
+            case "adapter":
+                await _catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = "ft:tiny::x:1", Folder = "acme/1/1/1", BaseModel = Id }, CancellationToken.None);
+                return "ft:tiny::x:1";
+            default:
+                bool isLast = user == "last result of a schedule";
+                var schedule = new ScheduleRecord
+                {
+                    PartitionKey = Tenant,
+                    RowKey = SortableKey.Create(TimeProvider.System),
+                    Definition = $$$"""{"cron":"* * * * *","job":{"model":"{{{(isLast ? "other" : Id)}}}"}}""",
+                    LastModel = isLast ? Id : null,
+                    NextAt = TimeProvider.System.GetUtcNow(),
+                };
+                await new ScheduleStore(_storage).Records.AddAsync(schedule, CancellationToken.None);
+                return schedule.Id;
+        }
+    }
+
+    private async Task<string> AddBatchAsync(BatchRecord batch)
+    {
+        batch.PartitionKey = batch.PartitionKey.Length > 0 ? batch.PartitionKey : Tenant;
+        batch.ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1);
+        await new BatchStore(_storage, TimeProvider.System).AddAsync(batch, inputBytes: 0, CancellationToken.None);
+        return batch.Id;
+    }
+
+    private async Task<string> AddFileAsync(string content)
+    {
+        var files = new FileStore(_storage, TimeProvider.System);
+        string key = files.NewKey();
+        await _storage.Container(StorageNames.FilesContainer).GetBlobClient($"{Tenant}/{key}").UploadAsync(BinaryData.FromString(content));
+        return (await files.AddAsync(Tenant, key, "input.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None)).Id;
+    }
+}
