@@ -11,16 +11,17 @@ internal static class ParseErrors
     public static async Task<int> RunAsync(this RootCommand root, string[] args, InvocationConfiguration configuration)
     {
         var parse = root.Parse(args);
-        if (parse.Action is ParseErrorAction errors)
-        {
-            errors.ShowHelp = false;
-            string[] path = [.. Path(parse.CommandResult).Reverse()];
-            if (parse.CommandResult.Command.Subcommands.Count > 0)
-                await root.Parse([.. path, "--help"]).InvokeAsync(new() { Output = configuration.Error });
-            else
-                await configuration.Error.WriteLineAsync($"'{string.Join(' ', [root.Name, .. path])} --help' lists the options.");
-        }
-        return await parse.InvokeAsync(configuration);
+        if (parse.Action is not ParseErrorAction errors)
+            return await parse.InvokeAsync(configuration);
+
+        var onErrors = new InvocationConfiguration { Output = configuration.Error, Error = configuration.Error };
+        string[] path = [.. Path(parse.CommandResult).Reverse()];
+        if (parse.CommandResult.Command.Subcommands.Count > 0)
+            await root.Parse([.. path, "--help"]).InvokeAsync(onErrors);
+        else
+            await configuration.Error.WriteLineAsync($"'{string.Join(' ', [root.Name, .. path])} --help' lists the options.");
+        errors.ShowHelp = false;
+        return await parse.InvokeAsync(onErrors);
     }
 
     /// <summary>Names of the command and the groups around it, innermost first, without the program.</summary>

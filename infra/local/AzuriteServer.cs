@@ -10,8 +10,10 @@ public sealed class AzuriteServer : IAsyncDisposable
 
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-    /// <summary>Azurite saves its tables when it stops. After that a killed stack leaves nothing running.</summary>
-    private static readonly TimeSpan s_orphanedStopTime = TimeSpan.FromSeconds(10);
+    /// <summary>Azurite keeps up to five seconds of changes in memory and saves them when it stops, within a second on an idle machine.</summary>
+    private static readonly TimeSpan s_orphanedStopTime = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan s_orphanWait = s_orphanedStopTime + TimeSpan.FromSeconds(10);
 
     private readonly StackProcess _process;
     private readonly int _blobPort = FreePort.Find(), _queuePort = FreePort.Find(), _tablePort = FreePort.Find();
@@ -76,7 +78,7 @@ public sealed class AzuriteServer : IAsyncDisposable
             return;
         report("Waiting for the Azurite of the previous run, which was killed, to end");
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(2 * s_orphanedStopTime);
+        limit.CancelAfter(s_orphanWait);
         try
         {
             using var next = await FileLock.AcquireAsync(LockFile(folder), limit.Token);

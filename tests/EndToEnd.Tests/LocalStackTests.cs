@@ -25,7 +25,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             key = stack.ApiKey;
             string model = await Batches.ModelAsync(client);
             file = await Batches.UploadAsync(client, "{}");
-            batch = (await Batches.RunAsync(client, "/v1/infill", Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" }))).ToJsonString();
+            batch = (await Batches.RunAsync(client, "/v1/infill", Line(model))).ToJsonString();
         }
 
         await using var again = await StartAsync();
@@ -61,7 +61,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             }
         });
 
-        var batch = await Batches.RunAsync(client, "/v1/infill", Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" }));
+        var batch = await Batches.RunAsync(client, "/v1/infill", Line(model));
         Assert.Equal("completed", batch["status"]!.GetValue<string>());
         Assert.Contains(lines, line => line.StartsWith("worker stopped", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.StartsWith("functions stopped", StringComparison.Ordinal));
@@ -85,7 +85,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         listener.Start();
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
 
-        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(new LocalStackOptions(_folder, port), _ => { }, CancellationToken.None));
+        var options = new LocalStackOptions(_folder, port);
+        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
 
         Assert.Contains($"Port {port} is in use", exception.Message, StringComparison.Ordinal);
     }
@@ -93,7 +94,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     [Fact]
     public async Task A_second_stack_on_the_same_folder_gets_one_sentence()
     {
-        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(new LocalStackOptions(fixture.DataFolder), _ => { }, CancellationToken.None));
+        var options = new LocalStackOptions(fixture.DataFolder);
+        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
 
         Assert.Contains("Another stack is running", exception.Message, StringComparison.Ordinal);
     }
@@ -110,7 +112,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         await process.WaitForExitAsync().WaitAsync(s_limit);
 
         Assert.Equal(1, process.ExitCode);
-        Assert.StartsWith("Node.js is needed", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        string sentence = Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("Node.js is needed", sentence, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -125,7 +128,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
 
         Assert.Contains($"export LLADA_BASE_URL={address} LLADA_API_KEY={key}", lines);
         Assert.Contains($"export OPENAI_BASE_URL={address}/v1 OPENAI_API_KEY={key}", lines);
-        Assert.Contains(lines, line => line.StartsWith("Models: ", StringComparison.Ordinal) && line.Contains("llada-tiny-base", StringComparison.Ordinal));
+        string models = Assert.Single(lines, line => line.StartsWith("Models: ", StringComparison.Ordinal));
+        Assert.Contains("llada-tiny-base", models, StringComparison.Ordinal);
         Assert.Contains($"Logs:   {Path.Combine(_folder, "logs")}", lines);
         Assert.Contains(lines, line => line.StartsWith("Next:   ", StringComparison.Ordinal));
         using var client = Client(address, key);
@@ -235,7 +239,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             .Select(folder => Path.GetFileName(folder)!),
     ];
 
-    /// <summary>Starts the program of infra/local. Tests in the background of a shell inherit an ignored SIGINT, so env restores it.</summary>
+    /// <summary>Starts the program of infra/local. A test in the background of a shell inherits an ignored SIGINT; env restores it.</summary>
     private static Process StartProgram(params string[] arguments) =>
         Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(LocalStack).Assembly.Location, .. arguments])
         {
@@ -259,6 +263,9 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         using var kill = Process.Start("kill", [$"-{signal}", $"{processId}"]);
         await kill.WaitForExitAsync();
     }
+
+    private static string Line(string model) =>
+        Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" });
 
     private static bool Holds(string processFolder, string file, string text)
     {

@@ -28,7 +28,12 @@ internal sealed class SftCommand
     };
 
     private readonly Option<FileInfo?> _validation = new("--validation") { Description = "Held-out examples" };
-    private readonly Option<double> _epochs = new("--epochs") { Description = "Passes over the data", DefaultValueFactory = _ => 3 };
+    private readonly Option<double> _epochs = new Option<double>("--epochs")
+    {
+        Description = "Passes over the data",
+        DefaultValueFactory = _ => 3,
+    }.Above0();
+
     private readonly Option<int?> _maxLength = new Option<int?>("--max-length")
     {
         Description = "Longest example in tokens. The default is the model's context",
@@ -78,11 +83,6 @@ internal sealed class SftCommand
             options._reduction, options._ignoresPadding, options._rank, options._alpha, options._targets, options._merges,
         };
         options._run.AddTo(command);
-        options._epochs.Validators.Add(result =>
-        {
-            if (!result.Errors.Any() && !(result.GetValueOrDefault<double>() > 0))
-                result.AddError("--epochs must be above 0");
-        });
         Option[] loraOptions = [options._alpha, options._targets, options._merges];
         command.Validators.Add(result =>
         {

@@ -69,7 +69,7 @@ public sealed class LocalProgramTests : IDisposable
 
     // Errors behind a long help scroll away: https://github.com/SUSE/machinery/issues/901, https://github.com/dotnet/command-line-api/issues/1214
     [Theory]
-    [InlineData("--prot", "up", "--prot", "0")]
+    [InlineData("--prot", "up", "--prot")]
     [InlineData("ready", "up", "ready")]
     [InlineData("--port", "up", "--port", "many")]
     public async Task A_wrong_command_line_ends_with_its_error(string wrong, params string[] arguments)
@@ -78,7 +78,7 @@ public sealed class LocalProgramTests : IDisposable
 
         Assert.Equal((1, ""), (finished.Code, finished.Output));
         Assert.Contains($"'{wrong}'", finished.Error[^1], StringComparison.Ordinal);
-        Assert.InRange(finished.Error.Length, 1, 3);
+        Assert.InRange(finished.Error.Length, 1, 5);
     }
 
     private async Task<string> FileAsync()
