@@ -239,7 +239,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             .Select(folder => Path.GetFileName(folder)!),
     ];
 
-    /// <summary>Starts the program of infra/local. A test in the background of a shell inherits an ignored SIGINT; env restores it.</summary>
+    /// <summary>Starts the program of infra/local. A test that runs in a shell's background ignores SIGINT; env restores it.</summary>
     private static Process StartProgram(params string[] arguments) =>
         Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(LocalStack).Assembly.Location, .. arguments])
         {

@@ -21,7 +21,8 @@ internal static class Built
         Path.Combine(Root, "artifacts", "bin", project, new DirectoryInfo(AppContext.BaseDirectory).Name);
 
     /// <param name="environment">Set beside the inherited variables.</param>
-    public static ProcessStartInfo Start(string project, string assembly, string[] arguments, params (string Name, string Value)[] environment)
+    public static ProcessStartInfo Start(
+        string project, string assembly, string[] arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(Folder(project), assembly + ".dll"), .. arguments])
         {

@@ -25,7 +25,8 @@ public sealed class NativeLibraryTests(StorageFixture fixture)
 
         Assert.Equal(0, finished.Code);
         Assert.Contains("tiny is added", finished.Output, StringComparison.Ordinal);
-        string loaded = string.Concat(Directory.GetFiles(Path.GetDirectoryName(Path.GetFullPath(trace))!, "loaded.*").Select(File.ReadAllText));
+        string[] files = Directory.GetFiles(Path.GetDirectoryName(Path.GetFullPath(trace))!, "loaded.*");
+        string loaded = string.Concat(files.Select(File.ReadAllText));
         Assert.Contains("libcoreclr.so", loaded, StringComparison.Ordinal);
         Assert.DoesNotContain("torch", loaded, StringComparison.OrdinalIgnoreCase);
     }

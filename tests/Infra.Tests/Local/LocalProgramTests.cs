@@ -67,7 +67,8 @@ public sealed class LocalProgramTests : IDisposable
     [InlineData("Using the version of .nvmrc\nv22.1.0\n")]
     public void A_recent_Node_passes(string output) => NodeVersion.Require(output);
 
-    // Errors behind a long help scroll away: https://github.com/SUSE/machinery/issues/901, https://github.com/dotnet/command-line-api/issues/1214
+    // Errors behind a long help scroll away: https://github.com/SUSE/machinery/issues/901,
+    // https://github.com/dotnet/command-line-api/issues/1214
     [Theory]
     [InlineData("--prot", "up", "--prot")]
     [InlineData("ready", "up", "ready")]

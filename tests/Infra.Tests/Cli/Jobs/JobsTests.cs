@@ -27,7 +27,10 @@ public sealed class JobsTests : IAsyncLifetime
     {
         PartitionKey = "others",
         Status = BatchStatus.Failed,
-        Errors = """[{"code":"model_not_found","message":"There is no model 'x'","param":null,"line":3},{"code":"a","message":"b","param":null,"line":4}]""",
+        Errors = """
+            [{"code":"model_not_found","message":"There is no model 'x'","param":null,"line":3},
+             {"code":"a","message":"b","param":null,"line":4}]
+            """,
         ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1),
     };
 
@@ -53,7 +56,8 @@ public sealed class JobsTests : IAsyncLifetime
         await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile, "a100"], CancellationToken.None);
         await _batches.AddAsync(_running, inputBytes: 0, CancellationToken.None);
         var blobs = new BatchBlobs(_storage, _running);
-        var plan = await blobs.PublishPlanAsync(new BatchPlan("attempt", "tiny", "a100", 5, [new PlannedShard(0, 2), new PlannedShard(0, 3)]), CancellationToken.None);
+        var planned = new BatchPlan("attempt", "tiny", "a100", 5, [new PlannedShard(0, 2), new PlannedShard(0, 3)]);
+        var plan = await blobs.PublishPlanAsync(planned, CancellationToken.None);
         await _batches.SetPlannedAsync(_running, plan, CancellationToken.None);
         await _batches.UpdateActiveAsync("acme", _running.RowKey, active => (active.NumReleased = 2) == 2, CancellationToken.None);
         await blobs.WritePartAsync(0, [], new PartCounts(1, 1, 10, 20), CancellationToken.None);
@@ -61,7 +65,8 @@ public sealed class JobsTests : IAsyncLifetime
         await _batches.AddAsync(_failed, inputBytes: 0, CancellationToken.None);
         await _batches.DeleteActiveAsync("others", _failed.RowKey, CancellationToken.None);
         await _fineTuning.AddAsync(_job, CancellationToken.None);
-        await new FineTuningEvents(_storage, TimeProvider.System).AddAsync(_job, 7, 1, FineTuningEventKind.Started, "Training has started", CancellationToken.None);
+        await new FineTuningEvents(_storage, TimeProvider.System)
+            .AddAsync(_job, 7, 1, FineTuningEventKind.Started, "Training has started", CancellationToken.None);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -77,7 +82,8 @@ public sealed class JobsTests : IAsyncLifetime
 
         var all = JsonNode.Parse(await DoneAsync("jobs", "list", "--all", "--json"))!.AsArray();
         Assert.Equal(new[] { _failed.Id, _running.Id, _job.Id }.Order(), all.Select(job => job!["id"]!.GetValue<string>()).Order());
-        Assert.Equal("line 3: There is no model 'x' (and 1 more)", all.Single(job => job!["status"]!.GetValue<string>() == "failed")!["reason"]!.GetValue<string>());
+        var failed = all.Single(job => job!["status"]!.GetValue<string>() == "failed")!;
+        Assert.Equal("line 3: There is no model 'x' (and 1 more)", failed["reason"]!.GetValue<string>());
 
         Assert.Equal([_failed.Id], Ids(await DoneAsync("jobs", "list", "--all", "--tenant", "others", "--json")));
         Assert.Equal([_job.Id], Ids(await DoneAsync("jobs", "list", "--all", "--limit", "1", "--json")));
@@ -125,8 +131,10 @@ public sealed class JobsTests : IAsyncLifetime
         await DoneAsync("jobs", "cancel", _job.Id);
         Assert.Equal(FineTuningStatus.Cancelled, (await _fineTuning.FindAsync("acme", _job.Id, CancellationToken.None))!.Status);
         Assert.Equal(1, await CountAsync(StorageNames.FinishTrainingQueue));
-        Assert.Contains("is cancelled and cannot be", await Operator.RefusedAsync(_connection, "jobs", "cancel", _job.Id), StringComparison.Ordinal);
-        Assert.Contains("is failed and cannot be", await Operator.RefusedAsync(_connection, "jobs", "cancel", _failed.Id), StringComparison.Ordinal);
+        string refused = await Operator.RefusedAsync(_connection, "jobs", "cancel", _job.Id);
+        Assert.Contains("is cancelled and cannot be", refused, StringComparison.Ordinal);
+        refused = await Operator.RefusedAsync(_connection, "jobs", "cancel", _failed.Id);
+        Assert.Contains("is failed and cannot be", refused, StringComparison.Ordinal);
     }
 
     private static string[] Ids(string json) => [.. JsonNode.Parse(json)!.AsArray().Select(job => job!["id"]!.GetValue<string>())];

@@ -74,7 +74,8 @@ public sealed class PoisonTests : IAsyncLifetime
         var listed = JsonNode.Parse(await DoneAsync("poison", "list", "--json"))!.AsArray();
         Assert.Equal(7, listed.Count);
         Assert.Equal(
-            ["in_progress", "failed", "gone", null, null, "running", "failed"], listed.Select(message => message!["state"]?.GetValue<string>()));
+            ["in_progress", "failed", "gone", null, null, "running", "failed"],
+            listed.Select(message => message!["state"]?.GetValue<string>()));
         Assert.Equal(_running.Id, listed[0]!["job"]!.GetValue<string>());
 
         Assert.Equal((1, 2, 2), Counts(await DoneAsync("poison", "redrive", "--queue", "generate-a100", "--json")));

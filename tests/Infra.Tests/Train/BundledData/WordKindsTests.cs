@@ -30,7 +30,9 @@ public sealed class WordKindsTests
         Assert.Equal(
             ["a source of light (", "change place (in space) (", "of a color (", "a written work (", "be seated (", "great in height ("],
             questions.Select(question => _tokenizer.Decode(question.Prompt[1..])));
-        Assert.Equal(["noun", "verb", "adj", "noun", "verb", "adj"], questions.Select(question => _tokenizer.Decode(question.Answers[question.Right])));
+        Assert.Equal(
+            ["noun", "verb", "adj", "noun", "verb", "adj"],
+            questions.Select(question => _tokenizer.Decode(question.Answers[question.Right])));
         Assert.All(questions, question => Assert.Equal(_tokenizer.BeginningOfTextId, question.Prompt[0]));
         Assert.Equal(3, WordKinds.Read(_tokenizer, s_documents, maxOfKind: 1)!.Questions(0, seed: 1).Count);
     }

@@ -107,7 +107,8 @@ public sealed class TrainingCommandsTests : IDisposable
             "--epochs", "2", "--batch-size", "1", "--learning-rate", "1e-3");
         await DoneAsync("answers", "--model", File("model"), "--data", File("dialogues.jsonl"), "--max-tokens", "2");
         await DoneAsync(
-            "evaluate", "--model", File("model"), "--text", File("text.txt"), "--max-length", "16", "--samples", "1", "--questions", "1", "--json");
+            "evaluate", "--model", File("model"), "--text", File("text.txt"), "--max-length", "16", "--samples", "1",
+            "--questions", "1", "--json");
 
         using var model = Checkpoint.Load(File("model"));
         Assert.Equal(16, model.Config.ModelWidth);
