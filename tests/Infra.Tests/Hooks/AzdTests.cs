@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace LLaDA.Batch.Infra.Tests.Hooks;
 
-/// <summary>What `azd up` is told: files that are there, variables that are set, outputs that the template has.</summary>
+/// <summary>azure.yaml and the hooks name existing files, variables that are set, and outputs of the template.</summary>
 public sealed partial class AzdTests
 {
     private static readonly string s_root = Path.GetFullPath(Path.Combine(Bicep.Folder, ".."));
@@ -17,11 +17,14 @@ public sealed partial class AzdTests
     [Fact]
     public void Its_service_and_its_template_are_there()
     {
-        string Value(string key) => Regex.Match(s_azure, $@"^\s+{key}: (?<value>\S+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["value"].Value;
+        const RegexOptions options = RegexOptions.Multiline | RegexOptions.ExplicitCapture;
+        string Value(string pattern) => Regex.Match(s_azure, pattern, options, TimeSpan.FromSeconds(1)).Groups["value"].Value;
+        string Setting(string key) => Value($@"^\s+{key}: (?<value>\S+)$");
 
-        Assert.Single(Directory.GetFiles(Path.Combine(s_root, Value("project")), "*.csproj"));
-        Assert.True(File.Exists(Path.Combine(s_root, Value("path"), Value("module") + ".bicep")));
-        Assert.Contains($"'azd-service-name': '{Regex.Match(s_azure, @"services:\s+(?<name>\w+):", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["name"].Value}'", Template("modules/functions.bicep"), StringComparison.Ordinal);
+        Assert.Single(Directory.GetFiles(Path.Combine(s_root, Setting("project")), "*.csproj"));
+        Assert.True(File.Exists(Path.Combine(s_root, Setting("path"), Setting("module") + ".bicep")));
+        string tag = $"'azd-service-name': '{Value(@"services:\s+(?<value>\w+):")}'";
+        Assert.Contains(tag, Template("modules/functions.bicep"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -40,11 +43,18 @@ public sealed partial class AzdTests
     [MemberData(nameof(Hooks))]
     public void Every_variable_that_a_hook_reads_is_an_output_of_the_template_or_set_by_azd_or_a_hook(string path)
     {
-        string[] outputs = [.. Output().Matches(Template("main.bicep")).Select(match => match.Groups["name"].Value)];
-        string[] set = [.. Hooks.Select(hook => hook.Data).SelectMany(hook => Assigned().Matches(File.ReadAllText(Path.Combine(s_root, hook)))).Select(match => match.Groups["name"].Value)];
+        string[] outputs = Names(Output(), Template("main.bicep"));
+        string[] set = [.. Hooks.SelectMany(hook => Names(Assigned(), File.ReadAllText(Path.Combine(s_root, hook.Data))))];
+        string[] read = Names(Read(), File.ReadAllText(Path.Combine(s_root, path)));
 
-        Assert.All(Read().Matches(File.ReadAllText(Path.Combine(s_root, path))).Select(match => match.Groups["name"].Value), name => Assert.Contains(name, outputs.Concat(set).Concat(s_own)));
-        Assert.All(set.Where(name => name != "LLADA_FIRST_KEY"), name => Assert.All(["main", "production"], parameters => Assert.Contains($"readEnvironmentVariable('{name}'", Template($"{parameters}.bicepparam"), StringComparison.Ordinal)));
+        Assert.All(read, name => Assert.Contains(name, outputs.Concat(set).Concat(s_own)));
+        Assert.All(["main", "production"], parameters =>
+        {
+            string template = Template($"{parameters}.bicepparam");
+            Assert.All(
+                set.Where(name => name != "LLADA_FIRST_KEY"),
+                name => Assert.Contains($"readEnvironmentVariable('{name}'", template, StringComparison.Ordinal));
+        });
     }
 
     [Theory]
@@ -54,14 +64,21 @@ public sealed partial class AzdTests
     [InlineData("", "false", null, null, 0, "azd env set LLADA_SEALING_KEY NEW")]
     [InlineData("", null, null, null, 1, "")]
     [InlineData("known", null, null, null, 0, "")]
-    public async Task Sealing_key_is_made_only_where_no_vault_has_one(string known, string? groupExists, string? vault, string? secret, int exitCode, string set)
+    public async Task Sealing_key_is_made_only_where_no_vault_has_one(
+        string known, string? groupExists, string? vault, string? secret, int exitCode, string set)
     {
         string folder = Directory.CreateTempSubdirectory("llada-hook-").FullName;
         static string Answer(string? text) => text is null ? "exit 3" : $"echo '{text}'";
-        WriteScript(Path.Combine(folder, "az"), $"case \"$1 $2\" in 'group exists') {Answer(groupExists)};; 'keyvault list') {Answer(vault)};; 'keyvault secret') {Answer(secret)};; esac");
+        string[] cases =
+        [
+            $"'group exists') {Answer(groupExists)};;", $"'keyvault list') {Answer(vault)};;", $"'keyvault secret') {Answer(secret)};;",
+        ];
+        WriteScript(Path.Combine(folder, "az"), $"case \"$1 $2\" in {string.Join(' ', cases)} esac");
         WriteScript(Path.Combine(folder, "azd"), $"echo \"azd $*\" >> '{folder}/said'");
         var start = new ProcessStartInfo("sh", [Path.Combine(s_root, "infra/hooks/preprovision.sh")]) { RedirectStandardError = true };
-        (start.Environment["PATH"], start.Environment["AZURE_ENV_NAME"], start.Environment["LLADA_SEALING_KEY"]) = ($"{folder}:{Environment.GetEnvironmentVariable("PATH")}", "test", known);
+        start.Environment["PATH"] = $"{folder}:{Environment.GetEnvironmentVariable("PATH")}";
+        start.Environment["AZURE_ENV_NAME"] = "test";
+        start.Environment["LLADA_SEALING_KEY"] = known;
 
         using var hook = Process.Start(start)!;
         await hook.StandardError.ReadToEndAsync();
@@ -78,6 +95,8 @@ public sealed partial class AzdTests
         File.WriteAllText(path, $"#!/bin/sh\n{line}\n");
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
+
+    private static string[] Names(Regex pattern, string text) => [.. pattern.Matches(text).Select(match => match.Groups["name"].Value)];
 
     private static string Template(string file) => File.ReadAllText(Path.Combine(Bicep.Folder, file));
 

@@ -27,7 +27,8 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         _catalog = new ModelCatalog(_storage);
     }
 
-    public async ValueTask InitializeAsync() => await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile, "a100"], CancellationToken.None);
+    public async ValueTask InitializeAsync() =>
+        await _storage.EnsureCreatedAsync([StorageNames.DefaultProfile, "a100"], CancellationToken.None);
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -39,7 +40,8 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         string told = await DoneAsync("models", "add", _folder.Path, "--profile", "a100");
 
         var model = (await _catalog.FindAsync("anybody", "tiny", CancellationToken.None))!;
-        Assert.Equal(("a100", ModelFolder.ContextLength, ModelRecord.EveryTenant, 0), (model.Profile, model.ContextLength, model.Tenant, model.TokenForwardsPerSecond));
+        Assert.Equal(("a100", ModelFolder.ContextLength, ModelRecord.EveryTenant), (model.Profile, model.ContextLength, model.Tenant));
+        Assert.Equal(0, model.TokenForwardsPerSecond);
         var manifest = await ManifestAsync(model.Folder);
         Assert.Equal(Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(), manifest.Files.Keys.Order());
         string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights))));
@@ -101,7 +103,8 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
                 break;
         }
 
-        string refused = await Operator.RefusedAsync(_connection, ["models", "add", _folder.Path, .. fault == "profile" ? new[] { "--profile", "h100" } : []]);
+        string[] profile = fault == "profile" ? ["--profile", "h100"] : [];
+        string refused = await Operator.RefusedAsync(_connection, ["models", "add", _folder.Path, .. profile]);
 
         Assert.Contains(reason, refused, StringComparison.Ordinal);
         Assert.Empty(await FoldersAsync());
@@ -128,7 +131,7 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task The_folder_of_a_replaced_model_and_a_half_uploaded_one_are_pruned_once_nobody_can_be_writing_them()
+    public async Task The_folder_of_a_replaced_model_and_a_half_uploaded_one_are_pruned_once_no_process_can_be_writing_them()
     {
         await DoneAsync("models", "add", _folder.Path);
         string replaced = (await FindAsync()).Folder;
@@ -154,10 +157,12 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     public async Task Weights_below_an_adapter_are_changed_by_force_alone()
     {
         await DoneAsync("models", "add", _folder.Path);
-        await _catalog.RegisterAsync(new ModelRecord { PartitionKey = "acme", Id = "ft:tiny::mine:1", Folder = "acme/x/1/1", BaseModel = "tiny" }, CancellationToken.None);
+        var adapter = new ModelRecord { PartitionKey = "acme", Id = "ft:tiny::mine:1", Folder = "acme/x/1/1", BaseModel = "tiny" };
+        await _catalog.RegisterAsync(adapter, CancellationToken.None);
         _folder.WriteWeights(fill: 1);
 
-        Assert.Contains("ft:tiny::mine:1", await Operator.RefusedAsync(_connection, "models", "add", _folder.Path), StringComparison.Ordinal);
+        string refused = await Operator.RefusedAsync(_connection, "models", "add", _folder.Path);
+        Assert.Contains(adapter.Id, refused, StringComparison.Ordinal);
         await DoneAsync("models", "add", _folder.Path, "--force");
     }
 
@@ -166,7 +171,8 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     {
         await _catalog.RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = "tiny" }, CancellationToken.None);
 
-        Assert.Contains("choose another name", await Operator.RefusedAsync(_connection, "models", "add", _folder.Path), StringComparison.Ordinal);
+        string refused = await Operator.RefusedAsync(_connection, "models", "add", _folder.Path);
+        Assert.Contains("choose another name", refused, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -175,11 +181,12 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     public async Task A_failure_while_registering_leaves_no_folder_unless_the_answer_alone_was_lost(bool isWritten)
     {
         static Task Fail() => throw new RequestFailedException(503, "busy", "ServerBusy", innerException: null);
-        var storage = Intercepted(new Interception((method, path) => method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal), isWritten ? null : Fail, isWritten ? Fail : null));
+        static bool IsRegistration(RequestMethod method, string path) =>
+            method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal);
+        var storage = Intercepted(new Interception(IsRegistration, isWritten ? null : Fail, isWritten ? Fail : null));
         using var input = ModelInput.Local(_folder.Path);
 
-        await Assert.ThrowsAsync<RequestFailedException>(() =>
-            new ModelAddition(storage, TimeProvider.System).RunAsync(new NewModel("tiny", ModelRecord.EveryTenant, StorageNames.DefaultProfile), input, onUploaded: null, CancellationToken.None));
+        await Assert.ThrowsAsync<RequestFailedException>(() => AddAsync(storage, input));
 
         var known = await _catalog.FindAsync("anybody", "tiny", CancellationToken.None);
         Assert.Equal(isWritten, known is not null);
@@ -203,21 +210,24 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     public async Task A_model_comes_from_blob_storage_without_a_word_of_its_signature(bool isSigned)
     {
         var source = await SourceAsync();
-        string query = isSigned ? source.GenerateSasUri(BlobContainerSasPermissions.Read | BlobContainerSasPermissions.List, TimeProvider.System.GetUtcNow().AddHours(1)).Query : "";
+        const BlobContainerSasPermissions allowed = BlobContainerSasPermissions.Read | BlobContainerSasPermissions.List;
+        string query = isSigned ? source.GenerateSasUri(allowed, TimeProvider.System.GetUtcNow().AddHours(1)).Query : "";
 
         string told = await DoneAsync("models", "add", $"{source.Uri}/some/tiny/{query}");
 
         Assert.DoesNotContain("sig=", told, StringComparison.Ordinal);
         var manifest = await ManifestAsync((await FindAsync()).Folder);
         Assert.DoesNotContain("deeper.bin", manifest.Files.Keys);
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights)))), manifest.Files[ModelFolder.Weights].Sha256);
+        byte[] weights = await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights));
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(weights)), manifest.Files[ModelFolder.Weights].Sha256);
     }
 
     [Theory]
     [InlineData("tiny", "sig=c2VjcmV0", "cannot be read")]
     [InlineData("broken", null, "is cut short")]
     [InlineData("nothing", null, "There are no files")]
-    public async Task A_place_in_blob_storage_that_holds_no_model_is_named_without_its_signature(string name, string? signature, string reason)
+    public async Task A_place_in_blob_storage_that_holds_no_model_is_named_without_its_signature(
+        string name, string? signature, string reason)
     {
         var source = await SourceAsync();
         byte[] weights = await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights));
@@ -226,7 +236,8 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         await source.GetBlobClient($"some/broken/{ModelFolder.Weights}").UploadAsync(new BinaryData(weights[..^1]));
         string query = signature is null ? "" : $"?sv=2024-11-04&sr=c&sp=rl&se=2099-01-01T00%3A00%3A00Z&{signature}";
 
-        var (code, _, error) = await Operator.RunAsync("models", "add", $"{source.Uri}/some/{name}{query}", "--connection-string", _connection);
+        string url = $"{source.Uri}/some/{name}{query}";
+        var (code, _, error) = await Operator.RunAsync("models", "add", url, "--connection-string", _connection);
 
         Assert.NotEqual(0, code);
         Assert.Contains($"/some/{name}", error, StringComparison.Ordinal);
@@ -240,10 +251,10 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     {
         var source = await SourceAsync();
         using var input = await BlobModelInput.OpenAsync(new Uri($"{source.Uri}/some/tiny"), _storage, CancellationToken.None);
-        await source.GetBlobClient($"some/tiny/{ModelFolder.Weights}").UploadAsync(BinaryData.FromString("something else"), overwrite: true);
+        var weights = source.GetBlobClient($"some/tiny/{ModelFolder.Weights}");
+        await weights.UploadAsync(BinaryData.FromString("something else"), overwrite: true);
 
-        var failure = await Assert.ThrowsAsync<RequestFailedException>(() =>
-            new ModelAddition(_storage, TimeProvider.System).RunAsync(new NewModel("tiny", ModelRecord.EveryTenant, StorageNames.DefaultProfile), input, onUploaded: null, CancellationToken.None));
+        var failure = await Assert.ThrowsAsync<RequestFailedException>(() => AddAsync(_storage, input));
 
         Assert.Equal(412, failure.Status);
         Assert.Empty(await FoldersAsync());
@@ -251,12 +262,25 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
 
     private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
 
-    private StorageAccount Intercepted(Interception interception) =>
-        new(new StorageOptions { ConnectionString = _connection }, options => options.AddPolicy(interception, HttpPipelinePosition.PerCall));
+    private static Task<ModelRecord> AddAsync(StorageAccount storage, ModelInput input)
+    {
+        var asked = new NewModel("tiny", ModelRecord.EveryTenant, StorageNames.DefaultProfile);
+        return new ModelAddition(storage, TimeProvider.System).RunAsync(asked, input, onUploaded: null, CancellationToken.None);
+    }
+
+    private StorageAccount Intercepted(Interception interception)
+    {
+        var options = new StorageOptions { ConnectionString = _connection };
+        return new StorageAccount(options, client => client.AddPolicy(interception, HttpPipelinePosition.PerCall));
+    }
 
     private async Task<ModelRecord> FindAsync() => (await _catalog.FindAsync("anybody", "tiny", CancellationToken.None))!;
 
-    private async Task<ModelManifest> ManifestAsync(string folder) => ModelManifest.Parse((await new ModelFolders(_storage).FindManifestAsync(folder, CancellationToken.None))!, folder);
+    private async Task<ModelManifest> ManifestAsync(string folder)
+    {
+        var json = await new ModelFolders(_storage).FindManifestAsync(folder, CancellationToken.None);
+        return ModelManifest.Parse(json!, folder);
+    }
 
     /// <summary>The model's files in a container of documents, in folder some/tiny.</summary>
     private async Task<BlobContainerClient> SourceAsync()
@@ -269,8 +293,11 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         return source;
     }
 
-    private async Task<string[]> FoldersAsync() =>
-        [.. (await _storage.Container(StorageNames.ModelsContainer).GetBlobsAsync().ToListAsync()).Select(blob => blob.Name[..blob.Name.LastIndexOf('/')]).Distinct().Order()];
+    private async Task<string[]> FoldersAsync()
+    {
+        var blobs = await _storage.Container(StorageNames.ModelsContainer).GetBlobsAsync().ToListAsync();
+        return [.. blobs.Select(blob => blob.Name[..blob.Name.LastIndexOf('/')]).Distinct().Order()];
+    }
 
     private sealed class Later(TimeSpan by) : TimeProvider
     {

@@ -52,7 +52,12 @@ internal sealed class ModelFolder : IDisposable
         foreach (var (parameter, shape) in ParameterShapes.Of(Config))
         {
             long end = position + (shape.Aggregate(1L, (product, size) => product * size) * sizeof(float));
-            header.Add(TensorNames.LLaDA(parameter), new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray([.. shape.Select(size => JsonValue.Create(size))]), ["data_offsets"] = new JsonArray(position, end) });
+            header.Add(TensorNames.LLaDA(parameter), new JsonObject
+            {
+                ["dtype"] = "F32",
+                ["shape"] = new JsonArray([.. shape.Select(size => JsonValue.Create(size))]),
+                ["data_offsets"] = new JsonArray(position, end),
+            });
             position = end;
         }
         byte[] json = System.Text.Encoding.UTF8.GetBytes(header.ToJsonString()), bytes = new byte[8 + json.Length + position];

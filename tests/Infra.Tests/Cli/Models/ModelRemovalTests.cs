@@ -54,7 +54,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     [InlineData("schedule")]
     [InlineData("last result of a schedule")]
     [InlineData("adapter")]
-    public async Task A_model_that_somebody_needs_stays_unless_forced(string user)
+    public async Task A_model_that_is_needed_stays_unless_forced(string user)
     {
         string id = await UseAsync(user);
 
@@ -77,23 +77,26 @@ public sealed class ModelRemovalTests : IAsyncLifetime
 
         await DoneAsync("models", "remove", Id);
 
-        Assert.Contains("is needed by batch_", await Operator.RefusedAsync(_connection, "models", "remove", Id, "--tenant", "own"), StringComparison.Ordinal);
+        string refused = await Operator.RefusedAsync(_connection, "models", "remove", Id, "--tenant", "own");
+        Assert.Contains("is needed by batch_", refused, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_checkpoint_that_a_training_may_go_on_from_stays()
     {
-        var job = new FineTuningJobRecord { PartitionKey = Tenant, RowKey = SortableKey.Create(TimeProvider.System), Model = "other", Status = FineTuningStatus.Running };
-        await new FineTuningStore(_storage, TimeProvider.System).AddAsync(job, CancellationToken.None);
-        await _catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = "ft:x:ckpt", Folder = FineTuningBlobs.Folder(job, 1, 1) }, CancellationToken.None);
+        var job = await AddJobAsync("other", FineTuningStatus.Running);
+        var checkpoint = new ModelRecord { PartitionKey = Tenant, Id = "ft:x:ckpt", Folder = FineTuningBlobs.Folder(job, 1, 1) };
+        await _catalog.RegisterAsync(checkpoint, CancellationToken.None);
 
-        Assert.Contains(job.Id, await Operator.RefusedAsync(_connection, "models", "remove", "ft:x:ckpt", "--tenant", Tenant), StringComparison.Ordinal);
+        string refused = await Operator.RefusedAsync(_connection, "models", "remove", "ft:x:ckpt", "--tenant", Tenant);
+        Assert.Contains(job.Id, refused, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Files_that_another_model_has_as_well_stay()
     {
-        await _catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = "same-files", Folder = _model.Folder }, CancellationToken.None);
+        var same = new ModelRecord { PartitionKey = Tenant, Id = "same-files", Folder = _model.Folder };
+        await _catalog.RegisterAsync(same, CancellationToken.None);
 
         Assert.Contains("another model has them", await DoneAsync("models", "remove", Id), StringComparison.Ordinal);
         Assert.True(await HasFilesAsync());
@@ -104,7 +107,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     {
         var storage = Intercepted(new Interception(IsRemoval, before: () => UseAsync("planned batch")));
 
-        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => RemoveAsync(storage));
 
         Assert.Equal(_model.Folder, (await _catalog.FindAsync(Tenant, Id, CancellationToken.None))!.Folder);
         Assert.True(await HasFilesAsync());
@@ -116,20 +119,22 @@ public sealed class ModelRemovalTests : IAsyncLifetime
         bool isRemoved = false;
         var storage = Intercepted(
             new Interception(IsRemoval, after: () => Task.FromResult(isRemoved = true)),
-            new Interception((_, path) => isRemoved && path.EndsWith("/schedules()", StringComparison.Ordinal), before: () => throw new IOException("The cable is out")));
+            new Interception(
+                (_, path) => isRemoved && path.EndsWith("/schedules()", StringComparison.Ordinal),
+                before: () => throw new IOException("The cable is out")));
 
-        await Assert.ThrowsAsync<IOException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<IOException>(() => RemoveAsync(storage));
 
         Assert.NotNull(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
         Assert.True(await HasFilesAsync());
     }
 
     [Fact]
-    public async Task A_model_that_is_added_anew_at_the_same_moment_stays()
+    public async Task A_model_that_is_added_again_at_the_same_moment_stays()
     {
         var storage = Intercepted(new Interception(IsRemoval, before: () => AddAsync(ModelRecord.EveryTenant, Id)));
 
-        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => RemoveAsync(storage));
 
         var known = await _catalog.FindAsync(Tenant, Id, CancellationToken.None);
         Assert.NotEqual(_model.Folder, known!.Folder);
@@ -139,33 +144,44 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     [Fact]
     public async Task Of_several_that_remove_it_at_once_one_does()
     {
-        var codes = await Task.WhenAll(Enumerable.Range(0, 3).Select(async _ => (await Operator.RunAsync("models", "remove", Id, "--connection-string", _connection)).Code));
+        var results = await Task.WhenAll(
+            Enumerable.Range(0, 3).Select(_ => Operator.RunAsync("models", "remove", Id, "--connection-string", _connection)));
 
-        Assert.Single(codes, ExitCodes.Done);
+        Assert.Single(results, result => result.Code == ExitCodes.Done);
         Assert.False(await HasFilesAsync());
     }
 
-    private static bool IsRemoval(RequestMethod method, string path) => method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal);
+    private static bool IsRemoval(RequestMethod method, string path) =>
+        method == RequestMethod.Put && path.Contains("/models(", StringComparison.Ordinal);
+
+    private static Task<RemovedModel?> RemoveAsync(StorageAccount storage) =>
+        new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None);
 
     private Task<string> DoneAsync(params string[] args) => Operator.DoneAsync(_connection, args);
 
-    private StorageAccount Intercepted(params Interception[] interceptions) => new(new StorageOptions { ConnectionString = _connection }, options =>
-    {
-        foreach (var interception in interceptions)
-            options.AddPolicy(interception, HttpPipelinePosition.PerCall);
-    });
+    private StorageAccount Intercepted(params Interception[] interceptions) =>
+        new(new StorageOptions { ConnectionString = _connection }, options =>
+        {
+            foreach (var interception in interceptions)
+                options.AddPolicy(interception, HttpPipelinePosition.PerCall);
+        });
 
-    private async Task<bool> HasFilesAsync() => await _storage.Container(StorageNames.ModelsContainer).GetBlobsAsync(new() { Prefix = _model.Folder + "/" }, CancellationToken.None).AnyAsync();
+    private async Task<bool> HasFilesAsync()
+    {
+        var models = _storage.Container(StorageNames.ModelsContainer);
+        return await models.GetBlobsAsync(new() { Prefix = _model.Folder + "/" }, CancellationToken.None).AnyAsync();
+    }
 
     private async Task<ModelRecord> AddAsync(string tenant, string id)
     {
         string folder = ModelFolders.NewFolder(tenant, TimeProvider.System);
-        await new ModelFolders(_storage).UploadAsync(folder, [new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])))], told: null, CancellationToken.None);
+        var file = new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])));
+        await new ModelFolders(_storage).UploadAsync(folder, [file], told: null, CancellationToken.None);
         await _catalog.RegisterAsync(new ModelRecord { PartitionKey = tenant, Id = id, Folder = folder }, CancellationToken.None);
         return (await _catalog.FindAsync(tenant, id, CancellationToken.None))!;
     }
 
-    /// <returns>The id of who needs the model now.</returns>
+    /// <returns>The id of the job, schedule or adapter that needs the model now.</returns>
     private async Task<string> UseAsync(string user)
     {
         switch (user)
@@ -173,16 +189,16 @@ public sealed class ModelRemovalTests : IAsyncLifetime
             case "planned batch":
                 return await AddBatchAsync(new BatchRecord { Model = Id, Status = BatchStatus.InProgress });
             case "batch whose file names it":
-                return await AddBatchAsync(new BatchRecord { InputFileId = await AddFileAsync($"\n{{\"custom_id\":\"1\",\"body\":{{\"model\":\"{Id}\"}}}}\n") });
+                string file = await AddFileAsync($"\n{{\"custom_id\":\"1\",\"body\":{{\"model\":\"{Id}\"}}}}\n");
+                return await AddBatchAsync(new BatchRecord { InputFileId = file });
             case "batch over documents":
                 return await AddBatchAsync(new BatchRecord { DocumentBody = $$$"""{"model":"{{{Id}}}"}""" });
             case "training":
-                var job = new FineTuningJobRecord { PartitionKey = Tenant, RowKey = SortableKey.Create(TimeProvider.System), Model = Id, Status = FineTuningStatus.Queued };
-                await new FineTuningStore(_storage, TimeProvider.System).AddAsync(job, CancellationToken.None);
-                return job.Id;
+                return (await AddJobAsync(Id, FineTuningStatus.Queued)).Id;
             case "adapter":
-                await _catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = "ft:tiny::x:1", Folder = "acme/1/1/1", BaseModel = Id }, CancellationToken.None);
-                return "ft:tiny::x:1";
+                var adapter = new ModelRecord { PartitionKey = Tenant, Id = "ft:tiny::x:1", Folder = "acme/1/1/1", BaseModel = Id };
+                await _catalog.RegisterAsync(adapter, CancellationToken.None);
+                return adapter.Id;
             default:
                 bool isLast = user == "last result of a schedule";
                 var schedule = new ScheduleRecord
@@ -196,6 +212,19 @@ public sealed class ModelRemovalTests : IAsyncLifetime
                 await new ScheduleStore(_storage).Records.AddAsync(schedule, CancellationToken.None);
                 return schedule.Id;
         }
+    }
+
+    private async Task<FineTuningJobRecord> AddJobAsync(string model, FineTuningStatus status)
+    {
+        var job = new FineTuningJobRecord
+        {
+            PartitionKey = Tenant,
+            RowKey = SortableKey.Create(TimeProvider.System),
+            Model = model,
+            Status = status,
+        };
+        await new FineTuningStore(_storage, TimeProvider.System).AddAsync(job, CancellationToken.None);
+        return job;
     }
 
     private async Task<string> AddBatchAsync(BatchRecord batch)
