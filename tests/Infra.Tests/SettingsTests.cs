@@ -89,7 +89,7 @@ public sealed class SettingsTests
     {
         string[] parts = setting.Split("__");
         Assert.Equal(2, parts.Length);
-        Assert.True(s_sections.TryGetValue(parts[0], out var options), $"{setting}: nobody reads the section {parts[0]}");
+        Assert.True(s_sections.TryGetValue(parts[0], out var options), $"{setting}: no options class reads the section {parts[0]}");
         var option = options.GetProperty(parts[1], BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);
         Assert.True(option is { CanWrite: true }, $"{setting}: {options.Name} has no such option");
     }

@@ -37,7 +37,7 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task An_added_model_can_be_named_and_its_folder_is_whole()
     {
-        string told = await DoneAsync("models", "add", _folder.Path, "--profile", "a100");
+        string output = await DoneAsync("models", "add", _folder.Path, "--profile", "a100");
 
         var model = (await _catalog.FindAsync("anybody", "tiny", CancellationToken.None))!;
         Assert.Equal(("a100", ModelFolder.ContextLength, ModelRecord.EveryTenant), (model.Profile, model.ContextLength, model.Tenant));
@@ -46,7 +46,7 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         Assert.Equal(Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(), manifest.Files.Keys.Order());
         string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights))));
         Assert.Equal(hash, manifest.Files[ModelFolder.Weights].Sha256);
-        Assert.Contains(hash, told, StringComparison.Ordinal);
+        Assert.Contains(hash, output, StringComparison.Ordinal);
         Assert.Contains(" all ", await DoneAsync("models", "list"), StringComparison.Ordinal);
         Assert.Equal(model.Folder, JsonNode.Parse(await DoneAsync("models", "list", "--json"))![0]!["folder"]!.GetValue<string>());
     }
@@ -213,9 +213,9 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         const BlobContainerSasPermissions allowed = BlobContainerSasPermissions.Read | BlobContainerSasPermissions.List;
         string query = isSigned ? source.GenerateSasUri(allowed, TimeProvider.System.GetUtcNow().AddHours(1)).Query : "";
 
-        string told = await DoneAsync("models", "add", $"{source.Uri}/some/tiny/{query}");
+        string output = await DoneAsync("models", "add", $"{source.Uri}/some/tiny/{query}");
 
-        Assert.DoesNotContain("sig=", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("sig=", output, StringComparison.Ordinal);
         var manifest = await ManifestAsync((await FindAsync()).Folder);
         Assert.DoesNotContain("deeper.bin", manifest.Files.Keys);
         byte[] weights = await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights));
