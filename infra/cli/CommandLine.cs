@@ -1,12 +1,17 @@
 using System.CommandLine;
 using Azure;
 using Azure.Identity;
-using LLaDA.Batch.Cli.Operating;
+using LLaDA.Batch.Cli.Access;
+using LLaDA.Batch.Cli.Jobs;
+using LLaDA.Batch.Cli.Models;
+using LLaDA.Batch.Cli.Poison;
+using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Terminal;
 using LLaDA.Diffusion;
 
 namespace LLaDA.Batch.Cli;
 
-/// <summary>All commands. What cannot be done is told in one sentence, with an exit code.</summary>
+/// <summary>All commands. A command that fails reports one sentence on the error stream.</summary>
 internal static class CommandLine
 {
     /// <returns>One of <see cref="ExitCodes"/>.</returns>
@@ -14,12 +19,17 @@ internal static class CommandLine
     {
         try
         {
-            return await Create().Parse(args).InvokeAsync(new() { EnableDefaultExceptionHandler = false, Output = output, Error = error });
+            return await Create().RunAsync(args, new() { EnableDefaultExceptionHandler = false, Output = output, Error = error });
         }
         catch (OperatorException exception)
         {
             await error.WriteLineAsync(exception.Message);
             return exception.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            await error.WriteLineAsync("Stopped");
+            return ExitCodes.Interrupted;
         }
         catch (Exception exception) when (Explain(exception) is { } sentence)
         {
@@ -37,17 +47,22 @@ internal static class CommandLine
         PoisonCommand.Create(),
     };
 
-    /// <returns>Null for what nobody expects: a fault of this program.</returns>
+    /// <returns>Null for an unexpected exception: a defect of this program.</returns>
     private static string? Explain(Exception exception) => exception switch
     {
-        RequestFailedException { ErrorCode: "TableNotFound" or "ContainerNotFound" or "QueueNotFound" } => "This storage account holds no LLaDA.Batch: deploy it first",
-        RequestFailedException { Status: 401 or 403 } denied => $"Storage refuses this identity ({denied.ErrorCode}): it needs the roles for blobs, queues and tables of the account",
-        RequestFailedException { Status: 0 } or HttpRequestException => "The storage account cannot be reached: is its name right, and is the local stack up?",
+        RequestFailedException { ErrorCode: "TableNotFound" or "ContainerNotFound" or "QueueNotFound" } =>
+            "This storage account holds no LLaDA.Batch: deploy it first",
+        RequestFailedException { Status: 401 or 403 } denied =>
+            $"Storage refuses this identity ({denied.ErrorCode}): it needs the roles for blobs, queues and tables of the account",
+        RequestFailedException { Status: 0 } or HttpRequestException =>
+            "The storage account cannot be reached: check its name, and that the local stack is up",
         RequestFailedException failed => $"Storage answers {failed.Status}: {failed.ErrorCode ?? failed.Message}",
-        AuthenticationFailedException failed => $"There is no identity to reach the account with: {failed.Message.Split('\n')[0].Trim()} (try 'az login')",
+        AuthenticationFailedException failed =>
+            $"No identity is available to reach the account ({FirstLine(failed.Message)}): run 'az login'",
         AggregateException many when many.InnerExceptions.Count > 0 => Explain(many.InnerExceptions[^1]),
         CheckpointException or InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
-        OperationCanceledException => "Stopped",
         _ => null,
     };
+
+    private static string FirstLine(string text) => text.Split('\n')[0].Trim().TrimEnd('.');
 }

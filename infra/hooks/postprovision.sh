@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the worker's image in the registry, gives it to the workers, and makes the first API key, which is printed once.
+# Builds the worker's image in the registry, sets it on the workers, and creates the first API key, which is printed once.
 set -eu
 
 registry="${AZURE_CONTAINER_REGISTRY_ENDPOINT%%.*}"
@@ -18,9 +18,9 @@ fi
 
 command="dotnet run --project infra/cli -- keys add default --name first --account $AZURE_STORAGE_ACCOUNT"
 if [ "${AZURE_STORAGE_IS_PRIVATE:-}" = true ]; then
-  echo "The storage account answers inside its network alone. From there, make the first API key: $command"
+  echo "The storage account can be reached only from its network. Create the first API key from there: $command"
 elif [ -z "${LLADA_FIRST_KEY:-}" ]; then
-  # Roles take a while to hold.
+  # Role assignments take minutes to become effective.
   for attempt in 1 2 3 4 5 6 7 8 9 10; do
     if key="$($command)"; then
       azd env set LLADA_FIRST_KEY made
@@ -29,6 +29,6 @@ elif [ -z "${LLADA_FIRST_KEY:-}" ]; then
     fi
     sleep 30
   done
-  # What else is to be deployed needs no key.
-  echo "No API key could be made. Once your roles hold: $command" >&2
+  # The rest of the deployment needs no key.
+  echo "No API key could be created. Run this once your role assignments are effective: $command" >&2
 fi

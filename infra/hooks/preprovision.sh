@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the key that seals tenants' secrets, once: with another one what was sealed cannot be opened again. Where the environment has it elsewhere already, on another machine or in a
-# pipeline, it is taken from the vault.
+# Creates the key that seals the tenants' secrets, once: sealed secrets cannot be opened with another key.
+# An environment that exists already, set up on another machine or in a pipeline, has its key in the vault; it is read from there.
 set -eu
 
 if [ -n "${LLADA_SEALING_KEY:-}" ]; then
@@ -9,7 +9,7 @@ fi
 group="rg-$AZURE_ENV_NAME"
 subscription="${AZURE_SUBSCRIPTION_ID:+--subscription $AZURE_SUBSCRIPTION_ID}"
 vault=""
-# Not inside the condition: an az that fails must end the hook, not make another key.
+# Not inside the condition: a failing az must end the hook, not create another key.
 # shellcheck disable=SC2086 # An option and its value are two words.
 exists="$(az group exists --name "$group" $subscription)"
 if [ "$exists" = true ]; then
@@ -21,6 +21,7 @@ if [ -z "$vault" ]; then
 elif key="$(az keyvault secret show --vault-name "$vault" --name sealing-key --query value --output tsv)"; then
   azd env set LLADA_SEALING_KEY "$key"
 else
-  echo "Vault $vault holds the key that seals tenants' secrets, and it cannot be read. Take the role Key Vault Secrets User on it, or: azd env set LLADA_SEALING_KEY <the key>" >&2
+  echo "The sealing key in vault $vault cannot be read." >&2
+  echo "Assign yourself the role Key Vault Secrets User on it, or run: azd env set LLADA_SEALING_KEY <the key>" >&2
   exit 1
 fi

@@ -5,33 +5,48 @@ namespace LLaDA.Batch.Local;
 /// <summary>A running Azurite: storage accounts on this machine.</summary>
 public sealed class AzuriteServer : IAsyncDisposable
 {
-    /// <summary>The emulator's own account; its key is the same everywhere and no secret.</summary>
+    /// <summary>The emulator's well-known account. Its key is public.</summary>
     public const string DefaultAccount = "devstoreaccount1";
 
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+    /// <summary>Azurite keeps up to five seconds of changes in memory and saves them when it stops, within a second on an idle machine.</summary>
+    private static readonly TimeSpan s_orphanedStopTime = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan s_orphanWait = s_orphanedStopTime + TimeSpan.FromSeconds(10);
+
     private readonly StackProcess _process;
     private readonly int _blobPort = FreePort.Find(), _queuePort = FreePort.Find(), _tablePort = FreePort.Find();
 
-    private AzuriteServer(string script, string? folder, IEnumerable<string> accounts, string logFolder, Action<string> say)
+    private AzuriteServer(string script, string? folder, IEnumerable<string> accounts, string logFolder, Action<string> report)
     {
         string[] place = folder is null ? ["--inMemoryPersistence"] : ["--location", folder];
         string[] ports = ["--blobPort", $"{_blobPort}", "--queuePort", $"{_queuePort}", "--tablePort", $"{_tablePort}"];
-        var environment = new Dictionary<string, string> { ["AZURITE_ACCOUNTS"] = string.Join(';', accounts.Select(account => $"{account}:{Key}")) };
-        _process = new StackProcess("azurite", "node", [script, "--silent", "--skipApiVersionCheck", "--disableTelemetry", .. place, .. ports], environment, logFolder, say, stopTime: folder is null ? TimeSpan.Zero : null);
+        string[] arguments = [script, "--silent", "--skipApiVersionCheck", "--disableTelemetry", .. place, .. ports];
+        var environment = new Dictionary<string, string>
+        {
+            ["AZURITE_ACCOUNTS"] = string.Join(';', accounts.Select(account => $"{account}:{Key}")),
+        };
+        var program = new StackProgram("azurite", "node", arguments, environment, folder is null ? null : LockFile(folder));
+        program = folder is null ? program with { StopTime = TimeSpan.Zero } : program with { OrphanedStopTime = s_orphanedStopTime };
+        _process = new StackProcess(program, logFolder, report);
     }
 
-    /// <summary>Starts it, installing it first where it is missing.</summary>
+    /// <summary>Starts Azurite; installs it first where it is missing.</summary>
     /// <param name="folder">Keeps the data; null keeps it in memory.</param>
-    /// <param name="accounts">Names of the accounts.</param>
-    /// <exception cref="StackException">It cannot be installed or started.</exception>
-    public static async Task<AzuriteServer> StartAsync(string? folder, IReadOnlyList<string> accounts, string logFolder, Action<string> say, CancellationToken cancellation)
+    /// <param name="accounts">Names of the accounts, at least one.</param>
+    /// <param name="report">Receives a line before an installation and at each restart.</param>
+    /// <exception cref="StackException">It cannot be installed or started, or another Azurite still uses the folder.</exception>
+    public static async Task<AzuriteServer> StartAsync(
+        string? folder, IReadOnlyList<string> accounts, string logFolder, Action<string> report, CancellationToken cancellation)
     {
-        string script = await NpmPackage.EnsureAzuriteAsync(say, cancellation);
-        var server = new AzuriteServer(script, folder, accounts, logFolder, say);
+        string script = await NpmPackage.EnsureAzuriteAsync(report, cancellation);
+        if (folder is not null)
+            await WaitForOrphanAsync(folder, report, cancellation);
+        var server = new AzuriteServer(script, folder, accounts, logFolder, report);
         try
         {
-            await server._process.WaitAsync(async () =>
+            await server._process.WaitUntilReadyAsync(async () =>
             {
                 await new QueueServiceClient(server.ConnectionString(accounts[0])).GetPropertiesAsync(cancellation);
                 return true;
@@ -48,8 +63,31 @@ public sealed class AzuriteServer : IAsyncDisposable
     public string ConnectionString(string account = DefaultAccount)
     {
         string Endpoint(int port) => $"http://127.0.0.1:{port}/{account}";
-        return $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={Key};BlobEndpoint={Endpoint(_blobPort)};QueueEndpoint={Endpoint(_queuePort)};TableEndpoint={Endpoint(_tablePort)};";
+        return $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={Key};BlobEndpoint={Endpoint(_blobPort)};"
+            + $"QueueEndpoint={Endpoint(_queuePort)};TableEndpoint={Endpoint(_tablePort)};";
     }
 
     public ValueTask DisposeAsync() => _process.DisposeAsync();
+
+    /// <summary>Waits until the Azurite of a killed stack has saved and ended: two on one folder would overwrite each other.</summary>
+    private static async Task WaitForOrphanAsync(string folder, Action<string> report, CancellationToken cancellation)
+    {
+        Directory.CreateDirectory(folder);
+        using var first = FileLock.TryAcquire(LockFile(folder));
+        if (first is not null)
+            return;
+        report("Waiting for the Azurite of the previous run, which was killed, to end");
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(s_orphanWait);
+        try
+        {
+            using var next = await FileLock.AcquireAsync(LockFile(folder), limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new StackException($"Another Azurite is still running on {folder}: stop it, or choose another folder with --data");
+        }
+    }
+
+    private static string LockFile(string folder) => Path.Combine(folder, ".lock");
 }

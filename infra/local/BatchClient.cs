@@ -5,20 +5,24 @@ using System.Text.Json.Nodes;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>What a batch says of itself.</summary>
-internal sealed record BatchState(string Id, string Status, string InputFileId, string? OutputFileId, int Completed, int Failed, long OutputTokens, string? Errors)
+/// <summary>State of a batch.</summary>
+/// <param name="OutputFileId">Null until it exists.</param>
+/// <param name="Errors">JSON; null without errors.</param>
+internal sealed record BatchState(
+    string Id, string Status, string InputFileId, string? OutputFileId, int Completed, int Failed, long OutputTokens, string? Errors)
 {
     public bool IsTerminal => Status is "completed" or "failed" or "expired" or "cancelled";
 }
 
-/// <summary>Plain HTTP against the public REST API.</summary>
+/// <summary>Uses the public REST API over plain HTTP.</summary>
 internal sealed class BatchClient(HttpClient http) : IDisposable
 {
     private const string Endpoint = "/v1/infill";
     private static readonly TimeSpan s_pollInterval = TimeSpan.FromMilliseconds(100);
 
-    public async Task<string> FirstModelAsync(CancellationToken cancellation) =>
-        (await GetAsync("/v1/models", cancellation))["data"]![0]!["id"]!.GetValue<string>();
+    /// <returns>Ids of the models, in the order of the API.</returns>
+    public async Task<IReadOnlyList<string>> ModelsAsync(CancellationToken cancellation) =>
+        [.. (await GetAsync("/v1/models", cancellation))["data"]!.AsArray().Select(model => model!["id"]!.GetValue<string>())];
 
     /// <returns>The id of the uploaded file.</returns>
     public async Task<string> UploadAsync(IReadOnlyList<Sample> samples, string model, CancellationToken cancellation)
@@ -40,15 +44,13 @@ internal sealed class BatchClient(HttpClient http) : IDisposable
         return (await PostAsync("/v1/batches", body, cancellation))["id"]!.GetValue<string>();
     }
 
-    public async Task<BatchState> WaitAsync(string id, Func<BatchState, bool> isReached, Action<BatchState> onProgress, CancellationToken cancellation)
+    /// <summary>Polls a batch until a state is reached.</summary>
+    public async Task<BatchState> WaitAsync(
+        string id, Func<BatchState, bool> isReached, Action<BatchState> onProgress, CancellationToken cancellation)
     {
         while (true)
         {
-            var json = await GetAsync($"/v1/batches/{id}", cancellation);
-            var counts = json["request_counts"]!;
-            var state = new BatchState(
-                id, json["status"]!.GetValue<string>(), json["input_file_id"]!.GetValue<string>(), json["output_file_id"]?.GetValue<string>(),
-                counts["completed"]!.GetValue<int>(), counts["failed"]!.GetValue<int>(), json["usage"]!["output_tokens"]!.GetValue<long>(), json["errors"]?.ToJsonString());
+            var state = State(id, await GetAsync($"/v1/batches/{id}", cancellation));
             onProgress(state);
             if (isReached(state))
                 return state;
@@ -64,14 +66,16 @@ internal sealed class BatchClient(HttpClient http) : IDisposable
         foreach (string line in content.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var json = JsonNode.Parse(line)!;
-            fills[json["custom_id"]!.GetValue<string>()] = [.. json["response"]!["body"]!["spans"]!.AsArray().Select(span => span!["text"]!.GetValue<string>())];
+            var spans = json["response"]!["body"]!["spans"]!.AsArray();
+            fills[json["custom_id"]!.GetValue<string>()] = [.. spans.Select(span => span!["text"]!.GetValue<string>())];
         }
         return fills;
     }
 
     public void Dispose() => http.Dispose();
 
-    private async Task<JsonNode> GetAsync(string path, CancellationToken cancellation) => await ReadAsync(await http.GetAsync(path, cancellation), cancellation);
+    private async Task<JsonNode> GetAsync(string path, CancellationToken cancellation) =>
+        await ReadAsync(await http.GetAsync(path, cancellation), cancellation);
 
     private async Task<JsonNode> PostAsync(string path, HttpContent content, CancellationToken cancellation) =>
         await ReadAsync(await http.PostAsync(path, content, cancellation), cancellation);
@@ -81,7 +85,23 @@ internal sealed class BatchClient(HttpClient http) : IDisposable
         using (response)
         {
             string text = await response.Content.ReadAsStringAsync(cancellation);
-            return response.IsSuccessStatusCode ? JsonNode.Parse(text)! : throw new StackException($"The API answered {(int)response.StatusCode}: {text}");
+            return response.IsSuccessStatusCode
+                ? JsonNode.Parse(text)!
+                : throw new StackException($"The API answered {(int)response.StatusCode}: {text}");
         }
+    }
+
+    private static BatchState State(string id, JsonNode batch)
+    {
+        var counts = batch["request_counts"]!;
+        return new BatchState(
+            id,
+            batch["status"]!.GetValue<string>(),
+            batch["input_file_id"]!.GetValue<string>(),
+            batch["output_file_id"]?.GetValue<string>(),
+            counts["completed"]!.GetValue<int>(),
+            counts["failed"]!.GetValue<int>(),
+            batch["usage"]!["output_tokens"]!.GetValue<long>(),
+            batch["errors"]?.ToJsonString());
     }
 }

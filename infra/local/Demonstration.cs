@@ -4,10 +4,11 @@ using Spectre.Console;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>The main job on real input: fills the sample documents through the public REST API, and shows what became of them.</summary>
+/// <summary>Fills the sample documents through the public REST API. Shows the fills, the blobs and the time of each stage.</summary>
 internal static class Demonstration
 {
-    public static string DefaultDataFolder => Path.Combine(Folders.Cache, "demo");
+    /// <exception cref="StackException">The folder of the user cannot be created.</exception>
+    public static string DefaultDataFolder() => Path.Combine(Folders.Cache(), "demo");
 
     public static async Task RunAsync(LocalStackOptions options, CancellationToken cancellation)
     {
@@ -21,23 +22,29 @@ internal static class Demonstration
             return result;
         }
 
-        AnsiConsole.MarkupLineInterpolated($"[bold]LLaDA.Batch[/]: {samples.Count} documents with {samples.Sum(sample => sample.NumGaps)} gaps");
+        int numGaps = samples.Sum(sample => sample.NumGaps);
+        AnsiConsole.MarkupLineInterpolated($"[bold]LLaDA.Batch[/]: {samples.Count} documents with {numGaps} gaps");
         await using var stack = await TimedAsync("start Azurite, functions and worker", () =>
-            AnsiConsole.Status().StartAsync("Starting", status => LocalStack.StartAsync(options, word => status.Status = Markup.Escape(word), cancellation)));
+            AnsiConsole.Status().StartAsync("Starting", status =>
+                LocalStack.StartAsync(options, line => status.Status = Markup.Escape(line.Trim()), cancellation)));
         using var client = new BatchClient(stack.CreateClient());
 
-        string model = await client.FirstModelAsync(cancellation);
+        string model = (await client.ModelsAsync(cancellation))[0];
         string file = await TimedAsync("upload", () => client.UploadAsync(samples, model, cancellation));
         var batch = await AnsiConsole.Progress().AutoClear(true).StartAsync(async progress =>
         {
             var task = progress.AddTask("Filling gaps", maxValue: samples.Count);
             string id = await client.CreateAsync(file, cancellation);
+            void ShowProgress(BatchState state) => task.Value = state.Completed + state.Failed;
             await TimedAsync("plan", () => client.WaitAsync(id, state => state.Status != "validating", _ => { }, cancellation));
-            await TimedAsync("generate", () => client.WaitAsync(id, state => state.Status != "in_progress", state => task.Value = state.Completed + state.Failed, cancellation));
+            await TimedAsync("generate", () => client.WaitAsync(id, state => state.Status != "in_progress", ShowProgress, cancellation));
             return await TimedAsync("finish", () => client.WaitAsync(id, state => state.IsTerminal, _ => { }, cancellation));
         });
         if (batch is not { Status: "completed", OutputFileId: { } output, Failed: 0 })
-            throw new StackException($"The batch is {batch.Status} with {batch.Failed} failed documents: {batch.Errors ?? "see the error file"}");
+        {
+            string errors = batch.Errors ?? "see the error file";
+            throw new StackException($"The batch is {batch.Status} with {batch.Failed} failed documents: {errors}");
+        }
         var filled = await TimedAsync("download", () => client.DownloadAsync(output, cancellation));
 
         foreach (var sample in samples)
@@ -60,7 +67,8 @@ internal static class Demonstration
     {
         var storage = new StorageAccount(new StorageOptions { ConnectionString = stack.ConnectionString });
         string[] keys = [.. new[] { batch.Id, batch.InputFileId, batch.OutputFileId! }.Select(id => id[(id.IndexOfAny(['_', '-']) + 1)..])];
-        var table = new Table().Title($"[bold]Blobs[/] (kept in {Markup.Escape(stack.DataFolder)})").AddColumn("Container").AddColumn("Name").AddColumn(new TableColumn("Bytes").RightAligned());
+        var table = new Table().Title($"[bold]Blobs[/] (kept in {Markup.Escape(stack.DataFolder)})")
+            .AddColumn("Container").AddColumn("Name").AddColumn(new TableColumn("Bytes").RightAligned());
         foreach (string container in StorageNames.Containers)
         {
             await foreach (var blob in storage.Container(container).GetBlobsAsync(cancellationToken: cancellation))
@@ -78,6 +86,7 @@ internal static class Demonstration
         foreach (var (stage, time) in stages)
             table.AddRow(stage, $"{time.TotalSeconds:F2}");
         AnsiConsole.Write(table);
-        AnsiConsole.MarkupLineInterpolated($"{samples.Sum(sample => sample.NumGaps)} gaps in {samples.Count} documents filled with {batch.OutputTokens} tokens");
+        int numGaps = samples.Sum(sample => sample.NumGaps);
+        AnsiConsole.MarkupLineInterpolated($"{numGaps} gaps in {samples.Count} documents filled with {batch.OutputTokens} tokens");
     }
 }

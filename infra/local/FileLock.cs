@@ -1,8 +1,11 @@
 namespace LLaDA.Batch.Local;
 
-/// <summary>Keeps other processes out of something until it is disposed of, or until this process ends.</summary>
+/// <summary>An exclusive lock (flock) on a file, held until it is disposed of or until the process ends.</summary>
 internal sealed class FileLock : IDisposable
 {
+    /// <summary>errno of a file that another process has locked: EWOULDBLOCK.</summary>
+    private const int WouldBlock = 11;
+
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
     private readonly FileStream _file;
@@ -19,16 +22,21 @@ internal sealed class FileLock : IDisposable
         }
     }
 
-    /// <returns>Null while another process holds it.</returns>
+    /// <returns>Null while another process holds it, or another lock of this process.</returns>
+    /// <exception cref="StackException">The file cannot be written.</exception>
     public static FileLock? TryAcquire(string path)
     {
         try
         {
             return new FileLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
-        catch (IOException)
+        catch (IOException exception) when (exception.HResult == WouldBlock)
         {
             return null;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw Folders.NotWritable(Path.GetDirectoryName(path)!, exception);
         }
     }
 

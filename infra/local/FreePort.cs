@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>Ports of this machine.</summary>
+/// <summary>TCP ports of this machine.</summary>
 internal static class FreePort
 {
     public static int Find()
@@ -13,7 +13,8 @@ internal static class FreePort
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <exception cref="StackException">It is none, or something listens there already.</exception>
+    /// <param name="port">0 is always free.</param>
+    /// <exception cref="StackException">The port is invalid or already in use.</exception>
     public static void Require(int port)
     {
         if (port is < 0 or > IPEndPoint.MaxPort)
@@ -23,9 +24,13 @@ internal static class FreePort
             using var listener = new TcpListener(IPAddress.Loopback, port);
             listener.Start();
         }
+        catch (SocketException exception) when (exception.SocketErrorCode == SocketError.AccessDenied)
+        {
+            throw new StackException($"Port {port} needs privileges that this user lacks: choose one above 1023 with --port");
+        }
         catch (SocketException)
         {
-            throw new StackException($"Port {port} is in use: stop what listens there, or choose another one with --port");
+            throw new StackException($"Port {port} is in use: stop the program that listens there, or choose another one with --port");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Reflection;
@@ -8,14 +9,15 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>Where the stack runs and keeps its data.</summary>
-/// <param name="DataFolder">Blobs, queues, tables, logs and the API key; a stack started on it again finds everything.</param>
+/// <summary>Settings of a stack.</summary>
+/// <param name="DataFolder">Blobs, queues, tables, logs and the API key. A stack started on it again finds all of it.</param>
 /// <param name="Port">Of the REST API; 0 takes a free one.</param>
 /// <param name="ModelsFolder">Null takes the bundled models.</param>
-/// <param name="Settings">For functions and worker, as environment variables.</param>
-public sealed record LocalStackOptions(string DataFolder, int Port = 0, string? ModelsFolder = null, IReadOnlyDictionary<string, string>? Settings = null);
+/// <param name="Settings">Environment variables for functions and worker.</param>
+public sealed record LocalStackOptions(
+    string DataFolder, int Port = 0, string? ModelsFolder = null, IReadOnlyDictionary<string, string>? Settings = null);
 
-/// <summary>Azurite, the functions in their Local host and a CPU worker, each a process of its own.</summary>
+/// <summary>Azurite, the functions in their Local host and a CPU worker, each in a process of its own.</summary>
 public sealed class LocalStack : IAsyncDisposable
 {
     private const string Tenant = "local";
@@ -23,33 +25,43 @@ public sealed class LocalStack : IAsyncDisposable
 
     private readonly List<StackProcess> _processes = [];
     private readonly FileLock _dataLock;
+    private readonly LocalStackOptions _options;
+    private readonly Action<string> _report;
     private AzuriteServer? _azurite;
 
-    private LocalStack(FileLock dataLock) => _dataLock = dataLock;
+    private LocalStack(string dataFolder, FileLock dataLock, LocalStackOptions options, Action<string> report)
+    {
+        (DataFolder, _dataLock, _options, _report) = (dataFolder, dataLock, options, report);
+        LogFolder = Path.Combine(dataFolder, "logs");
+    }
 
     /// <summary>Of the REST API, such as <c>http://127.0.0.1:8080</c>.</summary>
     public string Address { get; private set; } = "";
 
     public string ApiKey { get; private set; } = "";
 
-    /// <summary>Reaches the stack's storage account.</summary>
+    /// <summary>Of the stack's storage account.</summary>
     public string ConnectionString { get; private set; } = "";
 
-    public string DataFolder { get; private set; } = "";
+    public string DataFolder { get; }
 
-    /// <summary>Starts everything and waits until requests can be answered.</summary>
-    /// <param name="say">Told of what takes time, and of parts that die and are started again.</param>
-    /// <exception cref="StackException">It cannot start; one sentence says why.</exception>
-    public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
+    /// <summary>One log file for each process.</summary>
+    public string LogFolder { get; }
+
+    /// <summary>Starts all processes and waits until requests can be answered.</summary>
+    /// <param name="report">Receives a line for each stage with its seconds, and for each process that exits and is started again.</param>
+    /// <exception cref="StackException">It cannot start; the message is one sentence.</exception>
+    public static async Task<LocalStack> StartAsync(LocalStackOptions options, Action<string> report, CancellationToken cancellation)
     {
-        string data = Directory.CreateDirectory(Path.GetFullPath(options.DataFolder)).FullName;
-        Folders.RequireFreeSpace(data, NeededBytes);
-        FreePort.Require(options.Port);
-        var dataLock = FileLock.TryAcquire(Path.Combine(data, ".lock")) ?? throw new StackException($"Another stack is running on {data}: stop it, or choose another folder with --data");
-        var stack = new LocalStack(dataLock) { DataFolder = data };
+        string data = Folders.CreateData(options.DataFolder);
+        var dataLock = FileLock.TryAcquire(Path.Combine(data, ".lock"))
+            ?? throw new StackException($"Another stack is running on {data}: stop it, or choose another folder with --data");
+        var stack = new LocalStack(data, dataLock, options, report);
         try
         {
-            await stack.StartPartsAsync(options, say, cancellation);
+            Folders.RequireFreeSpace(data, NeededBytes);
+            FreePort.Require(options.Port);
+            await stack.StartProcessesAsync(cancellation);
             return stack;
         }
         catch
@@ -59,7 +71,7 @@ public sealed class LocalStack : IAsyncDisposable
         }
     }
 
-    /// <summary>A client that carries the stack's API key.</summary>
+    /// <summary>A client that sends the stack's API key.</summary>
     public HttpClient CreateClient() => new()
     {
         BaseAddress = new Uri(Address),
@@ -76,75 +88,103 @@ public sealed class LocalStack : IAsyncDisposable
         _dataLock.Dispose();
     }
 
-    private async Task StartPartsAsync(LocalStackOptions options, Action<string> say, CancellationToken cancellation)
+    private async Task StartProcessesAsync(CancellationToken cancellation)
     {
-        string logs = Directory.CreateDirectory(Path.Combine(DataFolder, "logs")).FullName;
-        _azurite = await AzuriteServer.StartAsync(Path.Combine(DataFolder, "storage"), [AzuriteServer.DefaultAccount], logs, say, cancellation);
-        ConnectionString = await KeepAsync(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile), _azurite.ConnectionString());
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = ConnectionString });
-        await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
-        ApiKey = await KeyAsync(storage, cancellation);
+        Folders.CreateData(LogFolder);
+        await StageAsync("Azurite answers", async () =>
+        {
+            string storageFolder = Folders.CreateData(Path.Combine(DataFolder, "storage"));
+            _azurite = await AzuriteServer.StartAsync(storageFolder, [AzuriteServer.DefaultAccount], LogFolder, _report, cancellation);
+        });
+        ConnectionString = _azurite!.ConnectionString();
+        await WriteSecretAsync(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile), ConnectionString);
+        await StageAsync("tables, queues and containers exist", async () =>
+        {
+            var storage = new StorageAccount(new StorageOptions { ConnectionString = ConnectionString });
+            await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
+            ApiKey = await ApiKeyAsync(storage, cancellation);
+        });
 
-        Address = $"http://127.0.0.1:{(options.Port == 0 ? FreePort.Find() : options.Port)}";
-        var functions = Start("functions", Metadata("Functions"), options, new()
+        Address = $"http://127.0.0.1:{(_options.Port == 0 ? FreePort.Find() : _options.Port)}";
+        int probes = FreePort.Find();
+        var functions = Start("functions", Metadata("Functions"), new()
         {
             ["ASPNETCORE_URLS"] = Address,
-            ["Secrets__Key"] = await SecretKeyAsync(cancellation),
+            ["Secrets__Key"] = await SealingKeyAsync(cancellation),
             ["Webhooks__AllowLocal"] = "true",
-        }, logs, say);
-        int probes = FreePort.Find();
-        // Threads of OpenMP sleep while they wait: the worker shares the machine, and spinning ones hold up every small product when a core is busy.
-        var worker = Start("worker", Metadata("Worker"), options, new()
+        });
+        // OpenMP threads must sleep while they wait: the worker shares the machine, and spinning threads slow down small matrix products.
+        var worker = Start("worker", Metadata("Worker"), new()
         {
-            ["Worker__ModelsPath"] = Path.GetFullPath(options.ModelsFolder ?? Metadata("Models")),
+            ["Worker__ModelsPath"] = Path.GetFullPath(_options.ModelsFolder ?? Metadata("Models")),
             ["Worker__HealthPort"] = probes.ToString(CultureInfo.InvariantCulture),
             ["Worker__CachePath"] = Path.Combine(DataFolder, "models"),
             ["Worker__TrainingPath"] = Path.Combine(DataFolder, "training"),
             ["OMP_WAIT_POLICY"] = "PASSIVE",
-        }, logs, say);
+        });
         using var client = CreateClient();
-        await functions.WaitAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation);
-        await worker.WaitAsync(async () =>
-        {
-            if (!(await client.GetAsync($"http://127.0.0.1:{probes}/readyz", cancellation)).IsSuccessStatusCode)
-                return false;
-            using var models = JsonDocument.Parse(await client.GetStringAsync("/v1/models", cancellation));
-            return models.RootElement.GetProperty("data").GetArrayLength() > 0;
-        }, cancellation);
+        await StageAsync("the REST API answers", () =>
+            functions.WaitUntilReadyAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation));
+        await StageAsync("the worker has loaded its models", () =>
+            worker.WaitUntilReadyAsync(() => HasModelsAsync(client, probes, cancellation), cancellation));
     }
 
-    private StackProcess Start(string name, string assembly, LocalStackOptions options, Dictionary<string, string> environment, string logs, Action<string> say)
+    private async Task StageAsync(string reached, Func<Task> work)
+    {
+        long started = Stopwatch.GetTimestamp();
+        await work();
+        _report(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds,5:F1} s  {reached}"));
+    }
+
+    private static async Task<bool> HasModelsAsync(HttpClient client, int probes, CancellationToken cancellation)
+    {
+        if (!(await client.GetAsync($"http://127.0.0.1:{probes}/readyz", cancellation)).IsSuccessStatusCode)
+            return false;
+        using var models = JsonDocument.Parse(await client.GetStringAsync("/v1/models", cancellation));
+        return models.RootElement.GetProperty("data").GetArrayLength() > 0;
+    }
+
+    private StackProcess Start(string name, string assembly, Dictionary<string, string> environment)
     {
         if (!File.Exists(assembly))
             throw new StackException($"{assembly} has not been built: run 'dotnet build'");
         environment["Storage__ConnectionString"] = ConnectionString;
-        foreach (var (setting, value) in options.Settings ?? new Dictionary<string, string>())
+        foreach (var (setting, value) in _options.Settings ?? new Dictionary<string, string>())
             environment.TryAdd(setting, value);
-        var process = new StackProcess(name, Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", [assembly], environment, logs, say);
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        var process = new StackProcess(new StackProgram(name, dotnet, [assembly], environment), LogFolder, _report);
         _processes.Add(process);
         return process;
     }
 
-    /// <summary>The data folder keeps its key, so that a restarted stack knows its clients.</summary>
-    private async Task<string> KeyAsync(StorageAccount storage, CancellationToken cancellation)
+    /// <summary>The API key of the data folder, the same after a restart.</summary>
+    private async Task<string> ApiKeyAsync(StorageAccount storage, CancellationToken cancellation)
     {
         var keys = new ApiKeys(storage, TimeProvider.System);
         string path = Path.Combine(DataFolder, "api-key");
-        if (File.Exists(path) && (await File.ReadAllTextAsync(path, cancellation)).Trim() is var kept && await keys.FindAsync(kept, cancellation) is not null)
+        string kept = File.Exists(path) ? (await File.ReadAllTextAsync(path, cancellation)).Trim() : "";
+        if (kept.Length > 0 && await keys.FindAsync(kept, cancellation) is not null)
             return kept;
-        return await KeepAsync(path, await keys.CreateAsync(Tenant, "local stack", cancellation));
+        return await WriteSecretAsync(path, await keys.CreateAsync(Tenant, "local stack", cancellation));
     }
 
-    /// <summary>What seals the secrets of clients in the data folder.</summary>
-    private async Task<string> SecretKeyAsync(CancellationToken cancellation)
+    /// <summary>The key that seals the tenants' secrets in the data folder.</summary>
+    private async Task<string> SealingKeyAsync(CancellationToken cancellation)
     {
         string path = Path.Combine(DataFolder, "secret-key");
-        return File.Exists(path) ? (await File.ReadAllTextAsync(path, cancellation)).Trim() : await KeepAsync(path, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
+        return File.Exists(path)
+            ? (await File.ReadAllTextAsync(path, cancellation)).Trim()
+            : await WriteSecretAsync(path, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
     }
 
-    private static async Task<string> KeepAsync(string path, string secret)
+    private static async Task<string> WriteSecretAsync(string path, string secret)
     {
-        await using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        await using var file = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
         await using var writer = new StreamWriter(file);
         await writer.WriteLineAsync(secret);
         return secret;

@@ -7,7 +7,8 @@ internal sealed partial record Sample(string Name, string Text)
 {
     public int NumGaps => GapPattern().Count(Text);
 
-    /// <summary>The text in pieces, the fills marked.</summary>
+    /// <summary>The text in pieces, with the fills in guillemets.</summary>
+    /// <param name="fills">One for each gap, in their order.</param>
     public IEnumerable<(string Piece, bool IsFill)> WithFills(IReadOnlyList<string> fills)
     {
         int end = 0;
@@ -26,7 +27,7 @@ internal sealed partial record Sample(string Name, string Text)
     private static partial Regex GapPattern();
 }
 
-/// <summary>The sample documents, beside the program.</summary>
+/// <summary>The sample documents in the folder of the program.</summary>
 internal static class Samples
 {
     public static IReadOnlyList<Sample> Read() =>

@@ -1,45 +1,60 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>A process of the stack. When it dies it is started again, with a word about it; its output goes to a log file.</summary>
+/// <summary>A process of the stack: a name, a program and its environment.</summary>
+/// <param name="LockFile">Kept locked by the process for as long as it lives; null for none.</param>
+internal sealed record StackProgram(
+    string Name, string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, string? LockFile = null)
+{
+    /// <summary>How long an orderly stop may take before the process is killed.</summary>
+    public TimeSpan StopTime { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The same where the stack itself was killed. Zero is right for a process that survives any death.</summary>
+    public TimeSpan OrphanedStopTime { get; init; }
+}
+
+/// <summary>
+/// A running process of the stack, restarted when it exits, with its output in a log file. It never outlives this process
+/// (<c>end-with-parent.sh</c>).
+/// </summary>
 internal sealed partial class StackProcess : IAsyncDisposable
 {
     private const int Terminate = 15;
-    private static readonly TimeSpan s_startTime = TimeSpan.FromMinutes(2), s_askAgain = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan s_defaultStopTime = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_startTime = TimeSpan.FromMinutes(2), s_pollInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_firstPause = TimeSpan.FromSeconds(1), s_longestPause = TimeSpan.FromSeconds(30);
 
+    private readonly StackProgram _program;
     private readonly ProcessStartInfo _start;
     private readonly string _logPath;
-    private readonly Action<string> _say;
-    private readonly TimeSpan _stopTime;
+    private readonly Action<string> _report;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Task _running;
+    private int _numExits;
 
-    /// <param name="say">Where the word about a restart goes.</param>
-    /// <param name="stopTime">How long it may take to end in order; then it is killed.</param>
-    public StackProcess(
-        string name, string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, string logFolder, Action<string> say, TimeSpan? stopTime = null)
+    /// <param name="report">Receives a line at each restart.</param>
+    public StackProcess(StackProgram program, string logFolder, Action<string> report)
     {
-        _stopTime = stopTime ?? s_defaultStopTime;
-        (Name, _say, _logPath) = (name, say, Path.Combine(logFolder, $"{name}.log"));
-        _start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (key, value) in environment)
+        (_program, _report, _logPath) = (program, report, Path.Combine(logFolder, $"{program.Name}.log"));
+        string script = Path.Combine(AppContext.BaseDirectory, "end-with-parent.sh");
+        string seconds = program.OrphanedStopTime.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture);
+        _start = new ProcessStartInfo("sh", [script, seconds, program.LockFile ?? "", program.Program, .. program.Arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (key, value) in program.Environment)
             _start.Environment[key] = value;
         _running = KeepRunningAsync();
     }
 
-    public string Name { get; }
-
-    /// <summary>How often it has died.</summary>
-    public int Deaths { get; private set; }
-
     /// <summary>Waits until the process answers.</summary>
-    /// <param name="isReady">Asks it; may throw as long as nobody listens.</param>
-    /// <exception cref="StackException">It died, or did not answer in time; the message has its last words.</exception>
-    public async Task WaitAsync(Func<Task<bool>> isReady, CancellationToken cancellation)
+    /// <param name="isReady">Asks the process; may throw while it does not listen yet.</param>
+    /// <exception cref="StackException">The process exited or did not answer in time. The message ends with the last log line.</exception>
+    public async Task WaitUntilReadyAsync(Func<Task<bool>> isReady, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(s_startTime);
@@ -55,37 +70,38 @@ internal sealed partial class StackProcess : IAsyncDisposable
                 // Not yet.
             }
             if (_running.IsFaulted)
-                throw new StackException($"{Name} cannot be started: {_running.Exception.GetBaseException().Message}");
-            if (Deaths > 0)
-                throw new StackException($"{Name} does not start: {LastWords()}");
+                throw new StackException($"{_program.Name} cannot be started: {_running.Exception.GetBaseException().Message}");
+            if (_numExits > 0)
+                throw new StackException($"{_program.Name} does not start: {LastLogLine()}");
             try
             {
-                await Task.Delay(s_askAgain, limit.Token);
+                await Task.Delay(s_pollInterval, limit.Token);
             }
             catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
             {
-                throw new StackException($"{Name} was not ready within {s_startTime.TotalMinutes:F0} minutes: {LastWords()}");
+                throw new StackException($"{_program.Name} was not ready within {s_startTime.TotalMinutes:F0} minutes: {LastLogLine()}");
             }
-        }
-    }
-
-    private string LastWords()
-    {
-        try
-        {
-            return File.ReadLines(_logPath).LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? "it said nothing";
-        }
-        catch (IOException)
-        {
-            return "it said nothing";
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);      // WaitAsync tells
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);      // WaitUntilReadyAsync reports it.
         _stopping.Dispose();
+    }
+
+    private string LastLogLine()
+    {
+        const string none = "its log is empty";
+        try
+        {
+            return File.ReadLines(_logPath).LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? none;
+        }
+        catch (IOException)
+        {
+            return none;
+        }
     }
 
     private async Task KeepRunningAsync()
@@ -97,7 +113,7 @@ internal sealed partial class StackProcess : IAsyncDisposable
             int exitCode = await RunOnceAsync();
             if (_stopping.IsCancellationRequested)
                 return;
-            Deaths++;
+            _numExits++;
             pause = Stopwatch.GetElapsedTime(started) > s_longestPause ? s_firstPause : pause;
             try
             {
@@ -105,9 +121,9 @@ internal sealed partial class StackProcess : IAsyncDisposable
             }
             catch (OperationCanceledException)
             {
-                return;     // Ctrl-C reached the process before it reached us
+                return;     // Ctrl-C reached the process first.
             }
-            _say($"{Name} stopped with exit code {exitCode}; starting it again (log: {_logPath})");
+            _report($"{_program.Name} stopped with exit code {exitCode}; starting it again (log: {_logPath})");
             pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, s_longestPause.Ticks));
         }
     }
@@ -120,16 +136,31 @@ internal sealed partial class StackProcess : IAsyncDisposable
         await using var stop = _stopping.Token.Register(() => _ = Kill(id, Terminate));
         var ended = Task.WhenAll(CopyAsync(process.StandardOutput, log), CopyAsync(process.StandardError, log), process.WaitForExitAsync());
         if (await Task.WhenAny(ended, StopTimeAsync()) != ended)
-            process.Kill(entireProcessTree: true);
+            process.Kill();
         await ended;
+        await ReleaseWatcherAsync(process);
         return process.ExitCode;
     }
 
-    /// <summary>Ends when the process has had its time to stop.</summary>
+    /// <summary>Ends the watcher of end-with-parent.sh, which would otherwise kill the number of a process that has ended.</summary>
+    private static async Task ReleaseWatcherAsync(Process process)
+    {
+        try
+        {
+            await process.StandardInput.WriteLineAsync();
+            await process.StandardInput.FlushAsync();
+        }
+        catch (IOException)
+        {
+            // The watcher has ended as well.
+        }
+    }
+
+    /// <summary>Completes when the process has had its time to stop.</summary>
     private async Task StopTimeAsync()
     {
         await Task.Delay(Timeout.Infinite, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await Task.Delay(_stopTime, CancellationToken.None);
+        await Task.Delay(_program.StopTime, CancellationToken.None);
     }
 
     private static async Task CopyAsync(StreamReader from, StreamWriter to)

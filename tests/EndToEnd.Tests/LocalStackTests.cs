@@ -25,7 +25,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             key = stack.ApiKey;
             string model = await Batches.ModelAsync(client);
             file = await Batches.UploadAsync(client, "{}");
-            batch = (await Batches.RunAsync(client, "/v1/infill", Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" }))).ToJsonString();
+            batch = (await Batches.RunAsync(client, "/v1/infill", Line(model))).ToJsonString();
         }
 
         await using var again = await StartAsync();
@@ -39,16 +39,16 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     }
 
     [Fact]
-    public async Task A_part_that_dies_is_started_again_with_a_word_about_it()
+    public async Task A_process_that_dies_is_started_again_and_reported()
     {
-        ConcurrentQueue<string> words = new();
-        await using var stack = await LocalStack.StartAsync(new LocalStackOptions(_folder), words.Enqueue, CancellationToken.None);
+        ConcurrentQueue<string> lines = new();
+        await using var stack = await LocalStack.StartAsync(new LocalStackOptions(_folder), lines.Enqueue, CancellationToken.None);
         using var client = stack.CreateClient();
         string model = await Batches.ModelAsync(client);
 
-        foreach (string part in new[] { "LLaDA.Batch.Worker.dll", "LLaDA.Batch.Functions.dll" })
-            Kill(part, stack.ConnectionString);
-        await UntilAsync(() => Task.FromResult(words.Count >= 2));
+        foreach (string program in new[] { "LLaDA.Batch.Worker.dll", "LLaDA.Batch.Functions.dll" })
+            Kill(program, stack.ConnectionString);
+        await UntilAsync(() => Task.FromResult(lines.Count(line => line.Contains("starting it again", StringComparison.Ordinal)) >= 2));
         await UntilAsync(async () =>
         {
             try
@@ -61,10 +61,10 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             }
         });
 
-        var batch = await Batches.RunAsync(client, "/v1/infill", Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" }));
+        var batch = await Batches.RunAsync(client, "/v1/infill", Line(model));
         Assert.Equal("completed", batch["status"]!.GetValue<string>());
-        Assert.Contains(words, word => word.StartsWith("worker stopped", StringComparison.Ordinal));
-        Assert.Contains(words, word => word.StartsWith("functions stopped", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("worker stopped", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("functions stopped", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -85,7 +85,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         listener.Start();
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
 
-        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(new LocalStackOptions(_folder, port), _ => { }, CancellationToken.None));
+        var options = new LocalStackOptions(_folder, port);
+        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
 
         Assert.Contains($"Port {port} is in use", exception.Message, StringComparison.Ordinal);
     }
@@ -93,7 +94,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     [Fact]
     public async Task A_second_stack_on_the_same_folder_gets_one_sentence()
     {
-        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(new LocalStackOptions(fixture.DataFolder), _ => { }, CancellationToken.None));
+        var options = new LocalStackOptions(fixture.DataFolder);
+        var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
 
         Assert.Contains("Another stack is running", exception.Message, StringComparison.Ordinal);
     }
@@ -102,40 +104,105 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     public async Task Without_Node_one_sentence_says_so()
     {
         string dotnet = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "../../../dotnet"));
-        var start = new ProcessStartInfo(dotnet, [typeof(LocalStack).Assembly.Location, "--data", _folder]) { RedirectStandardError = true, Environment = { ["PATH"] = _folder } };
+        string[] arguments = [typeof(LocalStack).Assembly.Location, "--data", _folder];
+        var start = new ProcessStartInfo(dotnet, arguments) { RedirectStandardError = true, Environment = { ["PATH"] = _folder } };
         using var process = Process.Start(start)!;
 
         string errors = await process.StandardError.ReadToEndAsync().WaitAsync(s_limit);
         await process.WaitForExitAsync().WaitAsync(s_limit);
 
         Assert.Equal(1, process.ExitCode);
-        Assert.StartsWith("Node.js is needed", Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        string sentence = Assert.Single(errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("Node.js is needed", sentence, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Up_prints_its_address_and_key_on_one_line_and_ends_with_an_interrupt()
+    public async Task Up_reports_its_stages_prints_how_to_reach_it_and_ends_with_an_interrupt()
     {
-        // Tests that run in a shell's background inherit an ignored SIGINT.
-        string[] arguments = ["--default-signal=INT", "dotnet", typeof(LocalStack).Assembly.Location, "up", "--data", _folder, "--port", "0"];
-        using var process = Process.Start(new ProcessStartInfo("env", arguments) { RedirectStandardOutput = true })!;
+        using var process = StartProgram("up", "--data", _folder, "--port", "0");
+        var stages = process.StandardError.ReadToEndAsync();
+        var (address, key) = await ReadyAsync(process);
+        List<string> lines = [];
+        while (lines.LastOrDefault()?.Contains("Ctrl-C", StringComparison.Ordinal) != true)
+            lines.Add((await process.StandardOutput.ReadLineAsync().WaitAsync(s_limit))!);
 
-        string? line = await process.StandardOutput.ReadLineAsync().WaitAsync(s_limit);
-        var match = ReadyLine().Match(line ?? "");
-        Assert.True(match.Success, line);
-        using var client = new HttpClient { BaseAddress = new Uri(match.Groups["address"].Value), DefaultRequestHeaders = { { "api-key", match.Groups["key"].Value } } };
+        Assert.Contains($"export LLADA_BASE_URL={address} LLADA_API_KEY={key}", lines);
+        Assert.Contains($"export OPENAI_BASE_URL={address}/v1 OPENAI_API_KEY={key}", lines);
+        string models = Assert.Single(lines, line => line.StartsWith("Models: ", StringComparison.Ordinal));
+        Assert.Contains("llada-tiny-base", models, StringComparison.Ordinal);
+        Assert.Contains($"Logs:   {Path.Combine(_folder, "logs")}", lines);
+        Assert.Contains(lines, line => line.StartsWith("Next:   ", StringComparison.Ordinal));
+        using var client = Client(address, key);
         Assert.NotEmpty(await Batches.ModelAsync(client));
 
-        using (var interrupt = Process.Start("kill", ["-INT", $"{process.Id}"]))
-            await interrupt.WaitForExitAsync();
+        await SignalAsync("INT", process.Id);
         await process.WaitForExitAsync().WaitAsync(s_limit);
         Assert.Equal(0, process.ExitCode);
+        string reported = await stages;
+        Assert.Equal(4, Stage().Count(reported));
+        Assert.EndsWith("Stopped\n", reported, StringComparison.Ordinal);
         await Assert.ThrowsAsync<HttpRequestException>(() => client.GetAsync("/healthz"));
+    }
+
+    // Ctrl-C must not look like success: https://github.com/sharkdp/fd/issues/201, https://github.com/peak/s5cmd/issues/615
+    [Fact]
+    public async Task An_interrupted_demonstration_says_so_and_returns_130()
+    {
+        using var process = StartProgram("--data", _folder);
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEndAsync();
+        await UntilAsync(() => Task.FromResult(File.Exists(Path.Combine(_folder, "logs", "azurite.log"))));
+
+        await SignalAsync("INT", process.Id);
+        await process.WaitForExitAsync().WaitAsync(s_limit);
+
+        await output;
+        Assert.Equal((130, "Stopped\n"), (process.ExitCode, await errors));
+    }
+
+    // https://github.com/vercel-labs/portless/pull/255, https://github.com/openclaw/openclaw/pull/97767
+    [Fact]
+    public async Task A_killed_stack_leaves_no_process_and_no_loss_and_starts_again()
+    {
+        string file, connection, key;
+        using (var process = StartProgram("up", "--data", _folder, "--port", "0"))
+        {
+            _ = process.StandardError.ReadToEndAsync();
+            (string address, key) = await ReadyAsync(process);
+            connection = await File.ReadAllTextAsync(Path.Combine(_folder, "connection-string"));
+            using var client = Client(address, key);
+            file = await Batches.UploadAsync(client, "{}");
+            await SignalAsync("KILL", process.Id);
+            await process.WaitForExitAsync().WaitAsync(s_limit);
+        }
+
+        await using var again = await StartAsync();
+
+        using var next = again.CreateClient();
+        Assert.Equal(key, again.ApiKey);
+        Assert.Equal("{}", await next.GetStringAsync($"/v1/files/{file}/content"));
+        Assert.Empty(Processes("LLaDA.Batch", connection.Trim()));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(again.LogFolder));
+    }
+
+    [Fact]
+    public async Task A_new_data_folder_is_readable_by_its_owner_alone()
+    {
+        string folder = Path.Combine(_folder, "new", "data");
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var options = new LocalStackOptions(folder, ((IPEndPoint)listener.LocalEndpoint).Port);
+
+        await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
+
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
     }
 
     [Fact]
     public async Task The_demonstration_fills_every_gap_and_ends_well()
     {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(LocalStack).Assembly.Location, "--data", _folder]) { RedirectStandardOutput = true })!;
+        using var process = StartProgram("--data", _folder);
+        _ = process.StandardError.ReadToEndAsync();
 
         string output = await process.StandardOutput.ReadToEndAsync().WaitAsync(s_limit);
         await process.WaitForExitAsync().WaitAsync(s_limit);
@@ -149,7 +216,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
 
     private Task<LocalStack> StartAsync() => LocalStack.StartAsync(new LocalStackOptions(_folder), _ => { }, CancellationToken.None);
 
-    /// <summary>Kills the process of a stack that runs a program, without a word of warning.</summary>
+    /// <summary>Kills the process of a stack that runs a program, without a warning.</summary>
     internal static void Kill(string program, string connectionString) => Signal("KILL", program, connectionString);
 
     /// <summary>Asks the process of a stack that runs a program to end, as a platform does that takes a machine away.</summary>
@@ -157,14 +224,48 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
 
     private static void Signal(string signal, string program, string connectionString)
     {
-        foreach (string folder in Directory.GetDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit)))
+        foreach (string process in Processes(program, connectionString))
         {
-            if (!Holds(folder, "cmdline", program) || !Holds(folder, "environ", connectionString))
-                continue;
-            using var kill = Process.Start("kill", [$"-{signal}", Path.GetFileName(folder)]);
+            using var kill = Process.Start("kill", [$"-{signal}", process]);
             kill.WaitForExit();
         }
     }
+
+    /// <returns>Ids of the processes of a stack that run a program, their watchers included.</returns>
+    private static string[] Processes(string program, string connectionString) =>
+    [
+        .. Directory.GetDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit))
+            .Where(folder => Holds(folder, "cmdline", program) && Holds(folder, "environ", connectionString))
+            .Select(folder => Path.GetFileName(folder)!),
+    ];
+
+    /// <summary>Starts the program of infra/local. A test that runs in a shell's background ignores SIGINT; env restores it.</summary>
+    private static Process StartProgram(params string[] arguments) =>
+        Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(LocalStack).Assembly.Location, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+
+    private static async Task<(string Address, string Key)> ReadyAsync(Process process)
+    {
+        string? line = await process.StandardOutput.ReadLineAsync().WaitAsync(s_limit);
+        var match = ReadyLine().Match(line ?? "");
+        Assert.True(match.Success, line);
+        return (match.Groups["address"].Value, match.Groups["key"].Value);
+    }
+
+    private static HttpClient Client(string address, string key) =>
+        new() { BaseAddress = new Uri(address), DefaultRequestHeaders = { { "api-key", key } } };
+
+    private static async Task SignalAsync(string signal, int processId)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{processId}"]);
+        await kill.WaitForExitAsync();
+    }
+
+    private static string Line(string model) =>
+        Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" });
 
     private static bool Holds(string processFolder, string file, string text)
     {
@@ -174,7 +275,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return false;   // ended meanwhile, or somebody else's
+            return false;   // Ended meanwhile, or of another user.
         }
     }
 
@@ -186,8 +287,13 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             await timer.WaitForNextTickAsync(limit.Token);
     }
 
-    [GeneratedRegex("^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f]{12}-[0-9a-f]{64})$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f]{12}-[0-9a-f]{64})$", RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000)]
     private static partial Regex ReadyLine();
+
+    [GeneratedRegex("^ *[0-9]+\\.[0-9] s  ", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Stage();
 
     [GeneratedRegex("«[^»]*»", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Fill();

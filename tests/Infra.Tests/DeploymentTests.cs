@@ -1,13 +1,17 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions;
 using LLaDA.Batch.Shared.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Infra.Tests;
 
-/// <summary>What must hold of everything that is deployed, whatever its size.</summary>
+/// <summary>Properties of every deployment, whatever its size.</summary>
 public sealed class DeploymentTests
 {
-    private const string StorageType = "Microsoft.Storage/storageAccounts", RoleType = "Microsoft.Authorization/roleAssignments", WorkerType = "Microsoft.App/containerApps", TrainerType = "Microsoft.App/jobs";
+    private const string StorageType = "Microsoft.Storage/storageAccounts", RoleType = "Microsoft.Authorization/roleAssignments";
+    private const string WorkerType = "Microsoft.App/containerApps", TrainerType = "Microsoft.App/jobs";
 
     public static TheoryData<string> Sets => ["main", "production"];
 
@@ -21,7 +25,9 @@ public sealed class DeploymentTests
         Assert.False(account["allowBlobPublicAccess"]!.GetValue<bool>());
         Assert.True(account["supportsHttpsTrafficOnly"]!.GetValue<bool>());
         Assert.Equal("TLS1_2", Deployment.Text(account, "minimumTlsVersion"));
-        Assert.All(Deployment.Of(set).OfType($"{StorageType}/blobServices/containers"), container => Assert.Equal("None", Deployment.Text(container, "properties", "publicAccess")));
+        Assert.All(
+            Deployment.Of(set).OfType($"{StorageType}/blobServices/containers"),
+            container => Assert.Equal("None", Deployment.Text(container, "properties", "publicAccess")));
     }
 
     [Fact]
@@ -41,13 +47,14 @@ public sealed class DeploymentTests
         string[] profiles = [.. deployment.OfType(WorkerType).Select(Profile)];
         string[] work =
         [
-            StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue, StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
+            StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue,
+            StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
             .. profiles.Select(StorageNames.GenerateQueue), .. profiles.Select(StorageNames.TrainQueue),
         ];
 
-        Assert.Equal([.. StorageNames.Containers.Append("app-package").Order(StringComparer.Ordinal)], Names(deployment, $"{StorageType}/blobServices/containers"));
-        Assert.Equal([.. StorageNames.Tables.Order(StringComparer.Ordinal)], Names(deployment, $"{StorageType}/tableServices/tables"));
-        Assert.Equal([.. work.Concat(work.Select(StorageNames.PoisonQueue)).Order(StringComparer.Ordinal)], Names(deployment, $"{StorageType}/queueServices/queues"));
+        Assert.Equal(Sorted(StorageNames.Containers.Append("app-package")), Names(deployment, $"{StorageType}/blobServices/containers"));
+        Assert.Equal(Sorted(StorageNames.Tables), Names(deployment, $"{StorageType}/tableServices/tables"));
+        Assert.Equal(Sorted([.. work, .. work.Select(StorageNames.PoisonQueue)]), Names(deployment, $"{StorageType}/queueServices/queues"));
     }
 
     [Theory]
@@ -80,9 +87,11 @@ public sealed class DeploymentTests
             Assert.Contains("outputs.workers.value.id", Deployment.Text(rule, "identity"), StringComparison.Ordinal);
             Assert.InRange(configuration["replicaTimeout"]!.GetValue<int>(), 3600, 7 * 24 * 3600);
             Assert.Equal(("false", "true"), (Setting(trainer, "Worker__Generates"), Setting(trainer, "Worker__Trains") ?? "true"));
-            Assert.True(TimeSpan.Parse(Setting(trainer, "Worker__IdleLimit")!, System.Globalization.CultureInfo.InvariantCulture) > TimeSpan.Zero);
+            Assert.True(Duration(trainer, "Worker__IdleLimit") > TimeSpan.Zero);
         });
-        Assert.All(deployment.OfType(WorkerType), worker => Assert.Equal(("true", "false"), (Setting(worker, "Worker__Generates") ?? "true", Setting(worker, "Worker__Trains"))));
+        Assert.All(
+            deployment.OfType(WorkerType),
+            worker => Assert.Equal(("true", "false"), (Setting(worker, "Worker__Generates") ?? "true", Setting(worker, "Worker__Trains"))));
     }
 
     [Theory]
@@ -96,20 +105,26 @@ public sealed class DeploymentTests
             Assert.All(container["probes"]!.AsArray(), probe => Assert.Equal(port, $"{Deployment.At(probe!, "httpGet", "port")}"));
             int seconds = Deployment.At(worker, "properties", "template", "terminationGracePeriodSeconds")!.GetValue<int>();
             Assert.True(seconds >= 30);
-            Assert.Equal(TimeSpan.FromSeconds(seconds), TimeSpan.Parse(Setting(worker, "Worker__GracePeriod")!, CultureInfo.InvariantCulture));
+            Assert.Equal(TimeSpan.FromSeconds(seconds), Duration(worker, "Worker__GracePeriod"));
         });
 
     [Theory]
     [MemberData(nameof(Sets))]
     public void Roles_are_given_on_single_resources_to_identities_that_exist(string set)
     {
-        string[] forbidden = ["8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "b24988ac-6180-42a0-ab88-20f7382dd24c", "17d1049b-9a84-46fb-8f53-869881c3d3ab"];    // Owner, Contributor, Storage Account Contributor
+        string[] forbidden =
+        [
+            "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",     // Owner
+            "b24988ac-6180-42a0-ab88-20f7382dd24c",     // Contributor
+            "17d1049b-9a84-46fb-8f53-869881c3d3ab",     // Storage Account Contributor
+        ];
+        const string resource = "(Storage/storageAccounts|ContainerRegistry/registries|KeyVault/vaults|Insights/components)/[^/]+";
         Assert.All(Deployment.Of(set).OfType(RoleType), role =>
         {
-            string id = Deployment.Text(role, "id");
+            string definition = Deployment.Text(role, "properties", "roleDefinitionId");
 
-            Assert.Matches("/providers/Microsoft\\.(Storage/storageAccounts|ContainerRegistry/registries|KeyVault/vaults|Insights/components)/[^/]+/providers/Microsoft\\.Authorization/", id);
-            Assert.DoesNotContain(forbidden, name => Deployment.Text(role, "properties", "roleDefinitionId").EndsWith(name, StringComparison.Ordinal));
+            Assert.Matches($"/providers/Microsoft\\.{resource}/providers/Microsoft\\.Authorization/", Deployment.Text(role, "id"));
+            Assert.DoesNotContain(forbidden, name => definition.EndsWith(name, StringComparison.Ordinal));
         });
     }
 
@@ -120,19 +135,29 @@ public sealed class DeploymentTests
 
         Assert.Equal("Disabled", Deployment.Text(deployment.Only(StorageType), "properties", "publicNetworkAccess"));
         Assert.Equal("Disabled", Deployment.Text(deployment.Only("Microsoft.KeyVault/vaults"), "properties", "publicNetworkAccess"));
-        Assert.Equal(["blob", "queue", "table", "vault"], deployment.OfType("Microsoft.Network/privateEndpoints").Select(endpoint => Deployment.Text(Deployment.At(endpoint, "properties", "privateLinkServiceConnections")![0]!, "name")).Order(StringComparer.Ordinal));
+        var connections = deployment.OfType("Microsoft.Network/privateEndpoints")
+            .Select(endpoint => Deployment.At(endpoint, "properties", "privateLinkServiceConnections")![0]!);
+        Assert.Equal(["blob", "queue", "table", "vault"], Sorted(connections.Select(connection => Deployment.Text(connection, "name"))));
     }
 
     [Fact]
-    public void Alerts_look_for_what_the_code_says()
+    public void Alerts_look_for_what_the_code_logs()
     {
+        const BindingFlags all = BindingFlags.Instance | BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public;
         string alerts = File.ReadAllText(Path.Combine(Bicep.Folder, "modules", "alerts.bicep"));
-        string[] sources = [.. new[] { "functions", "shared" }.SelectMany(room => Directory.GetFiles(Path.Combine(Bicep.Folder, "..", room), "*.cs", SearchOption.AllDirectories)).Select(File.ReadAllText)];
+        string[] messages =
+        [
+            .. new[] { typeof(ServiceLimits).Assembly, typeof(StorageNames).Assembly }
+                .SelectMany(assembly => assembly.GetTypes())
+                .SelectMany(type => type.GetMethods(all))
+                .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>()?.Message)
+                .OfType<string>(),
+        ];
 
         Assert.All(["has not moved for a while", "poison"], text =>
         {
             Assert.Contains($"has \"{text}\"", alerts, StringComparison.Ordinal);
-            Assert.Contains(sources, source => source.Contains($"{text}", StringComparison.Ordinal) && source.Contains("[LoggerMessage", StringComparison.Ordinal));
+            Assert.Contains(messages, message => message.Contains(text, StringComparison.Ordinal));
         });
     }
 
@@ -143,5 +168,11 @@ public sealed class DeploymentTests
     private static string? Setting(JsonNode worker, string name) =>
         Container(worker)["env"]!.AsArray().SingleOrDefault(entry => Deployment.Text(entry!, "name") == name)?["value"]!.GetValue<string>();
 
-    private static string[] Names(Deployment deployment, string type) => [.. deployment.OfType(type).Select(resource => Deployment.Text(resource, "name").Split('/')[^1]).Order(StringComparer.Ordinal)];
+    private static TimeSpan Duration(JsonNode worker, string setting) =>
+        TimeSpan.Parse(Setting(worker, setting)!, CultureInfo.InvariantCulture);
+
+    private static string[] Names(Deployment deployment, string type) =>
+        Sorted(deployment.OfType(type).Select(resource => Deployment.Text(resource, "name").Split('/')[^1]));
+
+    private static string[] Sorted(IEnumerable<string> names) => [.. names.Order(StringComparer.Ordinal)];
 }

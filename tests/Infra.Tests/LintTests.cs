@@ -2,8 +2,13 @@ namespace LLaDA.Batch.Infra.Tests;
 
 public sealed class LintTests
 {
-    public static TheoryData<string> Files => [.. Directory.GetFiles(Bicep.Folder, "*.bicep*", SearchOption.AllDirectories)
-        .Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam").Select(file => Path.GetRelativePath(Bicep.Folder, file)).Order(StringComparer.Ordinal)];
+    public static TheoryData<string> Files =>
+    [
+        .. Directory.GetFiles(Bicep.Folder, "*.bicep*", SearchOption.AllDirectories)
+            .Where(file => Path.GetExtension(file) is ".bicep" or ".bicepparam")
+            .Select(file => Path.GetRelativePath(Bicep.Folder, file))
+            .Order(StringComparer.Ordinal),
+    ];
 
     [Theory]
     [MemberData(nameof(Files))]
@@ -20,8 +25,11 @@ public sealed class LintTests
     [InlineData("production.bicepparam")]
     public async Task A_parameter_set_deploys_what_its_snapshot_says(string file)
     {
-        var (exitCode, output, errors) = await Bicep.RunAsync("snapshot", Path.Combine(Bicep.Folder, file), "--mode", "validate", "--subscription-id", "00000000-0000-0000-0000-000000000000", "--location", "swedencentral");
+        string[] place = ["--subscription-id", "00000000-0000-0000-0000-000000000000", "--location", "swedencentral"];
+        string[] arguments = ["snapshot", Path.Combine(Bicep.Folder, file), "--mode", "validate", .. place];
+        var (exitCode, output, errors) = await Bicep.RunAsync(arguments);
 
-        Assert.True(exitCode == 0, $"{output}{errors}\nIf the change is meant, write it anew: bicep snapshot {file} --mode overwrite (infra/README.md)");
+        string wayOut = $"If the change is intended, write the snapshot: bicep snapshot {file} --mode overwrite (infra/README.md)";
+        Assert.True(exitCode == 0, $"{output}{errors}\n{wayOut}");
     }
 }

@@ -40,20 +40,25 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("main")]
     [InlineData("production")]
-    public void Every_setting_of_the_workers_is_read(string set) =>
-        Assert.All(Deployment.Of(set).OfType("Microsoft.App/containerApps").Concat(Deployment.Of(set).OfType("Microsoft.App/jobs")), worker =>
+    public void Every_setting_of_the_workers_is_read(string set)
+    {
+        var deployment = Deployment.Of(set);
+        Assert.All([.. deployment.OfType("Microsoft.App/containerApps"), .. deployment.OfType("Microsoft.App/jobs")], worker =>
         {
-            string[] settings = [.. Deployment.At(worker, "properties", "template", "containers")![0]!["env"]!.AsArray().Select(entry => Deployment.Text(entry!, "name"))];
+            var container = Deployment.At(worker, "properties", "template", "containers")![0]!;
+            string[] settings = [.. container["env"]!.AsArray().Select(entry => Deployment.Text(entry!, "name"))];
             Assert.Contains(TelemetryExport.InsightsSetting, settings);
             Assert.All(settings.Except([TelemetryExport.InsightsSetting]), AssertRead);
         });
+    }
 
     [Theory]
     [InlineData("main")]
     [InlineData("production")]
     public void Every_setting_of_the_functions_is_read_by_them_or_by_their_host(string set)
     {
-        string[] settings = [.. Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject().Select(setting => setting.Key)];
+        var configuration = Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject();
+        string[] settings = [.. configuration.Select(setting => setting.Key)];
 
         Assert.All(settings.Except(s_hostSettings.Keys), AssertRead);
         Assert.All(s_hostSettings.Keys, setting => Assert.Contains(setting, settings));
@@ -65,9 +70,11 @@ public sealed class SettingsTests
     public void The_host_lets_through_what_the_service_takes(string set)
     {
         var settings = Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject();
-        string maxFileBytes = settings[$"{ServiceLimits.Section}__{nameof(ServiceLimits.MaxFileBytes)}"]?.GetValue<string>() ?? $"{new ServiceLimits().MaxFileBytes}";
+        string? given = settings[$"{ServiceLimits.Section}__{nameof(ServiceLimits.MaxFileBytes)}"]?.GetValue<string>();
+        long maxFileBytes = given is null ? new ServiceLimits().MaxFileBytes : long.Parse(given, CultureInfo.InvariantCulture);
+        long maxRequestBytes = new ServiceLimits { MaxFileBytes = maxFileBytes }.MaxRequestBytes;
 
-        Assert.Equal($"{new ServiceLimits { MaxFileBytes = long.Parse(maxFileBytes, CultureInfo.InvariantCulture) }.MaxRequestBytes}", Deployment.Text(settings, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"));
+        Assert.Equal($"{maxRequestBytes}", Deployment.Text(settings, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"));
     }
 
     [Fact]
@@ -75,14 +82,16 @@ public sealed class SettingsTests
     {
         string template = File.ReadAllText(Path.Combine(Bicep.Folder, "modules", "functions.bicep"));
 
-        Assert.Contains($"{SecretOptions.Section}__{nameof(SecretOptions.Key)}: '@Microsoft.KeyVault(SecretUri=${{sealingKeyUri}})'", template, StringComparison.Ordinal);
+        const string name = $"{SecretOptions.Section}__{nameof(SecretOptions.Key)}";
+        Assert.Contains($"{name}: '@Microsoft.KeyVault(SecretUri=${{sealingKeyUri}})'", template, StringComparison.Ordinal);
     }
 
     private static void AssertRead(string setting)
     {
         string[] parts = setting.Split("__");
         Assert.Equal(2, parts.Length);
-        Assert.True(s_sections.TryGetValue(parts[0], out var options), $"{setting}: nobody reads the section {parts[0]}");
-        Assert.True(options.GetProperty(parts[1], BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase) is { CanWrite: true }, $"{setting}: {options.Name} has no such option");
+        Assert.True(s_sections.TryGetValue(parts[0], out var options), $"{setting}: no options class reads the section {parts[0]}");
+        var option = options.GetProperty(parts[1], BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);
+        Assert.True(option is { CanWrite: true }, $"{setting}: {options.Name} has no such option");
     }
 }

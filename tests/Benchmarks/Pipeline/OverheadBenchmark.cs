@@ -49,7 +49,7 @@ internal static class OverheadBenchmark
             using var tensors = new TensorThread((started, ended) => steps.Enqueue((started, ended)));
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             var working = WorkAsync(stack.ConnectionString, tensors, stop.Token);
-            string model = await client.FirstModelAsync(cancellation);
+            string model = (await client.ModelsAsync(cancellation))[0];
             await RunBatchAsync(client, model, WarmupLines, gap, cancellation);
 
             steps.Clear();

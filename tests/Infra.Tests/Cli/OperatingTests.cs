@@ -49,8 +49,8 @@ public sealed class OperatingTests(StorageFixture fixture)
     [InlineData(2, "has no container", "containers", "unbind", "acme", "nothing")]
     [InlineData(1, "container", "containers", "bind", "acme", "files")]
     [InlineData(2, "There is no folder", "models", "add", "/no-such-folder")]
-    [InlineData(1, "is no hardware profile", "models", "add", ".", "--name", "m", "--profile", "A100")]
-    [InlineData(1, "is no name of a model", "models", "add", ".", "--name", "ft:m")]
+    [InlineData(1, "is not a hardware profile", "models", "add", ".", "--name", "m", "--profile", "A100")]
+    [InlineData(1, "is not a model name", "models", "add", ".", "--name", "ft:m")]
     [InlineData(1, "must begin with https://", "models", "add", "https://example.com/models/m")]
     [InlineData(2, "There is no model m", "models", "remove", "m")]
     [InlineData(2, "There is no job batch_1", "jobs", "show", "batch_1")]
@@ -66,6 +66,21 @@ public sealed class OperatingTests(StorageFixture fixture)
 
         Assert.Equal((exitCode, ""), (code, output));
         Assert.Contains(reason, Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    // Errors behind a long help scroll away: https://github.com/SUSE/machinery/issues/901, https://github.com/minio/cli/pull/9
+    [Theory]
+    [InlineData("Required command was not provided.")]
+    [InlineData("Required command was not provided.", "keys")]
+    [InlineData("Unrecognized command or argument '--tenat'.", "keys", "list", "--tenat")]
+    [InlineData("Required argument missing for command: 'add'.", "keys", "add")]
+    [InlineData("Unrecognized command or argument 'lst'.", "jobs", "lst")]
+    public async Task A_wrong_command_line_ends_with_its_error(string error, params string[] args)
+    {
+        var (code, output, errors) = await RunAsync(args);
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains(error, errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,0 +1,162 @@
+using System.CommandLine;
+using LLaDA.Batch.Train.Terminal;
+using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Lora;
+using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Text;
+using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
+
+namespace LLaDA.Batch.Train.Training;
+
+/// <summary>Fine-tunes a model on dialogues or on prompts with completions, or resumes from the run's last checkpoint.</summary>
+internal sealed class SftCommand
+{
+    private const double FinalRate = 0.1, DecayShare = 0.1;
+
+    private readonly Option<DirectoryInfo> _model = new("--model")
+    {
+        Description = "Folder of the model to start from, tokenizer included",
+        Required = true,
+    };
+
+    private readonly Option<FileInfo> _data = new("--data")
+    {
+        Description = "JSON Lines of {\"messages\"} or of {\"prompt\", \"completion\"}",
+        Required = true,
+    };
+
+    private readonly Option<FileInfo?> _validation = new("--validation") { Description = "Held-out examples" };
+    private readonly Option<double> _epochs = new Option<double>("--epochs")
+    {
+        Description = "Passes over the data",
+        DefaultValueFactory = _ => 3,
+    }.Above0();
+
+    private readonly Option<int?> _maxLength = new Option<int?>("--max-length")
+    {
+        Description = "Longest example in tokens. The default is the model's context",
+    }.AtLeast(1);
+
+    private readonly Option<LongExamples> _longExamples = new("--long-examples") { Description = "Treatment of longer examples" };
+    private readonly Option<LossReduction> _reduction = new("--reduction")
+    {
+        Description = "Whether each answer or each token has the same weight in the loss",
+    };
+
+    private readonly Option<bool> _ignoresPadding = new("--ignore-padding")
+    {
+        Description = "Leaves the end-of-text tokens that pad a batch out of the loss",
+    };
+
+    private readonly Option<bool> _masksEveryRow = new("--mask-every-row")
+    {
+        Description = "Draws masks until each answer has one, with corrected weights",
+    };
+
+    private readonly Option<int?> _rank = new Option<int?>("--lora-rank")
+    {
+        Description = "Trains a LoRA adapter of this rank beside the frozen model, which stays in bfloat16 unless --float32. "
+            + "Without it all weights are trained",
+    }.AtLeast(1);
+
+    private readonly Option<double?> _alpha = new("--lora-alpha")
+    {
+        Description = "Scales the adapter by alpha / rank. The default is twice the rank",
+    };
+
+    private readonly Option<string[]> _targets = new("--lora-target")
+    {
+        Description = "Path of a projection, such as model.transformer.blocks.*.q_proj, where * is any layer. The default is all",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<bool> _merges = new("--merge")
+    {
+        Description = "Writes the model with the adapter merged into it instead of the adapter alone",
+    };
+
+    private readonly RunOptions _run = new(batchSize: 32, learningRate: 2.5e-5, warmupSteps: 50);
+
+    public static Command Create()
+    {
+        var options = new SftCommand();
+        var command = new Command("sft", "Fine-tunes a model on instructions")
+        {
+            options._model, options._data, options._validation, options._epochs, options._maxLength, options._longExamples,
+            options._reduction, options._ignoresPadding, options._masksEveryRow,
+            options._rank, options._alpha, options._targets, options._merges,
+        };
+        options._run.AddTo(command);
+        Option[] loraOptions = [options._alpha, options._targets, options._merges];
+        command.Validators.Add(result =>
+        {
+            var given = Array.Find(loraOptions, option => result.GetResult(option) is { Implicit: false });
+            if (given is not null && result.GetResult(options._rank) is null)
+                result.AddError($"{given.Name} needs --lora-rank");
+        });
+        command.SetAction((parse, cancellation) => Task.Run(() => options.Run(parse, cancellation), cancellation));
+        return command;
+    }
+
+    private void Run(ParseResult parse, CancellationToken cancellation)
+    {
+        LibTorch.Load();
+        string source = parse.GetRequiredValue(_model).FullName;
+        var tokenizer = new LLaDATokenizer(source);
+        var lora = Lora(parse, source);
+        var config = LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
+        int maxLength = parse.GetValue(_maxLength) ?? config.MaxSequenceLength;
+        FineTuningData Open(FileInfo file, long seed) => new(file.FullName, tokenizer, new FineTuningOptions
+        {
+            MaxLength = maxLength,
+            LongExamples = parse.GetValue(_longExamples),
+            LearnsPadding = !parse.GetValue(_ignoresPadding),
+            Seed = seed,
+        });
+        using var training = Open(parse.GetRequiredValue(_data), _run.Seed(parse));
+        using var heldOut = parse.GetValue(_validation) is { } file ? Open(file, Trainer.ValidationSeed) : null;
+        int numSteps = (int)Math.Ceiling(parse.GetValue(_epochs) * training.NumRows / _run.BatchSize(parse));
+        var options = _run.Training(parse, numSteps, FinalRate, DecayShare) with
+        {
+            Reduction = parse.GetValue(_reduction),
+            MasksEveryRow = parse.GetValue(_masksEveryRow),
+        };
+
+        long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
+        var computeType = _run.ComputeType(parse);
+        var weightType = lora is null ? ScalarType.Float32 : computeType;
+        TrainingMemory.Require(config, numTrained, weightType, computeType, options, training.MaxLength, CPU);
+        using var network = Checkpoint.Load(source, CPU, weightType, computeType);
+        using var adapter = lora is null ? null : new LoraWeights(network, lora);
+        ITrainedWeights weights = adapter is null ? new FullWeights(network) : adapter;
+        Console.WriteLine(
+            $"{network.Config.NumParameters:N0} parameters, {numTrained:N0} trained, "
+            + $"{training.NumRows:N0} examples ({training.NumSkipped} left out), {numSteps} steps");
+
+        var (folder, output) = (_run.Run(parse), _run.Output(parse));
+        var run = new ConsoleRun(folder, numSteps, parse.InvocationConfiguration.Output);
+        run.Train(new Trainer(weights, training, heldOut, options, folder), cancellation);
+        if (adapter is not null && !parse.GetValue(_merges))
+        {
+            adapter.Save(output);
+            run.Finish(
+                $"The adapter is in {output}", "the same command with --merge writes the whole model, which 'llada models add' takes");
+            return;
+        }
+        adapter?.Merge();
+        ConsoleRun.Save(network, source, output);
+        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada models add' adds it to a service");
+    }
+
+    /// <returns>Null where all weights are trained.</returns>
+    private LoraOptions? Lora(ParseResult parse, string source) => parse.GetValue(_rank) is not { } rank ? null : new LoraOptions
+    {
+        Rank = rank,
+        Alpha = parse.GetValue(_alpha) ?? 2.0 * rank,
+        Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : LoraOptions.AllProjections,
+        Seed = _run.Seed(parse),
+        BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
+    };
+}
