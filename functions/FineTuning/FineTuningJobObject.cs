@@ -89,7 +89,7 @@ public sealed record FineTuningJobObject
         if (job.MinNoise is { } minNoise)
             parameters["noise"] = new JsonObject { ["min"] = minNoise, ["max"] = job.MaxNoise };
         if (job.LongExamples != LongExamples.Cut)
-            parameters["long_examples"] = WireNames.Of(job.LongExamples);
+            parameters["long_examples"] = job.LongExamples.WireName();
         return parameters;
     }
 }

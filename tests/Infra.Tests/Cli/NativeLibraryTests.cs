@@ -1,6 +1,5 @@
 using LLaDA.Batch.Infra.Tests.Cli.Models;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Cli;
 

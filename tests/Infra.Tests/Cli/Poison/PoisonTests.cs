@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Infra.Tests.Cli.Poison;
 
