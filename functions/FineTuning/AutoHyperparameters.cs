@@ -2,7 +2,7 @@ using LLaDA.Batch.Shared.FineTuning;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>The values of "auto", from the amount of data (docs/decisions/0046). A job shows them once its plan has chosen them.</summary>
+/// <summary>The values of "auto", from the amount of data (docs/decisions/0043). A job shows them once its plan has chosen them.</summary>
 internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double LearningRateMultiplier)
 {
     /// <summary>LLaDA's own for large data.</summary>
@@ -27,7 +27,8 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
     {
         long rows = Rows(job.Method, numLines, numBytes, contextLength);
         int epochs = job.Epochs ?? EpochsOf(job.Method, numLines), batchSize = job.BatchSize ?? BatchSizeOf(rows);
-        double multiplier = job.LearningRateMultiplier ?? LearningRateMultiplierOf((double)epochs * rows / batchSize, job.LoraRank is not null);
+        double multiplier = job.LearningRateMultiplier
+            ?? LearningRateMultiplierOf((double)epochs * rows / batchSize, job.LoraRank is not null);
         return new AutoHyperparameters(epochs, batchSize, multiplier);
     }
 

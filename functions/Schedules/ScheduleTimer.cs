@@ -154,7 +154,7 @@ internal sealed partial class ScheduleTimer
             var blobs = await _lists.ListAsync(container, definition.Folder.Prefix, onlyNew ? seen : null, cancellation);
             var run = blobs.Count > 0 ? Outcome(dueAt, ScheduleRunStatus.JobCreated, reason: null, message: null)
                 : onlyNew ? Outcome(dueAt, ScheduleRunStatus.Skipped, "nothing_new", "No blob is new")
-                : Outcome(dueAt, ScheduleRunStatus.Skipped, "no_lists", "The folder has no data");
+                : Outcome(dueAt, ScheduleRunStatus.Skipped, "no_data", "The folder has no data");
             (run.LastModel, run.Seen, run.NumBlobs) = (lastModel, seen, blobs.Count);
             if (blobs.Count == 0)
                 return run;

@@ -10,10 +10,13 @@ public sealed class AzuriteServer : IAsyncDisposable
 
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-    /// <summary>Azurite keeps up to five seconds of changes in memory and saves them when it stops, within a second on an idle machine.</summary>
-    private static readonly TimeSpan s_orphanedStopTime = TimeSpan.FromMinutes(1);
+    /// <summary>
+    /// Azurite keeps changes in memory and saves them every five seconds. One whose stack was killed gets no more of them, since its
+    /// clients have died too, and lives on until it has saved. It is not asked to stop, because it would wait for open connections.
+    /// </summary>
+    private static readonly TimeSpan s_saveTime = TimeSpan.FromSeconds(12);
 
-    private static readonly TimeSpan s_orphanWait = s_orphanedStopTime + TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_orphanWait = s_saveTime + TimeSpan.FromSeconds(30);
 
     private readonly StackProcess _process;
     private readonly int _blobPort = FreePort.Find(), _queuePort = FreePort.Find(), _tablePort = FreePort.Find();
@@ -28,7 +31,7 @@ public sealed class AzuriteServer : IAsyncDisposable
             ["AZURITE_ACCOUNTS"] = string.Join(';', accounts.Select(account => $"{account}:{Key}")),
         };
         var program = new StackProgram("azurite", "node", arguments, environment, folder is null ? null : LockFile(folder));
-        program = folder is null ? program with { StopTime = TimeSpan.Zero } : program with { OrphanedStopTime = s_orphanedStopTime };
+        program = folder is null ? program with { StopTime = TimeSpan.Zero } : program with { OrphanedLifetime = s_saveTime };
         _process = new StackProcess(program, logFolder, report);
     }
 

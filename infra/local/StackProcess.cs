@@ -13,7 +13,7 @@ internal sealed record StackProgram(
     public TimeSpan StopTime { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The same where the stack itself was killed. Zero is right for a process that survives any death.</summary>
-    public TimeSpan OrphanedStopTime { get; init; }
+    public TimeSpan OrphanedLifetime { get; init; }
 }
 
 /// <summary>
@@ -39,7 +39,7 @@ internal sealed partial class StackProcess : IAsyncDisposable
     {
         (_program, _report, _logPath) = (program, report, Path.Combine(logFolder, $"{program.Name}.log"));
         string script = Path.Combine(AppContext.BaseDirectory, "end-with-parent.sh");
-        string seconds = program.OrphanedStopTime.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture);
+        string seconds = program.OrphanedLifetime.TotalSeconds.ToString("F0", CultureInfo.InvariantCulture);
         _start = new ProcessStartInfo("sh", [script, seconds, program.LockFile ?? "", program.Program, .. program.Arguments])
         {
             RedirectStandardInput = true,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a program that must not outlive its parent: end-with-parent.sh SECONDS LOCK PROGRAM [ARGUMENT...]
-# The parent holds the other end of standard input. When it dies, however it dies, the program gets SIGTERM, and SIGKILL after SECONDS.
+# The parent holds the other end of standard input. When it dies, however it dies, the program gets SIGKILL after SECONDS.
 # A parent whose program has ended writes a line instead, so that no other process of that number gets a signal.
 # LOCK is a file that the program keeps locked for as long as it lives, or empty.
 seconds="$1" lock="$2"
@@ -13,7 +13,6 @@ exec 3<&0
 (
   exec 9>&-
   read -r _ && exit
-  [ "$seconds" -gt 0 ] && kill -s TERM $$
   while [ "$seconds" -gt 0 ] && kill -s 0 $$; do
     sleep 1
     seconds=$((seconds - 1))

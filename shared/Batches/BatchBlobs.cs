@@ -143,7 +143,8 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     }
 
     /// <summary>The parts that exist, by shard number.</summary>
-    public Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation) => ListCountsAsync("parts/", cancellation);
+    public Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation) =>
+        ListCountsAsync("parts/", cancellation);
 
     /// <summary>The stored progress, by shard number; that of a shard with a part is out of date.</summary>
     public Task<IReadOnlyDictionary<int, PartCounts>> ListProgressAsync(CancellationToken cancellation) =>

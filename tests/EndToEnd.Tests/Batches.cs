@@ -9,7 +9,8 @@ internal static class Batches
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3), s_interval = TimeSpan.FromMilliseconds(100);
 
-    public static async Task<string> ModelAsync(HttpClient client) => (await GetAsync(client, "/v1/models"))["data"]![0]!["id"]!.GetValue<string>();
+    public static async Task<string> ModelAsync(HttpClient client) =>
+        (await GetAsync(client, "/v1/models"))["data"]![0]!["id"]!.GetValue<string>();
 
     /// <returns>The terminal batch.</returns>
     public static async Task<JsonNode> RunAsync(HttpClient client, string endpoint, params string[] lines)
@@ -36,7 +37,8 @@ internal static class Batches
 
     public static async Task<string> UploadAsync(HttpClient client, string content, string purpose = "batch")
     {
-        using var form = new MultipartFormDataContent { { new StringContent(purpose), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(content)), "file", "input.jsonl" } };
+        using var form = new MultipartFormDataContent
+            { { new StringContent(purpose), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(content)), "file", "input.jsonl" } };
         using var response = await client.PostAsync("/v1/files", form);
         return (await ReadAsync(response))["id"]!.GetValue<string>();
     }
@@ -45,8 +47,10 @@ internal static class Batches
         new JsonObject { ["custom_id"] = customId, ["method"] = "POST", ["url"] = endpoint, ["body"] = body }.ToJsonString();
 
     /// <summary>The lines of one of the batch's files; none when it has no such file.</summary>
-    public static async Task<JsonNode[]> LinesAsync(HttpClient client, JsonNode batch, string file) => batch[file]?.GetValue<string>() is { } id
-        ? [.. (await client.GetStringAsync($"/v1/files/{id}/content")).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)]
+    public static async Task<JsonNode[]> LinesAsync(HttpClient client, JsonNode batch, string file) =>
+        batch[file]?.GetValue<string>() is { } id
+        ? [.. (await client.GetStringAsync($"/v1/files/{id}/content"))
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)]
         : [];
 
     public static async Task<JsonNode> GetAsync(HttpClient client, string path)
@@ -55,5 +59,6 @@ internal static class Batches
         return await ReadAsync(response);
     }
 
-    private static async Task<JsonNode> ReadAsync(HttpResponseMessage response) => JsonNode.Parse(await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync())!;
+    private static async Task<JsonNode> ReadAsync(HttpResponseMessage response) =>
+        JsonNode.Parse(await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync())!;
 }

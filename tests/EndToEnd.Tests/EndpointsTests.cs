@@ -9,9 +9,13 @@ public sealed class EndpointsTests(StackFixture fixture)
     {
         using var client = fixture.Stack.CreateClient();
         string model = await Batches.ModelAsync(client);
-        string[] texts = ["In the [MASK:1] God created the [MASK:1] and the earth.", "a [MASK:2] (noun): a kind of [MASK:3].", "no gap here", "tab\tand \\[MASK] kept, [MASK] filled 😀"];
+        string[] texts = [
+            "In the [MASK:1] God created the [MASK:1] and the earth.",
+            "a [MASK:2] (noun): a kind of [MASK:3].", "no gap here", "tab\tand \\[MASK] kept, [MASK] filled 😀"];
 
-        var batch = await Batches.RunAsync(client, "/v1/infill", [.. texts.Select((text, index) => Batches.Line($"{index}", "/v1/infill", new() { ["model"] = model, ["text"] = text }))]);
+        var batch = await Batches.RunAsync(
+            client, "/v1/infill",
+            [.. texts.Select((text, index) => Batches.Line($"{index}", "/v1/infill", new() { ["model"] = model, ["text"] = text }))]);
 
         Assert.Equal("completed", batch["status"]!.GetValue<string>());
         var output = await Batches.LinesAsync(client, batch, "output_file_id");
@@ -21,7 +25,8 @@ public sealed class EndpointsTests(StackFixture fixture)
         Assert.StartsWith("tab\tand \\[MASK] kept, ", last, StringComparison.Ordinal);
         Assert.EndsWith(" filled 😀", last, StringComparison.Ordinal);
         var error = Assert.Single(await Batches.LinesAsync(client, batch, "error_file_id"));
-        Assert.Equal(("2", "no_gap"), (error["custom_id"]!.GetValue<string>(), error["response"]!["body"]!["error"]!["code"]!.GetValue<string>()));
+        Assert.Equal(
+            ("2", "no_gap"), (error["custom_id"]!.GetValue<string>(), error["response"]!["body"]!["error"]!["code"]!.GetValue<string>()));
         Assert.Equal("""{"total":4,"completed":3,"failed":1}""", batch["request_counts"]!.ToJsonString());
         Assert.True(batch["usage"]!["output_tokens"]!.GetValue<long>() >= 2 + 5 + 1);
     }
@@ -34,8 +39,11 @@ public sealed class EndpointsTests(StackFixture fixture)
 
         var batch = await Batches.RunAsync(
             client, "/v1/completions",
-            Batches.Line("behind", "/v1/completions", new() { ["model"] = model, ["prompt"] = "And God said,", ["max_tokens"] = 8, ["steps"] = 4 }),
-            Batches.Line("between", "/v1/completions", new() { ["model"] = model, ["prompt"] = "In the beginning God", ["suffix"] = " the heaven and the earth.", ["max_tokens"] = 2 }));
+            Batches.Line(
+                "behind", "/v1/completions", new() { ["model"] = model, ["prompt"] = "And God said,", ["max_tokens"] = 8, ["steps"] = 4 }),
+            Batches.Line(
+                "between", "/v1/completions", new()
+                { ["model"] = model, ["prompt"] = "In the beginning God", ["suffix"] = " the heaven and the earth.", ["max_tokens"] = 2 }));
 
         var output = await Batches.LinesAsync(client, batch, "output_file_id");
         Assert.Equal(["behind", "between"], output.Select(line => line["custom_id"]!.GetValue<string>()));
@@ -48,16 +56,23 @@ public sealed class EndpointsTests(StackFixture fixture)
     {
         using var client = fixture.Stack.CreateClient();
         string model = await Batches.ModelAsync(client);
-        JsonArray Messages(params (string Role, string Content)[] messages) => [.. messages.Select(message => new JsonObject { ["role"] = message.Role, ["content"] = message.Content })];
+        JsonArray Messages(params (string Role, string Content)[] messages) =>
+            [.. messages.Select(message => new JsonObject { ["role"] = message.Role, ["content"] = message.Content })];
 
         var batch = await Batches.RunAsync(
             client, "/v1/chat/completions",
-            Batches.Line("one", "/v1/chat/completions", new() { ["model"] = model, ["max_tokens"] = 8, ["messages"] = Messages(("user", "What is a fox?")) }),
-            Batches.Line("many", "/v1/chat/completions", new() { ["model"] = model, ["max_tokens"] = 8, ["messages"] = Messages(("user", "Hello"), ("assistant", "Hello."), ("user", "And a dog?")) }));
+            Batches.Line(
+                "one", "/v1/chat/completions", new()
+                { ["model"] = model, ["max_tokens"] = 8, ["messages"] = Messages(("user", "What is a fox?")) }),
+            Batches.Line(
+                "many", "/v1/chat/completions", new()
+                { ["model"] = model, ["max_tokens"] = 8,
+                ["messages"] = Messages(("user", "Hello"), ("assistant", "Hello."), ("user", "And a dog?")) }));
 
         var output = await Batches.LinesAsync(client, batch, "output_file_id");
         Assert.Equal(2, output.Length);
-        Assert.All(output, line => Assert.Equal("assistant", line["response"]!["body"]!["choices"]![0]!["message"]!["role"]!.GetValue<string>()));
+        Assert.All(
+            output, line => Assert.Equal("assistant", line["response"]!["body"]!["choices"]![0]!["message"]!["role"]!.GetValue<string>()));
     }
 
     [Fact]
@@ -65,7 +80,9 @@ public sealed class EndpointsTests(StackFixture fixture)
     {
         using var client = fixture.Stack.CreateClient();
         string model = await Batches.ModelAsync(client);
-        JsonObject Body(string prompt, params string[] completions) => new() { ["model"] = model, ["prompt"] = prompt, ["completions"] = new JsonArray([.. completions.Select(text => JsonValue.Create(text))]), ["num_samples"] = 16 };
+        JsonObject Body(string prompt, params string[] completions) =>
+            new() { ["model"] = model, ["prompt"] = prompt,
+            ["completions"] = new JsonArray([.. completions.Select(text => JsonValue.Create(text))]), ["num_samples"] = 16 };
 
         var batch = await Batches.RunAsync(
             client, "/v1/score",
@@ -75,7 +92,9 @@ public sealed class EndpointsTests(StackFixture fixture)
         var scores = Assert.Single(await Batches.LinesAsync(client, batch, "output_file_id"))["response"]!["body"]!;
         Assert.Equal(1, scores["best"]!.GetValue<int>());
         Assert.All(scores["scores"]!.AsArray(), score => Assert.InRange(score!["log_likelihood"]!.GetValue<double>(), -100, 0));
-        Assert.Equal("invalid_value", Assert.Single(await Batches.LinesAsync(client, batch, "error_file_id"))["response"]!["body"]!["error"]!["code"]!.GetValue<string>());
+        Assert.Equal(
+            "invalid_value", Assert.Single(await Batches.LinesAsync(client, batch, "error_file_id"))[
+                "response"]!["body"]!["error"]!["code"]!.GetValue<string>());
     }
 
     [Fact]
@@ -85,12 +104,16 @@ public sealed class EndpointsTests(StackFixture fixture)
         string model = await Batches.ModelAsync(client);
         JsonObject Body(string text, int seed) => new() { ["model"] = model, ["text"] = text, ["temperature"] = 1, ["seed"] = seed };
         string mine = Batches.Line("mine", "/v1/infill", Body("And the [MASK:4] said unto [MASK:2].", 5));
-        string[] others = [.. Enumerable.Range(0, 15).Select(index => Batches.Line($"{index}", "/v1/infill", Body($"the {index} [MASK:{1 + (index % 6)}] of the house", index)))];
+        string[] others = [
+            .. Enumerable.Range(0, 15)
+            .Select(index => Batches.Line($"{index}", "/v1/infill", Body($"the {index} [MASK:{1 + (index % 6)}] of the house", index)))];
 
         var alone = await Batches.RunAsync(client, "/v1/infill", mine);
         var among = await Batches.RunAsync(client, "/v1/infill", [.. others[..7], mine, .. others[7..]]);
 
-        async Task<string> TextAsync(JsonNode batch) => (await Batches.LinesAsync(client, batch, "output_file_id")).Single(line => line["custom_id"]!.GetValue<string>() == "mine")["response"]!["body"]!["text"]!.GetValue<string>();
+        async Task<string> TextAsync(JsonNode batch) =>
+            (await Batches.LinesAsync(client, batch, "output_file_id"))
+            .Single(line => line["custom_id"]!.GetValue<string>() == "mine")["response"]!["body"]!["text"]!.GetValue<string>();
         Assert.Equal(await TextAsync(alone), await TextAsync(among));
     }
 
@@ -104,6 +127,8 @@ public sealed class EndpointsTests(StackFixture fixture)
         var batch = await Batches.RunAsync(client, "/v1/infill", good, "nonsense", good);
 
         Assert.Equal("failed", batch["status"]!.GetValue<string>());
-        Assert.Equal([(2, "invalid_json_line"), (3, "duplicate_custom_id")], batch["errors"]!["data"]!.AsArray().Select(fault => (fault!["line"]!.GetValue<int>(), fault["code"]!.GetValue<string>())));
+        Assert.Equal(
+            [(2, "invalid_json_line"), (3, "duplicate_custom_id")], batch["errors"]!["data"]!.AsArray()
+            .Select(fault => (fault!["line"]!.GetValue<int>(), fault["code"]!.GetValue<string>())));
     }
 }

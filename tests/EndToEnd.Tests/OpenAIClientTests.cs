@@ -19,10 +19,14 @@ public sealed class OpenAIClientTests(StackFixture fixture)
         var client = NewClient();
         var files = client.GetOpenAIFileClient();
         string model = (await client.GetOpenAIModelClient().GetModelsAsync()).Value[0].Id;
-        string line = Batches.Line("one", "/v1/chat/completions", new() { ["model"] = model, ["max_tokens"] = 4, ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "hello" }) });
+        string line = Batches.Line(
+            "one", "/v1/chat/completions", new()
+            { ["model"] = model, ["max_tokens"] = 4,
+            ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "hello" }) });
 
         var input = (await files.UploadFileAsync(BinaryData.FromString(line), "input.jsonl", FileUploadPurpose.Batch)).Value;
-        var body = BinaryData.FromObjectAsJson(new { input_file_id = input.Id, endpoint = "/v1/chat/completions", completion_window = "24h" });
+        var body = BinaryData.FromObjectAsJson(
+            new { input_file_id = input.Id, endpoint = "/v1/chat/completions", completion_window = "24h" });
         var operation = await client.GetBatchClient().CreateBatchAsync(BinaryContent.Create(body), waitUntilCompleted: false);
         using var limit = new CancellationTokenSource(s_limit);
         await operation.WaitForCompletionAsync(limit.Token);
@@ -34,7 +38,9 @@ public sealed class OpenAIClientTests(StackFixture fixture)
         Assert.Equal("one", answered["custom_id"]!.GetValue<string>());
         var completion = ModelReaderWriter.Read<ChatCompletion>(BinaryData.FromString(answered["response"]!["body"]!.ToJsonString()))!;
         Assert.Equal((model, ChatMessageRole.Assistant), (completion.Model, completion.Role));
-        Assert.Equal(answered["response"]!["body"]!["choices"]![0]!["message"]!["content"]!.GetValue<string>(), Assert.Single(completion.Content).Text);
+        Assert.Equal(
+            answered["response"]!["body"]!["choices"]![0]!["message"]!["content"]!.GetValue<string>(), Assert
+            .Single(completion.Content).Text);
         Assert.True(completion.FinishReason is ChatFinishReason.Stop or ChatFinishReason.Length);
         Assert.InRange(completion.Usage.OutputTokenCount, 1, 4);
         Assert.True(completion.Usage.InputTokenCount > 1);
@@ -68,5 +74,6 @@ public sealed class OpenAIClientTests(StackFixture fixture)
         Assert.Contains("file-none", exception.Message, StringComparison.Ordinal);
     }
 
-    private OpenAIClient NewClient() => new(new ApiKeyCredential(fixture.Stack.ApiKey), new OpenAIClientOptions { Endpoint = new Uri(fixture.Stack.Address + "/v1") });
+    private OpenAIClient NewClient() =>
+        new(new ApiKeyCredential(fixture.Stack.ApiKey), new OpenAIClientOptions { Endpoint = new Uri(fixture.Stack.Address + "/v1") });
 }

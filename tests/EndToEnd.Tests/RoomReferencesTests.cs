@@ -3,7 +3,10 @@ using System.Xml.Linq;
 
 namespace LLaDA.Batch.EndToEnd.Tests;
 
-/// <summary>References go one way: Shared from Functions and Worker, Diffusion from Worker; tensors stay out of the control plane, and Azure out of the library.</summary>
+/// <summary>
+/// References go one way: Shared from Functions and Worker, Diffusion from Worker; tensors stay out of the control plane, and Azure out of
+/// the library.
+/// </summary>
 public sealed class RoomReferencesTests
 {
 
@@ -15,7 +18,8 @@ public sealed class RoomReferencesTests
     [InlineData("gpu-worker/Worker/LLaDA.Batch.Worker.csproj", "LLaDA.Batch.Shared", "LLaDA.Batch.Hosting", "LLaDA.Diffusion")]
     public void A_room_refers_to_the_rooms_below_it_and_to_no_other(string project, params string[] expected)
     {
-        var references = XDocument.Load(Path.Combine(Repository.Root, project)).Descendants("ProjectReference").Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
+        var references = XDocument.Load(Path.Combine(Repository.Root, project)).Descendants("ProjectReference")
+            .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
 
         Assert.Equal(expected.Order(), references.Order());
     }
@@ -27,12 +31,14 @@ public sealed class RoomReferencesTests
     [InlineData("LLaDA.Diffusion", "Azure.", "Microsoft.AspNetCore")]
     public void What_a_room_brings_along_holds_nothing_that_it_must_not_know(string room, params string[] forbidden)
     {
-        string? file = Directory.GetFiles(Path.Combine(Repository.Root, "artifacts", "bin", room), $"{room}.deps.json", SearchOption.AllDirectories).FirstOrDefault();
+        string? file = Directory.GetFiles(
+            Path.Combine(Repository.Root, "artifacts", "bin", room), $"{room}.deps.json", SearchOption.AllDirectories).FirstOrDefault();
         Assert.NotNull(file);
         var libraries = JsonNode.Parse(File.ReadAllText(file))!["libraries"]!.AsObject().Select(library => library.Key).ToList();
 
         Assert.NotEmpty(libraries);
-        Assert.All(forbidden, name => Assert.DoesNotContain(libraries, library => library.StartsWith(name, StringComparison.OrdinalIgnoreCase)));
+        Assert.All(
+            forbidden, name => Assert.DoesNotContain(libraries, library => library.StartsWith(name, StringComparison.OrdinalIgnoreCase)));
     }
 
     [Fact]

@@ -14,7 +14,8 @@ public sealed class StackFixture : IAsyncLifetime
 
     public LocalStack Stack { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Stack = await LocalStack.StartAsync(new LocalStackOptions(DataFolder), _words.Enqueue, CancellationToken.None);
+    public async ValueTask InitializeAsync() =>
+        Stack = await LocalStack.StartAsync(new LocalStackOptions(DataFolder), _words.Enqueue, CancellationToken.None);
 
     public async ValueTask DisposeAsync()
     {

@@ -17,7 +17,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Functions.Tests;
 
-/// <summary>The control plane on an empty storage account with one tenant, one key and one model; no trigger runs by itself, and its clock stands still.</summary>
+/// <summary>
+/// The control plane on an empty storage account with one tenant, one key and one model; no trigger runs by itself, and its clock stands
+/// still.
+/// </summary>
 public sealed class ControlPlane : IAsyncDisposable
 {
     public const string Tenant = "tenant";
@@ -37,18 +40,24 @@ public sealed class ControlPlane : IAsyncDisposable
 
     public BatchStore Batches => Get<BatchStore>();
 
-    public static Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings) => StartAsync(fixture, _ => { }, settings);
+    public static Task<ControlPlane> StartAsync(StorageFixture fixture, params (string Key, string Value)[] settings) =>
+        StartAsync(fixture, _ => { }, settings);
 
     /// <summary>A control plane whose calls to storage meet faults.</summary>
     public static Task<ControlPlane> StartAsync(StorageFixture fixture, StorageFaults faults) => StartAsync(fixture, services =>
         services.AddSingleton(provider => faults.Account(provider.GetRequiredService<IConfiguration>()["Storage:ConnectionString"]!)));
 
-    public static async Task<ControlPlane> StartAsync(StorageFixture fixture, Action<IServiceCollection> change, params (string Key, string Value)[] settings)
+    public static async Task<ControlPlane> StartAsync(
+        StorageFixture fixture, Action<IServiceCollection> change, params (string Key, string Value)[] settings)
     {
         var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
         var builder = WebApplication.CreateBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0").ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = new ServiceLimits().MaxRequestBytes);
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = fixture.NewConnectionString(), ["Logging:LogLevel:Default"] = "None", ["Secrets:Key"] = Convert.ToBase64String(new byte[32]) });
+        builder.WebHost.UseUrls("http://127.0.0.1:0")
+            .ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = new ServiceLimits().MaxRequestBytes);
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            { ["Storage:ConnectionString"] = fixture.NewConnectionString(),
+            ["Logging:LogLevel:Default"] = "None", ["Secrets:Key"] = Convert.ToBase64String(new byte[32]) });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         builder.Services.AddFunctions(builder.Configuration);
         builder.Services.AddSingleton<TimeProvider>(time);
@@ -61,7 +70,9 @@ public sealed class ControlPlane : IAsyncDisposable
         var plane = new ControlPlane(app, time);
         await plane.Storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         await plane.Get<ModelCatalog>().RegisterAsync(
-            new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = Model, ContextLength = 512, TokenForwardsPerSecond = 1000, CreatedAt = time.GetUtcNow() }, CancellationToken.None);
+            new ModelRecord
+                { PartitionKey = ModelRecord.EveryTenant, Id = Model, ContextLength = 512,
+                TokenForwardsPerSecond = 1000, CreatedAt = time.GetUtcNow() }, CancellationToken.None);
         plane.Client = await plane.NewClientAsync(Tenant);
         return plane;
     }
@@ -73,25 +84,31 @@ public sealed class ControlPlane : IAsyncDisposable
     public ServiceProvider NewHostOver(FaultyTransport transport)
     {
         var configuration = Get<IConfiguration>();
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = configuration["Storage:ConnectionString"] }, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
-        return new ServiceCollection().AddLogging().AddFunctions(configuration).AddSingleton<TimeProvider>(Time).AddSingleton(storage).BuildServiceProvider();
+        var storage = new StorageAccount(
+            new StorageOptions { ConnectionString = configuration["Storage:ConnectionString"] }, client =>
+                (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        return new ServiceCollection().AddLogging().AddFunctions(configuration)
+            .AddSingleton<TimeProvider>(Time).AddSingleton(storage).BuildServiceProvider();
     }
 
     /// <summary>A client with a new key of a tenant.</summary>
     public async Task<HttpClient> NewClientAsync(string tenant)
     {
         var client = NewClientWithoutKey();
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await Get<ApiKeys>().CreateAsync(tenant, "test", CancellationToken.None));
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(
+            "Bearer", await Get<ApiKeys>().CreateAsync(tenant, "test", CancellationToken.None));
         return client;
     }
 
     public HttpClient NewClientWithoutKey() => new() { BaseAddress = new Uri(_app.Urls.Single()) };
 
-    public Task<JsonNode> UploadAsync(string content, string purpose = FilePurpose.Batch) => UploadAsync(Encoding.UTF8.GetBytes(content), purpose);
+    public Task<JsonNode> UploadAsync(string content, string purpose = FilePurpose.Batch) =>
+        UploadAsync(Encoding.UTF8.GetBytes(content), purpose);
 
     public async Task<JsonNode> UploadAsync(byte[] content, string purpose = FilePurpose.Batch)
     {
-        using var form = new MultipartFormDataContent { { new StringContent(purpose), "purpose" }, { new ByteArrayContent(content), "file", "input.jsonl" } };
+        using var form = new MultipartFormDataContent
+            { { new StringContent(purpose), "purpose" }, { new ByteArrayContent(content), "file", "input.jsonl" } };
         return await ReadAsync(await Client.PostAsync("/v1/files", form));
     }
 
@@ -106,16 +123,20 @@ public sealed class ControlPlane : IAsyncDisposable
     public async Task<BatchRecord> CreatedAsync(byte[] input, string endpoint = "/v1/infill")
     {
         string file = (await UploadAsync(input))["id"]!.GetValue<string>();
-        using var body = new StringContent($$"""{"input_file_id":"{{file}}","endpoint":"{{endpoint}}","completion_window":"24h"}""", Encoding.UTF8, "application/json");
+        using var body = new StringContent(
+            $$"""{"input_file_id":"{{file}}","endpoint":"{{endpoint}}","completion_window":"24h"}""", Encoding.UTF8, "application/json");
         string id = (await ReadAsync(await Client.PostAsync("/v1/batches", body)))["id"]!.GetValue<string>();
         return (await Batches.FindAsync(Tenant, id, CancellationToken.None))!;
     }
 
-    public Task PlanAsync(BatchRecord batch) => Get<PlanBatchHandler>().RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+    public Task PlanAsync(BatchRecord batch) =>
+        Get<PlanBatchHandler>().RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
 
-    public Task FinishAsync(BatchRecord batch) => Get<FinishBatchHandler>().RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+    public Task FinishAsync(BatchRecord batch) =>
+        Get<FinishBatchHandler>().RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
 
-    public async Task<BatchRecord> ReloadAsync(BatchRecord batch) => (await Batches.FindAsync(batch.Tenant, batch.Id, CancellationToken.None))!;
+    public async Task<BatchRecord> ReloadAsync(BatchRecord batch) =>
+        (await Batches.FindAsync(batch.Tenant, batch.Id, CancellationToken.None))!;
 
     public BatchBlobs Blobs(BatchRecord batch) => new(Storage, batch);
 
@@ -125,13 +146,19 @@ public sealed class ControlPlane : IAsyncDisposable
     {
         var plan = (await Blobs(batch).FindPlanAsync(CancellationToken.None))!;
         var lines = await Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
-        var parts = lines.Select(line => new PartLine(line.Line, isError?.Invoke(line.Line) == true, $$"""{"custom_id":"{{line.CustomId}}"}""")).ToList();
+        var parts = lines
+            .Select(line => new PartLine(line.Line, isError?.Invoke(line.Line) == true, $$"""{"custom_id":"{{line.CustomId}}"}"""))
+            .ToList();
         int failed = parts.Count(part => part.IsError);
-        await Blobs(batch).WritePartAsync(shard, parts, new PartCounts(parts.Count - failed, failed, 10 * parts.Count, parts.Count, hasExpired ? failed : 0), CancellationToken.None);
+        await Blobs(batch)
+            .WritePartAsync(
+                shard, parts, new PartCounts(parts.Count - failed, failed, 10 * parts.Count, parts.Count, hasExpired ? failed : 0),
+                CancellationToken.None);
     }
 
     /// <summary>The lines of a file.</summary>
-    public async Task<string[]> LinesAsync(string fileId) => (await Client.GetStringAsync($"/v1/files/{fileId}/content")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    public async Task<string[]> LinesAsync(string fileId) =>
+        (await Client.GetStringAsync($"/v1/files/{fileId}/content")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>The messages of a queue.</summary>
     public async Task<int> CountAsync(string queue) => (await Storage.Queue(queue).GetPropertiesAsync()).Value.ApproximateMessagesCount;
@@ -147,7 +174,9 @@ public sealed class ControlPlane : IAsyncDisposable
         string.Concat(Enumerable.Range(1, count).Select(index => Line($"id-{index}", text) + "\n"));
 
     public static string Line(string customId, string text = "a [MASK:2] b", string model = Model, string url = "/v1/infill") =>
-        new JsonObject { ["custom_id"] = customId, ["method"] = "POST", ["url"] = url, ["body"] = new JsonObject { ["model"] = model, ["text"] = text } }.ToJsonString();
+        new JsonObject
+            { ["custom_id"] = customId, ["method"] = "POST", ["url"] = url,
+            ["body"] = new JsonObject { ["model"] = model, ["text"] = text } }.ToJsonString();
 
     public async ValueTask DisposeAsync()
     {

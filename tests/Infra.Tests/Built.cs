@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 
 namespace LLaDA.Batch.Infra.Tests;
 
@@ -12,13 +11,9 @@ internal static class Built
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
 
-    /// <summary>Folder of the repository.</summary>
-    public static string Root { get; } =
-        typeof(Built).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == "RepositoryRoot").Value!;
-
     /// <summary>The output folder of a project, in the configuration of this build.</summary>
     public static string Folder(string project) =>
-        Path.Combine(Root, "artifacts", "bin", project, new DirectoryInfo(AppContext.BaseDirectory).Name);
+        Path.Combine(Repository.Root, "artifacts", "bin", project, new DirectoryInfo(AppContext.BaseDirectory).Name);
 
     /// <param name="environment">Set beside the inherited variables.</param>
     public static ProcessStartInfo Start(

@@ -151,7 +151,8 @@ public sealed class AnswerTests(TinyModel model)
         var job = LineJobs.Create(
             BatchEndpoint.Score,
             JsonSerializer.SerializeToElement(
-                new { model = "tiny", prompt = "the quick ", completions = new[] { "fox", "lazy dog", "dog" }, num_samples = 7, cfg_scale = 0.5 }),
+                new { model = "tiny", prompt = "the quick ", completions = new[]
+                    { "fox", "lazy dog", "dog" }, num_samples = 7, cfg_scale = 0.5 }),
             model.Loaded,
             seed: 9,
             DateTimeOffset.UnixEpoch);

@@ -91,8 +91,12 @@ public sealed class LineJobsTests(TinyModel model)
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[]}""", "missing_required_parameter")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"robot","content":"x"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user"}]}""", "invalid_value")]
-    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "invalid_value")]
-    [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":1,"text":"x"}]}]}""", "invalid_value")]
+    [InlineData(
+        BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":"image_url"}]}]}""",
+        "invalid_value")]
+    [InlineData(
+        BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":"user","content":[{"type":1,"text":"x"}]}]}""",
+        "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[{"role":1,"content":"x"}]}""", "invalid_value")]
     [InlineData(BatchEndpoint.ChatCompletions, """{"model":"tiny","messages":[5]}""", "invalid_value")]
     [InlineData(BatchEndpoint.Infill, """{"model":"tiny","text":"a [MASK]","max_gap_length":0}""", "invalid_value")]
@@ -111,12 +115,14 @@ public sealed class LineJobsTests(TinyModel model)
 
     [Theory]
     [InlineData("""{"role":"assistant","content":"a","tool_calls":[{"id":"1"}]}""", "unsupported_parameter", "messages[1].tool_calls")]
-    [InlineData("""{"role":"assistant","content":"a","function_call":{"name":"f"}}""", "unsupported_parameter", "messages[1].function_call")]
+    [InlineData(
+        """{"role":"assistant","content":"a","function_call":{"name":"f"}}""", "unsupported_parameter", "messages[1].function_call")]
     [InlineData("""{"role":"assistant","content":"a","refusal":"no"}""", "unsupported_parameter", "messages[1].refusal")]
     [InlineData("""{"role":"assistant","content":"a","audio":{"id":"1"}}""", "unsupported_parameter", "messages[1].audio")]
     [InlineData("""{"role":"user","content":"a","name":5}""", "unsupported_parameter", "messages[1].name")]
     [InlineData("""{"role":"user","content":"a","weight":1}""", "unknown_parameter", "messages[1].weight")]
-    [InlineData("""{"role":"user","content":[{"type":"text","text":"a","cache":1}]}""", "unknown_parameter", "messages[1].content[0].cache")]
+    [InlineData(
+        """{"role":"user","content":[{"type":"text","text":"a","cache":1}]}""", "unknown_parameter", "messages[1].content[0].cache")]
     [InlineData("""{"role":"user","content":[{"type":"text","text":"a"},"b"]}""", "invalid_value", "messages[1].content[1]")]
     [InlineData("""{"role":"user","content":[{"type":"text","text":null}]}""", "missing_required_parameter", "messages[1].content[0].text")]
     [InlineData("""{"role":"user","content":{"text":"a"}}""", "invalid_value", "messages[1].content")]
@@ -132,14 +138,17 @@ public sealed class LineJobsTests(TinyModel model)
     }
 
     [Theory]
-    [InlineData("""{"role":"assistant","content":"a","refusal":null,"audio":null,"function_call":null,"tool_calls":null,"anything":null}""")]
+    [InlineData(
+        """{"role":"assistant","content":"a","refusal":null,"audio":null,"function_call":null,"tool_calls":null,"anything":null}""")]
     [InlineData("""{"role":"assistant","content":"a","tool_calls":[],"annotations":[]}""")]
     [InlineData("""{"role":"user","content":"a","name":"ada"}""")]
     [InlineData("""{"role":"user","content":[{"type":"text","text":"a","annotations":null}]}""")]
     public void Parts_of_a_message_that_ask_for_nothing_change_nothing(string message)
     {
         IReadOnlyList<int> Canvas(string last) =>
-            FirstRow(Create(BatchEndpoint.ChatCompletions, $$"""{"model":"tiny","messages":[{"role":"user","content":"hi"},{{last}}]}""")).Canvas;
+            FirstRow(
+                Create(BatchEndpoint.ChatCompletions,
+                $$"""{"model":"tiny","messages":[{"role":"user","content":"hi"},{{last}}]}""")).Canvas;
         string role = JsonNode.Parse(message)!["role"]!.GetValue<string>();
 
         Assert.Equal(Canvas($$"""{"role":"{{role}}","content":"a"}"""), Canvas(message));
@@ -231,7 +240,9 @@ public sealed class LineJobsTests(TinyModel model)
     public void A_developer_speaks_as_the_system_does_in_training()
     {
         IReadOnlyList<int> Canvas(string role) =>
-            FirstRow(Create(BatchEndpoint.ChatCompletions, $$"""{"model":"tiny","messages":[{"role":"{{role}}","content":"the"},{"role":"user","content":"fox"}]}""")).Canvas;
+            FirstRow(
+                Create(BatchEndpoint.ChatCompletions,
+                $$"""{"model":"tiny","messages":[{"role":"{{role}}","content":"the"},{"role":"user","content":"fox"}]}""")).Canvas;
 
         Assert.Equal(Canvas("system"), Canvas("developer"));
         Assert.NotEqual(Canvas("user"), Canvas("developer"));

@@ -43,7 +43,9 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
             Assert.Contains(log.Entries, entry => entry.Contains(nameof(InvalidOperationException), StringComparison.Ordinal));
             var part = (await blobs.ReadPartAsync(0, CancellationToken.None)).ToLookup(line => line.IsError);
             Assert.Equal((3, 2), (part[false].Count(), part[true].Count()));
-            string[] answers = [.. part[false].Select(line => JsonNode.Parse(line.Json)!["response"]!["body"]!["choices"]![0]!["text"]!.GetValue<string>()).Where(text => text.Length >= MinAnswer)];
+            string[] answers = [
+                .. part[false].Select(line => JsonNode.Parse(line.Json)!["response"]!["body"]!["choices"]![0]!["text"]!.GetValue<string>())
+                .Where(text => text.Length >= MinAnswer)];
             Assert.NotEmpty(answers);
             Assert.All(log.Entries, entry => Assert.All(answers, answer => Assert.DoesNotContain(answer, entry, StringComparison.Ordinal)));
         }
@@ -84,19 +86,24 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
             $$"""{"model":"{{modelId}}","prompt":"the fox","{{Secret}}":1}""",
             $$"""{"model":"{{modelId}}","prompt":"{{Secret}} \ud800"}""",
         ];
-        string[] lines = [.. bodies.Select((body, index) => $$"""{"line":{{index + 1}},"custom_id":"{{Secret}} {{index}}","body":{{body}}}""")];
+        string[] lines =
+            [.. bodies.Select((body, index) => $$"""{"line":{{index + 1}},"custom_id":"{{Secret}} {{index}}","body":{{body}}}""")];
         return worker.PlanAsync([lines], BatchEndpoint.Completions, modelId);
     }
 
     /// <summary>Consumes the worker's queue as the worker does, until something has been logged.</summary>
-    private static async Task ConsumeAsync<T>(StorageAccount storage, Func<T, CancellationToken, Task> handler, ILoggerFactory logs, Func<bool> isLogged)
+    private static async Task ConsumeAsync<T>(
+        StorageAccount storage, Func<T, CancellationToken, Task> handler, ILoggerFactory logs, Func<bool> isLogged)
         where T : class
     {
-        var options = new QueueConsumerOptions { MaxDequeueCount = int.MaxValue, RetryDelay = TimeSpan.Zero, MaxPollingInterval = s_interval };
+        var options = new QueueConsumerOptions
+            { MaxDequeueCount = int.MaxValue, RetryDelay = TimeSpan.Zero, MaxPollingInterval = s_interval };
         using var shutdown = new CancellationTokenSource();
         using var limit = new CancellationTokenSource(s_limit);
         using var timer = new PeriodicTimer(s_interval);
-        var consuming = new QueueConsumer<T>(storage, StorageNames.GenerateQueue(StorageNames.DefaultProfile), options, handler, TimeProvider.System, logs.CreateLogger<WorkerService>()).RunAsync(shutdown.Token);
+        var consuming = new QueueConsumer<T>(
+            storage, StorageNames.GenerateQueue(StorageNames.DefaultProfile),
+            options, handler, TimeProvider.System, logs.CreateLogger<WorkerService>()).RunAsync(shutdown.Token);
         while (!isLogged() && await timer.WaitForNextTickAsync(limit.Token))
         {
         }

@@ -170,7 +170,8 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
         await NewCacheAsync();
         await File.WriteAllBytesAsync(Path.Combine(_path, "one"), Content("one"));
 
-        var uploaded = await new ModelFolders(_storage).UploadAsync("a", ModelFolders.FilesOf(_path), progress: null, CancellationToken.None);
+        var uploaded = await new ModelFolders(_storage)
+            .UploadAsync("a", ModelFolders.FilesOf(_path), progress: null, CancellationToken.None);
         Manifest.Write(_path);
 
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(_path, Manifest.FileName)), uploaded.ToJson().ToString());
@@ -194,7 +195,8 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
     }
 
     private async Task UploadAsync(string folder, params string[] names) =>
-        await new ModelFolders(_storage).UploadAsync(folder, names.Select(name => Upload(name, name)), progress: null, CancellationToken.None);
+        await new ModelFolders(_storage)
+            .UploadAsync(folder, names.Select(name => Upload(name, name)), progress: null, CancellationToken.None);
 
     private async Task DeleteBlobAsync(string name) => await _storage.Container(StorageNames.ModelsContainer).DeleteBlobAsync(name);
 

@@ -138,5 +138,6 @@ public sealed class ModelHostTests : IDisposable
         Directory.Delete(_folder, recursive: true);
     }
 
-    private Task<ModelLease> AcquireAsync(ModelSource source, bool isExclusive = false) => _host.AcquireAsync(source, isExclusive, CancellationToken.None);
+    private Task<ModelLease> AcquireAsync(ModelSource source, bool isExclusive = false) =>
+        _host.AcquireAsync(source, isExclusive, CancellationToken.None);
 }

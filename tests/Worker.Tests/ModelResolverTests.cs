@@ -95,7 +95,10 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
     {
         string folder = ModelFolders.NewFolder(Tenant, TimeProvider.System);
         await new ModelFolders(_storage).UploadAsync(folder, ModelFolders.FilesOf(path), progress: null, CancellationToken.None);
-        await catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = id, Folder = folder, BaseModel = baseModel, ContextLength = TinyModel.ContextLength }, CancellationToken.None);
+        await catalog.RegisterAsync(
+            new ModelRecord
+            { PartitionKey = Tenant, Id = id, Folder = folder, BaseModel = baseModel, ContextLength = TinyModel.ContextLength },
+            CancellationToken.None);
     }
 
     private static async Task<ModelRecord> FindAsync(ModelCatalog catalog, string id) =>

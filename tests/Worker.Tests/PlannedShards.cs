@@ -23,7 +23,8 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
     public ModelHost Models => _worker!.Models;
 
     public static object[] Lines(int count, double temperature = 0) =>
-        [.. Enumerable.Range(0, count).Select(index => new { model = TinyModel.Id, text = $"the [MASK:2] {new string('x', index % 5)} fox", temperature })];
+        [.. Enumerable.Range(0, count)
+            .Select(index => new { model = TinyModel.Id, text = $"the [MASK:2] {new string('x', index % 5)} fox", temperature })];
 
     /// <summary>Each takes fifty forward passes.</summary>
     public static object[] SlowLines(int count) =>

@@ -42,7 +42,10 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
         Assert.Equal(4, (await blobs.ReadPartAsync(0, CancellationToken.None)).Count(line => !line.IsError));
-        Assert.Equal((2, 2), ((await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.First, (await blobs.ReadProgressAsync(0, CancellationToken.None)).Lines.Count));
+        Assert.Equal(
+            (2, 2), (
+                (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.First,
+                (await blobs.ReadProgressAsync(0, CancellationToken.None)).Lines.Count));
     }
 
     [Fact]
@@ -56,7 +59,8 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         {
             // From here on a row between two texts fails every row of its step.
             int[] canvas = [lease.Model.MaskTokenId];
-            await lease.Model.Operations(CancellationToken.None).SampleAsync(new SamplingRow(canvas, new SamplingOptions { Forbidden = lease.Model.NonText }));
+            await lease.Model.Operations(CancellationToken.None)
+                .SampleAsync(new SamplingRow(canvas, new SamplingOptions { Forbidden = lease.Model.NonText }));
             lease.Model.NonText.Dispose();
         }
         using var bothHaveBegun = new ManualResetEventSlim();
@@ -131,7 +135,8 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         int numTries = 0;
         var refusal = new StorageFaults
         {
-            Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains("/parts/", StringComparison.Ordinal) && numTries++ == 0,
+            Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal)
+                && call.Contains("/parts/", StringComparison.Ordinal) && numTries++ == 0,
         };
         var (runner, storage, batch) = await _planned.CreateAsync(
             [Lines(5)], configure: client => client.AddPolicy(refusal, HttpPipelinePosition.PerCall));

@@ -48,7 +48,8 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     {
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(6, temperature: 1)]);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
-        string[] first = [.. (await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).OrderBy(line => line.Line).Select(Text)];
+        string[] first =
+            [.. (await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).OrderBy(line => line.Line).Select(Text)];
         await storage.Container(StorageNames.BatchesContainer).DeleteBlobAsync($"{batch.Tenant}/{batch.RowKey}/parts/000000");
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);

@@ -65,7 +65,8 @@ internal sealed class WorkerUnderTest : IDisposable
 
     /// <summary>Plans a batch whose shards wait for a worker.</summary>
     /// <param name="shards">By shard, the lines of its blob.</param>
-    public async Task<BatchRecord> PlanAsync(IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id)
+    public async Task<BatchRecord> PlanAsync(
+        IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id)
     {
         var batches = Get<BatchStore>();
         var batch = new BatchRecord

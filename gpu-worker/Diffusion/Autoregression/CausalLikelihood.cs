@@ -36,7 +36,8 @@ public sealed class CausalLikelihood
             if (row.Prompt.Count == 0 || row.Length > context)
             {
                 throw new ArgumentException(
-                    $"A row of {row.Prompt.Count} + {row.Answer.Count} tokens must have a prompt and fit the model's {context}", nameof(rows));
+                    $"A row of {row.Prompt.Count} + {row.Answer.Count} tokens must have a prompt and fit the model's {context}",
+                        nameof(rows));
             }
             longest = Math.Max(longest, row.Length);
             if (pass.Count > 0 && longest * (pass.Count + 1) > _maxTokens)

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Text;
@@ -39,26 +38,20 @@ public static class Checkpoint
     /// <param name="device">Where the weights go.</param>
     /// <param name="weightType">Type of the weights in memory; those of the files are converted.</param>
     /// <param name="computeType">Type of the matrix products.</param>
-    /// <param name="adapter">Folder of a LoRA adapter in PEFT's layout, which is merged into the weights; null for none.</param>
-    /// <exception cref="CheckpointException">
-    /// The folder does not hold exactly what its config.json asks for, or the adapter does not fit it.
-    /// </exception>
+    /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for.</exception>
     public static MaskPredictor Load(
-        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32,
-        string? adapter = null)
+        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
     {
         LibTorch.Load();
         var config = WithEndOfTurn(LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile)), Path.Combine(folder, LLaDATokenizer.FileName));
         using var weights = new WeightFiles(folder);
         var names = weights.Match(ParameterShapes.Of(config));
-        using var adapterFiles = adapter is null ? null : new AdapterFiles(adapter);
 
         var model = new MaskPredictor(config, device ?? CPU, weightType, computeType);
         try
         {
             foreach (var (name, parameter) in model.named_parameters())
                 weights.CopyTo(names[name], parameter);
-            adapterFiles?.MergeInto(model);
             model.eval();
             return model;
         }

@@ -29,7 +29,8 @@ public static class AnswerMatch
         if (room < 1)
         {
             throw new ArgumentException(
-                $"A prompt of {prompt.Length} tokens leaves no room for an answer in a context of {config.MaxSequenceLength}", nameof(prompt));
+                $"A prompt of {prompt.Length} tokens leaves no room for an answer in a context of {config.MaxSequenceLength}",
+                    nameof(prompt));
         }
         return [.. prompt, .. Enumerable.Repeat(config.MaskTokenId, room)];
     }

@@ -60,7 +60,8 @@ public sealed record LLaDAConfig
     public IReadOnlyList<int> OtherEndTokenIds { get; init; } = [];
 
     /// <summary>Every token that ends a text or a turn: end of text first.</summary>
-    public IEnumerable<int> EndTokenIds => EotTokenId is { } eot ? [EosTokenId, eot, .. OtherEndTokenIds] : [EosTokenId, .. OtherEndTokenIds];
+    public IEnumerable<int> EndTokenIds => EotTokenId is { } eot ? [EosTokenId, eot, .. OtherEndTokenIds]
+        : [EosTokenId, .. OtherEndTokenIds];
 
     /// <summary>E, the width of one head.</summary>
     public int HeadWidth => ModelWidth / NumHeads;

@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Lora;
 using TorchSharp.Modules;
 using TorchSharp.Utils;
 using static TorchSharp.torch;

@@ -183,7 +183,8 @@ internal sealed class DenoisingRow : IDisposable
             if (!isTarget || token < 0 || token >= size || token == _config.MaskTokenId)
             {
                 throw new ArgumentException(
-                    $"Position {position} is forced to be {token}; only a target can be, and only a token in [0, {size}) but [MASK]", nameof(row));
+                    $"Position {position} is forced to be {token}; only a target can be, and only a token in [0, {size}) but [MASK]",
+                        nameof(row));
             }
         }
     }

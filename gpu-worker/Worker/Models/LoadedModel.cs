@@ -4,6 +4,7 @@ using LLaDA.Batch.Worker.Device;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Evaluation;
+using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
@@ -58,7 +59,7 @@ internal sealed class LoadedModel : IDisposable
         var tokenizer = new LLaDATokenizer(files.Weights);
         if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
-        var predictor = Checkpoint.Load(files.Weights, hardware.Device, hardware.ComputeType, hardware.ComputeType, files.Adapter);
+        var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
     }
 

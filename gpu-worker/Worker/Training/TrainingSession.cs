@@ -64,7 +64,7 @@ internal sealed class TrainingSession : IAsyncDisposable
             data.Training.MaxLength,
             hardware.Device);
 
-        var network = Checkpoint.Load(weights, hardware.Device, weightType, computeType, lora is null ? adapter : null);
+        var network = MergedCheckpoint.Load(weights, lora is null ? adapter : null, hardware.Device, weightType, computeType);
         LoraWeights? adapters = null;
         try
         {

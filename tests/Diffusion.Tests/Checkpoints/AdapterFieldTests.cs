@@ -61,7 +61,8 @@ public sealed class AdapterFieldTests : IDisposable
 
         string message = Assert.Throws<CheckpointException>(() => AdapterConfig.Read(_folder.Path)).Message;
 
-        Assert.Equal($"{Path} {string.Join("; ", ((string[])["peft_type is missing", "use_dora is true", "r is missing", "lora_alpha is missing"]).Select(fault => $"{fault}, which is not supported"))}", message);
+        Assert.Equal(
+            $"{Path} {string.Join("; ", ((string[])["peft_type is missing", "use_dora is true", "r is missing", "lora_alpha is missing"]).Select(fault => $"{fault}, which is not supported"))}", message);
     }
 
     [Fact]

@@ -68,7 +68,7 @@ public sealed class AdapterFilesTests : IDisposable
         lora.Load(_folder.Path);
         lora.Merge();
 
-        using var loaded = Checkpoint.Load(_folder.File("base"), weightType: type, adapter: _folder.Path);
+        using var loaded = MergedCheckpoint.Load(_folder.File("base"), _folder.Path, weightType: type);
 
         foreach (var (name, parameter) in expected.named_parameters())
             TensorAssert.Equal(parameter, loaded.Parameter(name));
@@ -93,8 +93,8 @@ public sealed class AdapterFilesTests : IDisposable
         }
         File.Copy(_folder.File("adapter_config.json"), _folder.File("copy/adapter_config.json"));
 
-        using var expected = Checkpoint.Load(_folder.File("base"), adapter: _folder.Path);
-        using var loaded = Checkpoint.Load(_folder.File("base"), adapter: _folder.File("copy"));
+        using var expected = MergedCheckpoint.Load(_folder.File("base"), _folder.Path);
+        using var loaded = MergedCheckpoint.Load(_folder.File("base"), _folder.File("copy"));
 
         foreach (var (name, parameter) in expected.named_parameters())
             TensorAssert.Equal(parameter, loaded.Parameter(name));
@@ -214,7 +214,7 @@ public sealed class AdapterFilesTests : IDisposable
     {
         if (!Directory.Exists(_folder.File("base")))
             Checkpoint.Save(_model, _folder.File("base"));
-        return Assert.Throws<CheckpointException>(() => Checkpoint.Load(_folder.File("base"), adapter: _folder.Path)).Message;
+        return Assert.Throws<CheckpointException>(() => MergedCheckpoint.Load(_folder.File("base"), _folder.Path)).Message;
     }
 
     private JsonObject Json() => JsonNode.Parse(File.ReadAllText(_folder.File("adapter_config.json")))!.AsObject();

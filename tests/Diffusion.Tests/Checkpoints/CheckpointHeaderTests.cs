@@ -32,7 +32,9 @@ public sealed class CheckpointHeaderTests : IDisposable
         Checkpoint.Save(_model, _folder.Path);
         LLaDAConfigJson.Write(_model.Config with { NumLayers = 3 }, _folder.File(Checkpoint.ConfigFile));
 
-        Assert.Contains("model.transformer.blocks.2.attn_norm.weight is missing", Assert.Throws<CheckpointException>(() => Checkpoint.Check(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "model.transformer.blocks.2.attn_norm.weight is missing",
+            Assert.Throws<CheckpointException>(() => Checkpoint.Check(_folder.Path)).Message, StringComparison.Ordinal);
         using var alone = new FileStream(_folder.File("model.safetensors"), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
         Assert.True(alone.CanWrite);
     }
@@ -44,7 +46,9 @@ public sealed class CheckpointHeaderTests : IDisposable
 
         var index = JsonNode.Parse(File.ReadAllText(_folder.File("model.safetensors.index.json")))!;
         Assert.Equal(4 * _model.Config.NumParameters, index["metadata"]!["total_size"]!.GetValue<long>());
-        Assert.Equal(_model.named_parameters().Select(entry => TensorNames.LLaDA(entry.name)), index["weight_map"]!.AsObject().Select(entry => entry.Key));
+        Assert.Equal(
+            _model.named_parameters().Select(entry => TensorNames.LLaDA(entry.name)), index["weight_map"]!.AsObject()
+            .Select(entry => entry.Key));
         foreach (var shard in index["weight_map"]!.AsObject().GroupBy(entry => entry.Value!.GetValue<string>()))
         {
             using var file = new SafetensorsFile(_folder.File(shard.Key));
@@ -64,5 +68,6 @@ public sealed class CheckpointHeaderTests : IDisposable
         Assert.Equal(["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], Weights("two"));
     }
 
-    private IEnumerable<string?> Weights(string folder) => Directory.GetFiles(_folder.File(folder), "*.safetensors").Select(Path.GetFileName).Order();
+    private IEnumerable<string?> Weights(string folder) =>
+        Directory.GetFiles(_folder.File(folder), "*.safetensors").Select(Path.GetFileName).Order();
 }

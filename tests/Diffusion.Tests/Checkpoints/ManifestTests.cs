@@ -48,7 +48,9 @@ public sealed class ManifestTests : IDisposable
     [Theory]
     [InlineData("{\"files\": {\"a.txt\": null}}")]
     [InlineData("{\"files\": {\"sub/a.txt\": {\"bytes\": 3, \"sha256\": \"\"}}}")]
-    [InlineData("{\"files\": {\"a.txt\": {\"bytes\": 3, \"sha256\": \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}, \"/a.txt\": {\"bytes\": 3, \"sha256\": \"\"}}}")]
+    [InlineData(
+        "{\"files\": {\"a.txt\": {\"bytes\": 3, \"sha256\": \"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"}, "
+        + "\"/a.txt\": {\"bytes\": 3, \"sha256\": \"\"}}}")]
     public void List_that_names_no_files_of_the_folder_is_refused(string manifest)
     {
         File.WriteAllText(_folder.File("manifest.json"), manifest);

@@ -22,7 +22,9 @@ public sealed class DeviceSamplingTests
         using var judge = TinyModel.Random(seed: 3);
         using var model = TinyModel.Random(seed: 3, device: device);
         using var sampler = new Sampler(model);
-        SamplingRow[] rows = [SamplingRows.Generation(9, null, 1, 2, 3), SamplingRows.Generation(30), SamplingRows.Generation(1, null, 7), SamplingRows.Generation(17, null, 30, 31, 5, 6)];
+        SamplingRow[] rows = [
+            SamplingRows.Generation(9, null, 1, 2, 3), SamplingRows.Generation(30),
+            SamplingRows.Generation(1, null, 7), SamplingRows.Generation(17, null, 30, 31, 5, 6)];
         var canvases = rows.Select(row => new List<int[]> { row.Canvas.ToArray() }).ToArray();
 
         sampler.Sample([.. rows.Select((row, index) => row with { OnStep = progress => canvases[index].Add([.. progress.Canvas]) })]);
@@ -69,10 +71,15 @@ public sealed class DeviceSamplingTests
         var tokens = TinyModel.Canvas(1, 2, 3, TinyModel.Mask, 5, TinyModel.Mask);
 
         Assert.InRange(TensorAssert.LargestDifference(full.call(tokens), half.call(tokens.to(device)).cpu()), 1e-5, 0.2);
-        Assert.DoesNotContain(TinyModel.Mask, sampler.Sample([SamplingRows.Generation(20, new() { BlockLength = 5, Cache = CachePolicy.Dual }, 1, 2)])[0].Tokens);
+        Assert.DoesNotContain(
+            TinyModel.Mask, sampler.Sample([SamplingRows.Generation(20, new() { BlockLength = 5, Cache = CachePolicy.Dual }, 1, 2)])[
+                0].Tokens);
     }
 
-    /// <summary>A card's products may round by their shapes, so what is held there is the promise for equal shapes: the same place in a pass among other neighbours.</summary>
+    /// <summary>
+    /// A card's products may round by their shapes, so what is held there is the promise for equal shapes: the same place in a pass among
+    /// other neighbours.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Devices))]
     public void Row_gives_the_same_bits_whoever_its_neighbours_of_equal_shape_are(DeviceType type)
@@ -84,7 +91,8 @@ public sealed class DeviceSamplingTests
         using var sampler = new Sampler(model);
         var random = new Random(1);
         SamplingRow[] rows = [.. Enumerable.Range(0, numRows).Select(index => SamplingRows.Generation(
-            4, new() { Steps = 2, Temperature = index % 2, Seed = (ulong)index }, [.. Enumerable.Range(0, 8).Select(_ => random.Next(TinyModel.NumTextTokens))]))];
+            4, new() { Steps = 2, Temperature = index % 2, Seed = (ulong)index },
+                [.. Enumerable.Range(0, 8).Select(_ => random.Next(TinyModel.NumTextTokens))]))];
 
         // Each place of a pass holds its rows in their order, the second time a few passes later than its neighbours.
         SampledRow[] Sampled(Func<int, int, int> rowAt)
@@ -114,7 +122,9 @@ public sealed class DeviceSamplingTests
         using var scope = NewDisposeScope();
         using var noGradient = no_grad();
         int changed = Enumerable.Range(0, before.Length).Single(position => before[position] != after[position]);
-        var logProbabilities = nn.functional.log_softmax(judge.call(TinyModel.Canvas([.. before.Select(token => (long)token)])).squeeze(0), -1);     // [L, V']
+        // [L, V']
+        var logProbabilities = nn.functional.log_softmax(
+            judge.call(TinyModel.Canvas([.. before.Select(token => (long)token)])).squeeze(0), -1);
         double best = Enumerable.Range(0, before.Length).Where(position => before[position] == TinyModel.Mask)
             .Max(position => logProbabilities[position].narrow(0, 0, TinyModel.Mask).max().item<float>());
 

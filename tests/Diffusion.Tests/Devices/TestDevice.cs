@@ -9,7 +9,9 @@ internal static class TestDevice
 
     public static torch.Device Of(DeviceType type)
     {
-        Assert.SkipUnless(type == DeviceType.CPU || torch.cuda.is_available(), "libtorch finds no CUDA device: this is the CPU build, or there is no card or driver");
+        Assert.SkipUnless(
+            type == DeviceType.CPU
+            || torch.cuda.is_available(), "libtorch finds no CUDA device: this is the CPU build, or there is no card or driver");
         return new torch.Device(type);
     }
 }

@@ -149,10 +149,14 @@ public sealed class GapTextTests
             Assert.Equal(whole, GapText.Parse(whole).Fill([.. pieces.Skip(1).Select(_ => gap)]));
         }, iter: 2000);
 
-    /// <summary>Writes a text so that it is read as it stands: backslashes before a marker or a gap are doubled, and markers get one more.</summary>
+    /// <summary>
+    /// Writes a text so that it is read as it stands: backslashes before a marker or a gap are doubled, and markers get one more.
+    /// </summary>
     private static string Escaped(string text, bool isBeforeGap)
     {
-        string escaped = Regex.Replace(text, @"(\\*)(\[MASK(:[0-9]+)?\])", @"$1$1\$2", RegexOptions.None, TimeSpan.FromSeconds(1));
+        string escaped = Regex.Replace(
+            text, @"(?<run>\\*)(?<marker>\[MASK(:[0-9]+)?\])", @"${run}${run}\${marker}",
+            RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
         string run = escaped[escaped.TrimEnd('\\').Length..];
         return isBeforeGap ? escaped + run : escaped;
     }

@@ -7,18 +7,18 @@ public sealed class DecodingOptionsTests
 {
     public static TheoryData<string, SamplingOptions> Wrong => new()
     {
-        { "revision_strength", new() { RevisionStrength = -0.1 } },
-        { "revision_strength", new() { RevisionStrength = 1.1 } },
-        { "revision_strength", new() { RevisionStrength = double.NaN } },
+        { "revision_strength", new() { Remasking = Remasking.Revision, RevisionStrength = -0.1 } },
+        { "revision_strength", new() { Remasking = Remasking.Revision, RevisionStrength = 1.1 } },
+        { "revision_strength", new() { Remasking = Remasking.Revision, RevisionStrength = double.NaN } },
         { "threshold", new() { Threshold = -0.1 } },
         { "threshold", new() { Threshold = double.NaN } },
         { "factor", new() { Factor = 0 } },
         { "factor", new() { Factor = double.NaN } },
         { "run_threshold", new() { Threshold = 0.9, RunThreshold = -0.1 } },
         { "run_threshold", new() { Threshold = 0.9, RunThreshold = double.NaN } },
-        { "cache_refresh", new() { CacheRefresh = 0 } },
-        { "cache_vicinity", new() { CacheVicinity = -1 } },
-        { "cache_vicinity", new() { CacheVicinity = 257 } },
+        { "cache_refresh", new() { Cache = CachePolicy.Dual, CacheRefresh = 0 } },
+        { "cache_vicinity", new() { Cache = CachePolicy.Dual, CacheVicinity = -1 } },
+        { "cache_vicinity", new() { Cache = CachePolicy.Dual, CacheVicinity = 257 } },
     };
 
     public static TheoryData<string, SamplingOptions> Apart => new()
@@ -53,8 +53,12 @@ public sealed class DecodingOptionsTests
     [Fact]
     public void Bounds_themselves_are_accepted()
     {
-        Assert.Empty(new SamplingOptions { RevisionStrength = 0, Threshold = 0, RunThreshold = 0, CacheRefresh = 1, CacheVicinity = 0 }.Validate());
-        Assert.Empty(new SamplingOptions { RevisionStrength = 1, Factor = 1e-9, CacheVicinity = 256 }.Validate());
+        var caching = new SamplingOptions { Cache = CachePolicy.Dual };
+        Assert.Empty((caching with { Threshold = 0, RunThreshold = 0, CacheRefresh = 1, CacheVicinity = 0 }).Validate());
+        Assert.Empty((caching with { Factor = 1e-9, CacheVicinity = 256 }).Validate());
+        var revising = new SamplingOptions { Remasking = Remasking.Revision };
+        Assert.Empty((revising with { RevisionStrength = 0 }).Validate());
+        Assert.Empty((revising with { RevisionStrength = 1 }).Validate());
         Assert.Empty(new SamplingOptions { Remasking = Remasking.Random }.Validate());
         Assert.Empty(new SamplingOptions { Remasking = Remasking.Revision, Threshold = 0.9, RunThreshold = 0.8 }.Validate());
     }

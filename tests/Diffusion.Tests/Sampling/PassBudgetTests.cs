@@ -18,8 +18,8 @@ public sealed class PassBudgetTests
     };
 
     /// <summary>
-    /// Block: four float32 rows of the width, queries, keys and values (half the width) in float32 and in the type of the products, three rows of the gated layer.
-    /// Head: logits, their float32, softmax and three float64 rows. Cache: keys and values of three layers.
+    /// Block: four float32 rows of the width, queries, keys and values (half the width) in float32 and in the type of the products, three
+    /// rows of the gated layer. Head: logits, their float32, softmax and three float64 rows. Cache: keys and values of three layers.
     /// </summary>
     [Theory]
     [InlineData(ScalarType.Float32, 16_000 + 24_000 + 24_000, 10_000 * 36, 12_000)]

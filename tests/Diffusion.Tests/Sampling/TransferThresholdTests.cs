@@ -11,7 +11,8 @@ public sealed class TransferThresholdTests
 
     [Fact]
     public void Run_threshold_takes_a_prediction_that_lies_on_it() =>
-        Assert.Equal([0, 2], Positions(TransferRule.Choose(Predictions(0.99, 0, 0.5), new() { Threshold = 0.9, RunThreshold = 0.5 }, quota: 1)));
+        Assert.Equal(
+            [0, 2], Positions(TransferRule.Choose(Predictions(0.99, 0, 0.5), new() { Threshold = 0.9, RunThreshold = 0.5 }, quota: 1)));
 
     [Fact]
     public void Of_equals_in_a_run_the_left_one_is_the_best()

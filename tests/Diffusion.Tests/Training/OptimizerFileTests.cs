@@ -17,15 +17,20 @@ public sealed class OptimizerFileTests : IDisposable
 
     [Fact]
     public void Moments_of_another_shape_are_refused() =>
-        Assert.EndsWith("holds ln_f.weight.exp_avg Float32 [31], which should be Float32 [32]", Refusal(moments => moments["ln_f.weight.exp_avg"] = zeros(31)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "holds ln_f.weight.exp_avg Float32 [31], which should be Float32 [32]",
+            Refusal(moments => moments["ln_f.weight.exp_avg"] = zeros(31)), StringComparison.Ordinal);
 
     [Fact]
     public void Moments_of_another_type_are_refused() =>
-        Assert.EndsWith("holds ln_f.weight.exp_avg BFloat16 [32], which should be Float32 [32]", Refusal(moments => moments["ln_f.weight.exp_avg"] = zeros(32, ScalarType.BFloat16)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "holds ln_f.weight.exp_avg BFloat16 [32], which should be Float32 [32]",
+            Refusal(moments => moments["ln_f.weight.exp_avg"] = zeros(32, ScalarType.BFloat16)), StringComparison.Ordinal);
 
     [Fact]
     public void Moments_that_are_missing_are_refused() =>
-        Assert.EndsWith("lacks ln_f.weight.exp_avg_sq", Refusal(moments => moments.Remove("ln_f.weight.exp_avg_sq")), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "lacks ln_f.weight.exp_avg_sq", Refusal(moments => moments.Remove("ln_f.weight.exp_avg_sq")), StringComparison.Ordinal);
 
     [Fact]
     public void Moments_of_no_weight_are_refused() =>

@@ -44,7 +44,9 @@ public sealed class TrainingBoundsTests
     {
         Assert.Equal("Answer over t in [0, 1], random lengths 0, average none", s_options.Objective);
         Assert.Equal("Token over t in [0.2, 0.8] stratified, random lengths 0.01, average 0.99",
-            (s_options with { Reduction = LossReduction.Token, NoiseLevels = new(0.2, 0.8), StratifiesTimes = true, RandomLengthRatio = 0.01, EmaDecay = 0.99 }).Objective);
+            (s_options with
+                { Reduction = LossReduction.Token, NoiseLevels = new(0.2, 0.8),
+                StratifiesTimes = true, RandomLengthRatio = 0.01, EmaDecay = 0.99 }).Objective);
     }
 
     [Fact]

@@ -17,12 +17,14 @@ public sealed class BatchPartsApiTests(StorageFixture fixture)
 
         for (int shard = shards - 1; shard >= 0; shard--)
         {
-            await AssertErrorAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}/parts/{shard}/content"), HttpStatusCode.NotFound, null);
+            await AssertErrorAsync(
+                await plane.Client.GetAsync($"/v1/batches/{batch.Id}/parts/{shard}/content"), HttpStatusCode.NotFound, null);
             await plane.AnswerAsync(batch, shard, line => line == 4);
             string content = await plane.Client.GetStringAsync($"/v1/batches/{batch.Id}/parts/{shard}/content");
             seen.AddRange(content.Split('\n', StringSplitOptions.RemoveEmptyEntries));
             var listed = await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}/parts"));
-            Assert.Equal(Enumerable.Range(shard, shards - shard), listed["data"]!.AsArray().Select(part => part!["index"]!.GetValue<int>()));
+            Assert.Equal(
+                Enumerable.Range(shard, shards - shard), listed["data"]!.AsArray().Select(part => part!["index"]!.GetValue<int>()));
         }
         await plane.FinishAsync(batch);
 

@@ -50,7 +50,8 @@ public sealed class BatchQuotaTests(StorageFixture fixture)
     public async Task A_file_over_the_limit_is_refused_while_it_comes_and_leaves_nothing_behind()
     {
         await using var plane = await StartAsync(fixture, ("Limits:MaxFileBytes", "500000"));
-        using var form = new MultipartFormDataContent { { new ByteArrayContent(new byte[500_001]), "file", "x" }, { new StringContent("batch"), "purpose" } };
+        using var form = new MultipartFormDataContent
+            { { new ByteArrayContent(new byte[500_001]), "file", "x" }, { new StringContent("batch"), "purpose" } };
 
         await AssertErrorAsync(await plane.Client.PostAsync("/v1/files", form), HttpStatusCode.RequestEntityTooLarge, "file");
         await plane.UploadAsync(new byte[500_000]);
@@ -64,15 +65,20 @@ public sealed class BatchQuotaTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Limits:MaxLines", "3"), ("Limits:MaxLineBytes", "1000"));
 
         Assert.Contains("too_many_tasks", (await plane.PlannedAsync(Lines(4))).Errors, StringComparison.Ordinal);
-        Assert.Contains("line_too_long", (await plane.PlannedAsync(Line("a") + "\n" + Line("b", new string('x', 1000)))).Errors, StringComparison.Ordinal);
+        Assert.Contains(
+            "line_too_long", (await plane.PlannedAsync(Line("a") + "\n" + Line("b", new string('x', 1000)))).Errors,
+            StringComparison.Ordinal);
         Assert.Equal(BatchStatus.InProgress, (await plane.PlannedAsync(Lines(3))).Status);
     }
 
     private static async Task<HttpResponseMessage> CreateAsync(ControlPlane plane, HttpClient client)
     {
-        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(Lines(1))), "file", "input.jsonl" } };
+        using var form = new MultipartFormDataContent
+            { { new StringContent("batch"), "purpose" },
+            { new ByteArrayContent(Encoding.UTF8.GetBytes(Lines(1))), "file", "input.jsonl" } };
         string file = (await ReadAsync(await client.PostAsync("/v1/files", form)))["id"]!.GetValue<string>();
-        using var body = new StringContent($$"""{"input_file_id":"{{file}}","endpoint":"/v1/infill","completion_window":"24h"}""", Encoding.UTF8, "application/json");
+        using var body = new StringContent(
+            $$"""{"input_file_id":"{{file}}","endpoint":"/v1/infill","completion_window":"24h"}""", Encoding.UTF8, "application/json");
         return await client.PostAsync("/v1/batches", body);
     }
 

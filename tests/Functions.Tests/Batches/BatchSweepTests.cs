@@ -203,5 +203,6 @@ public sealed class BatchSweepTests(StorageFixture fixture)
     }
 
     private static async Task<(int Plans, int Shards, int Finishes)> CountsAsync(ControlPlane plane) =>
-        (await plane.CountAsync(StorageNames.PlanQueue), await plane.CountAsync(s_shards), await plane.CountAsync(StorageNames.FinishQueue));
+        (await plane.CountAsync(StorageNames.PlanQueue), await plane.CountAsync(s_shards),
+            await plane.CountAsync(StorageNames.FinishQueue));
 }

@@ -14,14 +14,17 @@ public sealed class BatchesApiTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         string file = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>();
 
-        var batch = await ReadAsync(await PostAsync(plane, $$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":"b"}}"""));
+        var batch = await ReadAsync(
+            await PostAsync(
+                plane, $$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":"b"}}"""));
 
         Assert.Equal("validating", batch["status"]!.GetValue<string>());
         Assert.Equal(plane.Time.GetUtcNow().ToUnixTimeSeconds(), batch["created_at"]!.GetValue<long>());
         Assert.Equal(plane.Time.GetUtcNow().AddHours(24).ToUnixTimeSeconds(), batch["expires_at"]!.GetValue<long>());
         Assert.Equal("""{"total":0,"completed":0,"failed":0}""", batch["request_counts"]!.ToJsonString());
         Assert.Equal("""{"a":"b"}""", batch["metadata"]!.ToJsonString());
-        Assert.Equal("""{"input_tokens":0,"output_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}""", batch["usage"]!.ToJsonString());
+        Assert.Equal(
+            """{"input_tokens":0,"output_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}""", batch["usage"]!.ToJsonString());
         Assert.Null(batch["output_file_id"]);
         Assert.Null(batch["errors"]);
     }
@@ -77,7 +80,9 @@ public sealed class BatchesApiTests(StorageFixture fixture)
         var first = await ReadAsync(await plane.Client.GetAsync("/v1/batches?limit=3"));
         var second = await ReadAsync(await plane.Client.GetAsync($"/v1/batches?limit=3&after={first["last_id"]}"));
 
-        Assert.Equal(Enumerable.Reverse(ids), first["data"]!.AsArray().Concat(second["data"]!.AsArray()).Select(batch => batch!["id"]!.GetValue<string>()));
+        Assert.Equal(
+            Enumerable.Reverse(ids), first["data"]!.AsArray().Concat(second["data"]!.AsArray())
+            .Select(batch => batch!["id"]!.GetValue<string>()));
         Assert.True(first["has_more"]!.GetValue<bool>());
         Assert.False(second["has_more"]!.GetValue<bool>());
     }
@@ -101,7 +106,8 @@ public sealed class BatchesApiTests(StorageFixture fixture)
         var faults = new StorageFaults();
         await using var plane = await ControlPlane.StartAsync(fixture, faults);
         await Schedules.Scheduling.BindAsync(plane);
-        string batch = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>(), training = (await plane.UploadAsync("{}", "fine-tune"))["id"]!.GetValue<string>();
+        string batch = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>(), training =
+            (await plane.UploadAsync("{}", "fine-tune"))["id"]!.GetValue<string>();
         using var content = new StringContent(
             path switch
             {
@@ -112,7 +118,8 @@ public sealed class BatchesApiTests(StorageFixture fixture)
             }, Encoding.UTF8, "application/json");
 
         bool isLost = false;
-        faults.Loses = call => isLost = call.StartsWith("POST", StringComparison.Ordinal) && call.EndsWith(insert, StringComparison.Ordinal);
+        faults.Loses = call => isLost = call.StartsWith("POST", StringComparison.Ordinal)
+            && call.EndsWith(insert, StringComparison.Ordinal);
         (await plane.Client.PostAsync(path, content)).EnsureSuccessStatusCode();
 
         Assert.True(isLost);
@@ -148,7 +155,8 @@ public sealed class BatchesApiTests(StorageFixture fixture)
         await AssertErrorAsync(await other.GetAsync($"/v1/batches/{batch.Id}"), HttpStatusCode.NotFound, null);
         await AssertErrorAsync(await other.PostAsync($"/v1/batches/{batch.Id}/cancel", null), HttpStatusCode.NotFound, null);
         Assert.Empty((await ReadAsync(await other.GetAsync("/v1/batches")))["data"]!.AsArray());
-        using var foreign = new StringContent($$"""{"input_file_id":"{{batch.InputFileId}}","endpoint":"/v1/infill","completion_window":"24h"}""");
+        using var foreign = new StringContent(
+            $$"""{"input_file_id":"{{batch.InputFileId}}","endpoint":"/v1/infill","completion_window":"24h"}""");
         await AssertErrorAsync(await other.PostAsync("/v1/batches", foreign), HttpStatusCode.BadRequest, "input_file_id");
     }
 

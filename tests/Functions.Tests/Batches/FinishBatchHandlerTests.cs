@@ -15,7 +15,9 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
     public async Task Output_is_in_the_order_of_the_input_and_errors_are_apart()
     {
         await using var plane = await StartAsync(fixture);
-        string input = string.Concat(Enumerable.Range(1, 40).Select(index => Line($"id-{index}", new string('x', 40 * (index * 17 % 40)) + " [MASK:100]") + "\n"));
+        string input = string
+            .Concat(Enumerable.Range(1, 40)
+            .Select(index => Line($"id-{index}", new string('x', 40 * (index * 17 % 40)) + " [MASK:100]") + "\n"));
         var batch = await plane.PlannedAsync(input);
         var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
         Assert.True(plan.Shards.Count > 2);
@@ -26,7 +28,9 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
 
         batch = await plane.ReloadAsync(batch);
         Assert.Equal((BatchStatus.Completed, 36, 4), (batch.Status, batch.CompletedLines, batch.FailedLines));
-        Assert.Equal(Enumerable.Range(1, 40).Where(index => index % 10 != 0).Select(index => $"id-{index}"), await IdsAsync(plane, batch.OutputFileId!));
+        Assert.Equal(
+            Enumerable.Range(1, 40).Where(index => index % 10 != 0)
+            .Select(index => $"id-{index}"), await IdsAsync(plane, batch.OutputFileId!));
         Assert.Equal(["id-10", "id-20", "id-30", "id-40"], await IdsAsync(plane, batch.ErrorFileId!));
     }
 
@@ -101,7 +105,8 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
             await plane.AnswerAsync(batch, 0);
             var transport = new FaultyTransport(Fault.StallToTheEnd, numStalls + 1);
             await using var host = plane.NewHostOver(transport);
-            var late = host.GetRequiredService<FinishBatchHandler>().RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+            var late = host.GetRequiredService<FinishBatchHandler>()
+                .RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
             await Task.WhenAny(late, transport.Stalled);
             isStalled = transport.IsStalled;
 
@@ -240,7 +245,8 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
         await using var plane = await ControlPlane.StartAsync(fixture, faults);
         var batch = await plane.PlannedAsync(Lines(2));
         plane.Time.Advance(TimeSpan.FromHours(24) + BatchTimes.CancelGrace);
-        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
+        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal)
+            && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<Exception>(() => plane.FinishAsync(batch));
         Assert.Single(await plane.Blobs(batch).ListPartsAsync(CancellationToken.None));
         faults.Refuses = _ => false;
@@ -257,7 +263,8 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
         await using var plane = await ControlPlane.StartAsync(fixture, faults);
         var batch = await plane.PlannedAsync(Lines(1));
         await plane.AnswerAsync(batch, 0);
-        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal) && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
+        faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal)
+            && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<Exception>(() => plane.FinishAsync(batch));
         var message = new FinishMessage(batch.Tenant, batch.RowKey);
 

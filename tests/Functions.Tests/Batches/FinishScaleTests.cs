@@ -67,7 +67,8 @@ public sealed class FinishScaleTests(StorageFixture fixture)
             var line = new ShardLine(shard + 1, $"id-{shard}", JsonElement.Parse("{}"));
             await blobs.WriteShardAsync("plan", shard, BinaryData.FromObjectAsJson(line, WireJson.Options), CancellationToken.None);
         }
-        var plan = new BatchPlan("plan", Model, StorageNames.DefaultProfile, numShards, [.. Enumerable.Range(0, numShards).Select(_ => new PlannedShard(0, 1))]);
+        var plan = new BatchPlan(
+            "plan", Model, StorageNames.DefaultProfile, numShards, [.. Enumerable.Range(0, numShards).Select(_ => new PlannedShard(0, 1))]);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         await plane.Batches.UpdateAsync(batch, current => current.TryCancel(plane.Time.GetUtcNow()), CancellationToken.None);
         plane.Time.Advance(BatchTimes.CancelGrace);

@@ -13,7 +13,8 @@ public sealed class HeartbeatTests(StorageFixture fixture)
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(30);
 
-    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously), _goOn = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously), _goOn =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string _stopsAt = "nowhere";
 
     [Fact]
@@ -46,7 +47,8 @@ public sealed class HeartbeatTests(StorageFixture fixture)
         var job = await Trainings.CreatedAsync(plane);
         _stopsAt = $"/{StorageNames.FilesContainer}/{job.Tenant}/";
 
-        await AssertStaysYoungAsync(plane, Trainings.PlanAsync(plane, job), async () => (await Trainings.FindAsync(plane, job.Id)).Timestamp);
+        await AssertStaysYoungAsync(
+            plane, Trainings.PlanAsync(plane, job), async () => (await Trainings.FindAsync(plane, job.Id)).Timestamp);
         Assert.Equal(FineTuningStatus.Queued, (await Trainings.FindAsync(plane, job.Id)).Status);
     }
 

@@ -65,7 +65,9 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
 
         var faults = JsonNode.Parse(batch.Errors!)!.AsArray();
         Assert.Equal(BatchValidationErrors.MaxListed + 1, faults.Count);
-        Assert.Equal(Enumerable.Range(1, BatchValidationErrors.MaxListed), faults.Take(BatchValidationErrors.MaxListed).Select(fault => fault!["line"]!.GetValue<int>()));
+        Assert.Equal(
+            Enumerable.Range(1, BatchValidationErrors.MaxListed), faults.Take(BatchValidationErrors.MaxListed)
+            .Select(fault => fault!["line"]!.GetValue<int>()));
         Assert.StartsWith("7 further", faults[^1]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
@@ -100,7 +102,9 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
     public async Task Shards_hold_every_line_once_with_lines_of_like_length_together()
     {
         await using var plane = await StartAsync(fixture);
-        string input = string.Concat(Enumerable.Range(1, 600).Select(index => Line($"id-{index}", new string('x', 4 * (index * 37 % 600)) + " [MASK:8]") + "\n"));
+        string input = string
+            .Concat(Enumerable.Range(1, 600)
+            .Select(index => Line($"id-{index}", new string('x', 4 * (index * 37 % 600)) + " [MASK:8]") + "\n"));
 
         var batch = await plane.PlannedAsync(input);
 

@@ -111,7 +111,8 @@ public sealed class OpenAIBatchesContractTests(StorageFixture fixture)
         List<string> seen = [];
         for (bool hasMore = true; hasMore;)
         {
-            var page = await ReadAsync(await plane.Client.GetAsync($"/v1/batches?order=asc&limit=3{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}"));
+            var page = await ReadAsync(
+                await plane.Client.GetAsync($"/v1/batches?order=asc&limit=3{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}"));
             seen.AddRange(page["data"]!.AsArray().Select(batch => batch!["id"]!.GetValue<string>()));
             hasMore = page["has_more"]!.GetValue<bool>();
             (await plane.Client.DeleteAsync($"/v1/batches/{seen[^1]}")).EnsureSuccessStatusCode();
@@ -163,5 +164,7 @@ public sealed class OpenAIBatchesContractTests(StorageFixture fixture)
     }
 
     private static BinaryContent Body(string file) =>
-        BinaryContent.Create(BinaryData.FromObjectAsJson(new { input_file_id = file, endpoint = "/v1/infill", completion_window = "24h", metadata = new { job = "a" } }));
+        BinaryContent.Create(
+            BinaryData.FromObjectAsJson(
+                new { input_file_id = file, endpoint = "/v1/infill", completion_window = "24h", metadata = new { job = "a" } }));
 }

@@ -21,7 +21,8 @@ public sealed class OpenAIFilesContractTests(StorageFixture fixture)
 
         var file = (await files.UploadFileAsync(BinaryData.FromString(Lines(2)), "ünïcode name.jsonl", FileUploadPurpose.Batch)).Value;
 
-        Assert.Equal(("ünïcode name.jsonl", FilePurpose.Batch, (long?)Lines(2).Length), (file.Filename, file.Purpose, file.SizeInBytesLong));
+        Assert.Equal(
+            ("ünïcode name.jsonl", FilePurpose.Batch, (long?)Lines(2).Length), (file.Filename, file.Purpose, file.SizeInBytesLong));
         Assert.Equal(plane.Time.GetUtcNow().ToUnixTimeSeconds(), file.CreatedAt.ToUnixTimeSeconds());
         Assert.Equal(file.Id, (await files.GetFileAsync(file.Id)).Value.Id);
     }
@@ -64,7 +65,8 @@ public sealed class OpenAIFilesContractTests(StorageFixture fixture)
         {
             using var message = files.Pipeline.CreateMessage();
             message.Request.Method = "GET";
-            message.Request.Uri = new Uri(plane.Client.BaseAddress!, $"/v1/files?limit=3&order={order}{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}");
+            message.Request.Uri =
+                new Uri(plane.Client.BaseAddress!, $"/v1/files?limit=3&order={order}{(seen.Count > 0 ? $"&after={seen[^1]}" : "")}");
             await files.Pipeline.SendAsync(message);
             var page = ModelReaderWriter.Read<OpenAIFileCollection>(message.Response!.Content)!;
             Assert.True(page.Count == 3 || seen.Count == 6);
@@ -93,9 +95,12 @@ public sealed class OpenAIFilesContractTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var missing = await Assert.ThrowsAsync<ClientResultException>(() => NewClient(plane).GetOpenAIFileClient().GetFileAsync("file-none"));
-        var unknown = await Assert.ThrowsAsync<ClientResultException>(() => NewClient(plane, key: "llada-wrong").GetOpenAIFileClient().GetFilesAsync());
-        var purpose = await Assert.ThrowsAsync<ClientResultException>(() => NewClient(plane).GetOpenAIFileClient().UploadFileAsync(BinaryData.FromString("{}"), "a", FileUploadPurpose.Assistants));
+        var missing = await Assert.ThrowsAsync<ClientResultException>(
+            () => NewClient(plane).GetOpenAIFileClient().GetFileAsync("file-none"));
+        var unknown = await Assert.ThrowsAsync<ClientResultException>(
+            () => NewClient(plane, key: "llada-wrong").GetOpenAIFileClient().GetFilesAsync());
+        var purpose = await Assert.ThrowsAsync<ClientResultException>(
+            () => NewClient(plane).GetOpenAIFileClient().UploadFileAsync(BinaryData.FromString("{}"), "a", FileUploadPurpose.Assistants));
 
         Assert.Equal(404, missing.Status);
         Assert.Contains("(invalid_request_error: not_found)", missing.Message, StringComparison.Ordinal);

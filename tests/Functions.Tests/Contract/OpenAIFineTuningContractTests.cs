@@ -23,7 +23,9 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         string file = await UploadAsync(plane, end == "failed" ? "nonsense" : Examples(8));
-        var options = new FineTuningOptions { Suffix = "mine", Seed = 3, ValidationFile = file, TrainingMethod = FineTuningTrainingMethod.CreateSupervised(batchSize: 2, epochCount: 3, learningRate: 0.5) };
+        var options = new FineTuningOptions
+            { Suffix = "mine", Seed = 3, ValidationFile = file,
+            TrainingMethod = FineTuningTrainingMethod.CreateSupervised(batchSize: 2, epochCount: 3, learningRate: 0.5) };
         var job = await NewClient(plane).GetFineTuningClient().FineTuneAsync(Model, file, waitUntilCompleted: false, options);
         Assert.False(job.HasCompleted);
         using var limit = new CancellationTokenSource(s_limit);
@@ -96,12 +98,14 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
         {
             seen.Add(id);
             if (seen.Count % 3 == 0)
-                await plane.Get<FineTuningStore>().Records.DeleteAsync(Tenant, id[FineTuningJobRecord.IdPrefix.Length..], CancellationToken.None);
+                await plane.Get<FineTuningStore>().Records.DeleteAsync(
+                    Tenant, id[FineTuningJobRecord.IdPrefix.Length..], CancellationToken.None);
         }
 
         if (order == "desc")    // the client knows no other
         {
-            await foreach (var job in NewClient(plane).GetFineTuningClient().GetJobsAsync(new FineTuningJobCollectionOptions { PageSize = 3 }))
+            await foreach (var job in NewClient(plane).GetFineTuningClient()
+                .GetJobsAsync(new FineTuningJobCollectionOptions { PageSize = 3 }))
                 await SeeAsync(job.JobId);
         }
         for (bool hasMore = order == "asc"; hasMore;)
@@ -193,15 +197,17 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var refused = await Assert.ThrowsAsync<ClientResultException>(() => NewClient(plane).GetFineTuningClient().FineTuneAsync(Model, "file-none", waitUntilCompleted: false));
+        var refused = await Assert.ThrowsAsync<ClientResultException>(
+            () => NewClient(plane).GetFineTuningClient().FineTuneAsync(Model, "file-none", waitUntilCompleted: false));
 
         Assert.Equal(400, refused.Status);
         Assert.Contains("Parameter: training_file", refused.Message, StringComparison.Ordinal);
     }
 
-    private static Task SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) => plane.Get<FineTuningStore>().UpdateAsync(job, current =>
-    {
-        current.Status = status;
-        return true;
-    }, CancellationToken.None);
+    private static async Task SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) =>
+        await plane.Get<FineTuningStore>().UpdateAsync(job, current =>
+        {
+            current.Status = status;
+            return true;
+        }, CancellationToken.None);
 }

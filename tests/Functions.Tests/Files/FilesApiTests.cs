@@ -18,7 +18,9 @@ public sealed class FilesApiTests(StorageFixture fixture)
 
         var file = await plane.UploadAsync(content);
 
-        Assert.Equal(("file", "processed", "batch", "input.jsonl", content.Length), (Text(file, "object"), Text(file, "status"), Text(file, "purpose"), Text(file, "filename"), file["bytes"]!.GetValue<int>()));
+        Assert.Equal(
+            ("file", "processed", "batch", "input.jsonl", content.Length),
+            (Text(file, "object"), Text(file, "status"), Text(file, "purpose"), Text(file, "filename"), file["bytes"]!.GetValue<int>()));
         Assert.Equal(content, await plane.Client.GetByteArrayAsync($"/v1/files/{Text(file, "id")}/content"));
         Assert.Equal(file.ToJsonString(), (await ReadAsync(await plane.Client.GetAsync($"/v1/files/{Text(file, "id")}"))).ToJsonString());
     }
@@ -27,7 +29,8 @@ public sealed class FilesApiTests(StorageFixture fixture)
     public async Task The_purpose_may_come_after_the_file()
     {
         await using var plane = await StartAsync(fixture);
-        using var form = new MultipartFormDataContent { { new ByteArrayContent("{}"u8.ToArray()), "file", "late.jsonl" }, { new StringContent("batch"), "purpose" } };
+        using var form = new MultipartFormDataContent
+            { { new ByteArrayContent("{}"u8.ToArray()), "file", "late.jsonl" }, { new StringContent("batch"), "purpose" } };
 
         var file = await ReadAsync(await plane.Client.PostAsync("/v1/files", form));
 
@@ -41,7 +44,8 @@ public sealed class FilesApiTests(StorageFixture fixture)
     public async Task A_purpose_that_is_not_offered_leaves_nothing_behind(string purpose)
     {
         await using var plane = await StartAsync(fixture);
-        using var form = new MultipartFormDataContent { { new ByteArrayContent("{}"u8.ToArray()), "file", "x" }, { new StringContent(purpose), "purpose" } };
+        using var form = new MultipartFormDataContent
+            { { new ByteArrayContent("{}"u8.ToArray()), "file", "x" }, { new StringContent(purpose), "purpose" } };
 
         await AssertErrorAsync(await plane.Client.PostAsync("/v1/files", form), HttpStatusCode.BadRequest, "purpose");
         Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
@@ -157,9 +161,11 @@ public sealed class FilesApiTests(StorageFixture fixture)
     {
         var faults = new StorageFaults();
         await using var plane = await ControlPlane.StartAsync(fixture, faults);
-        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new ByteArrayContent("{}"u8.ToArray()), "file", "x" } };
+        using var form = new MultipartFormDataContent
+            { { new StringContent("batch"), "purpose" }, { new ByteArrayContent("{}"u8.ToArray()), "file", "x" } };
 
-        faults.Refuses = call => !call.StartsWith("DELETE", StringComparison.Ordinal) && !call.StartsWith("GET", StringComparison.Ordinal) && call.Contains("/files(", StringComparison.Ordinal);
+        faults.Refuses = call => !call.StartsWith("DELETE", StringComparison.Ordinal)
+            && !call.StartsWith("GET", StringComparison.Ordinal) && call.Contains("/files(", StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.PostAsync("/v1/files", form)).StatusCode);
 
         Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());

@@ -6,7 +6,8 @@ namespace LLaDA.Batch.Functions.Tests.Folders;
 
 public sealed class SasUrlTests
 {
-    private const string Good = "https://account.blob.core.windows.net/container/a/folder?sv=2025-01-01&sr=c&sp=rl&se=2030-01-02T00:00:00Z&sig=abc%3D";
+    private const string Good =
+        "https://account.blob.core.windows.net/container/a/folder?sv=2025-01-01&sr=c&sp=rl&se=2030-01-02T00:00:00Z&sig=abc%3D";
 
     private static readonly DateTimeOffset s_end = new(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly StorageAccount s_own = new(new StorageOptions { AccountName = "own" });

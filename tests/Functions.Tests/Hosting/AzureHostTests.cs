@@ -33,7 +33,9 @@ public sealed class AzureHostTests
     public void Its_routes_have_no_prefix_and_its_requests_the_size_that_the_service_takes()
     {
         Assert.Equal("", Json("host.json")["extensions"]!["http"]!["routePrefix"]!.GetValue<string>());
-        Assert.Equal($"{new ServiceLimits().MaxRequestBytes}", Json("local.settings.json")["Values"]!["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"]!.GetValue<string>());
+        Assert.Equal(
+            $"{new ServiceLimits().MaxRequestBytes}", Json("local.settings.json")[
+                "Values"]!["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"]!.GetValue<string>());
     }
 
     [Fact]
@@ -46,7 +48,9 @@ public sealed class AzureHostTests
             {
                 var (isDone, said) = await DotNetAsync(command, folder);
                 if (!isDone && said.Split('\n').FirstOrDefault(line => line.Contains("error NU", StringComparison.Ordinal)) is { } reason)
-                    Assert.Skip($"The packages of Azure Functions are not to be had here: {reason[reason.IndexOf("NU", StringComparison.Ordinal)..].Split('[')[0].Trim()}");
+                    Assert.Skip(
+                        "The packages of Azure Functions are not to be had here: "
+                        + $"{reason[reason.IndexOf("NU", StringComparison.Ordinal)..].Split('[')[0].Trim()}");
                 Assert.True(isDone, said);
             }
             string metadata = Directory.GetFiles(Path.Combine(folder, "bin"), "functions.metadata", SearchOption.AllDirectories).Single();

@@ -8,7 +8,10 @@ using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Tests.Hosting;
 
-/// <summary>A queue trigger at the full concurrency of the host, each message with a window that is full and has lines as long as they may be, in a process that takes half of an instance for the whole machine.</summary>
+/// <summary>
+/// A queue trigger at the full concurrency of the host, each message with a window that is full and has lines as long as they may be, in a
+/// process that takes half of an instance for the whole machine.
+/// </summary>
 /// <remarks>Flex Consumption scales each queue trigger by itself, so that planning and finishing do not share an instance.</remarks>
 public sealed partial class HostMemoryTests(StorageFixture fixture)
 {
@@ -25,17 +28,23 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
         string file = Path.GetTempFileName();
         try
         {
-            var start = new ProcessStartInfo("dotnet", [typeof(HostMemoryTests).Assembly.Location, "-class", typeof(HostMemoryTests).FullName!, "-explicit", "only"]) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo(
+                "dotnet", [typeof(HostMemoryTests).Assembly.Location, "-class", typeof(HostMemoryTests).FullName!, "-explicit", "only"])
+                { RedirectStandardOutput = true };
             start.Environment[PeakFile] = file;
-            start.Environment["DOTNET_GCTotalPhysicalMemory"] = string.Create(CultureInfo.InvariantCulture, $"0x{(long)(ProcessShare * InstanceBytes()):x}");
+            start.Environment["DOTNET_GCTotalPhysicalMemory"] =
+                string.Create(CultureInfo.InvariantCulture, $"0x{(long)(ProcessShare * InstanceBytes()):x}");
             using var process = Process.Start(start)!;
             using var limit = new CancellationTokenSource(s_limit);
             string said = await process.StandardOutput.ReadToEndAsync(limit.Token);
             await process.WaitForExitAsync(limit.Token);
 
             Assert.True(process.ExitCode == 0, said);
-            long[] peaks = [.. (await File.ReadAllTextAsync(file, limit.Token)).Split(' ').Select(peak => long.Parse(peak, CultureInfo.InvariantCulture))];
-            TestContext.Current.TestOutputHelper?.WriteLine($"planning {peaks[0] >> 20} MB, finishing {peaks[1] >> 20} MB of {InstanceBytes() >> 20}");
+            long[] peaks = [
+                .. (await File.ReadAllTextAsync(file, limit.Token)).Split(' ')
+                .Select(peak => long.Parse(peak, CultureInfo.InvariantCulture))];
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"planning {peaks[0] >> 20} MB, finishing {peaks[1] >> 20} MB of {InstanceBytes() >> 20}");
             Assert.All(peaks, peak => Assert.InRange(peak, 1, (long)(ProcessShare * InstanceBytes())));
         }
         finally
@@ -68,7 +77,8 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
             Assert.Equal(BatchStatus.InProgress, (await plane.ReloadAsync(batch)).Status);
         foreach (var batch in finished)
             Assert.Equal(BatchStatus.Completed, (await plane.ReloadAsync(batch)).Status);
-        await File.WriteAllTextAsync(Environment.GetEnvironmentVariable(PeakFile)!, string.Create(CultureInfo.InvariantCulture, $"{planning} {finishing}"));
+        await File.WriteAllTextAsync(
+            Environment.GetEnvironmentVariable(PeakFile)!, string.Create(CultureInfo.InvariantCulture, $"{planning} {finishing}"));
     }
 
     /// <returns>The peak of the working set, in bytes, while all batches are worked on at once.</returns>
@@ -77,7 +87,8 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         await File.WriteAllTextAsync("/proc/self/clear_refs", "5");     // the peak begins anew
         await Task.WhenAll(batches.Select(batch => Task.Run(() => work(batch))));
-        return 1024 * long.Parse(PeakKilobytes().Match(await File.ReadAllTextAsync("/proc/self/status")).Groups["kb"].Value, CultureInfo.InvariantCulture);
+        return 1024 * long.Parse(
+            PeakKilobytes().Match(await File.ReadAllTextAsync("/proc/self/status")).Groups["kb"].Value, CultureInfo.InvariantCulture);
     }
 
     /// <summary>More than the 32 MB of a window, some of it in lines that are all but too long.</summary>
@@ -100,7 +111,11 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
         for (int shard = 0; shard < plan.Shards.Count; shard++)
         {
             var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
-            await blobs.WritePartAsync(shard, lines.Select(line => new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}","response":{{line.Body.GetRawText()}}}""")), new PartCounts(lines.Count, 0, 1, 1), CancellationToken.None);
+            await blobs.WritePartAsync(
+                shard, lines
+                .Select(line =>
+                    new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}","response":{{line.Body.GetRawText()}}}""")),
+                    new PartCounts(lines.Count, 0, 1, 1), CancellationToken.None);
         }
     }
 
@@ -108,10 +123,13 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
     private static long InstanceBytes()
     {
         string root = Repository.Root;
-        return long.Parse(InstanceMemory().Match(File.ReadAllText(Path.Combine(root, "infra", "main.bicep"))).Groups["mb"].Value, CultureInfo.InvariantCulture) << 20;
+        return long.Parse(
+            InstanceMemory().Match(File.ReadAllText(Path.Combine(root, "infra", "main.bicep"))).Groups["mb"].Value,
+            CultureInfo.InvariantCulture) << 20;
     }
 
-    [GeneratedRegex(@"^param instanceMemory int = (?<mb>\d+)", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"^param instanceMemory int = (?<mb>\d+)", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex InstanceMemory();
 
     [GeneratedRegex(@"^VmHWM:\s+(?<kb>\d+) kB", RegexOptions.ExplicitCapture | RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]

@@ -102,7 +102,10 @@ public sealed class RestApiTests(StorageFixture fixture)
     {
         using var telemetry = new RecordedTelemetry("Microsoft.AspNetCore");
         var log = new RecordingLog();
-        await using var plane = await StartAsync(fixture, services => services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)), ("Logging:LogLevel:Default", "Trace"));
+        await using var plane = await StartAsync(
+            fixture, services =>
+                services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)),
+                ("Logging:LogLevel:Default", "Trace"));
         if (status == 500)
             await plane.Storage.Table(StorageNames.BatchesTable).DeleteAsync(TestContext.Current.CancellationToken);
         using var client = status == 401 ? plane.NewClientWithoutKey() : plane.Client;

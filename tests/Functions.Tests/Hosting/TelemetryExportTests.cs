@@ -17,7 +17,10 @@ public sealed class TelemetryExportTests(StorageFixture fixture)
     [Fact]
     public async Task Without_a_collector_nothing_is_collected()
     {
-        await using var plane = await StartAsync(fixture, services => Assert.DoesNotContain(services, service => service.ServiceType == typeof(TracerProvider) || service.ServiceType == typeof(MeterProvider)));
+        await using var plane = await StartAsync(
+            fixture, services =>
+                Assert.DoesNotContain(
+                    services, service => service.ServiceType == typeof(TracerProvider) || service.ServiceType == typeof(MeterProvider)));
 
         Assert.Null((await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)))).TraceParent);
     }
@@ -39,7 +42,8 @@ public sealed class TelemetryExportTests(StorageFixture fixture)
         });
         await collector.StartAsync(TestContext.Current.CancellationToken);
 
-        await using (var plane = await StartAsync(fixture, (TelemetryExport.CollectorSetting, collector.Urls.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")))
+        await using (var plane = await StartAsync(
+            fixture, (TelemetryExport.CollectorSetting, collector.Urls.Single()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")))
         {
             var batch = await plane.PlannedAsync(Lines(1));
             await plane.AnswerAsync(batch, 0);

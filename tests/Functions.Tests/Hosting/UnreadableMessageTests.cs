@@ -19,7 +19,8 @@ public sealed class UnreadableMessageTests(StorageFixture fixture)
     public async Task It_moves_to_the_poison_queue_once_and_stays_in_that_of_the_poison_queue(string text)
     {
         var log = new RecordingLog();
-        await using var plane = await StartAsync(fixture, services => services.AddLogging(logging => logging.AddProvider(log)), ("Logging:LogLevel:Default", "Error"));
+        await using var plane = await StartAsync(
+            fixture, services => services.AddLogging(logging => logging.AddProvider(log)), ("Logging:LogLevel:Default", "Error"));
         string poison = StorageNames.PoisonQueue(StorageNames.PlanQueue), kept = StorageNames.PoisonQueue(poison);
 
         await Of("plan").HandleAsync(plane.Get<IServiceProvider>(), text, CancellationToken.None);

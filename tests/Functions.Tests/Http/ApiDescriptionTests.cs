@@ -25,10 +25,14 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
 {
     public static TheoryData<string, Type> Answers => new()
     {
-        { "File", typeof(FileObject) }, { "Deleted", typeof(DeletedObject) }, { "FileList", typeof(ListPage<FileObject>) }, { "Batch", typeof(BatchObject) }, { "RequestCounts", typeof(RequestCounts) },
-        { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) }, { "Model", typeof(ModelObject) }, { "FineTuningJob", typeof(FineTuningJobObject) },
-        { "FineTuningError", typeof(FineTuningError) }, { "FineTuningEvent", typeof(FineTuningEventObject) }, { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
-        { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) }, { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
+        { "File", typeof(FileObject) }, { "Deleted", typeof(DeletedObject) },
+            { "FileList", typeof(ListPage<FileObject>) }, { "Batch", typeof(BatchObject) }, { "RequestCounts", typeof(RequestCounts) },
+        { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
+            { "Model", typeof(ModelObject) }, { "FineTuningJob", typeof(FineTuningJobObject) },
+        { "FineTuningError", typeof(FineTuningError) }, { "FineTuningEvent", typeof(FineTuningEventObject) },
+            { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
+        { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) },
+            { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
@@ -37,9 +41,11 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         var routes = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().SelectMany(endpoint =>
-            endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods.Select(method => $"{method} {Constraint().Replace("/" + endpoint.RoutePattern.RawText!.TrimStart('/'), "{${name}}")}"));
+            endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
+                .Select(method => $"{method} {Constraint().Replace("/" + endpoint.RoutePattern.RawText!.TrimStart('/'), "{${name}}")}"));
 
-        var described = Document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject().Select(operation => $"{operation.Key.ToUpperInvariant()} {path.Key}"));
+        var described = Document["paths"]!.AsObject()
+            .SelectMany(path => path.Value!.AsObject().Select(operation => $"{operation.Key.ToUpperInvariant()} {path.Key}"));
 
         Assert.Equal(routes.Order(StringComparer.Ordinal), described.Order(StringComparer.Ordinal));
     }
@@ -71,12 +77,16 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
 
         var properties = WireJson.Options.GetTypeInfo(type).Properties;
 
-        Assert.Equal(properties.Select(property => property.Name).Order(StringComparer.Ordinal), Names(schema["properties"]!).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            properties.Select(property => property.Name).Order(StringComparer.Ordinal), Names(schema["properties"]!)
+            .Order(StringComparer.Ordinal));
         Assert.All(properties, property =>
         {
             var described = schema["properties"]![property.Name]!;
             if ((Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) is { IsEnum: true } values)
-                Assert.Equal(Enum.GetNames(values).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName), described["enum"]!.AsArray().Select(value => value!.GetValue<string>()));
+                Assert.Equal(
+                    Enum.GetNames(values).Select(JsonNamingPolicy.SnakeCaseLower.ConvertName), described["enum"]!.AsArray()
+                    .Select(value => value!.GetValue<string>()));
             if (Nullable.GetUnderlyingType(property.PropertyType) is not null && described["type"] is { } kind)
                 Assert.Contains("null", kind.AsArray().Select(value => value!.GetValue<string>()));
         });
@@ -148,7 +158,8 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     }
 
     private static void AssertDescribed(string schema, IEnumerable<string> names) => Assert.Equal(
-        Names(Document["components"]!["schemas"]![schema]!["properties"]!).Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
+        Names(Document["components"]!["schemas"]![schema]!["properties"]!)
+            .Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
 
     /// <summary>As it is served; a test compares.</summary>
     private static JsonNode Document => JsonNode.Parse(typeof(RestApi).Assembly.GetManifestResourceStream("openapi.json")!)!;

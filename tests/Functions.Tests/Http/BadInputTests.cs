@@ -112,7 +112,8 @@ public sealed class BadInputTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var job = await FineTuning.Trainings.PlannedAsync(plane, string.Concat(Enumerable.Repeat(line.Replace("NAME", new string('n', 100_000), StringComparison.Ordinal) + "\n", 30)));
+        var job = await FineTuning.Trainings.PlannedAsync(
+            plane, string.Concat(Enumerable.Repeat(line.Replace("NAME", new string('n', 100_000), StringComparison.Ordinal) + "\n", 30)));
 
         Assert.Equal((FineTuningStatus.Failed, "invalid_training_file"), (job.Status, job.ErrorCode));
         Assert.StartsWith(fault, job.ErrorMessage, StringComparison.Ordinal);
@@ -129,19 +130,27 @@ public sealed class BadInputTests(StorageFixture fixture)
         {
             var body = path switch
             {
-                "/v1/batches" => new JsonObject { ["input_file_id"] = (await plane.UploadAsync(Lines(1)))["id"]!.DeepClone(), ["endpoint"] = "/v1/infill", ["completion_window"] = "24h" },
+                "/v1/batches" => new JsonObject
+                    { ["input_file_id"] = (await plane.UploadAsync(Lines(1)))["id"]!.DeepClone(),
+                    ["endpoint"] = "/v1/infill", ["completion_window"] = "24h" },
                 "/v1/schedules" => Schedules.Scheduling.Body(),
-                _ => new JsonObject { ["model"] = Model, ["training_file"] = await FineTuning.Trainings.UploadAsync(plane, FineTuning.Trainings.Examples(1)) },
+                _ => new JsonObject
+                    { ["model"] = Model,
+                    ["training_file"] = await FineTuning.Trainings.UploadAsync(plane, FineTuning.Trainings.Examples(1)) },
             };
             body["metadata"] = metadata;
             return await plane.Client.PostAsJsonAsync(path, body);
         }
 
-        foreach (var metadata in new JsonNode[] { Pairs(17, 1, 1), Pairs(1, 65, 1), Pairs(1, 1, 513), Pairs(16, 64, 512, '\u0001'), JsonValue.Create("text"), new JsonArray(), new JsonObject { ["a"] = null } })
+        foreach (var metadata in new JsonNode[]
+            { Pairs(17, 1, 1), Pairs(1, 65, 1), Pairs(1, 1, 513), Pairs(16, 64, 512, '\u0001'),
+            JsonValue.Create("text"), new JsonArray(), new JsonObject { ["a"] = 1 } })
             await AssertErrorAsync(await PostAsync(metadata), HttpStatusCode.BadRequest, "metadata");
         var kept = await ReadAsync(await PostAsync(Pairs(16, 64, 512)));
+        var withNull = await ReadAsync(await PostAsync(new JsonObject { ["a"] = null, ["b"] = "c" }));
 
         Assert.Equal(Pairs(16, 64, 512).ToJsonString(), kept["metadata"]!.ToJsonString());
+        Assert.Equal("""{"b":"c"}""", withNull["metadata"]!.ToJsonString());
     }
 
     [Fact]
@@ -149,7 +158,8 @@ public sealed class BadInputTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         string file = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>();
-        using var body = new StringContent($$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":{{{new string(' ', 100_000)}}}"b"}}""");
+        using var body = new StringContent(
+            $$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":{{{new string(' ', 100_000)}}}"b"}}""");
 
         Assert.Equal("""{"a":"b"}""", (await ReadAsync(await plane.Client.PostAsync("/v1/batches", body)))["metadata"]!.ToJsonString());
     }
@@ -161,16 +171,19 @@ public sealed class BadInputTests(StorageFixture fixture)
         string endless = new('m', 2_000);
 
         await AssertErrorAsync(await plane.Client.GetAsync($"/v1/models/{endless}"), HttpStatusCode.NotFound, null);
-        await AssertErrorAsync(await FineTuning.Trainings.PostAsync(plane, extra: new() { ["model"] = endless }), HttpStatusCode.BadRequest, "model");
+        await AssertErrorAsync(
+            await FineTuning.Trainings.PostAsync(plane, extra: new() { ["model"] = endless }), HttpStatusCode.BadRequest, "model");
     }
 
     [Fact]
     public async Task A_failure_of_the_server_is_told_in_OpenAIs_envelope_with_a_time_to_wait()
     {
-        await using var plane = await StartAsync(fixture, services => services.AddSingleton<BatchQuota>(_ => throw new InvalidOperationException("a word of the inside")));
+        await using var plane = await StartAsync(
+            fixture, services => services.AddSingleton<BatchQuota>(_ => throw new InvalidOperationException("a word of the inside")));
         string file = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>();
 
-        using var response = await plane.Client.PostAsJsonAsync("/v1/batches", new { input_file_id = file, endpoint = "/v1/infill", completion_window = "24h" });
+        using var response = await plane.Client.PostAsJsonAsync(
+            "/v1/batches", new { input_file_id = file, endpoint = "/v1/infill", completion_window = "24h" });
 
         string body = await response.Content.ReadAsStringAsync();
         Assert.True(response.Headers.RetryAfter!.Delta > TimeSpan.Zero);
@@ -180,7 +193,8 @@ public sealed class BadInputTests(StorageFixture fixture)
     }
 
     private static JsonObject Pairs(int count, int key, int value, char letter = 'ü') =>
-        new(Enumerable.Range(0, count).Select(index => KeyValuePair.Create($"{index:x}".PadRight(key, letter), (JsonNode?)new string(letter, value))));
+        new(Enumerable.Range(0, count)
+            .Select(index => KeyValuePair.Create($"{index:x}".PadRight(key, letter), (JsonNode?)new string(letter, value))));
 
     private static (string Code, int Line) FaultOf(BatchRecord batch)
     {
@@ -193,7 +207,9 @@ public sealed class BadInputTests(StorageFixture fixture)
     {
         using var socket = new TcpClient();
         await socket.ConnectAsync(plane.Client.BaseAddress!.Host, plane.Client.BaseAddress.Port);
-        string head = $"POST /v1/files HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {plane.Client.DefaultRequestHeaders.Authorization}\r\nContent-Type: multipart/form-data; boundary=b\r\n{length}\r\n\r\n";
+        string head =
+            "POST /v1/files HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: "
+            + $"{plane.Client.DefaultRequestHeaders.Authorization}\r\nContent-Type: multipart/form-data; boundary=b\r\n{length}\r\n\r\n";
         var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(head + body));
         if (isCut)

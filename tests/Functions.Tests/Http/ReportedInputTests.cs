@@ -13,7 +13,8 @@ namespace LLaDA.Batch.Functions.Tests.Http;
 /// <summary>Input from public bug reports of other projects; each test names its source.</summary>
 public sealed class ReportedInputTests(StorageFixture fixture)
 {
-    // github.com/mkht/PSOpenAI/issues/19: a batch file that a shell on Windows saved as UTF-16 (github.com/wardi/jsonlines/issues/95 as well)
+    // github.com/mkht/PSOpenAI/issues/19: a batch file that a shell on Windows saved as UTF-16 (github.com/wardi/jsonlines/issues/95 as
+    // well)
     [Theory]
     [InlineData(true, "it is not UTF-8: it begins with the byte order mark of another encoding")]
     [InlineData(false, "unexpected NUL (U+0000), at byte 2")]
@@ -28,7 +29,8 @@ public sealed class ReportedInputTests(StorageFixture fixture)
         Assert.Equal($"The line is not valid JSON: {reason}", FirstError(await plane.ReloadAsync(batch)));
     }
 
-    // github.com/wbolster/jsonlines/issues/68 and github.com/viggy28/recall/issues/38: JSON Lines with a byte order mark, here of joined files
+    // github.com/wbolster/jsonlines/issues/68 and github.com/viggy28/recall/issues/38: JSON Lines with a byte order mark, here of joined
+    // files
     [Fact]
     public async Task Joined_batch_files_with_byte_order_marks_are_planned()
     {
@@ -53,7 +55,8 @@ public sealed class ReportedInputTests(StorageFixture fixture)
         await AssertErrorAsync(await plane.Client.PostAsync("/v1/files", form), HttpStatusCode.BadRequest, param);
     }
 
-    // github.com/anthropics/claude-code/issues/56064 and github.com/miurla/morphic/issues/927: a text that was cut in the middle of an emoji
+    // github.com/anthropics/claude-code/issues/56064 and github.com/miurla/morphic/issues/927: a text that was cut in the middle of an
+    // emoji
     [Fact]
     public async Task A_text_that_was_cut_inside_an_emoji_is_refused_with_the_place()
     {
@@ -111,16 +114,19 @@ public sealed class ReportedInputTests(StorageFixture fixture)
         Assert.Equal(status, response.StatusCode);
     }
 
-    // github.com/mrwogu/factory-droid-openai/pull/39 and github.com/elastic/elasticsearch/issues/20241: the last of two values won in silence
+    // github.com/mrwogu/factory-droid-openai/pull/39 and github.com/elastic/elasticsearch/issues/20241: the last of two values won in
+    // silence
     [Fact]
     public async Task A_name_that_comes_twice_is_refused_at_any_depth()
     {
         await using var plane = await StartAsync(fixture);
-        const string body = """{"model":"m","training_file":"f","method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":1,"n_epochs":2}}}}""";
+        const string body =
+            """{"model":"m","training_file":"f","method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":1,"n_epochs":2}}}}""";
 
         using var response = await PostAsync(plane, "/v1/fine_tuning/jobs", body);
 
-        Assert.Contains("the name 'n_epochs' comes twice", await MessageAsync(response, HttpStatusCode.BadRequest), StringComparison.Ordinal);
+        Assert.Contains(
+            "the name 'n_epochs' comes twice", await MessageAsync(response, HttpStatusCode.BadRequest), StringComparison.Ordinal);
     }
 
     // github.com/nlohmann/json/issues/5530 and github.com/nlohmann/json/issues/1095: all behind a NUL was dropped in silence

@@ -64,7 +64,9 @@ public sealed class RequestInputTests(StorageFixture fixture)
         var answer = JsonNode.Parse(await response.Content.ReadAsStringAsync())!;
         var inAnHour = plane.Time.GetUtcNow().AddHours(1).ToUnixTimeSeconds();
         if (isTaken == false)
-            Assert.StartsWith("expires_after", answer["error"]!["message"]!.GetValue<string>().Replace("Unknown parameter: ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+            Assert.StartsWith(
+                "expires_after", answer["error"]!["message"]!.GetValue<string>()
+                .Replace("Unknown parameter: ", "", StringComparison.Ordinal), StringComparison.Ordinal);
         else
             Assert.Equal(isTaken == true, answer["expires_at"]!.GetValue<long>() == inAnHour);
     }
@@ -74,7 +76,9 @@ public sealed class RequestInputTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         string id = (await plane.UploadAsync("{}\n"))["id"]!.GetValue<string>();
-        foreach (string path in new[] { "/healthz", "/readyz", "/openapi/v1.json", "/v1/models", "/v1/batches", "/v1/files", $"/v1/files/{id}", $"/v1/files/{id}/content", "/v1/schedules" })
+        foreach (string path in new[]
+            { "/healthz", "/readyz", "/openapi/v1.json", "/v1/models",
+            "/v1/batches", "/v1/files", $"/v1/files/{id}", $"/v1/files/{id}/content", "/v1/schedules" })
         {
             using var get = await plane.Client.GetAsync(path);
             using var head = await plane.Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
@@ -95,7 +99,8 @@ public sealed class RequestInputTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         string id = (await plane.UploadAsync("{}\n"))["id"]!.GetValue<string>();
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/files/{id}/content") { Headers = { Range = new RangeHeaderValue(10, 20) } };
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/files/{id}/content")
+            { Headers = { Range = new RangeHeaderValue(10, 20) } };
 
         using var response = await plane.Client.SendAsync(request);
 
@@ -116,15 +121,20 @@ public sealed class RequestInputTests(StorageFixture fixture)
         string message = await MessageAsync(await plane.Client.PostAsJsonAsync(path, new { model = Model }), HttpStatusCode.NotFound);
 
         Assert.Contains("POST /v1/files", message, StringComparison.Ordinal);
-        Assert.Contains($"the endpoint '{path.Replace("/openai", "", StringComparison.Ordinal)}' (POST /v1/batches)", message, StringComparison.Ordinal);
-        Assert.Contains("/openapi/v1.json", await MessageAsync(await plane.Client.PostAsJsonAsync("/v1/embeddings", new { }), HttpStatusCode.NotFound), StringComparison.Ordinal);
+        Assert.Contains(
+            $"the endpoint '{path.Replace("/openai", "", StringComparison.Ordinal)}' (POST /v1/batches)",
+            message, StringComparison.Ordinal);
+        Assert.Contains(
+            "/openapi/v1.json", await MessageAsync(await plane.Client.PostAsJsonAsync("/v1/embeddings", new { }), HttpStatusCode.NotFound),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task An_unknown_container_is_refused_with_the_names_that_are_bound_and_the_way_to_more()
     {
         await using var plane = await StartAsync(fixture);
-        const string folders = """{"endpoint":"/v1/infill","completion_window":"24h","body":{"model":"m"},"input_blobs":{"container":"nothing"},"output_blobs":{"container":"nothing"}}""";
+        const string folders =
+            """{"endpoint":"/v1/infill","completion_window":"24h","body":{"model":"m"},"input_blobs":{"container":"nothing"},"output_blobs":{"container":"nothing"}}""";
 
         string none = await MessageAsync(await PostAsync(plane, "/v1/batches", folders), HttpStatusCode.NotFound);
         await plane.Get<ContainerBindings>().BindAsync(Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);
@@ -152,8 +162,10 @@ public sealed class RequestInputTests(StorageFixture fixture)
     [InlineData("\uFEFF{BODY}", null)]
     [InlineData("{BODY", "The body is not valid JSON: it ends too early, at byte ")]
     [InlineData("{BODY}\u001a", "The body is not valid JSON: unexpected Ctrl-Z (U+001A), at byte ")]
-    [InlineData("{BODY,\"endpoint\":\"/v1/infill\"}", "The body is not valid JSON: the name 'endpoint' comes twice in one object, at byte ")]
-    [InlineData("{BODY,\"\\ud800\":1}", "The body is not valid JSON: a string has an unpaired surrogate escape (\\ud800-\\udfff), at byte ")]
+    [InlineData(
+        "{BODY,\"endpoint\":\"/v1/infill\"}", "The body is not valid JSON: the name 'endpoint' comes twice in one object, at byte ")]
+    [InlineData(
+        "{BODY,\"\\ud800\":1}", "The body is not valid JSON: a string has an unpaired surrogate escape (\\ud800-\\udfff), at byte ")]
     public async Task A_body_that_is_not_JSON_is_refused_with_the_reason_and_the_place(string text, string? reason)
     {
         await using var plane = await StartAsync(fixture);
@@ -173,12 +185,15 @@ public sealed class RequestInputTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         byte[] umlaut = [.. Encoding.ASCII.GetBytes("""{"custom_id":"M"""), 0xFC, .. Encoding.ASCII.GetBytes("""ller"}""")];
-        byte[] file = [.. umlaut, (byte)'\n', .. Encoding.UTF8.GetBytes(Line("a").Replace("\"a [", "\"\\ud83d [", StringComparison.Ordinal) + "\n\u001a")];
+        byte[] file = [
+            .. umlaut, (byte)'\n', .. Encoding.UTF8.GetBytes(
+                Line("a").Replace("\"a [", "\"\\ud83d [", StringComparison.Ordinal) + "\n\u001a")];
 
         var batch = await plane.CreatedAsync(file);
         await plane.PlanAsync(batch);
 
-        string[] messages = [.. JsonNode.Parse((await plane.ReloadAsync(batch)).Errors!)!.AsArray().Select(error => error!["message"]!.GetValue<string>())];
+        string[] messages = [
+            .. JsonNode.Parse((await plane.ReloadAsync(batch)).Errors!)!.AsArray().Select(error => error!["message"]!.GetValue<string>())];
         Assert.Equal(3, messages.Length);
         Assert.Equal("The line is not valid JSON: byte 0xFC is not UTF-8, at byte 16", messages[0]);
         Assert.StartsWith("The line is not valid JSON: a string has an unpaired surrogate escape", messages[1], StringComparison.Ordinal);
@@ -236,7 +251,8 @@ public sealed class RequestInputTests(StorageFixture fixture)
     {
         await using var plane = await Scheduling.StartedAsync(fixture);
         await Scheduling.UploadAsync(plane, "in/a.jsonl");
-        await Scheduling.CreatedAsync(plane, $$$"""{"job":{"model":"{{{Model}}}","seed":5.0,"hyperparameters":{"n_epochs":2.0}},"overlap":null}""");
+        await Scheduling.CreatedAsync(
+            plane, $$$"""{"job":{"model":"{{{Model}}}","seed":5.0,"hyperparameters":{"n_epochs":2.0}},"overlap":null}""");
 
         await Scheduling.FireAsync(plane);
 

@@ -45,7 +45,8 @@ public sealed class ModelsApiTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var job = await TrainedAsync(plane);
 
-        var listed = (await ReadAsync(await plane.Client.GetAsync("/v1/models")))["data"]!.AsArray().Select(model => model!["id"]!.GetValue<string>());
+        var listed = (await ReadAsync(await plane.Client.GetAsync("/v1/models")))["data"]!.AsArray()
+            .Select(model => model!["id"]!.GetValue<string>());
 
         Assert.Equal(new[] { Model, FineTunedModels.NameOf(job) }.Order(), listed.Order());
         (await plane.Client.GetAsync($"/v1/models/{FineTunedModels.NameOf(job, NumSteps)}")).EnsureSuccessStatusCode();
@@ -63,7 +64,8 @@ public sealed class ModelsApiTests(StorageFixture fixture)
         {
             using var refused = await DeleteAsync(plane, id);
             Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
-            Assert.Equal("permission_error", JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["error"]!["type"]!.GetValue<string>());
+            Assert.Equal(
+                "permission_error", JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["error"]!["type"]!.GetValue<string>());
             (await plane.Client.GetAsync($"/v1/models/{id}")).EnsureSuccessStatusCode();
         }
         foreach (string id in new[] { FineTunedModels.NameOf(job), "given", "none", "ft:" + new string('x', 400) })
@@ -85,7 +87,9 @@ public sealed class ModelsApiTests(StorageFixture fixture)
         using var refused = await DeleteAsync(plane, id);
         var error = JsonNode.Parse(await refused.Content.ReadAsStringAsync())!["error"]!;
 
-        Assert.Equal((HttpStatusCode.Conflict, "model_in_use", $"{id} is needed by {name}"), (refused.StatusCode, error["code"]!.GetValue<string>(), error["message"]!.GetValue<string>()));
+        Assert.Equal(
+            (HttpStatusCode.Conflict, "model_in_use", $"{id} is needed by {name}"),
+            (refused.StatusCode, error["code"]!.GetValue<string>(), error["message"]!.GetValue<string>()));
         Assert.Equal("false", refused.Headers.GetValues("x-should-retry").Single());
         Assert.True(await IsWholeAsync(plane, job));
         await end();
@@ -116,10 +120,13 @@ public sealed class ModelsApiTests(StorageFixture fixture)
             Assert.True(cut < MaxRequests);
             var job = await TrainedAsync(plane, withResult: false);
             string id = FineTunedModels.NameOf(job, NumSteps);
-            var dying = new StorageAccount(new StorageOptions { ConnectionString = connection }, options => options.AddPolicy(new Dying(cut), HttpPipelinePosition.PerCall));
+            var dying = new StorageAccount(
+                new StorageOptions { ConnectionString = connection }, options =>
+                    options.AddPolicy(new Dying(cut), HttpPipelinePosition.PerCall));
             try
             {
-                isDone = await ModelRemoval.Create(dying, plane.Time).RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
+                isDone = await ModelRemoval.Create(dying, plane.Time)
+                    .RunAsync(Tenant, id, isForced: false, CancellationToken.None) is not null;
             }
             catch (IOException)
             {
@@ -163,7 +170,9 @@ public sealed class ModelsApiTests(StorageFixture fixture)
     private static async Task<FineTuningJobRecord> TrainedAsync(ControlPlane plane, bool withResult = true)
     {
         var job = await TrainAsync(plane, await PlannedAsync(plane));
-        await new ModelFolders(plane.Storage).UploadAsync(Folder(job), [new ModelUpload("a", EmptyAsync), new ModelUpload("b", EmptyAsync)], progress: null, CancellationToken.None);
+        await new ModelFolders(plane.Storage)
+            .UploadAsync(
+                Folder(job), [new ModelUpload("a", EmptyAsync), new ModelUpload("b", EmptyAsync)], progress: null, CancellationToken.None);
         if (withResult)
         {
             await FinishAsync(plane, job);
@@ -189,7 +198,9 @@ public sealed class ModelsApiTests(StorageFixture fixture)
                 var job = await CreatedAsync(plane, extra: new() { ["model"] = model });
                 return (job.Id, () => Schedules.Scheduling.EndAsync(plane, job, FineTuningStatus.Failed));
             default:
-                var schedule = new ScheduleRecord { PartitionKey = Tenant, RowKey = SortableKey.Create(plane.Time), Definition = "{}", LastModel = model, NextAt = plane.Time.GetUtcNow().AddDays(1) };
+                var schedule = new ScheduleRecord
+                    { PartitionKey = Tenant, RowKey = SortableKey.Create(plane.Time),
+                    Definition = "{}", LastModel = model, NextAt = plane.Time.GetUtcNow().AddDays(1) };
                 await plane.Get<ScheduleStore>().Records.AddAsync(schedule, CancellationToken.None);
                 return (schedule.Id, () => plane.Get<ScheduleStore>().DeleteAsync(schedule, CancellationToken.None));
         }
@@ -197,10 +208,12 @@ public sealed class ModelsApiTests(StorageFixture fixture)
 
     private static string Folder(FineTuningJobRecord job) => FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep);
 
-    private static async Task<bool> IsWholeAsync(ControlPlane plane, FineTuningJobRecord job) => await new ModelFolders(plane.Storage).FindManifestAsync(Folder(job), CancellationToken.None) is not null;
+    private static async Task<bool> IsWholeAsync(ControlPlane plane, FineTuningJobRecord job) =>
+        await new ModelFolders(plane.Storage).FindManifestAsync(Folder(job), CancellationToken.None) is not null;
 
     private static async Task<bool> HasFilesAsync(ControlPlane plane, FineTuningJobRecord job) =>
-        await plane.Storage.Container(StorageNames.ModelsContainer).GetBlobsAsync(new() { Prefix = Folder(job) + "/" }, CancellationToken.None).AnyAsync();
+        await plane.Storage.Container(StorageNames.ModelsContainer)
+            .GetBlobsAsync(new() { Prefix = Folder(job) + "/" }, CancellationToken.None).AnyAsync();
 
     private static Task<Stream> EmptyAsync(CancellationToken cancellation) => Task.FromResult<Stream>(new MemoryStream([1]));
 

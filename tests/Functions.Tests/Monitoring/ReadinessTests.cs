@@ -25,11 +25,15 @@ public sealed class ReadinessTests(StorageFixture fixture)
     [Theory]
     [InlineData(false, false)]
     [InlineData(true, true)]
-    public async Task What_of_storage_fails_or_stays_silent_is_told_in_a_bounded_time_and_forgotten_once_it_answers(bool isSilent, bool isQueues)
+    public async Task What_of_storage_fails_or_stays_silent_is_told_in_a_bounded_time_and_forgotten_once_it_answers(
+        bool isSilent, bool isQueues)
     {
-        var transport = new BrokenTransport(isSilent, url => url.AbsolutePath.Split('/')[^1] == (isQueues ? StorageNames.PlanQueue : StorageNames.FilesContainer));
+        var transport = new BrokenTransport(
+            isSilent, url => url.AbsolutePath.Split('/')[^1] == (isQueues ? StorageNames.PlanQueue : StorageNames.FilesContainer));
         string connection = fixture.NewConnectionString();
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = connection }, options => (options.Transport, options.Retry.MaxRetries) = (transport, 0));
+        var storage = new StorageAccount(
+            new StorageOptions { ConnectionString = connection }, options =>
+                (options.Transport, options.Retry.MaxRetries) = (transport, 0));
         await using var plane = await StartAsync(fixture, services => services.AddSingleton(storage));
         using var client = plane.NewClientWithoutKey();
 
@@ -50,7 +54,9 @@ public sealed class ReadinessTests(StorageFixture fixture)
         if (!isSilent)      // time was moved while the others may still have been asked
             Assert.True(said["storage"]!["queues"]!.GetValue<bool>() && said["storage"]!["tables"]!.GetValue<bool>());
         transport.IsBroken = false;
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);   // kept for a moment
+        // kept for a moment
+        Assert.Equal(
+            HttpStatusCode.ServiceUnavailable, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);
         plane.Time.Advance(Readiness.Kept + TimeSpan.FromSeconds(1));
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/readyz", TestContext.Current.CancellationToken)).StatusCode);
         Assert.Equal("ok", await client.GetStringAsync("/healthz", TestContext.Current.CancellationToken));

@@ -18,7 +18,10 @@ public sealed class LogTests(StorageFixture fixture)
     public async Task Nothing_that_a_line_says_and_no_key_is_logged()
     {
         var log = new RecordingLog();
-        await using var plane = await StartAsync(fixture, services => services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)), ("Logging:LogLevel:Default", "Trace"));
+        await using var plane = await StartAsync(
+            fixture, services =>
+                services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)),
+                ("Logging:LogLevel:Default", "Trace"));
         var batch = await plane.PlannedAsync(Lines(2, Secret + " [MASK:1]"));
         await plane.AnswerAsync(batch, 0);
         await plane.FinishAsync(batch);
@@ -27,23 +30,29 @@ public sealed class LogTests(StorageFixture fixture)
 
         Assert.Contains(log.Entries, entry => entry.Contains("is planned", StringComparison.Ordinal));
         Assert.DoesNotContain(log.Entries, entry => entry.Contains(Secret, StringComparison.Ordinal));
-        Assert.DoesNotContain(log.Entries, entry => entry.Contains(plane.Client.DefaultRequestHeaders.Authorization!.Parameter!, StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            log.Entries, entry => entry.Contains(plane.Client.DefaultRequestHeaders.Authorization!.Parameter!, StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task A_signature_is_in_no_log_no_answer_and_no_error_also_when_its_folder_cannot_be_used()
     {
         var log = new RecordingLog();
-        await using var plane = await StartAsync(fixture, services => services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)), ("Logging:LogLevel:Default", "Trace"));
+        await using var plane = await StartAsync(
+            fixture, services =>
+                services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)),
+                ("Logging:LogLevel:Default", "Trace"));
         var container = plane.Storage.Container("shared");
         await container.CreateAsync();
         await container.GetBlobClient("in/a.txt").UploadAsync(BinaryData.FromString("a [MASK:1]"));
-        string good = container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow().AddDays(3)).Query, ended = container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow().AddHours(1)).Query;
+        string good = container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow().AddDays(3)).Query, ended =
+            container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow().AddHours(1)).Query;
         const string forged = "bm9ib2R5IG1heSByZWFkIHRoaXM=";
         string wrong = $"{good[..good.IndexOf("sig=", StringComparison.Ordinal)]}sig={Uri.EscapeDataString(forged)}";
         List<string> seen = [];
 
-        foreach (var (input, output, status) in new[] { (ended, good, 400), (good, ended, 400), (wrong, good, 200), (good, wrong, 200), (good, good, 200) })
+        foreach (var (input, output, status) in new[]
+            { (ended, good, 400), (good, ended, 400), (wrong, good, 200), (good, wrong, 200), (good, good, 200) })
         {
             using var body = new StringContent(
                 $$$"""{"endpoint":"/v1/infill","completion_window":"24h","input_blobs":{"url":"{{{container.Uri}}}/in{{{input}}}"},"output_blobs":{"url":"{{{container.Uri}}}/out{{{output}}}"},"body":{"model":"{{{Model}}}"}}""", Encoding.UTF8, "application/json");
@@ -51,7 +60,8 @@ public sealed class LogTests(StorageFixture fixture)
             seen.Add(await answer.Content.ReadAsStringAsync());
             Assert.Equal(status, (int)answer.StatusCode);
             if (status == 200)
-                await plane.PlanAsync((await plane.Batches.FindAsync(Tenant, JsonNode.Parse(seen[^1])!["id"]!.GetValue<string>(), CancellationToken.None))!);
+                await plane.PlanAsync(
+                    (await plane.Batches.FindAsync(Tenant, JsonNode.Parse(seen[^1])!["id"]!.GetValue<string>(), CancellationToken.None))!);
         }
         var last = (await plane.Batches.FindAsync(Tenant, JsonNode.Parse(seen[^1])!["id"]!.GetValue<string>(), CancellationToken.None))!;
         await plane.AnswerAsync(last, 0, isError: _ => true);
@@ -64,11 +74,14 @@ public sealed class LogTests(StorageFixture fixture)
 
         Assert.Equal(3, seen[^1].Split("\"status\":\"failed\"").Length - 1);
         Assert.Contains("folder_not_accessible", seen[^1], StringComparison.Ordinal);
-        string[] signatures = [.. new[] { good, ended, wrong }.Select(query => query[(query.IndexOf("sig=", StringComparison.Ordinal) + 4)..].Split('&')[0])];
+        string[] signatures = [
+            .. new[] { good, ended, wrong }.Select(query => query[(query.IndexOf("sig=", StringComparison.Ordinal) + 4)..].Split('&')[0])];
         Assert.All(seen.Concat(log.Entries), text =>
         {
             Assert.DoesNotContain("sig=", text, StringComparison.Ordinal);
-            Assert.All(signatures.Concat(signatures.Select(Uri.UnescapeDataString)), signature => Assert.DoesNotContain(signature, text, StringComparison.Ordinal));
+            Assert.All(
+                signatures.Concat(signatures.Select(Uri.UnescapeDataString)), signature =>
+                    Assert.DoesNotContain(signature, text, StringComparison.Ordinal));
         });
     }
 }

@@ -43,7 +43,8 @@ public sealed class RequestTraceTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var container = plane.Storage.Container("documents");
         await container.CreateIfNotExistsAsync(cancellationToken: TestContext.Current.CancellationToken);
-        await container.GetBlobClient("in/a.txt").UploadAsync(BinaryData.FromString(Secret + " [MASK:1]"), TestContext.Current.CancellationToken);
+        await container.GetBlobClient("in/a.txt")
+            .UploadAsync(BinaryData.FromString(Secret + " [MASK:1]"), TestContext.Current.CancellationToken);
         string query = container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow().AddDays(3)).Query;
         using var client = telemetry.BeginRequest();
         plane.Client.DefaultRequestHeaders.Add("traceparent", client.Id);

@@ -24,7 +24,8 @@ public sealed class WorkTraceTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Webhooks:AllowLocal", "true"), ("Webhooks:TriesPerAttempt", "1"));
         await using var receiver = await Receiver.StartAsync();
         receiver.Answer = () => receiver.Received.Count == 1 ? HttpStatusCode.InternalServerError : HttpStatusCode.OK;
-        var endpoint = await WebhookTests.CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}?token={{Secret}}","events":["batch.failed","fine_tuning.job.failed"]}""");
+        var endpoint = await WebhookTests.CreatedAsync(
+            plane, $$"""{"url":"{{receiver.Url}}?token={{Secret}}","events":["batch.failed","fine_tuning.job.failed"]}""");
         using var client = telemetry.BeginRequest();
         plane.Client.DefaultRequestHeaders.Add("traceparent", client.Id);
         client.Stop();
@@ -35,13 +36,16 @@ public sealed class WorkTraceTests(StorageFixture fixture)
         foreach (int attempt in new[] { 0, 1 })
         {
             Activity.Current = null;    // a host takes it from the queue
-            await plane.Get<Functions.Webhooks.DeliverWebhookHandler>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
+            await plane.Get<Functions.Webhooks.DeliverWebhookHandler>()
+                .RunAsync(message with { Attempt = attempt }, CancellationToken.None);
         }
 
         var spans = telemetry.SpansOf(client.TraceId).Where(span => span.OperationName == "webhook").ToList();
         Assert.Equal(2, spans.Count);
         Assert.All(spans, span =>
-            Assert.Equal((parent, ActivityKind.Consumer, id, "done"), (span.ParentId, span.Kind, span.GetTagItem(Telemetry.Job), span.GetTagItem(Telemetry.Outcome))));
+            Assert.Equal(
+                (parent, ActivityKind.Consumer, id, "done"),
+                (span.ParentId, span.Kind, span.GetTagItem(Telemetry.Job), span.GetTagItem(Telemetry.Outcome))));
         Assert.True(telemetry.Sum(Telemetry.Retries, "webhook", "failed") >= retries + 1);
         Assert.True(telemetry.Sum(Telemetry.WorkDuration, "webhook", "done") > 0);
         string secret = endpoint["secret"]!.GetValue<string>();

@@ -53,8 +53,10 @@ public sealed class OccurrencesTests
     {
         var times = Of("30 2 * * *", "Europe/Berlin");
 
-        Assert.Equal(["03-28 01:30", "03-29 01:00", "03-30 00:30"], Next(times, new DateTimeOffset(2026, 3, 27, 12, 0, 0, TimeSpan.Zero), 3));
-        Assert.Equal(["10-24 00:30", "10-25 00:30", "10-26 01:30"], Next(times, new DateTimeOffset(2026, 10, 23, 12, 0, 0, TimeSpan.Zero), 3));
+        Assert.Equal(
+            ["03-28 01:30", "03-29 01:00", "03-30 00:30"], Next(times, new DateTimeOffset(2026, 3, 27, 12, 0, 0, TimeSpan.Zero), 3));
+        Assert.Equal(
+            ["10-24 00:30", "10-25 00:30", "10-26 01:30"], Next(times, new DateTimeOffset(2026, 10, 23, 12, 0, 0, TimeSpan.Zero), 3));
     }
 
     private static Occurrences Of(string cron, string zone) => new(CronExpression.Parse(cron), TimeZoneInfo.FindSystemTimeZoneById(zone));

@@ -38,7 +38,9 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
 
         var job = Assert.Single(await JobsAsync(plane));
         var run = Assert.Single(await RunsAsync(plane, id))!;
-        Assert.Equal(("job_created", job.Id, 1), (run["status"]!.GetValue<string>(), run["fine_tuning_job"]!.GetValue<string>(), run["blobs"]!.GetValue<int>()));
+        Assert.Equal(
+            ("job_created", job.Id, 1),
+            (run["status"]!.GetValue<string>(), run["fine_tuning_job"]!.GetValue<string>(), run["blobs"]!.GetValue<int>()));
         var told = await ReadAsync(await plane.Client.GetAsync($"/v1/fine_tuning/jobs/{job.Id}/events"));
         Assert.Contains(id, Assert.Single(told["data"]!.AsArray())!["message"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.InRange(await plane.CountAsync(StorageNames.PlanTrainingQueue), 1, 12);
@@ -71,7 +73,9 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
         Assert.Equal(["job_created", "job_created", "nothing_new", "nothing_new", "job_created", "job_created"], Outcomes(runs));
         Assert.Equal([2, 2, 2, 1], runs.Where(run => run!["fine_tuning_job"] is not null).Select(run => run!["blobs"]!.GetValue<int>()));
         Assert.Equal(4, (await JobsAsync(plane)).Count);
-        Assert.Equal(["seen", "sources"], await plane.Storage.Container(StorageNames.SchedulesContainer).GetBlobsAsync().Select(list => list.Name.Split('/')[2]).ToListAsync());
+        Assert.Equal(
+            ["seen", "sources"], await plane.Storage.Container(StorageNames.SchedulesContainer)
+            .GetBlobsAsync().Select(list => list.Name.Split('/')[2]).ToListAsync());
     }
 
     [Fact]
@@ -80,7 +84,8 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
         await using var plane = await StartedAsync(fixture);
         await UploadAsync(plane, "in/a.jsonl");
         string anew = await CreatedAsync(plane), onwards = await CreatedAsync(plane, """{"start_from":"last_result"}""");
-        foreach (var status in new[] { FineTuningStatus.Succeeded, FineTuningStatus.Failed, FineTuningStatus.Succeeded, FineTuningStatus.Cancelled })
+        foreach (var status in new[]
+            { FineTuningStatus.Succeeded, FineTuningStatus.Failed, FineTuningStatus.Succeeded, FineTuningStatus.Cancelled })
         {
             await FireAsync(plane);
             foreach (var job in (await JobsAsync(plane)).Where(job => !job.IsTerminal))
@@ -100,7 +105,8 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
     {
         await using var plane = await StartedAsync(fixture);
         await UploadAsync(plane, "in/a.jsonl");
-        string skipping = await CreatedAsync(plane), queueing = await CreatedAsync(plane, """{"overlap":"queue","job":{"model":"org/model:1","metadata":{"is":"queued"}}}""");
+        string skipping = await CreatedAsync(plane), queueing =
+            await CreatedAsync(plane, """{"overlap":"queue","job":{"model":"org/model:1","metadata":{"is":"queued"}}}""");
 
         for (int minute = 0; minute < 3; minute++)
             await FireAsync(plane);
@@ -203,7 +209,8 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
         string first = await CreatedAsync(plane);
         await FireAsync(plane);
         await plane.Client.PostAsync($"/v1/schedules/{first}/pause", null);
-        string[] others = [await CreatedAsync(plane), await CreatedAsync(plane, Folder("large")), await CreatedAsync(plane, Folder("none"))];
+        string[] others =
+            [await CreatedAsync(plane), await CreatedAsync(plane, Folder("large")), await CreatedAsync(plane, Folder("none"))];
 
         await FireAsync(plane);
         Assert.Equal(0, (await Task.WhenAll(others.Select(id => RunsAsync(plane, id)))).Sum(runs => runs.Count));
@@ -214,7 +221,9 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
             await FireAsync(plane, minutes: 0);
             await EndAsync(plane, await LastJobAsync(plane));
         }
-        Assert.Equal(["job_created", "too_much_data", "no_data"], (await Task.WhenAll(others.Select(id => RunsAsync(plane, id)))).Select(runs => Outcomes(runs)[0]));
+        Assert.Equal(
+            ["job_created", "too_much_data", "no_data"], (await Task.WhenAll(others.Select(id => RunsAsync(plane, id))))
+            .Select(runs => Outcomes(runs)[0]));
 
         await plane.Get<Shared.Documents.ContainerBindings>().UnbindAsync(Tenant, "corpus", CancellationToken.None);
         await FireAsync(plane);
@@ -222,5 +231,6 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
         Assert.Equal("failed", (await RunsAsync(plane, others[0]))[^1]!["status"]!.GetValue<string>());
     }
 
-    private static string Folder(string prefix) => new JsonObject { ["training_data"] = new JsonObject { ["container"] = "corpus", ["prefix"] = prefix } }.ToJsonString();
+    private static string Folder(string prefix) =>
+        new JsonObject { ["training_data"] = new JsonObject { ["container"] = "corpus", ["prefix"] = prefix } }.ToJsonString();
 }

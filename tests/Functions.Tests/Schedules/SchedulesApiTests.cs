@@ -55,7 +55,8 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         string before = (await GetAsync(plane, id)).ToJsonString();
         foreach (var (changes, param) in s_refused)
         {
-            foreach (var response in new[] { await PostAsync(plane, changes), await plane.Client.PostAsJsonAsync($"/v1/schedules/{id}", JsonNode.Parse(changes)) })
+            foreach (var response in new[]
+                { await PostAsync(plane, changes), await plane.Client.PostAsJsonAsync($"/v1/schedules/{id}", JsonNode.Parse(changes)) })
             {
                 string text = await response.Content.ReadAsStringAsync();
                 Assert.True(response.StatusCode == HttpStatusCode.BadRequest, $"{changes}: {text}");
@@ -64,7 +65,9 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
             }
         }
         Assert.Equal(before, (await GetAsync(plane, id)).ToJsonString());
-        Assert.Contains("cron_never_fires", await (await PostAsync(plane, """{"cron":"0 0 30 2 *"}""")).Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "cron_never_fires", await (await PostAsync(plane, """{"cron":"0 0 30 2 *"}""")).Content.ReadAsStringAsync(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -72,7 +75,9 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
     {
         await using var plane = await StartedAsync(fixture);
         foreach (string container in new[] { "files", "models", "schedules", "documents", "none" })
-            await AssertErrorAsync(await PostAsync(plane, $$$"""{"training_data":{"container":"{{{container}}}"}}"""), HttpStatusCode.NotFound, parameter: null);
+            await AssertErrorAsync(
+                await PostAsync(plane, $$$"""{"training_data":{"container":"{{{container}}}"}}"""),
+                HttpStatusCode.NotFound, parameter: null);
     }
 
     [Fact]
@@ -83,10 +88,12 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         using var other = await plane.NewClientAsync("other");
         foreach (var request in new (HttpMethod Method, string Path)[]
             {
-                (HttpMethod.Get, ""), (HttpMethod.Post, ""), (HttpMethod.Post, "/pause"), (HttpMethod.Post, "/resume"), (HttpMethod.Get, "/runs"), (HttpMethod.Delete, ""),
+                (HttpMethod.Get, ""), (HttpMethod.Post, ""), (HttpMethod.Post, "/pause"),
+                    (HttpMethod.Post, "/resume"), (HttpMethod.Get, "/runs"), (HttpMethod.Delete, ""),
             })
         {
-            using var message = new HttpRequestMessage(request.Method, $"/v1/schedules/{id}{request.Path}") { Content = JsonContent.Create(new { }) };
+            using var message = new HttpRequestMessage(request.Method, $"/v1/schedules/{id}{request.Path}")
+                { Content = JsonContent.Create(new { }) };
             await AssertErrorAsync(await other.SendAsync(message), HttpStatusCode.NotFound, parameter: null);
         }
         Assert.Empty((await ReadAsync(await other.GetAsync("/v1/schedules")))["data"]!.AsArray());
@@ -100,14 +107,20 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         string id = await CreatedAsync(plane, """{"cron":"0 3 * * *","time_zone":"Europe/Berlin","metadata":{"a":"b"}}""");
         var created = await GetAsync(plane, id);
 
-        Assert.Equal(("base", "skip", "latest", "active"), (Text(created, "start_from"), Text(created, "overlap"), Text(created, "missed"), Text(created, "status")));
+        Assert.Equal(
+            ("base", "skip", "latest", "active"),
+            (Text(created, "start_from"), Text(created, "overlap"), Text(created, "missed"), Text(created, "status")));
         Assert.Equal("""{"container":"corpus","prefix":"in/","select":"all"}""", created["training_data"]!.ToJsonString());
         long next = created["next_run_at"]!.GetValue<long>();
-        Assert.Equal(3, TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeSeconds(next), TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")).Hour);
+        Assert.Equal(
+            3, TimeZoneInfo.ConvertTime(
+                DateTimeOffset.FromUnixTimeSeconds(next), TimeZoneInfo.FindSystemTimeZoneById("Europe/Berlin")).Hour);
 
-        var changed = await ReadAsync(await plane.Client.PostAsJsonAsync($"/v1/schedules/{id}", new { overlap = "queue", cron = "0 4 * * *" }));
+        var changed = await ReadAsync(
+            await plane.Client.PostAsJsonAsync($"/v1/schedules/{id}", new { overlap = "queue", cron = "0 4 * * *" }));
 
-        Assert.Equal(("queue", "Europe/Berlin", "b"), (Text(changed, "overlap"), Text(changed, "time_zone"), Text(changed["metadata"]!, "a")));
+        Assert.Equal(
+            ("queue", "Europe/Berlin", "b"), (Text(changed, "overlap"), Text(changed, "time_zone"), Text(changed["metadata"]!, "a")));
         Assert.NotEqual(next, changed["next_run_at"]!.GetValue<long>());
     }
 
@@ -139,7 +152,8 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         await FireAsync(plane);
         await EndAsync(plane, await LastJobAsync(plane));
 
-        faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains("/scheduleruns(", StringComparison.Ordinal);
+        faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal)
+            && call.Contains("/scheduleruns(", StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/schedules/{id}")).StatusCode);
         faults.Refuses = _ => false;
 
@@ -163,7 +177,8 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
         Assert.Contains("too_many_schedules", await (await PostAsync(plane)).Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
-    private static async Task<string[]> ListAsync(ControlPlane plane, string query) => [.. (await GetAsync(plane, query))["data"]!.AsArray().Select(schedule => Text(schedule!, "id"))];
+    private static async Task<string[]> ListAsync(ControlPlane plane, string query) =>
+        [.. (await GetAsync(plane, query))["data"]!.AsArray().Select(schedule => Text(schedule!, "id"))];
 
     private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
 }

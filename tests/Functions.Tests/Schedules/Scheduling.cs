@@ -35,26 +35,33 @@ internal static class Scheduling
         await Container(plane).GetBlobClient(name).UploadAsync(BinaryData.FromString(content), overwrite: true);
 
     /// <param name="changes">Properties of the body that are others, or null to leave one out.</param>
-    public static Task<HttpResponseMessage> PostAsync(ControlPlane plane, string changes = "{}") => plane.Client.PostAsJsonAsync("/v1/schedules", Body(changes));
+    public static Task<HttpResponseMessage> PostAsync(ControlPlane plane, string changes = "{}") =>
+        plane.Client.PostAsJsonAsync("/v1/schedules", Body(changes));
 
     public static JsonObject Body(string changes = "{}")
     {
-        var body = JsonNode.Parse($$$"""{"cron":"* * * * *","job":{"model":"{{{Model}}}","seed":1},"training_data":{"container":"corpus","prefix":"in"}}""")!.AsObject();
+        var body = JsonNode.Parse(
+            $$$"""{"cron":"* * * * *","job":{"model":"{{{Model}}}","seed":1},"training_data":{"container":"corpus","prefix":"in"}}""")!.AsObject();
         foreach (var (name, value) in JsonNode.Parse(changes)!.AsObject())
             body[name] = value?.DeepClone();
         return body;
     }
 
-    public static async Task<string> CreatedAsync(ControlPlane plane, string changes = "{}") => (await ReadAsync(await PostAsync(plane, changes)))["id"]!.GetValue<string>();
+    public static async Task<string> CreatedAsync(ControlPlane plane, string changes = "{}") =>
+        (await ReadAsync(await PostAsync(plane, changes)))["id"]!.GetValue<string>();
 
     /// <summary>The outcomes, oldest first, as clients see them.</summary>
-    public static async Task<JsonArray> RunsAsync(ControlPlane plane, string id) => (await GetAsync(plane, $"{id}/runs?order=asc&limit=100"))["data"]!.AsArray();
+    public static async Task<JsonArray> RunsAsync(ControlPlane plane, string id) =>
+        (await GetAsync(plane, $"{id}/runs?order=asc&limit=100"))["data"]!.AsArray();
 
-    public static async Task<JsonNode> GetAsync(ControlPlane plane, string path) => await ReadAsync(await plane.Client.GetAsync("/v1/schedules/" + path));
+    public static async Task<JsonNode> GetAsync(ControlPlane plane, string path) =>
+        await ReadAsync(await plane.Client.GetAsync("/v1/schedules/" + path));
 
-    public static string[] Outcomes(JsonArray runs) => [.. runs.Select(run => run!["reason"]?.GetValue<string>() ?? run["status"]!.GetValue<string>())];
+    public static string[] Outcomes(JsonArray runs) =>
+        [.. runs.Select(run => run!["reason"]?.GetValue<string>() ?? run["status"]!.GetValue<string>())];
 
-    public static ScheduleTimer NewHost(ControlPlane plane) => ActivatorUtilities.CreateInstance<ScheduleTimer>(plane.Get<IServiceProvider>());
+    public static ScheduleTimer NewHost(ControlPlane plane) =>
+        ActivatorUtilities.CreateInstance<ScheduleTimer>(plane.Get<IServiceProvider>());
 
     /// <summary>Lets time pass, and a host fire.</summary>
     public static Task FireAsync(ControlPlane plane, int minutes = 1)
@@ -79,7 +86,8 @@ internal static class Scheduling
         var jobs = plane.Get<FineTuningStore>();
         await jobs.UpdateAsync(job, current =>
         {
-            (current.Status, current.FineTunedModel) = (status, status == FineTuningStatus.Succeeded ? FineTunedModels.NameOf(current) : null);
+            (current.Status, current.FineTunedModel) =
+                (status, status == FineTuningStatus.Succeeded ? FineTunedModels.NameOf(current) : null);
             return true;
         }, CancellationToken.None);
         await jobs.Open.DeleteAsync(job.Key, CancellationToken.None);

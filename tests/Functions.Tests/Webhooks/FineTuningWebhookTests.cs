@@ -55,7 +55,11 @@ public sealed class FineTuningWebhookTests(StorageFixture fixture)
         var failing = new FailingOnce();
         string connection = fixture.NewConnectionString();
         await using var plane = await StartAsync(
-            fixture, services => services.AddSingleton(new StorageAccount(new StorageOptions { ConnectionString = connection }, options => options.AddPolicy(failing, HttpPipelinePosition.PerCall))),
+            fixture, services =>
+                services.AddSingleton(
+                    new StorageAccount(
+                        new StorageOptions { ConnectionString = connection }, options =>
+                            options.AddPolicy(failing, HttpPipelinePosition.PerCall))),
             ("Webhooks:AllowLocal", "true"));
         await WebhookTests.CreatedAsync(plane, """{"url":"https://example.com"}""");
         var job = await PlannedAsync(plane);
@@ -80,7 +84,8 @@ public sealed class FineTuningWebhookTests(StorageFixture fixture)
         await WebhookTests.CreatedAsync(plane, """{"url":"https://example.com"}""");
         var job = await TrainAsync(plane, await PlannedAsync(plane), step: 3);
         await plane.Get<FineTuningStore>().UpdateRunAsync(
-            job, current => current.TryFailRun(job.RunNumber, new("training_diverged", "It diverged"), plane.Time.GetUtcNow()), CancellationToken.None);
+            job, current =>
+                current.TryFailRun(job.RunNumber, new("training_diverged", "It diverged"), plane.Time.GetUtcNow()), CancellationToken.None);
 
         await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
 

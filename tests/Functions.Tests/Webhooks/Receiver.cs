@@ -38,7 +38,8 @@ internal sealed class Receiver : IAsyncDisposable
     {
         using var reader = new StreamReader(context.Request.Body);
         string Header(string name) => context.Request.Headers[name].Single()!;
-        Received.Enqueue((Header("webhook-id"), long.Parse(Header("webhook-timestamp")), Header("webhook-signature"), await reader.ReadToEndAsync()));
+        Received.Enqueue(
+            (Header("webhook-id"), long.Parse(Header("webhook-timestamp")), Header("webhook-signature"), await reader.ReadToEndAsync()));
         context.Response.StatusCode = (int)Answer();
         context.Response.Headers.Location = "/hook";
     }

@@ -28,7 +28,9 @@ public sealed class WebhookTests(StorageFixture fixture)
         Assert.Equal(WebhookSignature.Sign(endpoint["secret"]!.GetValue<string>(), id, timestamp, body), signature);
         Assert.Equal(plane.Time.GetUtcNow().ToUnixTimeSeconds(), timestamp);
         var told = JsonNode.Parse(body)!;
-        Assert.Equal((id, "event", "batch.failed", batch.Id), (Text(told, "id"), Text(told, "object"), Text(told, "type"), Text(told["data"]!, "id")));
+        Assert.Equal(
+            (id, "event", "batch.failed", batch.Id),
+            (Text(told, "id"), Text(told, "object"), Text(told, "type"), Text(told["data"]!, "id")));
         Assert.Empty(await TakeAsync(plane));
     }
 
@@ -61,12 +63,15 @@ public sealed class WebhookTests(StorageFixture fixture)
         await FailedAsync(plane);
         var message = Assert.Single(await TakeAsync(plane));
 
-        Assert.InRange(WebhookOptions.Delays.Aggregate(TimeSpan.Zero, (sum, delay) => sum + delay), TimeSpan.FromHours(23.5), TimeSpan.FromHours(24.5));
+        Assert.InRange(
+            WebhookOptions.Delays.Aggregate(TimeSpan.Zero, (sum, delay) => sum + delay),
+            TimeSpan.FromHours(23.5), TimeSpan.FromHours(24.5));
         for (int attempt = 0; attempt <= WebhookOptions.Delays.Count; attempt++)
             await plane.Get<DeliverWebhookHandler>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
 
         Assert.Equal(WebhookOptions.Delays.Count + 1, receiver.Received.Count);
-        Assert.Equal(WebhookOptions.Delays.Count, await plane.CountAsync(StorageNames.WebhookQueue));    // each but the last has a successor, unseen for its delay
+        // each but the last has a successor, unseen for its delay
+        Assert.Equal(WebhookOptions.Delays.Count, await plane.CountAsync(StorageNames.WebhookQueue));
     }
 
     [Fact]
@@ -89,7 +94,10 @@ public sealed class WebhookTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture, ("Webhooks:TriesPerAttempt", "1"));
         await using var receiver = await Receiver.StartAsync();
-        await plane.Get<WebhookEndpoints>().AddAsync(Tenant, receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal), WebhookEvent.Types, CancellationToken.None);
+        await plane.Get<WebhookEndpoints>()
+            .AddAsync(
+                Tenant, receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
+                WebhookEvent.Types, CancellationToken.None);
         await FailedAsync(plane);
 
         await DeliverAsync(plane);
@@ -118,7 +126,8 @@ public sealed class WebhookTests(StorageFixture fixture)
         var created = await CreatedAsync(plane, """{"url":"https://example.com/hook"}""");
         string id = Text(created, "id"), secret = Text(created, "secret");
 
-        string seen = await plane.Client.GetStringAsync($"/v1/webhook_endpoints/{id}") + await plane.Client.GetStringAsync("/v1/webhook_endpoints");
+        string seen = await plane.Client.GetStringAsync($"/v1/webhook_endpoints/{id}")
+            + await plane.Client.GetStringAsync("/v1/webhook_endpoints");
         var record = (await plane.Get<WebhookEndpoints>().FindAsync(Tenant, id, CancellationToken.None))!;
 
         Assert.DoesNotContain("whsec", seen + record.SealedSecret, StringComparison.Ordinal);

@@ -9,7 +9,11 @@ public sealed partial class ApiAndErrorsTests
     private const string Snake = "[a-z]+(_[a-z0-9]+)+";
 
     /// <summary>What else stands where codes do: types of errors, and parameters before their rule.</summary>
-    private static readonly string[] s_noCodes = ["invalid_request_error", "rate_limit_error", "max_gap_length", "max_tokens"];
+    private static readonly string[] s_noCodes = 
+    [
+        "invalid_request_error", "rate_limit_error", "max_gap_length", "max_tokens", "time_zone", "long_examples", "training_file",
+        "completion_window", "output_blobs",
+    ];
 
     /// <summary>Codes that are made of a parameter's name.</summary>
     private static readonly string[] s_composed = ["invalid_training_file", "invalid_validation_file"];

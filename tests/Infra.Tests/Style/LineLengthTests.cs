@@ -22,7 +22,8 @@ public sealed class LineLengthTests
             $"{file.Key} has {file.Value} lines over {MaxLength} characters, allowed are {allowed.GetValueOrDefault(file.Key)}"));
         Assert.All(allowed, exception => Assert.True(
             found.GetValueOrDefault(exception.Key) == exception.Value,
-            $"{exception.Key} has {found.GetValueOrDefault(exception.Key)} long lines now: lower its number in {s_exceptions}, or remove it"));
+            $"{exception.Key} has {found.GetValueOrDefault(exception.Key)} long lines now: lower its number in {s_exceptions}, or remove "
+            + $"it"));
     }
 
     [Fact]

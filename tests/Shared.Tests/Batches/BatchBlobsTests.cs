@@ -12,7 +12,8 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
     public async Task The_first_plan_is_the_one_that_all_get()
     {
         var blobs = new BatchBlobs(await fixture.NewAccountAsync(), new JobKey("tenant", "batch"));
-        var plans = Enumerable.Range(0, 5).Select(attempt => new BatchPlan($"attempt{attempt}", "model", "default", 1, [new PlannedShard(0, 1)]));
+        var plans = Enumerable.Range(0, 5)
+            .Select(attempt => new BatchPlan($"attempt{attempt}", "model", "default", 1, [new PlannedShard(0, 1)]));
 
         var published = await Task.WhenAll(plans.Select(plan => blobs.PublishPlanAsync(plan, CancellationToken.None)));
 
@@ -54,7 +55,9 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
         string[] texts = ["plain", "ünïcode 😀", "with \"quotes\" and \n line ends"];
         var lines = texts.Select((text, index) => new ShardLine(index + 1, $"id {index}", JsonSerializer.SerializeToElement(new { text })));
 
-        await blobs.WriteShardAsync("attempt", 0, BinaryData.FromString(string.Concat(lines.Select(line => JsonSerializer.Serialize(line, WireJson.Options) + "\n"))), CancellationToken.None);
+        await blobs.WriteShardAsync(
+            "attempt", 0, BinaryData.FromString(
+                string.Concat(lines.Select(line => JsonSerializer.Serialize(line, WireJson.Options) + "\n"))), CancellationToken.None);
 
         var read = await blobs.ReadShardAsync("attempt", 0, CancellationToken.None);
         Assert.Equal(texts, read.Select(line => line.Body.GetProperty("text").GetString()));
@@ -62,7 +65,8 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
     }
 
     [Fact]
-    public void A_part_line_survives_its_text_form() => Gen.Select(Gen.Int[1, 1_000_000], Gen.Bool, Gen.String[Gen.Char[' ', '~'], 0, 50]).Sample((line, isError, json) =>
+    public void A_part_line_survives_its_text_form() =>
+        Gen.Select(Gen.Int[1, 1_000_000], Gen.Bool, Gen.String[Gen.Char[' ', '~'], 0, 50]).Sample((line, isError, json) =>
     {
         var part = new PartLine(line, isError, json);
         Assert.Equal(part, PartLine.Parse(part.ToString()));

@@ -69,9 +69,12 @@ public sealed class BatchTransitionTests
         Assert.Equal((s_now, "model", 1), (batch.InProgressAt, batch.Model, batch.TotalLines));
         Assert.True(batch.TrySettle(plan: null, completes: true, s_keys, s_now.AddSeconds(1)));
         Assert.True(batch.TrySettle(s_plan with { NumLines = 5 }, completes: true, new ResultKeys("later", "later"), s_now.AddSeconds(2)));
-        Assert.Equal((s_now.AddSeconds(1), "output", "errors", 5), (batch.FinalizingAt, batch.OutputFileKey, batch.ErrorFileKey, batch.TotalLines));
+        Assert.Equal(
+            (s_now.AddSeconds(1), "output", "errors", 5), (batch.FinalizingAt, batch.OutputFileKey, batch.ErrorFileKey, batch.TotalLines));
         Assert.True(batch.TryEnd(Completed, s_results, s_now.AddSeconds(3)));
-        Assert.Equal((s_now.AddSeconds(3), 3, 2, 10L, 20L), (batch.CompletedAt, batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens));
+        Assert.Equal(
+            (s_now.AddSeconds(3), 3, 2, 10L, 20L),
+            (batch.CompletedAt, batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens));
         Assert.Equal(("file-output", "file-errors", s_now.AddSeconds(3)), (batch.OutputFileId, batch.ErrorFileId, batch.EndedAt));
     }
 

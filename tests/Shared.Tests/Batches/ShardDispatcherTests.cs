@@ -18,7 +18,9 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
 
         await release.FillWindowAsync("late", CancellationToken.None);
 
-        Assert.Equal([.. Enumerable.Repeat("busy", ShardDispatcher.MaxInFlight), "late", "late"], (await TakeAsync(storage)).Select(shard => shard.Tenant));
+        Assert.Equal(
+            [.. Enumerable.Repeat("busy", ShardDispatcher.MaxInFlight), "late", "late"], (await TakeAsync(storage))
+            .Select(shard => shard.Tenant));
     }
 
     [Fact]
@@ -33,7 +35,9 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
         var taken = await TakeAsync(storage);
         Assert.Equal(ShardDispatcher.MaxInFlight, taken.Count);
         Assert.Equal([0, 1, 2], taken.Where(shard => shard.Batch == second.RowKey).Select(shard => shard.Shard));
-        Assert.Equal(Enumerable.Range(0, ShardDispatcher.MaxInFlight - 3), taken.Where(shard => shard.Batch == first.RowKey).Select(shard => shard.Shard));
+        Assert.Equal(
+            Enumerable.Range(0, ShardDispatcher.MaxInFlight - 3), taken
+            .Where(shard => shard.Batch == first.RowKey).Select(shard => shard.Shard));
         Assert.True(taken.FindLastIndex(shard => shard.Batch == second.RowKey) < 8);
     }
 
@@ -89,7 +93,9 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
     {
         var batch = new BatchRecord { PartitionKey = tenant, Status = BatchStatus.InProgress };
         await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
-        var plan = new BatchPlan("attempt", "model", StorageNames.DefaultProfile, numShards, [.. Enumerable.Range(0, numShards).Select(_ => new PlannedShard(0, 1))]);
+        var plan = new BatchPlan(
+            "attempt", "model", StorageNames.DefaultProfile, numShards,
+            [.. Enumerable.Range(0, numShards).Select(_ => new PlannedShard(0, 1))]);
         await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
         return batch;
     }

@@ -101,15 +101,20 @@ public sealed class FineTuningTransitionTests
         var (failed, succeeded) = (NewJob(Running), NewJob(Running));
 
         Assert.True(failed.TryFailRun(Run, s_failure, s_now));
-        Assert.Equal((s_now, null, "code", "why", "param"), (failed.FinishedAt, failed.EstimatedFinishAt, failed.ErrorCode, failed.ErrorMessage, failed.ErrorParam));
+        Assert.Equal(
+            (s_now, null, "code", "why", "param"),
+            (failed.FinishedAt, failed.EstimatedFinishAt, failed.ErrorCode, failed.ErrorMessage, failed.ErrorParam));
         Assert.True(succeeded.TrySucceed("ft:model", "file", s_now));
-        Assert.Equal((s_now, null, "ft:model", "file"), (succeeded.FinishedAt, succeeded.EstimatedFinishAt, succeeded.FineTunedModel, succeeded.ResultFileId));
+        Assert.Equal(
+            (s_now, null, "ft:model", "file"),
+            (succeeded.FinishedAt, succeeded.EstimatedFinishAt, succeeded.FineTunedModel, succeeded.ResultFileId));
     }
 
     private static (string, Func<FineTuningJobRecord, bool>, (FineTuningStatus, FineTuningStatus)[])[] OfRun(
         string name, Func<FineTuningJobRecord, int, bool> apply, bool fails)
     {
-        (FineTuningStatus, FineTuningStatus)[] holds = [.. new[] { Queued, Running, Paused }.Select(status => (status, fails ? Failed : status))];
+        (FineTuningStatus, FineTuningStatus)[] holds =
+            [.. new[] { Queued, Running, Paused }.Select(status => (status, fails ? Failed : status))];
         return [(name, job => apply(job, Run), holds), ($"{name}, stale", job => apply(job, Run - 1), [])];
     }
 

@@ -49,7 +49,9 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         var (storage, queue) = await NewQueueAsync(text);
         var poison = storage.Queue(StorageNames.PoisonQueue(QueueName));
 
-        await RunUntilAsync(storage, _options with { MaxDequeueCount = int.MaxValue }, (_, _) => throw new InvalidOperationException("it was read"), UntilAsync(async () => await poison.ExistsAsync() && await CountAsync(poison) == 1));
+        await RunUntilAsync(storage, _options with { MaxDequeueCount = int.MaxValue }, (_, _) =>
+            throw new InvalidOperationException("it was read"), UntilAsync(
+                async () => await poison.ExistsAsync() && await CountAsync(poison) == 1));
 
         Assert.Equal(text, (await poison.PeekMessageAsync()).Value.Body.ToString());
         Assert.Equal(0, await CountAsync(queue));
@@ -177,7 +179,8 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     [Fact]
     public async Task All_messages_are_handled_by_as_many_at_a_time_as_allowed()
     {
-        var (storage, queue) = await NewQueueAsync([.. Enumerable.Range(0, 20).Select(index => $$"""{"tenant":"t","batch":"{{index}}"}""")]);
+        var (storage, queue) = await NewQueueAsync(
+            [.. Enumerable.Range(0, 20).Select(index => $$"""{"tenant":"t","batch":"{{index}}"}""")]);
         var handled = new ConcurrentBag<string>();
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int running = 0, most = 0;
@@ -215,11 +218,14 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         Assert.Equal((1, 0), (handled, await CountAsync(queue)));
     }
 
-    private static async Task RunUntilAsync(StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler, Task end, CancellationTokenSource? ending = null)
+    private static async Task RunUntilAsync(
+        StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler,
+        Task end, CancellationTokenSource? ending = null)
     {
         using var own = new CancellationTokenSource();
         var shutdown = ending ?? own;
-        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, TimeProvider.System, NullLogger.Instance).RunAsync(shutdown.Token);
+        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, TimeProvider.System, NullLogger.Instance)
+            .RunAsync(shutdown.Token);
         await end.WaitAsync(s_limit);
         await shutdown.CancelAsync();
         await running.WaitAsync(s_limit);

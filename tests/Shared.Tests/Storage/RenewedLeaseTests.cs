@@ -48,7 +48,9 @@ public sealed class RenewedLeaseTests
     [InlineData(429)]
     public async Task It_survives_storage_that_fails_for_a_moment(int status)
     {
-        await using var lease = new RenewedLease(s_duration, _ => ++_renewals <= 2 ? throw new RequestFailedException(status, "busy") : Task.CompletedTask, _time, () => _losses++);
+        await using var lease = new RenewedLease(
+            s_duration, _ => ++_renewals <= 2 ? throw new RequestFailedException(status, "busy") : Task.CompletedTask, _time, () =>
+                _losses++);
 
         for (int tick = 0; tick < 60; tick++)
             _time.Advance(s_duration / 60);
@@ -63,7 +65,8 @@ public sealed class RenewedLeaseTests
     public async Task It_is_given_up_before_it_runs_out_when_storage_fails_or_stays_silent(bool isSilent)
     {
         await using var lease = new RenewedLease(
-            s_duration, cancellation => isSilent ? Task.Delay(Timeout.Infinite, cancellation) : throw new RequestFailedException(503, "busy"), _time, () => _losses++);
+            s_duration, cancellation => isSilent ? Task.Delay(Timeout.Infinite, cancellation)
+                : throw new RequestFailedException(503, "busy"), _time, () => _losses++);
 
         int ticks = 0;
         for (; ticks < 60 && !lease.Lost.IsCancellationRequested; ticks++)

@@ -40,7 +40,9 @@ public sealed class TableOfTests(StorageFixture fixture)
     {
         var records = await NewRecordsAsync();
 
-        Assert.Equal(new RowUpdate<FileRecord>(Row: null, Written: false), await records.UpdateAsync(Tenant, "none", _ => true, CancellationToken.None));
+        Assert.Equal(
+            new RowUpdate<FileRecord>(Row: null, Written: false), await records.UpdateAsync(
+                Tenant, "none", _ => true, CancellationToken.None));
     }
 
     [Theory]
@@ -82,5 +84,6 @@ public sealed class TableOfTests(StorageFixture fixture)
 
     private async Task<TableOf<FileRecord>> NewRecordsAsync() => new((await fixture.NewAccountAsync()).Table(StorageNames.FilesTable));
 
-    private static Task AddAsync(TableOf<FileRecord> records, string key) => records.AddAsync(new FileRecord { PartitionKey = Tenant, RowKey = key }, CancellationToken.None);
+    private static Task AddAsync(TableOf<FileRecord> records, string key) =>
+        records.AddAsync(new FileRecord { PartitionKey = Tenant, RowKey = key }, CancellationToken.None);
 }

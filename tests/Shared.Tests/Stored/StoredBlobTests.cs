@@ -36,7 +36,8 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         var (container, blobs) = await NewAsync();
 
         await blobs.PublishPlanAsync(
-            new BatchPlan("plan-1", "org/model", "gpu", 3, [new PlannedShard(0, 2), new PlannedShard(1, 1, IsRefused: true)]), CancellationToken.None);
+            new BatchPlan("plan-1", "org/model", "gpu", 3, [new PlannedShard(0, 2), new PlannedShard(1, 1, IsRefused: true)]),
+                CancellationToken.None);
 
         var stored = (await container.GetBlobClient("acme/key/plan.json").DownloadContentAsync()).Value.Content.ToString();
         Assert.True(JsonElement.DeepEquals(JsonElement.Parse(Plan), JsonElement.Parse(stored)), stored);
@@ -46,7 +47,8 @@ public sealed class StoredBlobTests(StorageFixture fixture)
     public async Task The_lines_of_a_shard()
     {
         var (container, blobs) = await NewAsync();
-        await UploadAsync(container, "shards/plan-1/000004.jsonl", """{"line":7,"custom_id":"a","body":{"model":"m","text":"x [MASK]"}}""" + "\n");
+        await UploadAsync(
+            container, "shards/plan-1/000004.jsonl", """{"line":7,"custom_id":"a","body":{"model":"m","text":"x [MASK]"}}""" + "\n");
 
         var line = Assert.Single(await blobs.ReadShardAsync("plan-1", 4, CancellationToken.None));
 
@@ -60,7 +62,8 @@ public sealed class StoredBlobTests(StorageFixture fixture)
     public async Task A_part_with_its_counts_also_without_expired_ones(bool hasExpired)
     {
         var (container, blobs) = await NewAsync();
-        Dictionary<string, string> counts = new() { ["completed"] = "1", ["failed"] = "2", ["prompt_tokens"] = "30", ["completion_tokens"] = "40" };
+        Dictionary<string, string> counts = new()
+            { ["completed"] = "1", ["failed"] = "2", ["prompt_tokens"] = "30", ["completion_tokens"] = "40" };
         if (hasExpired)
             counts["expired"] = "2";
         await UploadAsync(container, "parts/000004", "1 o {\"id\":\"r\"}\n2 e {\"id\":\"s\"}\n", counts);
@@ -75,9 +78,11 @@ public sealed class StoredBlobTests(StorageFixture fixture)
     public async Task Progress_and_attempts_on_a_shard()
     {
         var (container, blobs) = await NewAsync();
-        Dictionary<string, string> counts = new() { ["completed"] = "1", ["failed"] = "0", ["prompt_tokens"] = "3", ["completion_tokens"] = "4", ["expired"] = "0" };
+        Dictionary<string, string> counts = new()
+            { ["completed"] = "1", ["failed"] = "0", ["prompt_tokens"] = "3", ["completion_tokens"] = "4", ["expired"] = "0" };
         await UploadAsync(container, "progress/000004", "1 o {}\n", counts);
-        await UploadAsync(container, "attempts/000004", """{"groups":[{"first":0,"count":2,"failures":1,"reason":"IOException"}],"current":null}""");
+        await UploadAsync(
+            container, "attempts/000004", """{"groups":[{"first":0,"count":2,"failures":1,"reason":"IOException"}],"current":null}""");
 
         var (lines, sums) = await blobs.ReadProgressAsync(4, CancellationToken.None);
         var attempts = (await blobs.FindAttemptsAsync(4, CancellationToken.None))!;
@@ -104,7 +109,8 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         Assert.Equal(new FinishMessage("t", "b"), MessageReader.TryRead<FinishMessage>("""{"tenant":"t","batch":"b"}"""));
         Assert.Equal(new TrainingMessage("t", "j"), MessageReader.TryRead<TrainingMessage>("""{"tenant":"t","job":"j"}"""));
         Assert.Equal(
-            new ShardMessage("t", "b", "plan-1", 4), MessageReader.TryRead<ShardMessage>("""{"tenant":"t","batch":"b","attempt":"plan-1","shard":4}"""));
+            new ShardMessage("t", "b", "plan-1", 4), MessageReader.TryRead<ShardMessage>(
+                """{"tenant":"t","batch":"b","attempt":"plan-1","shard":4}"""));
         Assert.Equal(
             new WebhookMessage("t", "e", 2, Batch: "b"),
             MessageReader.TryRead<WebhookMessage>("""{"tenant":"t","endpoint":"e","batch":"b","attempt":2,"job":null}"""));
@@ -138,6 +144,8 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         return (storage.Container(StorageNames.BatchesContainer), new BatchBlobs(storage, s_batch));
     }
 
-    private static Task UploadAsync(BlobContainerClient container, string name, string text, Dictionary<string, string>? metadata = null) =>
-        container.GetBlobClient($"acme/key/{name}").UploadAsync(BinaryData.FromString(text), new BlobUploadOptions { Metadata = metadata });
+    private static async Task UploadAsync(
+        BlobContainerClient container, string name, string text, Dictionary<string, string>? metadata = null) =>
+        await container.GetBlobClient($"acme/key/{name}")
+            .UploadAsync(BinaryData.FromString(text), new BlobUploadOptions { Metadata = metadata });
 }

@@ -24,7 +24,8 @@ public sealed class JsonLinesTests
         {
             var expected = text.Split('\n').Select((line, index) => (Number: index + 1, Text: line))
                 .Where(line => Encoding.UTF8.GetByteCount(line.Text) > MaxLineBytes || line.Text.Trim(' ', '\r', '\t').Length > 0)
-                .Select(line => (line.Number, Text: Encoding.UTF8.GetByteCount(line.Text) > MaxLineBytes ? null : line.Text.Trim(' ', '\r', '\t')));
+                .Select(line =>
+                    (line.Number, Text: Encoding.UTF8.GetByteCount(line.Text) > MaxLineBytes ? null : line.Text.Trim(' ', '\r', '\t')));
 
             var lines = ReadAsync(text, pieceLength).GetAwaiter().GetResult();
 

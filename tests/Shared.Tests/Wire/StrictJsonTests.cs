@@ -20,7 +20,8 @@ public sealed class StrictJsonTests
     [InlineData("{\"\\udc00\":1}", "a string has an unpaired surrogate escape (\\ud800-\\udfff), at byte 2")]
     [InlineData("", "it is empty")]
     [InlineData(" \r\n", "it is empty")]
-    public void A_refusal_names_the_reason_and_the_place(string json, string reason) => Assert.Equal(reason, ReasonOf(Encoding.UTF8.GetBytes(json)));
+    public void A_refusal_names_the_reason_and_the_place(string json, string reason) =>
+        Assert.Equal(reason, ReasonOf(Encoding.UTF8.GetBytes(json)));
 
     [Fact]
     public void Bytes_that_are_not_UTF_8_are_named_with_their_place()

@@ -21,7 +21,9 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
         string connection = fixture.NewConnectionString();
         await using var trial = new TrainingTrial(connection, model.Folder, TinyModel.Id, _tensors);
         var job = await trial.CreateAsync(
-            new FineTuningJobRecord { Method = FineTuningMethod.Supervised, Seed = 7, Epochs = 2, BatchSize = 1, LearningRateMultiplier = 1 }, """{"prompt":"the quick","completion":" brown fox"}""" + "\n");
+            new FineTuningJobRecord
+                { Method = FineTuningMethod.Supervised, Seed = 7, Epochs = 2, BatchSize = 1, LearningRateMultiplier = 1 },
+                """{"prompt":"the quick","completion":" brown fox"}""" + "\n");
         await trial.PlanAsync(job);
 
         string said = await RunWorkerAsync(connection, ("TrainingPath", _folder), ("ModelsPath", model.Folder), ("Generates", "false"));
@@ -43,9 +45,13 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
         await trial.RunAsync(async batch =>
         {
             string folder = ModelFolders.NewFolder(batch.Tenant, TimeProvider.System);
-            await new ModelFolders(storage).UploadAsync(folder, ModelFolders.FilesOf(Path.Combine(model.Folder, TinyModel.Id)), progress: null, CancellationToken.None);
+            await new ModelFolders(storage)
+                .UploadAsync(
+                    folder, ModelFolders.FilesOf(Path.Combine(model.Folder, TinyModel.Id)), progress: null, CancellationToken.None);
             await new ModelCatalog(storage).RegisterAsync(
-                new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = TinyModel.Id, Folder = folder, ContextLength = TinyModel.ContextLength, TokenForwardsPerSecond = 1 }, CancellationToken.None);
+                new ModelRecord
+                    { PartitionKey = ModelRecord.EveryTenant, Id = TinyModel.Id,
+                    Folder = folder, ContextLength = TinyModel.ContextLength, TokenForwardsPerSecond = 1 }, CancellationToken.None);
 
             string said = await RunWorkerAsync(connection, ("CachePath", _folder), ("Trains", "false"));
 
@@ -68,7 +74,9 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
         if (!OperatingSystem.IsLinux())
             Assert.Skip("Only Linux has namespaces, in which a process can have a small disk of its own");
         string worker = Path.Combine(AppContext.BaseDirectory, "LLaDA.Batch.Worker");
-        var start = new ProcessStartInfo("unshare", ["-rm", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs \"$1\" && exec \"$2\"", "sh", _folder, worker]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "unshare", ["-rm", "sh", "-c", "mount -t tmpfs -o size=64k tmpfs \"$1\" && exec \"$2\"", "sh", _folder, worker])
+            { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["Storage__ConnectionString"] = connection;
         start.Environment["Worker__IdleLimit"] = "00:00:02";
         foreach (var (key, value) in settings)

@@ -48,7 +48,11 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
 
         var spans = telemetry.SpansOf(request.TraceId);
         Assert.Equal(["request", "plan", "shard", "shard", "finish"], spans.Select(span => span.OperationName));
-        Assert.All(spans.Skip(1), span => Assert.Equal((request.SpanId, ActivityKind.Consumer, batch.Id, "done"), (span.ParentSpanId, span.Kind, span.GetTagItem(Telemetry.Job), span.GetTagItem(Telemetry.Outcome))));
+        Assert.All(
+            spans.Skip(1), span =>
+                Assert.Equal(
+                    (request.SpanId, ActivityKind.Consumer, batch.Id, "done"),
+                    (span.ParentSpanId, span.Kind, span.GetTagItem(Telemetry.Job), span.GetTagItem(Telemetry.Outcome))));
         Assert.Equal(0, spans[2].GetTagItem(Telemetry.Shard));
         Assert.Equal(nameof(BatchStatus.Completed), spans[^1].GetTagItem(Telemetry.Status));
         Assert.Equal(
@@ -97,13 +101,16 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
         var message = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), (_, _) => Task.CompletedTask);
         var writing = new Standstill("/attempts/");     // the lease is there by then
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client => client.AddPolicy(writing, HttpPipelinePosition.PerCall));
+        var storage = new StorageAccount(
+            new StorageOptions { ConnectionString = _connectionString }, client => client.AddPolicy(writing, HttpPipelinePosition.PerCall));
         using var worker = await WorkerUnderTest.CreateAsync(
-            _connectionString, model.Folder, register: services => services.AddSingleton(storage).AddSingleton<TimeProvider>(_time).AddSingleton(models));
+            _connectionString, model.Folder, register: services =>
+                services.AddSingleton(storage).AddSingleton<TimeProvider>(_time).AddSingleton(models));
 
         var running = worker.Shards.RunAsync(message, CancellationToken.None);
         await writing.Reached;
-        await new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard).BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
+        await new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard)
+            .BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
         _time.Advance(worker.Get<JobOptions>().LeaseDuration / 2);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
@@ -134,7 +141,11 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
     private async Task<(BatchRecord Batch, Activity Request)> CreatedAsync(RecordedTelemetry telemetry, bool isOneBad = false)
     {
         await Storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
-        await new ModelCatalog(Storage).RegisterAsync(new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = TinyModel.Id, ContextLength = 64, TokenForwardsPerSecond = 1000 }, CancellationToken.None);
+        await new ModelCatalog(Storage)
+            .RegisterAsync(
+                new ModelRecord
+                { PartitionKey = ModelRecord.EveryTenant, Id = TinyModel.Id, ContextLength = 64, TokenForwardsPerSecond = 1000 },
+                CancellationToken.None);
         var files = new FileStore(Storage, _time);
         string key = files.NewKey();
         await using (var writer = files.Write("tenant", key, CancellationToken.None))
@@ -144,12 +155,16 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
                 string bad = isOneBad && line == NumLines ? $"""
                     ,"{Secret}":1
                     """ : "";
-                await writer.Content.WriteAsync(Encoding.UTF8.GetBytes($$$"""{"custom_id":"{{{Secret}}} {{{line}}}","method":"POST","url":"/v1/infill","body":{"model":"{{{TinyModel.Id}}}","text":"{{{Secret}}} [MASK:2]"{{{bad}}}}}""" + "\n"));
+                await writer.Content.WriteAsync(
+                    Encoding.UTF8.GetBytes(
+                        $$$"""{"custom_id":"{{{Secret}}} {{{line}}}","method":"POST","url":"/v1/infill","body":{"model":"{{{TinyModel.Id}}}","text":"{{{Secret}}} [MASK:2]"{{{bad}}}}}""" + "\n"));
             }
             await writer.CompleteAsync();
         }
         var input = await files.AddAsync("tenant", key, "input.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
-        var batch = new BatchRecord { PartitionKey = "tenant", Endpoint = BatchEndpoint.Infill, InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
+        var batch = new BatchRecord
+            { PartitionKey = "tenant", Endpoint = BatchEndpoint.Infill,
+            InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
         using var request = telemetry.BeginRequest();
         await new BatchStore(Storage, _time).AddAsync(batch, input.Bytes, CancellationToken.None);
         return (batch, request);

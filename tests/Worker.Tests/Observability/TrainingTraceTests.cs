@@ -16,7 +16,9 @@ public sealed class TrainingTraceTests(StorageFixture fixture, TinyModel model) 
     {
         using var telemetry = new RecordedTelemetry();
         await using var trial = new TrainingTrial(fixture.NewConnectionString(), model.Folder, TinyModel.Id, _tensors);
-        string examples = string.Concat(Enumerable.Range(1, NumExamples).Select(index => $$"""{"prompt":"{{Secret}} {{index}}","completion":" brown fox"}""" + "\n"));
+        string examples = string
+            .Concat(Enumerable.Range(1, NumExamples)
+            .Select(index => $$"""{"prompt":"{{Secret}} {{index}}","completion":" brown fox"}""" + "\n"));
         var job = new FineTuningJobRecord { Epochs = 1, BatchSize = 1, LearningRateMultiplier = 1, LoraRank = 2, LoraAlpha = 4 };
         System.Diagnostics.ActivityContext request;
         using (var span = telemetry.BeginRequest())

@@ -35,7 +35,10 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
     {
         await UploadAsync("in/a.jsonl", Example("the quick 1") + Example("the quick 2"));
         await UploadAsync("in/b.jsonl", Example("the lazy 1"));
-        string schedule = (await ReadAsync(await _client.PostAsync("/v1/schedules", new StringContent(Schedule, new MediaTypeHeaderValue("application/json")))))["id"]!.GetValue<string>();
+        string schedule = (
+            await ReadAsync(
+                await _client.PostAsync("/v1/schedules", new StringContent(Schedule, new MediaTypeHeaderValue("application/json")))))[
+                    "id"]!.GetValue<string>();
 
         var first = await NightAsync();
         string b = Example("the lazy 2"), c = Example("the dog 1") + Example("the dog 2");
@@ -51,10 +54,14 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
         Assert.Contains("in/c.jsonl, line 3: ", second.ErrorMessage, StringComparison.Ordinal);
         Assert.Equal((FineTuningStatus.Succeeded, first.FineTunedModel), (third!.Status, third.Model));
         Assert.Null(fourth);
-        var runs = (await ReadAsync(await _client.GetAsync($"/v1/schedules/{schedule}/runs?order=asc", TestContext.Current.CancellationToken)))["data"]!.AsArray();
+        var runs = (
+            await ReadAsync(await _client.GetAsync($"/v1/schedules/{schedule}/runs?order=asc", TestContext.Current.CancellationToken)))[
+                "data"]!.AsArray();
         Assert.Equal(
-            [("job_created", null, 2, first.Id), ("job_created", null, 2, second.Id), ("job_created", null, 2, third.Id), ("skipped", "nothing_new", 0, null)],
-            runs.Select(run => ((string?)run!["status"], (string?)run["reason"], (int?)run["blobs"] ?? 0, (string?)run["fine_tuning_job"])));
+            [("job_created", null, 2, first.Id), ("job_created", null, 2, second.Id),
+                ("job_created", null, 2, third.Id), ("skipped", "nothing_new", 0, null)],
+            runs.Select(
+                run => ((string?)run!["status"], (string?)run["reason"], (int?)run["blobs"] ?? 0, (string?)run["fine_tuning_job"])));
 
         var scheduled = await _trial.ResultAsync(third);
         var byHand = await ByHandAsync(from: first.FineTunedModel!, third.Seed, b + c);
@@ -75,10 +82,14 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
         _functions = builder.Build();
         _functions.Run(RestApi.Build(_functions.Services));
         await _functions.StartAsync();
-        await _functions.Services.GetRequiredService<ContainerBindings>().BindAsync(TrainingTrial.Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);
+        await _functions.Services.GetRequiredService<ContainerBindings>()
+            .BindAsync(TrainingTrial.Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);
         await _trial.Storage.Container("documents").CreateAsync();
-        string key = await _functions.Services.GetRequiredService<ApiKeys>().CreateAsync(TrainingTrial.Tenant, "test", CancellationToken.None);
-        _client = new HttpClient { BaseAddress = new Uri(_functions.Urls.Single()), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) } };
+        string key = await _functions.Services.GetRequiredService<ApiKeys>()
+            .CreateAsync(TrainingTrial.Tenant, "test", CancellationToken.None);
+        _client = new HttpClient
+            { BaseAddress = new Uri(_functions.Urls.Single()), DefaultRequestHeaders =
+            { Authorization = new AuthenticationHeaderValue("Bearer", key) } };
     }
 
     public async ValueTask DisposeAsync()
@@ -109,7 +120,9 @@ public sealed class ScheduledTrainingTests(StorageFixture fixture, TinyModel mod
     private async Task<Trained> ByHandAsync(string from, int seed, string content)
     {
         var job = await _trial.CreateAsync(
-            new FineTuningJobRecord { Method = FineTuningMethod.Supervised, Model = from, Seed = seed, Epochs = 2, BatchSize = 2, LearningRateMultiplier = 100, LoraRank = 2, LoraAlpha = 4 }, content);
+            new FineTuningJobRecord
+                { Method = FineTuningMethod.Supervised, Model = from, Seed = seed,
+                Epochs = 2, BatchSize = 2, LearningRateMultiplier = 100, LoraRank = 2, LoraAlpha = 4 }, content);
         await _trial.RunAsync(job);
         return await _trial.ResultAsync(job);
     }

@@ -93,7 +93,9 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         var stale = trial.Worker().RunAsync(TrainingTrial.Message(job), CancellationToken.None);
         while ((await trial.FindAsync(job)).CheckpointStep == 0)
             await Task.Yield();
-        var taken = await trial.ChangeAsync(job, current => (current.Status, current.RunNumber) = isCancelled ? (FineTuningStatus.Cancelled, current.RunNumber) : (FineTuningStatus.Running, current.RunNumber + 1));
+        var taken = await trial.ChangeAsync(
+            job, current => (current.Status, current.RunNumber) = isCancelled
+            ? (FineTuningStatus.Cancelled, current.RunNumber) : (FineTuningStatus.Running, current.RunNumber + 1));
         await stale;
 
         var now = await trial.FindAsync(job);
@@ -193,7 +195,8 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     /// <summary>Takes back what follows the publication.</summary>
     private static async Task ForgetLastCheckpointAsync(TrainingTrial trial, FineTuningJobRecord job)
     {
-        await trial.Storage.Table(StorageNames.ModelsTable).DeleteEntityAsync(job.Tenant, ModelRecord.Key(FineTunedModels.NameOf(job, job.CheckpointStep)));
+        await trial.Storage.Table(StorageNames.ModelsTable)
+            .DeleteEntityAsync(job.Tenant, ModelRecord.Key(FineTunedModels.NameOf(job, job.CheckpointStep)));
         await trial.Models.Checkpoints.DeleteAsync(
             CheckpointRecord.Partition(job), CheckpointRecord.Key(job.CheckpointStep), CancellationToken.None);
     }

@@ -10,7 +10,9 @@ internal sealed class TrainingTrials(StorageFixture fixture, TinyModel model) : 
 {
     public const int NumExamples = 6, NumSteps = 6;
 
-    public static readonly string Examples = string.Concat(Enumerable.Range(1, NumExamples).Select(index => $$"""{"prompt":"the quick {{index}}","completion":" brown fox"}""" + "\n"));
+    public static readonly string Examples = string
+        .Concat(Enumerable.Range(1, NumExamples)
+        .Select(index => $$"""{"prompt":"the quick {{index}}","completion":" brown fox"}""" + "\n"));
 
     private readonly List<TrainingTrial> _all = [];
 
@@ -32,7 +34,8 @@ internal sealed class TrainingTrials(StorageFixture fixture, TinyModel model) : 
     /// <summary>A file of a checkpoint whose run came to no end.</summary>
     public static async Task<BlobClient> LeaveUnpublishedAsync(TrainingTrial trial, FineTuningJobRecord job)
     {
-        var blob = trial.Storage.Container(StorageNames.ModelsContainer).GetBlobClient($"{FineTuningBlobs.Folder(job, run: 1, step: 99)}/adapter_model.safetensors");
+        var blob = trial.Storage.Container(StorageNames.ModelsContainer)
+            .GetBlobClient($"{FineTuningBlobs.Folder(job, run: 1, step: 99)}/adapter_model.safetensors");
         await blob.UploadAsync(BinaryData.FromString("half"));
         return blob;
     }

@@ -35,11 +35,19 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         batch = await plane.ReloadAsync(batch);
         Assert.Equal((BatchStatus.Completed, 150, 3), (batch.Status, batch.CompletedLines, batch.FailedLines));
         foreach (int index in Enumerable.Range(0, 150))
-            Assert.Equal($"document {index} filled\r\n", (await container.GetBlobClient($"out/{index % 7}/ünïcode {index:D3}.txt").DownloadContentAsync()).Value.Content.ToString());
-        JsonNode[] manifest = [.. (await container.GetBlobClient($"out/manifest.{batch.Id}.jsonl").DownloadContentAsync()).Value.Content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
+            Assert.Equal(
+                $"document {index} filled\r\n",
+                (await container.GetBlobClient($"out/{index % 7}/ünïcode {index:D3}.txt").DownloadContentAsync()).Value.Content.ToString());
+        JsonNode[] manifest = [
+            .. (await container.GetBlobClient($"out/manifest.{batch.Id}.jsonl").DownloadContentAsync()).Value.Content.ToString()
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!)];
         Assert.Equal(153, manifest.Select(entry => entry["custom_id"]!.GetValue<string>()).Distinct().Count());
-        Assert.Equal([("broken.txt", "not_utf8"), ("large.txt", "document_too_large"), ("old.txt", "document_archived")], manifest.Where(entry => entry["error"] is not null).Select(entry => (entry["custom_id"]!.GetValue<string>(), entry["error"]!["code"]!.GetValue<string>())));
-        Assert.All(manifest.Where(entry => entry["error"] is null), entry => Assert.Equal($"out/{entry["custom_id"]}", entry["response"]!["body"]!["blob"]!.GetValue<string>()));
+        Assert.Equal([("broken.txt", "not_utf8"), ("large.txt", "document_too_large"), ("old.txt", "document_archived")],
+            manifest.Where(entry => entry["error"] is not null)
+            .Select(entry => (entry["custom_id"]!.GetValue<string>(), entry["error"]!["code"]!.GetValue<string>())));
+        Assert.All(
+            manifest.Where(entry => entry["error"] is null), entry =>
+                Assert.Equal($"out/{entry["custom_id"]}", entry["response"]!["body"]!["blob"]!.GetValue<string>()));
         Assert.Equal(151, await container.GetBlobsAsync(new Azure.Storage.Blobs.Models.GetBlobsOptions { Prefix = "out/" }).CountAsync());
         Assert.Equal(150, (await plane.LinesAsync(batch.OutputFileId!)).Length);
     }
@@ -95,10 +103,14 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var container = await ContainerAsync(plane, "shared");
         await UploadAsync(container, "in/a.txt", "[MASK:2]");
-        string Url(string prefix, TimeSpan time) => $"{container.Uri}/{prefix}{container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow() + time).Query}";
+        string Url(string prefix, TimeSpan time) =>
+            $"{container.Uri}/{prefix}{container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow() + time).Query}";
         string signature = Url("in/", TimeSpan.FromDays(2));
 
-        await AssertErrorAsync(await PostAsync(plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(24.5))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""), HttpStatusCode.BadRequest, "input_blobs");
+        await AssertErrorAsync(
+            await PostAsync(
+                plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(24.5))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""),
+                HttpStatusCode.BadRequest, "input_blobs");
         var batch = await CreatedAsync(plane, $$"""{"url":"{{signature}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}""");
         await plane.PlanAsync(batch);
         await AnswerAsync(plane, batch);
@@ -140,7 +152,9 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         await plane.Get<ContainerBindings>().BindAsync("other", "corpus", "corpus", accountUrl: null, CancellationToken.None);
 
-        await AssertErrorAsync(await PostAsync(plane, """{"container":"corpus","prefix":"in"}""", """{"container":"corpus","prefix":"out"}"""), HttpStatusCode.NotFound, null);
+        await AssertErrorAsync(
+            await PostAsync(plane, """{"container":"corpus","prefix":"in"}""", """{"container":"corpus","prefix":"out"}"""),
+            HttpStatusCode.NotFound, null);
     }
 
     [Theory]
@@ -154,7 +168,9 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        await Assert.ThrowsAsync<ArgumentException>(() => plane.Get<ContainerBindings>().BindAsync(Tenant, "corpus", container, account is null ? null : new Uri(account), CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(
+            () => plane.Get<ContainerBindings>()
+            .BindAsync(Tenant, "corpus", container, account is null ? null : new Uri(account), CancellationToken.None));
     }
 
     [Theory]
@@ -193,7 +209,8 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         Assert.Equal((BatchStatus.Completed, 2, 1), (batch.Status, batch.CompletedLines, batch.FailedLines));
         Assert.Equal("c filled", (await container.GetBlobClient("out/c.txt").DownloadContentAsync()).Value.Content.ToString());
         var error = JsonNode.Parse(Assert.Single(await plane.LinesAsync(batch.ErrorFileId!)))!;
-        Assert.Equal(("b.txt", "document_not_written"), (error["custom_id"]!.GetValue<string>(), error["error"]!["code"]!.GetValue<string>()));
+        Assert.Equal(
+            ("b.txt", "document_not_written"), (error["custom_id"]!.GetValue<string>(), error["error"]!["code"]!.GetValue<string>()));
         Assert.Equal("b filled", error["response"]!["body"]!["text"]!.GetValue<string>());
         Assert.Equal(2, (await plane.LinesAsync(batch.OutputFileId!)).Length);
     }
@@ -234,8 +251,12 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         batch = await plane.ReloadAsync(batch);
         Assert.Equal(BatchStatus.Cancelled, batch.Status);
         Assert.InRange(batch.CompletedLines, 1, 3);
-        Assert.Equal(batch.CompletedLines + 1, await container.GetBlobsAsync(new Azure.Storage.Blobs.Models.GetBlobsOptions { Prefix = "out/" }).CountAsync());
-        Assert.Equal(4 - batch.CompletedLines, (await plane.LinesAsync(batch.ErrorFileId!)).Count(line => line.Contains("batch_cancelled", StringComparison.Ordinal)));
+        Assert.Equal(
+            batch.CompletedLines + 1, await container.GetBlobsAsync(new Azure.Storage.Blobs.Models.GetBlobsOptions { Prefix = "out/" })
+            .CountAsync());
+        Assert.Equal(
+            4 - batch.CompletedLines, (await plane.LinesAsync(batch.ErrorFileId!))
+            .Count(line => line.Contains("batch_cancelled", StringComparison.Ordinal)));
     }
 
     private static async Task<BlobContainerClient> ContainerAsync(ControlPlane plane, string name)
@@ -251,9 +272,11 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         return await ContainerAsync(plane, "documents");
     }
 
-    private static async Task UploadAsync(BlobContainerClient container, string name, string text) => await container.GetBlobClient(name).UploadAsync(BinaryData.FromString(text));
+    private static async Task UploadAsync(BlobContainerClient container, string name, string text) =>
+        await container.GetBlobClient(name).UploadAsync(BinaryData.FromString(text));
 
-    private static string Filled(string text) => text[..text.IndexOf("[MASK", StringComparison.Ordinal)] + "filled" + text[(text.IndexOf(']', StringComparison.Ordinal) + 1)..];
+    private static string Filled(string text) => text[..text.IndexOf("[MASK", StringComparison.Ordinal)]
+        + "filled" + text[(text.IndexOf(']', StringComparison.Ordinal) + 1)..];
 
     private static string Folder(string prefix) => $$"""{"container":"corpus","prefix":"{{prefix}}"}""";
 
@@ -288,7 +311,8 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         {
             var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
             Assert.All(lines, line => Assert.Equal(4, line.Body.GetProperty("steps").GetInt32()));
-            var parts = lines.Select(line => OutputLines.Answered(line, new { text = Filled(line.Body.GetProperty("text").GetString()!) })).ToList();
+            var parts = lines.Select(line => OutputLines.Answered(line, new { text = Filled(line.Body.GetProperty("text").GetString()!) }))
+                .ToList();
             await blobs.WritePartAsync(shard, parts, new PartCounts(parts.Count, 0, 0, 0), CancellationToken.None);
         }
     }

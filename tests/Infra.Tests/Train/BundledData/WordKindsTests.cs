@@ -20,7 +20,7 @@ public sealed class WordKindsTests
         new Gloss("adj", ["long"], string.Join(' ', Enumerable.Repeat("unusually great in length", 20)), []).Document,
     ];
 
-    private readonly LLaDATokenizer _tokenizer = new(Path.Combine(Built.Root, "gpu-worker", "models", "llada-tiny-base"));
+    private readonly LLaDATokenizer _tokenizer = new(Path.Combine(Repository.Root, "gpu-worker", "models", "llada-tiny-base"));
 
     [Fact]
     public void Entries_make_as_many_questions_of_each_kind_and_other_documents_none()

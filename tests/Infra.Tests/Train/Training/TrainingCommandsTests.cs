@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Infra.Tests.Train.Training;
 /// <summary>The commands of training and evaluation, on a model of a few thousand weights.</summary>
 public sealed class TrainingCommandsTests : IDisposable
 {
-    private static readonly string s_base = Path.Combine(Built.Root, "gpu-worker", "models", "llada-tiny-base");
+    private static readonly string s_base = Path.Combine(Repository.Root, "gpu-worker", "models", "llada-tiny-base");
 
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-").FullName;
 

@@ -2,7 +2,7 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace LLaDA.Diffusion.Lora;
+namespace LLaDA.Diffusion.Model;
 
 /// <summary>A change of low rank beside a frozen projection (LoRA, Hu et al. 2021): y = x W^T + b + scale (x A^T) B^T.</summary>
 /// <remarks>
