@@ -31,19 +31,27 @@ internal static class CommandLine
     };
 
     /// <returns>0; 1 for wrong arguments or a failure; 130 for an interrupted demonstration. Ctrl-C ends <c>up</c> with 0.</returns>
-    public static Task<int> RunAsync(string[] args)
+    public static async Task<int> RunAsync(string[] args)
     {
+        int whenInterrupted = Interrupted;
         var root = new RootCommand("Runs LLaDA.Batch on this machine. Without a command: fills the sample documents and ends.")
         {
             s_data, s_models,
         };
         root.SetAction((parse, cancellation) =>
-            RunAsync(() => Demonstration.RunAsync(Options(parse, port: 0), cancellation), Interrupted, cancellation));
+            RunAsync(() => Demonstration.RunAsync(Options(parse, port: 0), cancellation), cancellation));
         var up = new Command("up", "Starts the system and keeps it running until Ctrl-C") { s_data, s_port, s_models };
         up.SetAction((parse, cancellation) =>
-            RunAsync(() => UpAsync(Options(parse, parse.GetValue(s_port)), cancellation), Done, cancellation));
+        {
+            whenInterrupted = Done;
+            return RunAsync(() => UpAsync(Options(parse, parse.GetValue(s_port)), cancellation), cancellation);
+        });
         root.Add(up);
-        return root.RunAsync(args, new() { ProcessTerminationTimeout = s_stopTime });
+        int code = await root.RunAsync(args, new() { ProcessTerminationTimeout = s_stopTime });
+        if (code != Interrupted)
+            return code;
+        Console.Error.WriteLine("Stopped");
+        return whenInterrupted;
     }
 
     private static LocalStackOptions Options(ParseResult parse, int port) =>
@@ -71,8 +79,10 @@ internal static class CommandLine
         await Task.Delay(Timeout.Infinite, cancellation);
     }
 
-    private static async Task<int> RunAsync(Func<Task> action, int whenInterrupted, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Func<Task> action, CancellationToken cancellation)
     {
+        // Ctrl-C is handled only from when this task has been returned, so nothing may be started before.
+        await Task.Yield();
         try
         {
             await action();
@@ -80,8 +90,7 @@ internal static class CommandLine
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
-            Console.Error.WriteLine("Stopped");
-            return whenInterrupted;
+            return Interrupted;
         }
         catch (Exception exception) when (exception is StackException or IOException or UnauthorizedAccessException)
         {

@@ -157,6 +157,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         await process.WaitForExitAsync().WaitAsync(s_limit);
 
         await output;
+        await output;
         Assert.Equal((130, "Stopped\n"), (process.ExitCode, await errors));
     }
 
