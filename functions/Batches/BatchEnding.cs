@@ -2,18 +2,29 @@ using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Batches;
 
-/// <summary>A way in which a batch ends, and what it tells the lines that were not run.</summary>
-internal sealed record BatchEnding(BatchStatus Status, NotRunReason Reason, Action<BatchRecord, DateTimeOffset> SetTime)
+/// <summary>How a batch ends.</summary>
+/// <param name="Status">Its terminal state.</param>
+/// <param name="Reason">The error of its lines that were not run.</param>
+internal sealed record BatchEnding(BatchStatus Status, NotRunReason Reason)
 {
-    public static BatchEnding Completed { get; } = new(BatchStatus.Completed, NotRunReason.Failed, (batch, now) => batch.CompletedAt = now);
+    public static BatchEnding Completed { get; } = new(BatchStatus.Completed, NotRunReason.Failed);
 
-    public static BatchEnding Cancelled { get; } = new(BatchStatus.Cancelled, NotRunReason.Cancelled, (batch, now) => batch.CancelledAt = now);
+    public static BatchEnding Cancelled { get; } = new(BatchStatus.Cancelled, NotRunReason.Cancelled);
 
-    public static BatchEnding Expired { get; } = new(BatchStatus.Expired, NotRunReason.Expired, (batch, now) => batch.ExpiredAt = now);
+    public static BatchEnding Expired { get; } = new(BatchStatus.Expired, NotRunReason.Expired);
 
-    public void Apply(BatchRecord batch, DateTimeOffset now)
+    /// <summary>How a batch ends now; null when it does not.</summary>
+    /// <param name="isComplete">Every shard has its part.</param>
+    /// <param name="hasExpired">
+    /// A part has lines that were not run because the window had ended, written by a worker or by an earlier finish.
+    /// </param>
+    public static BatchEnding? Of(BatchRecord batch, bool isComplete, bool hasExpired, DateTimeOffset now) => batch.Status switch
     {
-        batch.Status = Status;
-        SetTime(batch, now);
-    }
+        BatchStatus.Finalizing => Completed,
+        BatchStatus.Cancelling when isComplete || now >= batch.CancellingAt + BatchTimes.CancelGrace => Cancelled,
+        BatchStatus.Cancelling => null,
+        _ when isComplete => hasExpired ? Expired : Completed,
+        _ when now >= batch.ExpiresAt + BatchTimes.CancelGrace => Expired,
+        _ => null,
+    };
 }

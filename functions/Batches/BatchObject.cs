@@ -20,7 +20,7 @@ public sealed record BatchObject
 
     public string? InputFileId { get; init; }
 
-    /// <summary>Where the documents lie, for a batch over a folder; a URL comes back without its signature.</summary>
+    /// <summary>The folder of the documents, for a batch over a folder; a URL comes back without its signature.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public object? InputBlobs { get; init; }
 
@@ -59,7 +59,7 @@ public sealed record BatchObject
 
     public JsonNode? Metadata { get; init; }
 
-    /// <param name="counts">Of the parts that exist; the record's own once it is terminal.</param>
+    /// <param name="counts">The sum over the parts that exist; the record's own once the batch is terminal.</param>
     public static BatchObject From(BatchRecord batch, PartCounts counts) => new()
     {
         Id = batch.Id,
@@ -82,8 +82,8 @@ public sealed record BatchObject
         ExpiredAt = batch.ExpiredAt?.ToUnixTimeSeconds(),
         CancellingAt = batch.CancellingAt?.ToUnixTimeSeconds(),
         CancelledAt = batch.CancelledAt?.ToUnixTimeSeconds(),
-        RequestCounts = new RequestCounts(batch.TotalLines, counts.Completed, counts.Failed),
-        Usage = new BatchUsage(counts.PromptTokens, counts.CompletionTokens),
+        RequestCounts = new RequestCounts { Total = batch.TotalLines, Completed = counts.Completed, Failed = counts.Failed },
+        Usage = BatchUsage.Of(counts),
         Metadata = batch.Metadata is null ? null : JsonNode.Parse(batch.Metadata),
     };
 
@@ -91,26 +91,11 @@ public sealed record BatchObject
 }
 
 /// <summary>Progress of a batch, in lines.</summary>
-public sealed record RequestCounts(int Total, int Completed, int Failed);
-
-/// <summary>Tokens of a batch; the details are required by clients and have nothing to tell here.</summary>
-public sealed record BatchUsage(long InputTokens, long OutputTokens)
+public sealed record RequestCounts
 {
-    public CachedTokens InputTokensDetails => new();
+    public required int Total { get; init; }
 
-    public ReasoningTokens OutputTokensDetails => new();
+    public required int Completed { get; init; }
 
-    public long TotalTokens => InputTokens + OutputTokens;
-}
-
-public sealed record CachedTokens(long Tokens = 0)
-{
-    [JsonPropertyName("cached_tokens")]
-    public long Tokens { get; init; } = Tokens;
-}
-
-public sealed record ReasoningTokens(long Tokens = 0)
-{
-    [JsonPropertyName("reasoning_tokens")]
-    public long Tokens { get; init; } = Tokens;
+    public required int Failed { get; init; }
 }

@@ -5,86 +5,102 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// Looks after every batch that has something left to do and sends again what may have been lost: a state is written before its message, so a process that dies
-/// in between leaves a state that this timer finds. Sending twice is harmless.
+/// Checks every batch with something left to do and sends lost messages again. States are written before their messages, so a process that
+/// dies in between leaves a state that this timer finds. Messages may be sent twice.
 /// </summary>
-public sealed partial class BatchSweep(
-    BatchStore batches, ShardDispatcher release, BatchClosing close, WorkQueues queues, StorageAccount storage, TimeProvider time, ILogger<BatchSweep> logger)
+internal sealed partial class BatchSweep(
+    BatchStore batches,
+    ShardDispatcher dispatcher,
+    BatchClosing closing,
+    WorkQueues queues,
+    StorageAccount storage,
+    TimeProvider time,
+    ILogger<BatchSweep> logger)
 {
-    /// <summary>How often the timer fires.</summary>
+    /// <summary>The interval of the timer.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long nothing may happen to a batch before it counts as forgotten.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+    /// <summary>
+    /// How long a batch that is being planned or finished may go without a heartbeat. With the interval of the timer, a killed plan is sent
+    /// again within a minute.
+    /// </summary>
+    private static readonly TimeSpan s_stalledAfter = Heartbeat.Interval * 3;
+
+    /// <summary>How long shards may go without a dispatch before their messages are looked for.</summary>
+    private static readonly TimeSpan s_shardsStalledAfter = TimeSpan.FromMinutes(2);
 
     public async Task RunAsync(CancellationToken cancellation)
     {
         HashSet<string> waiting = [];
-        await foreach (var (active, batch) in batches.ListActiveAsync(cancellation))
+        await foreach (var (open, batch) in batches.Open.ListJobsAsync(tenant: null, cancellation))
         {
-            await LookAfterAsync(active, batch, cancellation);
-            if (active.NumReleased < active.NumShards)
-                waiting.Add(active.Tenant);
+            await CheckAsync(open, batch, cancellation);
+            if (open.HasUndispatched)
+                waiting.Add(batch.Tenant);
         }
         foreach (string tenant in waiting)
-            await release.FillWindowAsync(tenant, cancellation);
+            await dispatcher.FillWindowAsync(tenant, cancellation);
     }
 
-    private async Task LookAfterAsync(OpenBatchRow active, BatchRecord batch, CancellationToken cancellation)
+    private async Task CheckAsync(OpenBatchRow open, BatchRecord batch, CancellationToken cancellation)
     {
         var now = time.GetUtcNow();
-        bool isQuiet = now - (batch.Timestamp ?? now) > s_patience;
+        bool isStalled = now - (batch.Timestamp ?? now) > s_stalledAfter;
         switch (batch.Status)
         {
             case BatchStatus.Completed or BatchStatus.Failed or BatchStatus.Expired or BatchStatus.Cancelled:
-                await close.RunAsync(batch, cancellation);
+                await closing.RunAsync(batch, cancellation);
                 break;
             case BatchStatus.Validating or BatchStatus.InProgress when now >= batch.ExpiresAt + BatchTimes.CancelGrace:
-                if (isQuiet)    // else it is being finished
+                if (isStalled)    // else it is being finished
                     await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
                 break;
-            case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isQuiet:
-            case BatchStatus.Finalizing when isQuiet:
+            case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isStalled:
+            case BatchStatus.Finalizing when isStalled:
                 await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
                 break;
-            case BatchStatus.Validating when isQuiet:
-            case BatchStatus.InProgress when isQuiet && active.PlanId is null:
+            case BatchStatus.Validating when isStalled:
+            case BatchStatus.InProgress when isStalled && open.PlanId is null:
                 await SendAgainAsync(batch, StorageNames.PlanQueue, cancellation);
                 break;
-            case BatchStatus.InProgress when now - (active.ReleasedAt ?? now) > s_patience:
-                await ReleaseAgainAsync(active, batch, cancellation);
+            case BatchStatus.InProgress when now - (open.ReleasedAt ?? now) > s_shardsStalledAfter:
+                await CheckShardsAsync(open, batch, cancellation);
                 break;
             default:
                 break;
         }
     }
 
-    private async Task ReleaseAgainAsync(OpenBatchRow active, BatchRecord batch, CancellationToken cancellation)
+    private async Task CheckShardsAsync(OpenBatchRow open, BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
         var parts = await blobs.ListPartsAsync(cancellation);
-        if (parts.Count == active.NumShards)
+        if (parts.Count == open.NumShards)
         {
             await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
             return;
         }
 
-        int[] missing = [.. Enumerable.Range(0, active.NumReleased).Where(shard => !parts.ContainsKey(shard))];
-        if (missing.Length == 0 || !await queues.HasDrainedAsync(StorageNames.GenerateQueue(active.Profile!), active.ReleasedAt!.Value, cancellation))
+        string queue = StorageNames.GenerateQueue(open.Profile!);
+        int[] missing = [.. Enumerable.Range(0, open.NumReleased).Where(shard => !parts.ContainsKey(shard))];
+        if (missing.Length == 0 || !await queues.HasDrainedAsync(queue, open.ReleasedAt!.Value, cancellation))
             return;
         List<int> lost = [];
         foreach (int shard in missing)
         {
-            if (!await blobs.IsLeasedAsync(active.PlanId!, shard, cancellation))
+            if (!await blobs.IsLeasedAsync(open.PlanId!, shard, cancellation))
                 lost.Add(shard);
         }
         if (lost.Count == 0)
             return;
-        LogResent(logger, batch.Id, StorageNames.GenerateQueue(active.Profile!));
-        await release.ReleaseAgainAsync(active, lost, cancellation);
+        LogResent(logger, batch.Id, queue);
+        await dispatcher.DispatchAgainAsync(open, lost, cancellation);
     }
 
-    /// <summary>Only when the queue holds nothing as old as the batch's last move, and once in the time that a batch may be quiet: what waits long is not made to wait longer.</summary>
+    /// <summary>
+    /// Sends a message again when the queue holds none as old as the batch's last change, and touches the batch, so that a message that
+    /// waits long is not sent once more.
+    /// </summary>
     private async Task SendAgainAsync(BatchRecord batch, string queue, CancellationToken cancellation)
     {
         if (!await queues.HasDrainedAsync(queue, batch.Timestamp ?? batch.CreatedAt, cancellation))
@@ -92,9 +108,9 @@ public sealed partial class BatchSweep(
         LogResent(logger, batch.Id, queue);
         await batches.TouchAsync(batch, cancellation);
         if (queue == StorageNames.PlanQueue)
-            await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
+            await queues.SendPlanAsync(batch.Key, cancellation);
         else
-            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
+            await queues.SendFinishAsync(batch.Key, TimeSpan.Zero, cancellation);
     }
 
     [LoggerMessage(EventId = 221, Level = LogLevel.Warning, Message = "{Batch} has not moved for a while; sent to queue {Queue} again")]

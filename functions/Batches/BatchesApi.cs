@@ -1,6 +1,4 @@
-using System.Text.Json;
 using LLaDA.Batch.Functions.Batches.Documents;
-using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
@@ -16,7 +14,7 @@ internal static class BatchesApi
 {
     private const int DefaultLimit = 20, MaxLimit = 100;
 
-    /// <summary>How long a client is asked to wait between looks at a batch that runs; OpenAI's .NET client obeys.</summary>
+    /// <summary>The time between polls of a running batch that clients are asked to keep; OpenAI's .NET client does.</summary>
     private const int PollSeconds = 1;
 
     public static void Map(IEndpointRouteBuilder v1)
@@ -35,10 +33,13 @@ internal static class BatchesApi
         HttpContext context, FileStore files, BlobFolders folders, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
     {
         var cancellation = context.RequestAborted;
-        var asked = await NewBatch.ReadAsync(context.Request, cancellation);
+        var body = await JsonBody.ReadAsync(context.Request, cancellation);
+        var asked = NewBatch.Read(body);
         var expiresAt = time.GetUtcNow() + asked.Window;
-        var documents = await DocumentRequest.ReadAsync(asked.Body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
-        var input = documents is null ? await FindInputAsync(asked.Body, context, files) : null;
+        var documents = await DocumentRequest.ReadAsync(body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
+        string? inputId = documents is null ? body.Text("input_file_id") : null;
+        body.RequireNothingElse();
+        var input = inputId is null ? null : await FindInputAsync(inputId, context, files);
         long inputBytes = input?.Bytes ?? 0;
         await quota.RequireRoomAsync(context.Tenant(), inputBytes, cancellation);
 
@@ -51,32 +52,36 @@ internal static class BatchesApi
             InputFolder = documents?.Input.ToJson(),
             OutputFolder = documents?.Output.ToJson(),
             DocumentBody = documents?.Body,
+            WithoutGaps = documents?.WithoutGaps.WireName(),
             CompletionWindow = asked.CompletionWindow,
             Metadata = asked.Metadata,
             OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
             ExpiresAt = expiresAt,
         };
         await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Tenant, batch.RowKey, cancellation);
-        return Json(BatchObject.From(batch, PartCounts.None));
+        await queues.SendPlanAsync(batch.Key, cancellation);
+        return Results.Wire(BatchObject.From(batch, PartCounts.None));
     }
 
-    private static async Task<FileRecord> FindInputAsync(JsonElement body, HttpContext context, FileStore files)
+    private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)
     {
-        string id = JsonBody.Text(body, "input_file_id");
         var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
             ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
-        return input.Purpose == FilePurpose.Batch
-            ? input
-            : throw ApiException.InvalidRequest($"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'", "input_file_id", "invalid_purpose");
+        if (input.Purpose == FilePurpose.Batch)
+            return input;
+        throw ApiException.InvalidRequest(
+            $"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'",
+            "input_file_id",
+            "invalid_purpose");
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)
     {
         var query = ListQuery.Read(context.Request, BatchRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await batches.Records.PageAsync(context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
+        var (page, hasMore) = await batches.Records.PageAsync(
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
         var objects = await Task.WhenAll(page.Select(batch => ToObjectAsync(batch, storage, context.RequestAborted)));
-        return Json(new ListPage<BatchObject>(objects, page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+        return Results.Wire(ListPage.Of(objects, batch => batch.Id, hasMore));
     }
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
@@ -84,32 +89,34 @@ internal static class BatchesApi
         var batch = await FindAsync(id, context, batches);
         if (!batch.IsTerminal)
             context.Response.Headers.RetryAfter = PollSeconds.ToString();
-        return Json(await ToObjectAsync(batch, storage, context.RequestAborted));
+        return Results.Wire(await ToObjectAsync(batch, storage, context.RequestAborted));
     }
 
     /// <summary>
-    /// Deletes an ended batch with all that is left of its work; its input and its results are files of their own. The record goes last: a call that is cut short is made again and
-    /// goes on, and what nobody asks for again goes with the work of other batches.
+    /// Deletes an ended batch with the remains of its work. Its input and its results are files of their own. The record goes last, so an
+    /// interrupted call can be repeated; without a repetition the timer of retention deletes the rest.
     /// </summary>
     private static async Task<IResult> DeleteAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
     {
         var batch = await FindAsync(id, context, batches);
         if (!batch.IsTerminal)
-            throw ApiException.Conflict($"The batch is {WireName(batch.Status)}; cancel it and wait for its end before you delete it", "not_ended");
+        {
+            throw ApiException.Conflict(
+                $"The batch is {batch.Status.WireName()}; cancel it and wait for its end before you delete it", "not_ended");
+        }
         await new BatchBlobs(storage, batch).DeleteAsync(context.RequestAborted);
         await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, context.RequestAborted);
-        return Json(new DeletedObject(batch.Id, "batch"));
+        return Results.Wire(new DeletedObject { Id = batch.Id, Object = "batch" });
     }
 
-    private static async Task<IResult> CancelAsync(string id, HttpContext context, BatchStore batches, BatchCancellation cancel, StorageAccount storage)
+    private static async Task<IResult> CancelAsync(
+        string id, HttpContext context, BatchStore batches, BatchCancellation cancellation, StorageAccount storage)
     {
-        var updated = await cancel.RunAsync(await FindAsync(id, context, batches), context.RequestAborted);
+        var updated = await cancellation.RunAsync(await FindAsync(id, context, batches), context.RequestAborted);
         if (updated is not { Status: BatchStatus.Cancelling })
-            throw ApiException.Conflict($"The batch is {WireName(updated?.Status)} and cannot be cancelled", "not_cancellable");
-        return Json(await ToObjectAsync(updated, storage, context.RequestAborted));
+            throw ApiException.Conflict($"The batch is {updated?.Status.WireName() ?? "gone"} and cannot be cancelled", "not_cancellable");
+        return Results.Wire(await ToObjectAsync(updated, storage, context.RequestAborted));
     }
-
-    private static string WireName(BatchStatus? status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status?.ToString() ?? "gone");
 
     private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
     {
@@ -118,6 +125,4 @@ internal static class BatchesApi
             : (await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
         return BatchObject.From(batch, counts);
     }
-
-    private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);
 }

@@ -5,22 +5,29 @@ using LLaDA.Batch.Shared.Files;
 
 namespace LLaDA.Batch.Functions.Batches;
 
-/// <summary>Joins a batch's parts in the order of the input, one window in memory at a time.</summary>
+/// <summary>Joins a batch's parts in the order of the input, one line window in memory at a time.</summary>
 internal static class PartJoiner
 {
-    /// <summary>The lines of one window after the other, each in order.</summary>
-    public static async IAsyncEnumerable<IReadOnlyList<PartLine>> ReadAsync(BatchBlobs blobs, BatchPlan plan, [EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>Parts of a window that are read at a time.</summary>
+    private const int Concurrency = 16;
+
+    /// <summary>The windows in order, each with its lines in order.</summary>
+    public static async IAsyncEnumerable<IReadOnlyList<PartLine>> ReadAsync(
+        BatchBlobs blobs, BatchPlan plan, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        foreach (var window in plan.Shards.Index().GroupBy(shard => shard.Item.Window))
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
+        foreach (var window in plan.Shards.Index().GroupBy(shard => shard.Item.Window, shard => shard.Index))
         {
-            List<PartLine> lines = [];
-            foreach (var (shard, _) in window)
-                lines.AddRange(await blobs.ReadPartAsync(shard, cancellation));
-            yield return [.. lines.OrderBy(line => line.Line)];
+            int[] shards = [.. window];
+            var parts = new IReadOnlyList<PartLine>[shards.Length];
+            await Parallel.ForAsync(0, shards.Length, options, async (index, stop) =>
+                parts[index] = await blobs.ReadPartAsync(shards[index], stop));
+            yield return [.. parts.SelectMany(lines => lines).OrderBy(line => line.Line)];
         }
     }
 
-    public static async Task JoinAsync(FileStore files, BatchRecord batch, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
+    public static async Task JoinAsync(
+        FileStore files, BatchRecord batch, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
     {
         await using var output = files.Write(batch.Tenant, batch.OutputFileKey!, cancellation);
         await using var errors = files.Write(batch.Tenant, batch.ErrorFileKey!, cancellation);

@@ -6,21 +6,21 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside windows of consecutive lines, so that rows of a forward pass have
-/// little padding and the finish holds one window at a time.
+/// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
+/// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
+internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
 
-    /// <summary>Shards written at a time; more would hold more of a window twice.</summary>
+    /// <summary>Shards written at a time; more would hold more of a line window twice.</summary>
     private const int Concurrency = 4;
 
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
 
     private readonly List<(byte[] Json, LineCost Cost)> _window = [];
-    private readonly List<byte[]> _refused = [];
+    private readonly List<byte[]> _settled = [];
     private readonly List<PlannedShard> _shards = [];
     private long _windowBytes;
     private int _windows;
@@ -33,26 +33,30 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
         _window.Add((json, LineCost.Of(line.Body)));
-        _windowBytes += json.Length;
-        if (_window.Count == WindowLines || _windowBytes >= WindowBytes)
-            await CloseWindowAsync(model, cancellation);
+        await CloseIfFullAsync(json.Length, model, cancellation);
     }
 
-    /// <summary>Takes a line that cannot become a request; its body becomes the reason.</summary>
-    public void Refuse(ShardLine line, LineError error) =>
-        _refused.Add(JsonSerializer.SerializeToUtf8Bytes(line with { Body = JsonSerializer.SerializeToElement(error, WireJson.Options) }, WireJson.Options));
+    /// <summary>Adds a line whose outcome is known: no worker runs it.</summary>
+    public async Task AddAsync(SettledLine line, ModelRecord model, CancellationToken cancellation)
+    {
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(line.ToShardLine(), WireJson.Options);
+        _settled.Add(json);
+        await CloseIfFullAsync(json.Length, model, cancellation);
+    }
 
-    /// <summary>Writes what is left; call it once after the last line.</summary>
+    /// <summary>Writes the remaining lines; call it once after the last line.</summary>
     public async Task CloseWindowAsync(ModelRecord model, CancellationToken cancellation)
     {
         List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
-        foreach (var lines in Cut(model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds))
+        double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
+        foreach (var lines in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget))
             Add(lines, isRefused: false);
-        foreach (byte[][] refused in _refused.Chunk(MaxShardLines))
-            Add(refused, isRefused: true);
+        foreach (var lines in Cut(_settled.Select(json => (json, default(LineCost))), budget))
+            Add(lines, isRefused: true);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(cut, options, async (shard, stop) => await blobs.WriteShardAsync(attempt, shard.Shard, Content(shard.Lines), stop));
-        _refused.Clear();
+        await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
+            await blobs.WriteShardAsync(planId, shard.Shard, Content(shard.Lines), stop));
+        _settled.Clear();
         _window.Clear();
         _windowBytes = 0;
         _windows++;
@@ -64,14 +68,23 @@ internal sealed class ShardWriter(BatchBlobs blobs, string attempt)
         }
     }
 
-    private IEnumerable<IReadOnlyCollection<byte[]>> Cut(double budget)
+    private Task CloseIfFullAsync(int bytes, ModelRecord model, CancellationToken cancellation)
+    {
+        _windowBytes += bytes;
+        bool isFull = _window.Count + _settled.Count == WindowLines || _windowBytes >= WindowBytes;
+        return isFull ? CloseWindowAsync(model, cancellation) : Task.CompletedTask;
+    }
+
+    private static IEnumerable<IReadOnlyCollection<byte[]>> Cut(IEnumerable<(byte[] Json, LineCost Cost)> window, double budget)
     {
         List<byte[]> shard = [];
         double cost = 0;
         long bytes = 0;
-        foreach (var line in _window.OrderBy(line => line.Cost.CanvasTokens))
+        foreach (var line in window)
         {
-            bool isFull = cost + line.Cost.TokenForwards > budget || shard.Count == MaxShardLines || bytes + line.Json.Length > MaxShardBytes;
+            bool isFull = cost + line.Cost.TokenForwards > budget
+                || shard.Count == MaxShardLines
+                || bytes + line.Json.Length > MaxShardBytes;
             if (isFull && shard.Count > 0)
             {
                 yield return shard;

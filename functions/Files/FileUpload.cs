@@ -7,50 +7,43 @@ using Microsoft.Net.Http.Headers;
 namespace LLaDA.Batch.Functions.Files;
 
 /// <summary>
-/// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file becomes visible when all
-/// of it has arrived; what was cut short or refused leaves nothing behind.
+/// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file
+/// becomes visible when all of it has arrived; an interrupted or refused upload leaves nothing behind.
 /// </summary>
 internal sealed class FileUpload(FileStore files, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
 {
-    private const int MaxFieldBytes = 100;
     private const int BufferBytes = 128 << 10;
 
+    /// <exception cref="ApiException">400, naming the part, or 413 for a file above the limit.</exception>
     public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
     {
         var reader = new MultipartReader(Boundary(request), request.Body);
+        var form = new UploadForm();
         string key = files.NewKey();
-        string? filename = null, purpose = null, anchor = null, seconds = null;
         FileWriter? writer = null;
         try
         {
             while (await NextSectionAsync(reader, cancellation) is { } section)
             {
                 var disposition = section.GetContentDispositionHeader();
-                switch (disposition?.Name.Value?.Trim('"'))
+                string name = UploadForm.NameOf(disposition);
+                form.Announce(name);
+                if (name == UploadForm.FilePart)
                 {
-                    case "file" when writer is null:
-                        filename = Filename(disposition);
-                        writer = files.Write(tenant, key, cancellation);
-                        await CopyAsync(section.Body, writer.Content, cancellation);
-                        break;
-                    case "purpose":
-                        purpose = await ReadFieldAsync(section.Body, cancellation);
-                        break;
-                    case "expires_after[anchor]":
-                        anchor = await ReadFieldAsync(section.Body, cancellation);
-                        break;
-                    case "expires_after[seconds]":
-                        seconds = await ReadFieldAsync(section.Body, cancellation);
-                        break;
-                    default:
-                        break;
+                    form.Filename = Filename(disposition!);
+                    writer = files.Write(tenant, key, cancellation);
+                    await CopyAsync(section.Body, writer.Content, cancellation);
+                }
+                else
+                {
+                    form.Set(name, await ReadFieldAsync(section.Body, cancellation));
                 }
             }
             if (writer is null)
-                throw ApiException.InvalidRequest("The form has no part named 'file' with a file name", "file", "missing_required_parameter");
-            string allowed = Allowed(purpose);
-            var kept = ExpiresAfter.Read(anchor, seconds) ?? retention.KeepsFilesFor(allowed);
-            return await KeepAsync(writer, tenant, key, filename!, allowed, time.GetUtcNow() + kept);
+                throw ApiException.InvalidRequest("The form has no part named 'file'", UploadForm.FilePart, "missing_required_parameter");
+            string purpose = form.Purpose();
+            var kept = form.ExpiresAfter() ?? retention.KeepsFilesFor(purpose);
+            return await KeepAsync(writer, tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
         }
         finally
         {
@@ -59,8 +52,11 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         }
     }
 
-    /// <summary>Nothing is half kept: bytes and record are written whether the client waits for them or not, and what failed is deleted again.</summary>
-    private async Task<FileRecord> KeepAsync(FileWriter writer, string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt)
+    /// <summary>
+    /// All or nothing: bytes and record are written whether the client still waits or not, and a failure deletes both.
+    /// </summary>
+    private async Task<FileRecord> KeepAsync(
+        FileWriter writer, string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt)
     {
         try
         {
@@ -126,16 +122,16 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         }
     }
 
-    /// <summary>Told by the host before anything is read where the request says its size, and by the count else.</summary>
+    /// <summary>A declared size is refused before any byte is read, an undeclared one by the count.</summary>
     private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
 
-    private async Task<string> ReadFieldAsync(Stream body, CancellationToken cancellation)
+    private async Task<byte[]> ReadFieldAsync(Stream body, CancellationToken cancellation)
     {
-        byte[] bytes = new byte[MaxFieldBytes];
+        byte[] bytes = new byte[UploadForm.MaxFieldBytes];
         int count = 0;
         while (count < bytes.Length && await ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
             count += read;
-        return System.Text.Encoding.UTF8.GetString(bytes, 0, count).Trim();
+        return bytes[..count];
     }
 
     private static string Filename(ContentDispositionHeaderValue disposition)
@@ -143,11 +139,4 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
         return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
     }
-
-    private static string Allowed(string? purpose) => purpose switch
-    {
-        null => throw ApiException.InvalidRequest("The form has no part named 'purpose'", "purpose", "missing_required_parameter"),
-        _ when FilePurpose.Uploadable.Contains(purpose) => purpose,
-        _ => throw ApiException.InvalidRequest($"purpose must be one of {string.Join(", ", FilePurpose.Uploadable)}, not '{purpose}'", "purpose"),
-    };
 }

@@ -1,26 +1,8 @@
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Files;
-using LLaDA.Batch.Shared.Wire;
 using Microsoft.Net.Http.Headers;
 
 namespace LLaDA.Batch.Functions.Files;
-
-/// <summary>A file on the wire. <c>status</c> is deprecated and required.</summary>
-public sealed record FileObject(string Id, long Bytes, long CreatedAt, long? ExpiresAt, string Filename, string Purpose)
-{
-    public string Object => "file";
-
-    public string Status => "processed";
-
-    public static FileObject From(FileRecord file) =>
-        new(file.Id, file.Bytes, file.CreatedAt.ToUnixTimeSeconds(), file.ExpiresAt?.ToUnixTimeSeconds(), file.Filename, file.Purpose);
-}
-
-/// <summary>An object that is gone.</summary>
-public sealed record DeletedObject(string Id, string Object)
-{
-    public bool Deleted => true;
-}
 
 /// <summary><c>/v1/files</c>.</summary>
 internal static class FilesApi
@@ -37,7 +19,7 @@ internal static class FilesApi
     }
 
     private static async Task<IResult> UploadAsync(HttpContext context, FileUpload upload) =>
-        Json(FileObject.From(await upload.ReceiveAsync(context.Request, context.Tenant(), context.RequestAborted)));
+        Results.Wire(FileObject.From(await upload.ReceiveAsync(context.Request, context.Tenant(), context.RequestAborted)));
 
     private static async Task<IResult> ListAsync(HttpContext context, FileStore files, TimeProvider time)
     {
@@ -45,28 +27,30 @@ internal static class FilesApi
         string? purpose = context.Request.Query["purpose"].FirstOrDefault();
         var now = time.GetUtcNow();
         var (page, hasMore) = await files.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, file => !file.IsExpired(now) && (purpose is null || file.Purpose == purpose), context.RequestAborted);
-        return Json(new ListPage<FileObject>([.. page.Select(FileObject.From)], page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, IsListed, context.RequestAborted);
+        return Results.Wire(ListPage.Of(page.Select(FileObject.From), file => file.Id, hasMore));
+
+        bool IsListed(FileRecord file) => !file.IsExpired(now) && (purpose is null || file.Purpose == purpose);
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext context, FileStore files) => Json(FileObject.From(await FindAsync(id, context, files)));
+    private static async Task<IResult> GetAsync(string id, HttpContext context, FileStore files) =>
+        Results.Wire(FileObject.From(await FindAsync(id, context, files)));
 
     private static async Task<IResult> DeleteAsync(string id, HttpContext context, FileStore files)
     {
         var file = await FindAsync(id, context, files);
         await files.DeleteAsync(file.Tenant, file.RowKey, context.RequestAborted);
-        return Json(new DeletedObject(file.Id, "file"));
+        return Results.Wire(new DeletedObject { Id = file.Id, Object = "file" });
     }
 
     private static async Task<IResult> ContentAsync(string id, HttpContext context, FileStore files)
     {
         var file = await FindAsync(id, context, files);
         var content = await files.OpenReadAsync(file, context.RequestAborted);
-        return Results.Stream(content, "application/octet-stream", file.Filename, file.CreatedAt, new EntityTagHeaderValue($"\"{file.RowKey}\""), enableRangeProcessing: true);
+        var tag = new EntityTagHeaderValue($"\"{file.RowKey}\"");
+        return Results.Stream(content, "application/octet-stream", file.Filename, file.CreatedAt, tag, enableRangeProcessing: true);
     }
 
     private static async Task<FileRecord> FindAsync(string id, HttpContext context, FileStore files) =>
         await files.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"file: {id}");
-
-    private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);
 }

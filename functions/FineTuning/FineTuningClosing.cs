@@ -5,29 +5,42 @@ using LLaDA.Batch.Shared.Observability;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>What is left to do when a job has ended. A sweep does it again until it was done to its end, so everything in here may happen twice; after that nothing is told.</summary>
-public sealed class FineTuningClosing(FineTuningStore jobs, FineTuningEvents events, DeliverWebhookHandler webhooks, FineTunedModels tuned, FileStore files)
+/// <summary>
+/// The last steps of an ended job. A sweep repeats them until all are done, so each is idempotent. Nothing is reported after the last one.
+/// </summary>
+internal sealed class FineTuningClosing(
+    FineTuningStore jobs, FineTuningEvents events, DeliverWebhookHandler webhooks, FineTunedModels tuned, FileStore files)
 {
     public async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         TracedWork.SetStatus(job.Status);
         if (job.Status != FineTuningStatus.Succeeded)
             await WithdrawResultAsync(job, cancellation);
-        if (!await jobs.IsActiveAsync(job.Tenant, job.RowKey, cancellation))
+        if (await jobs.Open.FindAsync(job.Key, cancellation) is null)
             return;
-        var (level, message) = job.Status switch
-        {
-            FineTuningStatus.Succeeded => ("info", $"The job has succeeded; the model is {job.FineTunedModel}"),
-            FineTuningStatus.Failed => ("error", $"The job has failed: {job.ErrorMessage}"),
-            _ => ("info", "The job was cancelled"),
-        };
-        await events.AddAsync(job, Math.Max(job.Step, job.CheckpointStep), job.RunNumber, FineTuningEventKind.Ended, message, cancellation, level);
+        await events.AddAsync(job, EndOf(job), cancellation);
         await tuned.DeleteLeftoversAsync(job, cancellation);
         await webhooks.SendAsync(job, cancellation);
-        await jobs.DeleteActiveAsync(job.Tenant, job.RowKey, cancellation);
+        await jobs.Open.DeleteAsync(job.Key, cancellation);
     }
 
-    /// <summary>A finish makes the result visible before it ends the job, and the job may have been ended otherwise in between, and closed.</summary>
+    private static FineTuningEvent EndOf(FineTuningJobRecord job)
+    {
+        string message = job.Status switch
+        {
+            FineTuningStatus.Succeeded => $"The job has succeeded; the model is {job.FineTunedModel}",
+            FineTuningStatus.Failed => $"The job has failed: {job.ErrorMessage}",
+            _ => "The job was cancelled",
+        };
+        return new FineTuningEvent(FineTuningEventKind.Ended, message)
+        {
+            Step = Math.Max(job.Step, job.CheckpointStep),
+            Run = job.RunNumber,
+            Level = job.Status == FineTuningStatus.Failed ? "error" : "info",
+        };
+    }
+
+    /// <summary>A finish publishes the result before it ends the job, which may have ended otherwise in between, and been closed.</summary>
     private async Task WithdrawResultAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         await tuned.RemoveResultAsync(job, cancellation);

@@ -1,34 +1,35 @@
+using LLaDA.Batch.Shared.FineTuning;
+
 namespace LLaDA.Batch.Functions.FineTuning;
 
-/// <summary>What keeps a job from being trained: the faults of a file's lines, all of them up to a cap, or a single one.</summary>
-/// <param name="param">The file at fault, by the name of its parameter.</param>
+/// <summary>The errors of a training or validation file: the first are listed, further ones counted.</summary>
+/// <param name="param">The parameter of the request that names the file.</param>
 internal sealed class TrainingFileErrors(string param)
 {
-    /// <summary>Faults listed; further ones are only counted.</summary>
     private const int MaxListed = 20;
 
     private readonly List<string> _listed = [];
+    private string _code = $"invalid_{param}";
     private int _count;
-
-    public string Param => param;
-
-    public string Code { get; private set; } = $"invalid_{param}";
 
     public bool Any => _count > 0;
 
-    public void Add(string fault)
+    public void Add(string message)
     {
         _count++;
         if (_listed.Count < MaxListed)
-            _listed.Add(fault);
+            _listed.Add(message);
     }
 
-    /// <summary>What is wrong with the whole file.</summary>
-    public void Add(string code, string fault)
+    /// <summary>Adds an error of the whole file.</summary>
+    public void Add(string code, string message)
     {
-        Code = code;
-        Add(fault);
+        _code = code;
+        Add(message);
     }
 
-    public override string ToString() => string.Join("; ", _listed) + (_count > _listed.Count ? $"; and {_count - _listed.Count} more" : "");
+    public FineTuningFailure ToError() => new(_code, ToString(), param);
+
+    public override string ToString() =>
+        string.Join("; ", _listed) + (_count > _listed.Count ? $"; and {_count - _listed.Count} more" : "");
 }

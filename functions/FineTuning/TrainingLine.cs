@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Wire;
 
@@ -18,17 +17,14 @@ internal static class TrainingLine
             return "it is longer than allowed";
         try
         {
-            using var document = JsonDocument.Parse(line.Bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            var json = document.RootElement;
+            var json = StrictJson.Parse(line.Bytes);
             if (json.ValueKind != JsonValueKind.Object)
                 return "it is not a JSON object";
-            if (!JsonBody.IsText(json))
-                return "it has a string that is no text: an escape names half of a character";
             return method == FineTuningMethod.Pretrain ? TextFault(json) : json.TryGetProperty("messages", out var messages) ? Unknown(json, "messages") ?? DialogueFault(messages) : PairFault(json);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (InvalidJsonException invalid)
         {
-            return "it is not valid JSON";
+            return $"it is not valid JSON: {invalid.Message}";
         }
     }
 

@@ -6,8 +6,8 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Folders;
 
 /// <summary>
-/// Checks the URL of a folder that a client shares: https, a host of Azure Storage and nothing else (this service must not become a way to reach other places),
-/// a signature that outlives the batch by the time to write its results, and never a container of the service.
+/// Checks the URL of a folder that a client shares: https, a host of Azure Storage and nothing else (this service must not become a way to
+/// reach other places), a signature that outlives the batch by the time to write its results, and never a container of the service.
 /// </summary>
 internal static class SasUrl
 {
@@ -32,12 +32,16 @@ internal static class SasUrl
         var parts = new BlobUriBuilder(url);
         if (!ContainerBindings.IsContainerName(parts.BlobContainerName) || storage.IsOwnContainer(url, parts.BlobContainerName))
             throw Refused("names no container that can be used");
-        if (parts.BlobName.TrimEnd('/') is { Length: > 0 } prefix && !BlobFolder.IsInside(prefix))
-            throw Refused("has a path that leads elsewhere");
+        if (parts.BlobName.TrimEnd('/') is { Length: > 0 } prefix && BlobFolder.FaultOf(prefix) is { } fault)
+            throw Refused($"has a path that cannot be used: it {fault}");
         if (parts.Sas?.Signature is not { Length: > 0 })
             throw Refused("has no shared access signature");
         if (parts.Sas.ExpiresOn < until + s_finishing)
-            throw Refused($"has a signature that must be valid until the results are written, {s_finishing.TotalHours} hour after the end of the batch: until {until + s_finishing:u}");
+        {
+            throw Refused(
+                $"has a signature that ends too early: results are written up to {s_finishing.TotalHours} hour after the end of the "
+                + $"batch, so it must be valid until {until + s_finishing:u}");
+        }
         return parts;
 
         ApiException Refused(string rule) => ApiException.InvalidRequest($"{parameter}.url {rule}", parameter);

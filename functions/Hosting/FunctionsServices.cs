@@ -39,11 +39,13 @@ public static class FunctionsServices
         services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
-        services.AddSingleton<ShardDispatcher>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>().AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
-        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>().AddSingleton<ModelRemoval>();
-        services.AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>().AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
+        services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>().AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
+        services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
+        services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
+        services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>().AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
         services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>().AddSingleton<ScheduledFileAssembly>();
-        services.AddSingleton<RetentionTimer>();
+        services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>()
+            .AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>().AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();

@@ -14,7 +14,7 @@ namespace LLaDA.Batch.Functions.Hosting;
 /// <summary>The whole REST API as one delegate, which every host calls. <c>/openai/v1/*</c> is an alias of <c>/v1/*</c>.</summary>
 public static class RestApi
 {
-    /// <summary>What needs no key.</summary>
+    /// <summary>Paths that need no key.</summary>
     private static readonly string?[] s_keyless = [HealthApi.LivePath, HealthApi.ReadyPath, ApiDescription.Path];
 
     public static RequestDelegate Build(IServiceProvider services)
@@ -24,7 +24,10 @@ public static class RestApi
         app.Use(WithoutAlias);
         app.Use(Authenticated);
         app.Use(Uncompressed);
+        app.Use(RequestSize.Limit);
+        app.Use(HeadRequests.RouteAsGet);
         app.UseRouting();
+        app.Use(HeadRequests.Restore);
         app.UseEndpoints(endpoints =>
         {
             HealthApi.Map(endpoints);
@@ -38,7 +41,7 @@ public static class RestApi
             FineTuningApi.Map(v1);
             SchedulesApi.Map(v1);
         });
-        app.Run(context => throw ApiException.NotFound($"endpoint: {context.Request.Method} {context.Request.Path}"));
+        app.Run(context => throw NoSuchEndpoint(context.Request));
         return app.Build();
     }
 
@@ -49,7 +52,7 @@ public static class RestApi
         return next(context);
     }
 
-    /// <summary>Comes before routing, so that without a key nothing can be learnt about what exists.</summary>
+    /// <summary>Comes before routing, so that without a key a client learns nothing about what exists.</summary>
     private static async Task Authenticated(HttpContext context, RequestDelegate next)
     {
         if (!s_keyless.Contains(context.Request.Path.Value))
@@ -61,11 +64,14 @@ public static class RestApi
         await next(context);
     }
 
-    /// <summary>Nothing is unpacked here, so nothing can be unpacked to more than the limits.</summary>
-    private static Task Uncompressed(HttpContext context, RequestDelegate next) =>
-        context.Request.Headers.ContentEncoding.Any(encoding => !string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase))
-            ? throw new ApiException(StatusCodes.Status415UnsupportedMediaType, new ApiError("Send the body uncompressed", "invalid_request_error", "content-encoding", "unsupported_encoding"))
-            : next(context);
+    /// <summary>No body is unpacked, so none can grow beyond the limits.</summary>
+    private static Task Uncompressed(HttpContext context, RequestDelegate next)
+    {
+        if (context.Request.Headers.ContentEncoding.All(encoding => string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase)))
+            return next(context);
+        var error = new ApiError("Send the body uncompressed", "invalid_request_error", "content-encoding", "unsupported_encoding");
+        throw new ApiException(StatusCodes.Status415UnsupportedMediaType, error);
+    }
 
     private static string? KeyOf(HttpRequest request)
     {
@@ -74,5 +80,16 @@ public static class RestApi
         return authorization?.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) == true
             ? authorization[scheme.Length..].Trim()
             : request.Headers["api-key"].FirstOrDefault();
+    }
+
+    /// <summary>Clients of other services ask for answers at once; the message names the way by a batch.</summary>
+    private static ApiException NoSuchEndpoint(HttpRequest request)
+    {
+        string path = request.Path.Value ?? "";
+        string advice = BatchEndpoint.All.Contains(path)
+            ? $"Requests are answered in batches: upload a file whose lines have the url '{path}' (POST /v1/files), then create a batch with "
+                + $"the endpoint '{path}' (POST /v1/batches)"
+            : $"GET {ApiDescription.Path} describes all endpoints";
+        return ApiException.NotFound($"endpoint: {request.Method} {path}", advice);
     }
 }

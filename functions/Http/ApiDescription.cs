@@ -1,6 +1,6 @@
 namespace LLaDA.Batch.Functions.Http;
 
-/// <summary><c>/openapi/v1.json</c>: what the REST API offers, as OpenAPI 3.1. Tests hold it to the routes and to the names on the wire.</summary>
+/// <summary><c>/openapi/v1.json</c>: the REST API as OpenAPI 3.1. Tests hold it to the routes and to the names on the wire.</summary>
 internal static class ApiDescription
 {
     public const string Path = "/openapi/v1.json";

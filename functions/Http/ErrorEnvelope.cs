@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Wire;
@@ -15,19 +16,19 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
     {
         string requestId = $"req_{Guid.NewGuid():N}";
         context.Response.Headers["x-request-id"] = requestId;
-        context.TraceIdentifier = requestId;    // what the logs of the host call it
+        context.TraceIdentifier = requestId;    // the logs of the host use it
         Activity.Current?.SetTag(Telemetry.RequestId, requestId);
         try
         {
             using (logger.BeginScope("{RequestId}", requestId))
                 await next(context);
-            if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentType: null })
-                await WriteAsync(context, context.Response.StatusCode, new ApiError(ReasonPhrases.GetReasonPhrase(context.Response.StatusCode), "invalid_request_error", Param: null, Code: null));
+            if (IsWithoutBody(context.Response))
+                await WriteAsync(context, context.Response.StatusCode, ErrorOf(context.Response.StatusCode));
         }
         catch (ApiException exception)
         {
             if (exception.RetryAfter is { } wait)
-                context.Response.Headers.RetryAfter = ((int)Math.Ceiling(wait.TotalSeconds)).ToString();
+                context.Response.Headers.RetryAfter = Seconds(Math.Ceiling(wait.TotalSeconds));
             if (exception.ShouldRetry is { } shouldRetry)
                 context.Response.Headers["x-should-retry"] = shouldRetry ? "true" : "false";
             await WriteAsync(context, exception.Status, exception.Error);
@@ -38,16 +39,26 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody is there to be told.
+            // The client has gone.
         }
         catch (Exception exception)
         {
             LogFailed(logger, requestId, context.Request.Method, context.Request.Path, exception);
-            // OpenAI's .NET client retries at once where it is not told to wait.
-            context.Response.Headers.RetryAfter = RetryAfterSeconds.ToString();
-            await WriteAsync(context, StatusCodes.Status500InternalServerError, new ApiError($"The server failed; say {requestId} when you report it", "server_error", Param: null, "server_error"));
+            // Without it OpenAI's .NET client retries at once.
+            context.Response.Headers.RetryAfter = Seconds(RetryAfterSeconds);
+            var error = new ApiError($"The server failed; quote {requestId} when you report it", "server_error", Param: null, "server_error");
+            await WriteAsync(context, StatusCodes.Status500InternalServerError, error);
         }
     }
+
+    /// <summary>An answer that names a range beyond the file has the type of the file already, and no body.</summary>
+    private static bool IsWithoutBody(HttpResponse response) =>
+        !response.HasStarted
+        && (response is { StatusCode: >= 400, ContentType: null } || response.StatusCode == StatusCodes.Status416RangeNotSatisfiable);
+
+    private static ApiError ErrorOf(int status) => status == StatusCodes.Status416RangeNotSatisfiable
+        ? new ApiError("The range lies beyond the end of the file; Content-Range names its size", "invalid_request_error", "range", "invalid_range")
+        : new ApiError(ReasonPhrases.GetReasonPhrase(status), "invalid_request_error", Param: null, Code: null);
 
     private static async Task WriteAsync(HttpContext context, int status, ApiError error)
     {
@@ -58,8 +69,12 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         }
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/json";
+        context.Response.ContentLength = null;
+        context.Response.Headers.ContentDisposition = default;
         await JsonSerializer.SerializeAsync(context.Response.Body, new ApiErrorBody(error), WireJson.Options, context.RequestAborted);
     }
+
+    private static string Seconds(double seconds) => seconds.ToString("F0", CultureInfo.InvariantCulture);
 
     [LoggerMessage(EventId = 101, Level = LogLevel.Error, Message = "Request {RequestId} failed: {Method} {Path}")]
     private static partial void LogFailed(ILogger logger, string requestId, string method, string path, Exception failure);

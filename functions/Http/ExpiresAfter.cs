@@ -1,4 +1,5 @@
-using System.Text.Json;
+using System.Globalization;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Http;
 
@@ -7,24 +8,30 @@ internal static class ExpiresAfter
 {
     private const int MinSeconds = 3_600, MaxSeconds = 2_592_000;
 
-    /// <summary>As two fields of a form.</summary>
-    /// <returns>Null when neither was given.</returns>
-    public static TimeSpan? Read(string? anchor, string? seconds) =>
-        anchor is null && seconds is null ? null : Checked(anchor, int.TryParse(seconds, out int number) ? number : null, "expires_after");
-
-    /// <summary>As a property of a body.</summary>
-    public static TimeSpan? Read(JsonElement body, string name)
+    /// <summary>Two fields of a form.</summary>
+    /// <returns>Null when neither is there.</returns>
+    public static TimeSpan? Read(string? anchor, string? seconds)
     {
-        if (!body.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+        if (anchor is null && seconds is null)
             return null;
-        if (value.ValueKind != JsonValueKind.Object)
-            return Checked(anchor: null, seconds: null, name);
-        string? anchor = value.TryGetProperty("anchor", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
-        int? seconds = value.TryGetProperty("seconds", out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out int count) ? count : null;
-        return Checked(anchor, seconds, name);
+        int? number = int.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out int count) ? count : null;
+        return Checked(anchor, number, "expires_after");
     }
 
-    private static TimeSpan Checked(string? anchor, int? seconds, string name) => anchor == "created_at" && seconds is >= MinSeconds and <= MaxSeconds
-        ? TimeSpan.FromSeconds(seconds.Value)
-        : throw ApiException.InvalidRequest($"{name} must have the anchor 'created_at' and {MinSeconds} to {MaxSeconds} seconds", name);
+    /// <summary>A property of a body.</summary>
+    /// <returns>Null when it is absent or null.</returns>
+    public static TimeSpan? Read(JsonReader body, string name)
+    {
+        if (body.Object(name) is not { } value)
+            return null;
+        value.Pass("anchor", "seconds");
+        value.RequireNothingElse();
+        return Checked(value.Json.FindText("anchor"), value.Json.FindInteger("seconds"), name);
+    }
+
+    private static TimeSpan Checked(string? anchor, int? seconds, string name) =>
+        anchor == "created_at" && seconds is >= MinSeconds and <= MaxSeconds ? TimeSpan.FromSeconds(seconds.Value) : throw Refused(name);
+
+    private static ApiException Refused(string name) =>
+        ApiException.InvalidRequest($"{name} must have the anchor 'created_at' and {MinSeconds} to {MaxSeconds} seconds", name);
 }

@@ -2,12 +2,18 @@ using System.Text.Json;
 
 namespace LLaDA.Batch.Functions.Http;
 
-/// <summary>The query parameter <c>metadata[key]=value</c> of a listing; <c>metadata=null</c> asks for what has none.</summary>
+/// <summary>The query parameter <c>metadata[key]=value</c> of a list; <c>metadata=null</c> asks for objects without any.</summary>
 internal sealed record MetadataFilter(IReadOnlyList<KeyValuePair<string, string>> Pairs, bool MustBeEmpty)
 {
-    public static MetadataFilter Read(HttpRequest request) => new(
-        [.. request.Query.Where(entry => entry.Key.StartsWith("metadata[", StringComparison.Ordinal) && entry.Key.EndsWith(']')).Select(entry => KeyValuePair.Create(entry.Key["metadata[".Length..^1], entry.Value.ToString()))],
-        request.Query["metadata"].FirstOrDefault() == "null");
+    private const string Prefix = "metadata[";
+
+    public static MetadataFilter Read(HttpRequest request)
+    {
+        var pairs = request.Query
+            .Where(entry => entry.Key.StartsWith(Prefix, StringComparison.Ordinal) && entry.Key.EndsWith(']'))
+            .Select(entry => KeyValuePair.Create(entry.Key[Prefix.Length..^1], entry.Value.ToString()));
+        return new MetadataFilter([.. pairs], MustBeEmpty: request.Query["metadata"].FirstOrDefault() == "null");
+    }
 
     /// <param name="metadata">A JSON object of strings, or null.</param>
     public bool Matches(string? metadata)

@@ -1,8 +1,8 @@
-using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Functions.Http;
 
 namespace LLaDA.Batch.Functions.Monitoring;
 
-/// <summary><c>/healthz</c>: the process lives. <c>/readyz</c>: storage answers, or 503 and what of it does not.</summary>
+/// <summary><c>/healthz</c>: the process lives. <c>/readyz</c>: storage answers, or 503 with the services that do not.</summary>
 internal static class HealthApi
 {
     public const string LivePath = "/healthz", ReadyPath = "/readyz";
@@ -16,6 +16,6 @@ internal static class HealthApi
     private static async Task<IResult> ReadyAsync(Readiness readiness)
     {
         var answer = await readiness.AskAsync();
-        return Results.Json(answer, WireJson.Options, statusCode: answer.IsReady() ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        return Results.Wire(answer, answer.IsReady() ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

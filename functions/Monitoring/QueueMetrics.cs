@@ -4,8 +4,10 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Monitoring;
 
-/// <summary>Measures how long the oldest message of each queue, poison queues included, has waited; a message that was sent with a delay counts it in.</summary>
-public sealed class QueueMetrics(StorageAccount storage, TimeProvider time)
+/// <summary>
+/// Measures the age of the oldest message of each queue, poison queues included. The delay of a message sent with one counts in.
+/// </summary>
+internal sealed class QueueMetrics(StorageAccount storage, TimeProvider time)
 {
     /// <summary>How often the timer fires.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
@@ -24,7 +26,7 @@ public sealed class QueueMetrics(StorageAccount storage, TimeProvider time)
             }
             catch (RequestFailedException failure) when (failure.Status == 404)
             {
-                // Deleted meanwhile.
+                // The queue was deleted meanwhile.
             }
         }
     }

@@ -2,28 +2,37 @@ using LLaDA.Batch.Shared.Files;
 
 namespace LLaDA.Batch.Functions.Retention;
 
-/// <summary>How long things are kept (section <c>Retention</c>).</summary>
+/// <summary>How long data are kept (section <c>Retention</c>).</summary>
 public sealed record RetentionOptions
 {
     public const string Section = "Retention";
 
-    /// <summary>Inputs and results of batches, where the client names no other time. Training data is kept until it is deleted.</summary>
+    /// <summary>The time without progress after which a deletion counts as interrupted.</summary>
+    internal static readonly TimeSpan StalledAfter = TimeSpan.FromMinutes(5);
+
+    /// <summary>Inputs and results of batches for which the client names no other time. Training data are kept until they are deleted.</summary>
     public TimeSpan BatchFiles { get; init; } = TimeSpan.FromDays(30);
 
-    /// <summary>The training files that schedules put together: their blobs are their owner's, and a job that is resumed later than this fails.</summary>
+    /// <summary>
+    /// Training files that schedules assemble. Their blobs belong to the tenant, and a job that is resumed after this time fails.
+    /// </summary>
     public TimeSpan ScheduledFiles { get; init; } = TimeSpan.FromDays(90);
 
-    /// <summary>Plan, shards and parts, from the end of their batch on: what they hold is in the results by then. At least an hour, so that no worker is still at it.</summary>
+    /// <summary>
+    /// Intermediate blobs (plan, shards, parts) after the end of their batch. At least one hour, in case a worker is still writing.
+    /// </summary>
     public TimeSpan Work { get; init; } = TimeSpan.FromDays(1);
 
-    /// <summary>Records of batches, from their end on.</summary>
+    /// <summary>Rows of batches after their end.</summary>
     public TimeSpan Batches { get; init; } = TimeSpan.FromDays(90);
 
-    /// <summary>Outcomes of schedules, from when they were decided on.</summary>
+    /// <summary>Outcomes of schedules after their decision.</summary>
     public TimeSpan ScheduleRuns { get; init; } = TimeSpan.FromDays(90);
 
+    /// <returns>Null for files that are kept until they are deleted.</returns>
     public TimeSpan? KeepsFilesFor(string purpose) => purpose == FilePurpose.FineTune ? null : BatchFiles;
 
+    /// <returns>All errors of the section.</returns>
     public IEnumerable<string> Validate()
     {
         if (Work < TimeSpan.FromHours(1) || Batches < Work)

@@ -4,7 +4,10 @@ using LLaDA.Batch.Shared.Schedules;
 
 namespace LLaDA.Batch.Functions.Schedules;
 
-/// <summary>Deletes a schedule with its outcomes and its lists. It is marked first and its row goes last: whatever is cut short in between, nothing is fired any more, and a timer deletes the rest.</summary>
+/// <summary>
+/// Deletes a schedule with its outcomes and its lists. The mark comes first and the row goes last: after an interruption the schedule
+/// fires no more, and the timer of retention deletes the rest.
+/// </summary>
 internal sealed class ScheduleDeletion(ScheduleStore schedules, SourceLists data, FineTuningStore jobs, TimeProvider time)
 {
     public async Task RunAsync(ScheduleRecord schedule, CancellationToken cancellation)

@@ -96,7 +96,7 @@ internal sealed partial class ScheduleTimer(
             return definition.Overlap == OverlapPolicy.Queue ? null : await schedules.AddRunAsync(
                 schedule, Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"{last.Id}, the job before, is still at work"), cancellation);
         }
-        if (await jobs.CountActiveAsync(schedule.Tenant, cancellation) >= limits.MaxActiveTrainings)
+        if (await jobs.Open.ListAsync(schedule.Tenant, cancellation).CountAsync(cancellation) >= limits.MaxActiveTrainings)
             return null;
         return await schedules.AddRunAsync(schedule, await DecideAsync(schedule, definition, dueAt, last, cancellation), cancellation);
     }
@@ -118,7 +118,7 @@ internal sealed partial class ScheduleTimer(
             (run.LastModel, run.Seen, run.NumBlobs) = (lastModel, seen, blobs.Count);
             if (blobs.Count == 0)
                 return run;
-            run.Model = definition.StartFrom == StartFrom.LastResult && lastModel is not null ? lastModel : definition.Training.Model;
+            run.Model = definition.StartFrom == StartFrom.LastResult && lastModel is not null ? lastModel : definition.NewJob.Model;
             run.Sources = await data.WriteSourcesAsync(schedule, ScheduleRunRecord.Key(schedule, dueAt), blobs, cancellation);
             return run;
         }
@@ -142,17 +142,18 @@ internal sealed partial class ScheduleTimer(
                 return;     // deleted while this host stood still, and the list of its data with it
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
-            job = definition.Training.ToRecord(schedule.Tenant, run.RowKey, seed: (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue));
-            (job.Model, job.Sources, job.ScheduleKey, job.ScheduledFolder) = (run.Model!, run.Sources, schedule.RowKey, definition.Folder.ToJson());
-            job.ValidationFileId = JsonBody.OptionalText(definition.Job, "validation_file");
+            int seed = (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue);
+            job = definition.NewJob.ToRecord(schedule.Tenant, run.RowKey, seed);
+            (job.Model, job.Sources) = (run.Model!, run.Sources);
+            (job.ScheduleKey, job.ScheduledFolder) = (schedule.RowKey, definition.Folder.ToJson());
             if (await jobs.AddAsync(job, cancellation))
                 LogFired(logger, schedule.Id, run.DueAt, job.Id);
         }
         if (job.Status != FineTuningStatus.ValidatingFiles)
             return;
         string message = string.Create(CultureInfo.InvariantCulture, $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {run.DueAt:yyyy-MM-dd HH:mm} UTC");
-        await events.AddAsync(job, step: 0, run: 0, FineTuningEventKind.Created, message, cancellation);
-        await queues.SendPlanTrainingAsync(job.Tenant, job.RowKey, cancellation);
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
+        await queues.SendPlanTrainingAsync(job.Key, cancellation);
     }
 
     /// <summary>Takes an occurrence off what waits, and deletes the lists that nobody reads any more once it is off: its outcome holds, whoever still decides on older ones.</summary>

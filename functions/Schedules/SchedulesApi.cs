@@ -1,4 +1,3 @@
-using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
@@ -6,11 +5,10 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Schedules;
 
-/// <summary><c>/v1/schedules</c>: fine-tuning jobs that come by themselves.</summary>
+/// <summary><c>/v1/schedules</c>: recurring fine-tuning jobs.</summary>
 internal static class SchedulesApi
 {
     private const int DefaultLimit = 20, MaxLimit = 100;
@@ -28,40 +26,69 @@ internal static class SchedulesApi
     }
 
     private static async Task<IResult> CreateAsync(
-        HttpContext context, ScheduleStore schedules, BlobFolders folders, ModelCatalog models, FileStore files, ServiceLimits limits, TimeProvider time)
+        HttpContext context,
+        ScheduleStore schedules,
+        BlobFolders folders,
+        ModelCatalog models,
+        FileStore files,
+        ServiceLimits limits,
+        TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
-        var definition = await ScheduleDefinition.ReadAsync(body, context.Tenant(), folders, time.GetUtcNow(), cancellation);
-        await CheckAsync(definition, context, models, files);
-        if (await schedules.Records.ListAsync(context.Tenant(), after: null, cancellation).CountAsync(known => known.DeletedAt is null, cancellation) >= limits.MaxSchedules)
-            throw ApiException.InvalidRequest($"You have {limits.MaxSchedules} schedules, and more are not allowed", code: "too_many_schedules");
-
         var now = time.GetUtcNow();
-        var schedule = new ScheduleRecord { PartitionKey = context.Tenant(), RowKey = SortableKey.Create(time), Definition = definition.ToJson(), NextAt = Next(definition, now), CreatedAt = now };
+        var definition = await ScheduleDefinition.ReadAsync(body, context.Tenant(), folders, now, cancellation);
+        await CheckAsync(definition, context, models, files);
+        var known = schedules.Records.ListAsync(context.Tenant(), after: null, cancellation);
+        if (await known.CountAsync(schedule => schedule.DeletedAt is null, cancellation) >= limits.MaxSchedules)
+        {
+            throw ApiException.InvalidRequest(
+                $"You have {limits.MaxSchedules} schedules; more are not allowed", code: "too_many_schedules");
+        }
+        var schedule = new ScheduleRecord
+        {
+            PartitionKey = context.Tenant(),
+            RowKey = SortableKey.Create(time),
+            Definition = definition.ToJson(),
+            NextAt = Next(definition, now),
+            CreatedAt = now,
+        };
         await schedules.Records.AddIdempotentAsync(schedule, cancellation);
-        return Json(ScheduleObject.From(schedule));
+        return Results.Wire(ScheduleObject.From(schedule));
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, ScheduleStore schedules)
     {
         var query = ListQuery.Read(context.Request, ScheduleRecord.IdPrefix, DefaultLimit, MaxLimit);
         var (page, hasMore) = await schedules.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, schedule => schedule.DeletedAt is null, context.RequestAborted);
-        return Json(new ListPage<ScheduleObject>([.. page.Select(ScheduleObject.From)], page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+            context.Tenant(),
+            query.AfterKey,
+            query.Limit,
+            query.IsAscending,
+            schedule => schedule.DeletedAt is null,
+            context.RequestAborted);
+        return Results.Wire(ListPage.Of(page.Select(ScheduleObject.From), schedule => schedule.Id, hasMore));
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext context, ScheduleStore schedules) => Json(ScheduleObject.From(await FindAsync(id, context, schedules)));
+    private static async Task<IResult> GetAsync(string id, HttpContext context, ScheduleStore schedules) =>
+        Results.Wire(ScheduleObject.From(await FindAsync(id, context, schedules)));
 
-    /// <summary>Takes over what the body names. Other times count from now on; what waits already keeps its place.</summary>
+    /// <summary>Replaces the parameters that the body names. New times count from now on; waiting occurrences keep their place.</summary>
     private static async Task<IResult> UpdateAsync(
-        string id, HttpContext context, ScheduleStore schedules, BlobFolders folders, ModelCatalog models, FileStore files, TimeProvider time)
+        string id,
+        HttpContext context,
+        ScheduleStore schedules,
+        BlobFolders folders,
+        ModelCatalog models,
+        FileStore files,
+        TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
         for (var schedule = await FindAsync(id, context, schedules); ;)
         {
-            var (before, seen) = (ScheduleDefinition.FromJson(schedule.Definition), schedule.Definition);
+            string seen = schedule.Definition;
+            var before = ScheduleDefinition.FromJson(seen);
             var definition = await before.WithAsync(body, context.Tenant(), folders, time.GetUtcNow(), cancellation);
             await CheckAsync(definition, context, models, files);
             var updated = await schedules.UpdateAsync(schedule, current =>
@@ -74,59 +101,64 @@ internal static class SchedulesApi
                 return true;
             }, cancellation) ?? throw NotFound(id);
             if (updated.Definition == definition.ToJson())
-                return Json(ScheduleObject.From(updated));
-            schedule = updated;     // somebody else changed it in between: once more, on what it is now
+                return Results.Wire(ScheduleObject.From(updated));
+            schedule = updated;     // a concurrent change came first: merge again, on the new definition
         }
     }
 
-    private static Task<IResult> PauseAsync(string id, HttpContext context, ScheduleStore schedules) => SetPausedAsync(id, context, schedules, schedule => schedule.IsPaused = true);
+    private static Task<IResult> PauseAsync(string id, HttpContext context, ScheduleStore schedules) =>
+        SetPausedAsync(id, context, schedules, schedule => schedule.IsPaused = true);
 
-    /// <summary>Occurrences while it was paused are not missed ones: it goes on with the next.</summary>
-    private static Task<IResult> ResumeAsync(string id, HttpContext context, ScheduleStore schedules, TimeProvider time) => SetPausedAsync(id, context, schedules, schedule =>
-    {
-        if (schedule.IsPaused)
-            (schedule.IsPaused, schedule.NextAt) = (false, Next(ScheduleDefinition.FromJson(schedule.Definition), time.GetUtcNow()));
-    });
+    /// <summary>Occurrences during the pause are not missed ones: the schedule resumes with the next.</summary>
+    private static Task<IResult> ResumeAsync(string id, HttpContext context, ScheduleStore schedules, TimeProvider time) =>
+        SetPausedAsync(id, context, schedules, schedule =>
+        {
+            if (!schedule.IsPaused)
+                return;
+            schedule.IsPaused = false;
+            schedule.NextAt = Next(ScheduleDefinition.FromJson(schedule.Definition), time.GetUtcNow());
+        });
 
-    private static async Task<IResult> SetPausedAsync(string id, HttpContext context, ScheduleStore schedules, Action<ScheduleRecord> change)
+    private static async Task<IResult> SetPausedAsync(
+        string id, HttpContext context, ScheduleStore schedules, Action<ScheduleRecord> change)
     {
         var updated = await schedules.UpdateAsync(await FindAsync(id, context, schedules), current =>
         {
             change(current);
             return true;
         }, context.RequestAborted);
-        return Json(ScheduleObject.From(updated ?? throw NotFound(id)));
+        return Results.Wire(ScheduleObject.From(updated ?? throw NotFound(id)));
     }
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext context, ScheduleStore schedules, ScheduleDeletion delete)
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, ScheduleStore schedules, ScheduleDeletion deletion)
     {
         var schedule = await FindAsync(id, context, schedules);
-        await delete.RunAsync(schedule, context.RequestAborted);
-        return Json(new DeletedObject(schedule.Id, "schedule"));
+        await deletion.RunAsync(schedule, context.RequestAborted);
+        return Results.Wire(new DeletedObject { Id = schedule.Id, Object = "schedule" });
     }
 
     private static async Task<IResult> RunsAsync(string id, HttpContext context, ScheduleStore schedules)
     {
         var schedule = await FindAsync(id, context, schedules);
         var query = ListQuery.Read(context.Request, ScheduleRunRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await schedules.Runs.PageAsync(ScheduleRunRecord.Partition(schedule), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Json(new ListPage<ScheduleRunObject>([.. page.Select(ScheduleRunObject.From)], page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+        var (page, hasMore) = await schedules.Runs.PageAsync(
+            ScheduleRunRecord.Partition(schedule), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
+        return Results.Wire(ListPage.Of(page.Select(ScheduleRunObject.From), run => run.Id, hasMore));
     }
 
     private static async Task CheckAsync(ScheduleDefinition definition, HttpContext context, ModelCatalog models, FileStore files)
     {
-        if (await models.FindAsync(context.Tenant(), definition.Training.Model, context.RequestAborted) is null)
-            throw ApiException.InvalidRequest($"There is no model '{definition.Training.Model}'", "job.model", "model_not_found");
-        await FineTuningApi.FileAsync(definition.Job, "validation_file", isRequired: false, context, files);
+        var (job, cancellation) = (definition.NewJob, context.RequestAborted);
+        if (await models.FindAsync(context.Tenant(), job.Model, cancellation) is null)
+            throw ApiException.InvalidRequest($"There is no model '{job.Model}'", "job.model", "model_not_found");
+        await JobFiles.RequireAsync(job.ValidationFile, "job.validation_file", context.Tenant(), files, cancellation);
     }
 
     private static DateTimeOffset Next(ScheduleDefinition definition, DateTimeOffset now) =>
-        definition.Occurrences.Next(now) ?? throw ApiException.InvalidRequest("cron never fires any more", "cron", "cron_never_fires");
+        definition.Occurrences.Next(now) ?? throw ApiException.InvalidRequest("cron never fires again", "cron", "cron_never_fires");
 
     private static async Task<ScheduleRecord> FindAsync(string id, HttpContext context, ScheduleStore schedules) =>
         await schedules.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw NotFound(id);
 
     private static ApiException NotFound(string id) => ApiException.NotFound($"schedule: {id}");
-
-    private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);
 }

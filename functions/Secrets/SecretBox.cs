@@ -3,12 +3,12 @@ using System.Text;
 
 namespace LLaDA.Batch.Functions.Secrets;
 
-/// <summary>The key of the secrets that the service must be able to read again (section <c>Secrets</c>).</summary>
+/// <summary>The key that encrypts the secrets which the service stores (section <c>Secrets</c>).</summary>
 public sealed record SecretOptions
 {
     public const string Section = "Secrets";
 
-    /// <summary>32 random bytes in Base64, in Azure a reference to Key Vault; null offers nothing that needs such secrets.</summary>
+    /// <summary>32 random bytes in Base64, in Azure a reference to Key Vault. Null turns off the features that need secrets.</summary>
     public string? Key { get; init; }
 
     public IEnumerable<string> Validate()
@@ -18,7 +18,9 @@ public sealed record SecretOptions
     }
 }
 
-/// <summary>Keeps secrets encrypted at rest: AES-256-GCM, bound to what they are for, so that a sealed text cannot be moved to another owner.</summary>
+/// <summary>
+/// Encrypts secrets at rest: AES-256-GCM, bound to their owner, so that a sealed text cannot be moved to another owner.
+/// </summary>
 public sealed class SecretBox(SecretOptions options)
 {
     private const int NonceBytes = 12, TagBytes = 16;
@@ -26,7 +28,7 @@ public sealed class SecretBox(SecretOptions options)
     /// <summary>Whether there is a key to seal with.</summary>
     public bool IsOffered => options.Key is not null;
 
-    /// <param name="owner">Whose secret it is and what for; needed again to open it.</param>
+    /// <param name="owner">The owner and the purpose of the secret; the same text opens it.</param>
     public string Seal(string text, string owner)
     {
         byte[] plain = Encoding.UTF8.GetBytes(text);
@@ -52,5 +54,9 @@ public sealed class SecretBox(SecretOptions options)
     private static (Memory<byte> Nonce, Memory<byte> Tag, Memory<byte> Cipher) Parts(byte[] box) =>
         (box.AsMemory(0, NonceBytes), box.AsMemory(NonceBytes, TagBytes), box.AsMemory(NonceBytes + TagBytes));
 
-    private AesGcm NewAes() => new(Convert.FromBase64String(options.Key ?? throw new CryptographicException($"{SecretOptions.Section}:{nameof(SecretOptions.Key)} is not set")), TagBytes);
+    private AesGcm NewAes()
+    {
+        string key = options.Key ?? throw new CryptographicException($"{SecretOptions.Section}:{nameof(SecretOptions.Key)} is not set");
+        return new AesGcm(Convert.FromBase64String(key), TagBytes);
+    }
 }

@@ -7,36 +7,36 @@ using Polly.Timeout;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
-/// <summary>Tells an endpoint of an event, again and again over 24 hours until it says that it heard.</summary>
+/// <summary>Delivers an event to an endpoint, with retries over 24 hours until the endpoint confirms it.</summary>
 public sealed partial class DeliverWebhookHandler(
     WebhookEndpoints endpoints, BatchStore batches, FineTuningStore trainings, WorkQueues queues, WebhookClient client, TimeProvider time, ILogger<DeliverWebhookHandler> logger)
 {
-    /// <summary>Sends what a batch that has ended has to tell. Doing it twice sends the same events twice, under the same ids.</summary>
+    /// <summary>Sends the event of an ended batch. A second call sends the same event again, under the same id.</summary>
     public Task SendAsync(BatchRecord batch, CancellationToken cancellation) =>
-        SendAsync(WebhookEvent.TypeOf(batch.Status), new WebhookMessage(batch.Tenant, Endpoint: "", batch.RowKey, Attempt: 0), cancellation);
+        SendAsync(batch.Tenant, WebhookEvent.TypeOf(batch.Status), endpoint => new WebhookMessage(batch.Tenant, endpoint, Attempt: 0, Batch: batch.RowKey), cancellation);
 
-    /// <summary>Sends what a fine-tuning job that has ended has to tell, likewise.</summary>
+    /// <summary>Sends the event of an ended fine-tuning job, likewise.</summary>
     public Task SendAsync(FineTuningJobRecord job, CancellationToken cancellation) =>
-        SendAsync(WebhookEvent.TypeOf(job.Status), new WebhookMessage(job.Tenant, Endpoint: "", Batch: null, Attempt: 0, job.RowKey), cancellation);
+        SendAsync(job.Tenant, WebhookEvent.TypeOf(job.Status), endpoint => new WebhookMessage(job.Tenant, endpoint, Attempt: 0, Job: job.RowKey), cancellation);
 
     public async Task RunAsync(WebhookMessage message, CancellationToken cancellation)
     {
         var endpoint = await endpoints.Records.FindAsync(message.Tenant, message.Endpoint, cancellation);
         if (endpoint is null || await FindAsync(message, cancellation) is not { } news)
-            return;     // nobody wants to know any more
+            return;     // the endpoint or the job is gone
         await TracedWork.RunAsync("webhook", news.Event.Data.Id, news.TraceParent, () => RunAsync(message, endpoint, news.Event, cancellation));
     }
 
-    private async Task SendAsync(string type, WebhookMessage message, CancellationToken cancellation)
+    private async Task SendAsync(string tenant, string type, Func<string, WebhookMessage> messageTo, CancellationToken cancellation)
     {
-        await foreach (var endpoint in endpoints.Records.ListAsync(message.Tenant, after: null, cancellation))
+        await foreach (var endpoint in endpoints.Records.ListAsync(tenant, after: null, cancellation))
         {
             if (endpoint.Wants(type))
-                await queues.SendWebhookAsync(message with { Endpoint = endpoint.RowKey }, TimeSpan.Zero, cancellation);
+                await queues.SendWebhookAsync(messageTo(endpoint.RowKey), TimeSpan.Zero, cancellation);
         }
     }
 
-    /// <returns>What there is to tell; null when the job is gone.</returns>
+    /// <returns>Null when the job is gone.</returns>
     private async Task<(WebhookEvent Event, string? TraceParent)?> FindAsync(WebhookMessage message, CancellationToken cancellation)
     {
         if (message.Job is { } key)
@@ -61,7 +61,7 @@ public sealed partial class DeliverWebhookHandler(
         }
     }
 
-    /// <returns>What went wrong; empty when the endpoint heard, or will never want to.</returns>
+    /// <returns>The reason of the failure; empty when the endpoint confirmed the event, or refuses all events.</returns>
     private async Task<string> AttemptAsync(WebhookEndpointRecord endpoint, WebhookEvent news, CancellationToken cancellation)
     {
         try
@@ -79,9 +79,9 @@ public sealed partial class DeliverWebhookHandler(
         }
     }
 
-    [LoggerMessage(EventId = 251, Level = LogLevel.Warning, Message = "{Endpoint} did not hear of {Job} at attempt {Attempt}: {Outcome}")]
+    [LoggerMessage(EventId = 251, Level = LogLevel.Warning, Message = "Delivery of {Job} to {Endpoint} failed (attempt {Attempt}): {Outcome}")]
     private static partial void LogFailed(ILogger logger, string endpoint, string job, int attempt, string outcome);
 
-    [LoggerMessage(EventId = 252, Level = LogLevel.Error, Message = "{Endpoint} did not hear of {Job} for 24 hours and is not told any more: {Outcome}")]
+    [LoggerMessage(EventId = 252, Level = LogLevel.Error, Message = "Delivery of {Job} to {Endpoint} failed for 24 hours and is given up: {Outcome}")]
     private static partial void LogGivenUp(ILogger logger, string endpoint, string job, string outcome);
 }

@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
-/// <summary>Tells addresses of the public internet from those of this machine, its network and its cloud (IANA's registries of special-purpose addresses).</summary>
+/// <summary>
+/// Separates addresses of the public internet from those of this machine, its network and its cloud (IANA's registries of
+/// special-purpose addresses).
+/// </summary>
 internal static class PublicAddresses
 {
     private static readonly IPNetwork s_globalUnicast = IPNetwork.Parse("2000::/3");
@@ -12,8 +15,8 @@ internal static class PublicAddresses
     [
         .. new[]
         {
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
-            "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
+            "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
             "168.63.129.16/32",     // the platform's own services in Azure
             "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", // tunnels, which lead to any IPv4 address, and documentation
         }.Select(network => IPNetwork.Parse(network)),
@@ -22,10 +25,14 @@ internal static class PublicAddresses
     public static bool Contains(IPAddress address)
     {
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
-        return (address.AddressFamily == AddressFamily.InterNetwork || s_globalUnicast.Contains(address)) && !s_special.Any(network => network.Contains(address));
+        bool isUnicast = address.AddressFamily == AddressFamily.InterNetwork || s_globalUnicast.Contains(address);
+        return isUnicast && !s_special.Any(network => network.Contains(address));
     }
 
-    /// <summary>Connects to a host if all of its addresses are public: they are looked up here and used as they were checked, so a name cannot change its mind in between.</summary>
+    /// <summary>
+    /// Connects to a host if all of its addresses are public. The checked addresses are the ones connected to, so a name cannot resolve
+    /// to others in between.
+    /// </summary>
     /// <exception cref="HttpRequestException">The host has an address that is not public, or none.</exception>
     public static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {

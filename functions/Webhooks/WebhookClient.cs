@@ -6,7 +6,10 @@ using Polly.Retry;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
-/// <summary>Posts signed events to addresses that clients chose: no redirects, no proxies, no private networks, and nothing of the answer but its status.</summary>
+/// <summary>
+/// Posts signed events to addresses that clients chose: no redirects, no proxies, no private networks, and only the status of the answer is
+/// read.
+/// </summary>
 public sealed class WebhookClient : IDisposable
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(200), s_connectionLife = TimeSpan.FromMinutes(1);
@@ -16,7 +19,13 @@ public sealed class WebhookClient : IDisposable
 
     public WebhookClient(WebhookOptions options)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false, UseCookies = false, PooledConnectionLifetime = s_connectionLife };
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseProxy = false,
+            UseCookies = false,
+            PooledConnectionLifetime = s_connectionLife,
+        };
         if (!options.AllowLocal)
             handler.ConnectCallback = PublicAddresses.ConnectAsync;
         _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
@@ -30,7 +39,9 @@ public sealed class WebhookClient : IDisposable
                 Delay = s_firstPause,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
-                ShouldHandle = new PredicateBuilder<HttpStatusCode>().Handle<HttpRequestException>().HandleResult(status => status >= HttpStatusCode.InternalServerError),
+                ShouldHandle = new PredicateBuilder<HttpStatusCode>()
+                    .Handle<HttpRequestException>()
+                    .HandleResult(status => status >= HttpStatusCode.InternalServerError),
             });
         }
         _attempt = builder.AddTimeout(options.AnswerTime).Build();
@@ -39,14 +50,16 @@ public sealed class WebhookClient : IDisposable
     /// <returns>The status of the answer.</returns>
     /// <exception cref="HttpRequestException">There was none.</exception>
     /// <exception cref="Polly.Timeout.TimeoutRejectedException">It did not come in time.</exception>
-    internal async Task<HttpStatusCode> PostAsync(Uri url, string secret, WebhookEvent webhookEvent, DateTimeOffset now, CancellationToken cancellation)
+    internal async Task<HttpStatusCode> PostAsync(
+        Uri url, string secret, WebhookEvent webhookEvent, DateTimeOffset now, CancellationToken cancellation)
     {
         string body = webhookEvent.ToJson();
         long timestamp = now.ToUnixTimeSeconds();
         string signature = WebhookSignature.Sign(secret, webhookEvent.Id, timestamp, body);
         return await _attempt.ExecuteAsync(async stop =>
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+            using var request = new HttpRequestMessage(HttpMethod.Post, url);
+            request.Content = new StringContent(body, Encoding.UTF8, "application/json");
             request.Headers.Add("webhook-id", webhookEvent.Id);
             request.Headers.Add("webhook-timestamp", timestamp.ToString(CultureInfo.InvariantCulture));
             request.Headers.Add("webhook-signature", signature);

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
-/// <summary>Where a tenant wants to be told of events.</summary>
+/// <summary>An address that receives the events of a tenant.</summary>
 public sealed class WebhookEndpointRecord : TableRow
 {
     public const string IdPrefix = "we_";
@@ -20,7 +20,7 @@ public sealed class WebhookEndpointRecord : TableRow
     /// <summary>Types of events, separated by commas.</summary>
     public string Events { get; set; } = "";
 
-    /// <summary>What its events are signed with, sealed.</summary>
+    /// <summary>The signing secret, encrypted.</summary>
     public string SealedSecret { get; set; } = "";
 
     public DateTimeOffset CreatedAt { get; set; }
@@ -33,11 +33,19 @@ public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, 
 {
     public TableOf<WebhookEndpointRecord> Records { get; } = new(storage.Table(StorageNames.WebhooksTable));
 
-    /// <returns>The endpoint, and its secret, which is told this once.</returns>
-    public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
+    /// <returns>The endpoint, and its secret, which no later call returns.</returns>
+    public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(
+        string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
     {
         string secret = WebhookSignature.NewSecret();
-        var endpoint = new WebhookEndpointRecord { PartitionKey = tenant, RowKey = SortableKey.Create(time), Url = url, Events = string.Join(',', events), CreatedAt = time.GetUtcNow() };
+        var endpoint = new WebhookEndpointRecord
+        {
+            PartitionKey = tenant,
+            RowKey = SortableKey.Create(time),
+            Url = url,
+            Events = string.Join(',', events),
+            CreatedAt = time.GetUtcNow(),
+        };
         endpoint.SealedSecret = secrets.Seal(secret, Owner(endpoint));
         await Records.AddIdempotentAsync(endpoint, cancellation);
         return (endpoint, secret);

@@ -1,23 +1,10 @@
 using System.Net;
 using System.Text.Json;
-using System.Text.Json.Serialization;
-using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Webhooks;
-
-/// <summary>An endpoint on the wire.</summary>
-/// <param name="Secret">Told at the creation and never again.</param>
-public sealed record WebhookEndpointObject(
-    string Id, string Url, IReadOnlyList<string> Events, long CreatedAt, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Secret = null)
-{
-    public string Object => "webhook_endpoint";
-
-    public static WebhookEndpointObject From(WebhookEndpointRecord endpoint, string? secret = null) =>
-        new(endpoint.Id, endpoint.Url, endpoint.Events.Split(','), endpoint.CreatedAt.ToUnixTimeSeconds(), secret);
-}
 
 /// <summary><c>/v1/webhook_endpoints</c>.</summary>
 internal static class WebhookEndpointsApi
@@ -36,54 +23,69 @@ internal static class WebhookEndpointsApi
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
-        string url = Url(JsonBody.Text(body, "url"), options);
+        string url = Url(body, options);
         var events = Events(body);
+        body.RequireNothingElse();
         if (!secrets.IsOffered)
-            throw ApiException.InvalidRequest("Webhooks are not offered by this installation: it has no key to keep their secrets with", code: "not_offered");
+        {
+            throw ApiException.InvalidRequest(
+                "Webhooks are not offered by this installation: it has no key to encrypt their secrets with", code: "not_offered");
+        }
         if (await endpoints.Records.ListAsync(context.Tenant(), after: null, cancellation).CountAsync(cancellation) >= MaxEndpoints)
-            throw ApiException.InvalidRequest($"You have {MaxEndpoints} endpoints, and more are not allowed", code: "too_many_endpoints");
+            throw ApiException.InvalidRequest($"You have {MaxEndpoints} endpoints; more are not allowed", code: "too_many_endpoints");
         var (endpoint, secret) = await endpoints.AddAsync(context.Tenant(), url, events, cancellation);
-        return Json(WebhookEndpointObject.From(endpoint, secret));
+        return Results.Wire(WebhookEndpointObject.From(endpoint, secret));
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, WebhookEndpoints endpoints)
     {
         var query = ListQuery.Read(context.Request, WebhookEndpointRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await endpoints.Records.PageAsync(context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Json(new ListPage<WebhookEndpointObject>([.. page.Select(endpoint => WebhookEndpointObject.From(endpoint))], page.FirstOrDefault()?.Id, page.LastOrDefault()?.Id, hasMore));
+        var (page, hasMore) = await endpoints.Records.PageAsync(
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
+        return Results.Wire(ListPage.Of(page.Select(endpoint => WebhookEndpointObject.From(endpoint)), endpoint => endpoint.Id, hasMore));
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext context, WebhookEndpoints endpoints) => Json(WebhookEndpointObject.From(await FindAsync(id, context, endpoints)));
+    private static async Task<IResult> GetAsync(string id, HttpContext context, WebhookEndpoints endpoints) =>
+        Results.Wire(WebhookEndpointObject.From(await FindAsync(id, context, endpoints)));
 
     private static async Task<IResult> DeleteAsync(string id, HttpContext context, WebhookEndpoints endpoints)
     {
         var endpoint = await FindAsync(id, context, endpoints);
         await endpoints.Records.DeleteAsync(endpoint.Tenant, endpoint.RowKey, context.RequestAborted);
-        return Json(new DeletedObject(endpoint.Id, "webhook_endpoint"));
+        return Results.Wire(new DeletedObject { Id = endpoint.Id, Object = "webhook_endpoint" });
     }
 
     private static async Task<WebhookEndpointRecord> FindAsync(string id, HttpContext context, WebhookEndpoints endpoints) =>
         await endpoints.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"webhook endpoint: {id}");
 
-    /// <summary>Refuses at once what can be seen from the text; where a name leads is checked at every connection.</summary>
-    private static string Url(string text, WebhookOptions options)
+    /// <summary>Refuses at once what the text shows; the addresses behind a name are checked at every connection.</summary>
+    private static string Url(JsonReader body, WebhookOptions options)
     {
-        bool isGood = text.Length <= MaxUrlLength && Uri.TryCreate(text, UriKind.Absolute, out var url) && url.UserInfo.Length == 0 && url.Fragment.Length == 0
-            && (url.Scheme == Uri.UriSchemeHttps || (options.AllowLocal && url.Scheme == Uri.UriSchemeHttp))
-            && (options.AllowLocal || (!url.IsLoopback && (!IPAddress.TryParse(url.Host, out var address) || PublicAddresses.Contains(address))));
-        return isGood ? text : throw ApiException.InvalidRequest($"url must begin with https:// and name a public host, in at most {MaxUrlLength} characters", "url");
+        string text = body.Text("url");
+        bool isGood = text.Length <= MaxUrlLength && Uri.TryCreate(text, UriKind.Absolute, out var url) && IsAllowed(url, options);
+        return isGood ? text : throw body.Invalid("url", $"must begin with https:// and name a public host, in at most {MaxUrlLength} characters");
     }
 
-    private static IReadOnlyList<string> Events(JsonElement body)
+    private static bool IsAllowed(Uri url, WebhookOptions options)
     {
-        if (!body.TryGetProperty("events", out var events) || events.ValueKind == JsonValueKind.Null)
+        if (url.UserInfo.Length > 0 || url.Fragment.Length > 0)
+            return false;
+        if (options.AllowLocal)
+            return url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp;
+        return url.Scheme == Uri.UriSchemeHttps
+            && !url.IsLoopback
+            && (!IPAddress.TryParse(url.Host, out var address) || PublicAddresses.Contains(address));
+    }
+
+    private static IReadOnlyList<string> Events(JsonReader body)
+    {
+        if (body.Find("events") is not { } events)
             return WebhookEvent.Types;
-        bool isGood = events.ValueKind == JsonValueKind.Array && events.GetArrayLength() > 0
-            && events.EnumerateArray().All(type => type.ValueKind == JsonValueKind.String && WebhookEvent.Types.Contains(type.GetString()!));
+        bool isGood = events.ValueKind == JsonValueKind.Array && events.GetArrayLength() > 0 && events.EnumerateArray().All(IsType);
         return isGood
             ? [.. events.EnumerateArray().Select(type => type.GetString()!).Distinct()]
-            : throw ApiException.InvalidRequest($"events must be a list of some of {string.Join(", ", WebhookEvent.Types)}", "events");
+            : throw body.Invalid("events", $"must be a list of some of {string.Join(", ", WebhookEvent.Types)}");
     }
 
-    private static IResult Json<T>(T value) => Results.Json(value, WireJson.Options);
+    private static bool IsType(JsonElement type) => type.ValueKind == JsonValueKind.String && WebhookEvent.Types.Contains(type.GetString()!);
 }

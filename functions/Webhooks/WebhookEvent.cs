@@ -5,28 +5,52 @@ using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
-/// <summary>What an endpoint is told, in OpenAI's words. A job ends once, so its event has one id, however often it is sent.</summary>
-internal sealed record WebhookEvent(string Id, string Type, long CreatedAt, WebhookEventData Data)
+/// <summary>The body of a webhook, in OpenAI's form. A job ends once, so its event has the same id at every delivery.</summary>
+internal sealed record WebhookEvent
 {
-    /// <summary>All there are.</summary>
-    public static IReadOnlyList<string> Types { get; } =
-    [
-        "batch.completed", "batch.failed", "batch.expired", "batch.cancelled", "fine_tuning.job.succeeded", "fine_tuning.job.failed", "fine_tuning.job.cancelled",
-    ];
+    public required string Id { get; init; }
+
+    public required string Type { get; init; }
+
+    public required long CreatedAt { get; init; }
+
+    public required WebhookEventData Data { get; init; }
 
     public string Object { get; init; } = "event";
 
-    /// <param name="batch">A terminal one.</param>
-    public static WebhookEvent Of(BatchRecord batch) =>
-        new($"evt_{batch.RowKey}", TypeOf(batch.Status), batch.EndedAt!.Value.ToUnixTimeSeconds(), new WebhookEventData(batch.Id));
+    /// <summary>All types of events.</summary>
+    public static IReadOnlyList<string> Types { get; } =
+    [
+        "batch.completed",
+        "batch.failed",
+        "batch.expired",
+        "batch.cancelled",
+        "fine_tuning.job.succeeded",
+        "fine_tuning.job.failed",
+        "fine_tuning.job.cancelled",
+    ];
 
-    /// <param name="job">A terminal one.</param>
-    public static WebhookEvent Of(FineTuningJobRecord job) =>
-        new($"evt_{job.RowKey}", TypeOf(job.Status), job.FinishedAt!.Value.ToUnixTimeSeconds(), new WebhookEventData(job.Id));
+    /// <param name="batch">In a terminal state.</param>
+    public static WebhookEvent Of(BatchRecord batch) => new()
+    {
+        Id = $"evt_{batch.RowKey}",
+        Type = TypeOf(batch.Status),
+        CreatedAt = batch.EndedAt!.Value.ToUnixTimeSeconds(),
+        Data = new WebhookEventData(batch.Id),
+    };
 
-    public static string TypeOf(BatchStatus status) => "batch." + JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
+    /// <param name="job">In a terminal state.</param>
+    public static WebhookEvent Of(FineTuningJobRecord job) => new()
+    {
+        Id = $"evt_{job.RowKey}",
+        Type = TypeOf(job.Status),
+        CreatedAt = job.FinishedAt!.Value.ToUnixTimeSeconds(),
+        Data = new WebhookEventData(job.Id),
+    };
 
-    public static string TypeOf(FineTuningStatus status) => "fine_tuning.job." + JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
+    public static string TypeOf(BatchStatus status) => $"batch.{status.WireName()}";
+
+    public static string TypeOf(FineTuningStatus status) => $"fine_tuning.job.{status.WireName()}";
 
     public string ToJson() => JsonSerializer.Serialize(this, WireJson.Options);
 }

@@ -39,7 +39,7 @@ builder.Services.AddTelemetryExport(builder.Configuration, storage);
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(storage));
 builder.Services.AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<WorkQueues>().AddSingleton<ShardDispatcher>();
 builder.Services.AddSingleton<TensorThread>().AddSingleton<ModelFolders>().AddSingleton<ModelCache>().AddSingleton<ModelHost>().AddSingleton<ModelResolver>().AddSingleton<ModelAnnouncement>().AddSingleton<ShardMessageHandler>();
-builder.Services.AddSingleton<FileStore>().AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
+builder.Services.AddSingleton<FileStore>().AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>().AddSingleton<ModelDeletion>();
 builder.Services.AddSingleton<TrainingCheckpoints>().AddSingleton<TrainingRun>().AddSingleton<TrainingMessageHandler>().AddSingleton<DeviceGuard>();
 builder.Services.AddSingleton<HealthEndpoint>().AddHostedService(services => services.GetRequiredService<HealthEndpoint>()).AddHostedService<WorkerService>();
 var host = builder.Build();

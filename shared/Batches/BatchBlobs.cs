@@ -11,19 +11,19 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>The blobs of one batch: its plan, its shards and the parts that answer them.</summary>
-/// <remarks>Plan and parts are written once: whoever comes second is told so and drops its own.</remarks>
-public sealed class BatchBlobs(StorageAccount storage, string tenant, string batchKey)
+/// <remarks>Plan and parts are written once: a second writer gets false, and drops its own.</remarks>
+public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
 {
-    /// <summary>Blobs deleted at a time: a batch of 20,000 shards has 40,000, and whoever deletes it waits.</summary>
+    /// <summary>Blobs deleted at a time: a batch of 20,000 shards has 40,000, and the caller waits.</summary>
     private const int Concurrency = 32;
 
     private static readonly BlobRequestConditions s_onlyOnce = new() { IfNoneMatch = ETag.All };
 
     private readonly BlobContainerClient _container = storage.Container(StorageNames.BatchesContainer);
-    private readonly string _prefix = $"{tenant}/{batchKey}/";
+    private readonly string _prefix = $"{batch.Tenant}/{batch.RowKey}/";
 
     public BatchBlobs(StorageAccount storage, BatchRecord batch)
-        : this(storage, batch.Tenant, batch.RowKey)
+        : this(storage, batch.Key)
     {
     }
 
@@ -40,19 +40,20 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
         }
     }
 
-    /// <returns>The plan that holds from now on: this one, or the one that was published before.</returns>
+    /// <returns>The plan that is valid: this one, or the one that was published before.</returns>
     public async Task<BatchPlan> PublishPlanAsync(BatchPlan plan, CancellationToken cancellation)
     {
-        bool isFirst = await WriteOnceAsync("plan.json", BinaryData.FromObjectAsJson(plan, WireJson.Options), metadata: null, cancellation);
+        var content = BinaryData.FromObjectAsJson(plan, WireJson.Options);
+        bool isFirst = await WriteOnceAsync("plan.json", content, metadata: null, cancellation);
         return isFirst ? plan : (await FindPlanAsync(cancellation))!;
     }
 
-    public Task WriteShardAsync(string attempt, int shard, BinaryData lines, CancellationToken cancellation) =>
-        Shard(attempt, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
+    public Task WriteShardAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
+        Shard(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
 
-    public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string attempt, int shard, CancellationToken cancellation)
+    public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string planId, int shard, CancellationToken cancellation)
     {
-        var content = await Shard(attempt, shard).DownloadContentAsync(cancellation);
+        var content = await Shard(planId, shard).DownloadContentAsync(cancellation);
         using var reader = new StreamReader(content.Value.Content.ToStream());
         List<ShardLine> lines = [];
         while (await reader.ReadLineAsync(cancellation) is { } line)
@@ -61,12 +62,17 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
     }
 
     /// <summary>The exclusive right to work on a shard.</summary>
-    public BlobLeaseClient LeaseOf(string attempt, int shard) => Shard(attempt, shard).GetBlobLeaseClient();
+    public BlobLeaseClient LeaseOf(string planId, int shard) => Shard(planId, shard).GetBlobLeaseClient();
 
-    public async Task<bool> IsLeasedAsync(string attempt, int shard, CancellationToken cancellation) =>
-        (await Shard(attempt, shard).GetPropertiesAsync(cancellationToken: cancellation)).Value.LeaseState == LeaseState.Leased;
+    /// <returns>Null when another worker has the shard.</returns>
+    public Task<RenewedLease?> TryLeaseAsync(
+        string planId, int shard, TimeSpan duration, TimeProvider time, CancellationToken cancellation) =>
+        RenewedLease.TryAcquireAsync(LeaseOf(planId, shard), duration, time, () => Telemetry.CountLostLease("shard"), cancellation);
 
-    /// <summary>What is known of work on a shard that ended without an excuse; guarded by the shard's lease.</summary>
+    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation) =>
+        (await Shard(planId, shard).GetPropertiesAsync(cancellationToken: cancellation)).Value.LeaseState == LeaseState.Leased;
+
+    /// <summary>The attempts on a shard that were begun and not excused; guarded by the shard's lease.</summary>
     public async Task<ShardAttempts?> FindAttemptsAsync(int shard, CancellationToken cancellation)
     {
         try
@@ -81,11 +87,13 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
     }
 
     public Task WriteAttemptsAsync(int shard, ShardAttempts attempts, CancellationToken cancellation) =>
-        _container.GetBlobClient(AttemptsName(shard)).UploadAsync(BinaryData.FromObjectAsJson(attempts, WireJson.Options), overwrite: true, cancellation);
+        _container.GetBlobClient(AttemptsName(shard))
+            .UploadAsync(BinaryData.FromObjectAsJson(attempts, WireJson.Options), overwrite: true, cancellation);
 
-    public async Task<bool> HasPartAsync(int shard, CancellationToken cancellation) => await _container.GetBlobClient(PartName(shard)).ExistsAsync(cancellation);
+    public async Task<bool> HasPartAsync(int shard, CancellationToken cancellation) =>
+        await _container.GetBlobClient(PartName(shard)).ExistsAsync(cancellation);
 
-    /// <returns>False when the part was there already: this one is dropped.</returns>
+    /// <returns>False when the part exists already: this one is dropped.</returns>
     public async Task<bool> WritePartAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation)
     {
         bool isWritten = await WriteOnceAsync(PartName(shard)[_prefix.Length..], Content(lines), Metadata(counts), cancellation);
@@ -100,11 +108,16 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
     public async Task<IReadOnlyList<PartLine>> ReadPartAsync(int shard, CancellationToken cancellation) =>
         Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);
 
-    /// <summary>Keeps what has been finished of a shard for its next owner; guarded by the shard's lease.</summary>
-    public Task WriteProgressAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation) =>
-        _container.GetBlobClient(ProgressName(shard)).UploadAsync(Content(lines), new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
+    /// <summary>The counts of a part that exists.</summary>
+    public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation) =>
+        Counts((await _container.GetBlobClient(PartName(shard)).GetPropertiesAsync(cancellationToken: cancellation)).Value.Metadata);
 
-    /// <summary>What a previous owner of the shard had finished.</summary>
+    /// <summary>Keeps the finished lines of a shard for its next owner; guarded by the shard's lease.</summary>
+    public Task WriteProgressAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation) =>
+        _container.GetBlobClient(ProgressName(shard))
+            .UploadAsync(Content(lines), new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
+
+    /// <summary>The lines that a previous owner of the shard had finished.</summary>
     public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)> ReadProgressAsync(int shard, CancellationToken cancellation)
     {
         try
@@ -139,15 +152,17 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
         return count;
     }
 
-    /// <summary>Deletes everything; call it when nobody can be working on the batch any more.</summary>
+    /// <summary>Deletes all blobs of the batch. Call it when no worker can be running the batch any more.</summary>
     public async Task DeleteAsync(CancellationToken cancellation)
     {
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(_container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation), options, async (blob, stop) =>
+        var all = _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation);
+        await Parallel.ForEachAsync(all, options, async (blob, stop) =>
             await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: stop));
     }
 
-    private BlockBlobClient Shard(string attempt, int shard) => _container.GetBlockBlobClient($"{_prefix}shards/{attempt}/{shard:D6}.jsonl");
+    private BlockBlobClient Shard(string planId, int shard) =>
+        _container.GetBlockBlobClient($"{_prefix}shards/{planId}/{shard:D6}.jsonl");
 
     private string PartName(int shard) => $"{_prefix}parts/{shard:D6}";
 
@@ -155,7 +170,8 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
 
     private string AttemptsName(int shard) => $"{_prefix}attempts/{shard:D6}";
 
-    private static BinaryData Content(IEnumerable<PartLine> lines) => BinaryData.FromString(string.Concat(lines.Select(line => line + "\n")));
+    private static BinaryData Content(IEnumerable<PartLine> lines) =>
+        BinaryData.FromString(string.Concat(lines.Select(line => line + "\n")));
 
     private static List<PartLine> Lines(BinaryData content) =>
         [.. content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(PartLine.Parse)];
@@ -172,15 +188,17 @@ public sealed class BatchBlobs(StorageAccount storage, string tenant, string bat
     private static PartCounts Counts(IDictionary<string, string> metadata)
     {
         long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
-        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;     // parts of earlier versions do not say
+        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;     // parts of earlier versions have none
         return new PartCounts((int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"), expired);
     }
 
-    private async Task<bool> WriteOnceAsync(string name, BinaryData content, Dictionary<string, string>? metadata, CancellationToken cancellation)
+    private async Task<bool> WriteOnceAsync(
+        string name, BinaryData content, Dictionary<string, string>? metadata, CancellationToken cancellation)
     {
         try
         {
-            await _container.GetBlobClient(_prefix + name).UploadAsync(content, new BlobUploadOptions { Conditions = s_onlyOnce, Metadata = metadata }, cancellation);
+            var options = new BlobUploadOptions { Conditions = s_onlyOnce, Metadata = metadata };
+            await _container.GetBlobClient(_prefix + name).UploadAsync(content, options, cancellation);
             return true;
         }
         catch (RequestFailedException failure) when (failure.Status is 409 or 412)

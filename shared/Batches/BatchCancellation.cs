@@ -2,24 +2,19 @@ using LLaDA.Batch.Shared.Queues;
 
 namespace LLaDA.Batch.Shared.Batches;
 
-/// <summary>Asks for a batch's end; finished lines are kept. Shards in work get a moment to write what they have.</summary>
+/// <summary>Cancels a batch; finished lines are kept. Shards that are running get a grace period to write their finished lines.</summary>
 public sealed class BatchCancellation(BatchStore batches, WorkQueues queues, TimeProvider time)
 {
-    /// <returns>The batch as it is now, <see cref="BatchStatus.Cancelling"/> unless its state does not allow it; null when it is gone. Asking twice is asking once.</returns>
+    /// <summary>Idempotent.</summary>
+    /// <returns>
+    /// The batch as it is now, <see cref="BatchStatus.Cancelling"/> unless its state does not allow that; null when it does not exist any
+    /// more.
+    /// </returns>
     public async Task<BatchRecord?> RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
-        bool isNew = false;
-        var updated = await batches.UpdateAsync(batch, current =>
-        {
-            isNew = current.Status is BatchStatus.Validating or BatchStatus.InProgress;
-            if (!isNew)
-                return false;
-            current.Status = BatchStatus.Cancelling;
-            current.CancellingAt = time.GetUtcNow();
-            return true;
-        }, cancellation);
-        if (isNew)
-            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, BatchTimes.CancelGrace, cancellation);
-        return updated;
+        var update = await batches.UpdateAsync(batch, current => current.TryCancel(time.GetUtcNow()), cancellation);
+        if (update.Written)
+            await queues.SendFinishAsync(batch.Key, BatchTimes.CancelGrace, cancellation);
+        return update.Row;
     }
 }

@@ -3,7 +3,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Batches;
 
-/// <summary>Where a batch stands; the names are OpenAI's.</summary>
+/// <summary>The states of a batch; the names are OpenAI's.</summary>
 public enum BatchStatus
 {
     Validating,
@@ -16,8 +16,8 @@ public enum BatchStatus
     Cancelled,
 }
 
-/// <summary>A batch job: the truth about it. Progress is not kept here but derived from the parts that exist.</summary>
-public sealed class BatchRecord : TableRow
+/// <summary>The record of a batch. Its progress is not stored here but derived from the parts that exist.</summary>
+public sealed partial class BatchRecord : TableRow
 {
     public const string IdPrefix = "batch_";
 
@@ -28,8 +28,12 @@ public sealed class BatchRecord : TableRow
     public string Tenant => PartitionKey;
 
     [IgnoreDataMember]
+    public JobKey Key => new(Tenant, RowKey);
+
+    [IgnoreDataMember]
     public bool IsTerminal => Status is BatchStatus.Completed or BatchStatus.Failed or BatchStatus.Expired or BatchStatus.Cancelled;
 
+    /// <summary>Changed by the transitions of this record only.</summary>
     public BatchStatus Status { get; set; }
 
     public string Endpoint { get; set; } = "";
@@ -37,24 +41,27 @@ public sealed class BatchRecord : TableRow
     /// <summary>Null for a batch over a folder of documents.</summary>
     public string? InputFileId { get; set; }
 
-    /// <summary>Where the documents lie, as the control plane keeps it.</summary>
+    /// <summary>The folder of the documents, as JSON of the control plane.</summary>
     public string? InputFolder { get; set; }
 
-    /// <summary>Where the filled ones go.</summary>
+    /// <summary>The folder of the filled documents, likewise.</summary>
     public string? OutputFolder { get; set; }
 
-    /// <summary>What all documents ask for besides their text: a JSON object.</summary>
+    /// <summary>The parameters of all documents besides their text: a JSON object.</summary>
     public string? DocumentBody { get; set; }
+
+    /// <summary>What becomes of a document without a gap, by its name on the wire; null in rows of earlier versions.</summary>
+    public string? WithoutGaps { get; set; }
 
     public string CompletionWindow { get; set; } = "";
 
     /// <summary>A JSON object of strings; null when the client gave none.</summary>
     public string? Metadata { get; set; }
 
-    /// <summary>The one model of all lines, once the plan has found it.</summary>
+    /// <summary>The model of all lines; null until the batch is planned.</summary>
     public string? Model { get; set; }
 
-    /// <summary>A JSON array of the faults that made the batch fail.</summary>
+    /// <summary>A JSON array of the errors that made the batch fail.</summary>
     public string? Errors { get; set; }
 
     public int TotalLines { get; set; }
@@ -78,7 +85,7 @@ public sealed class BatchRecord : TableRow
 
     public string? ErrorFileId { get; set; }
 
-    /// <summary>How long output and error file are kept; null as long as files are kept anyway.</summary>
+    /// <summary>How long output and error file are kept, in seconds; null is the service's retention.</summary>
     public int? OutputSeconds { get; set; }
 
     /// <summary>When plan, shards and parts were deleted.</summary>
@@ -88,7 +95,7 @@ public sealed class BatchRecord : TableRow
     [IgnoreDataMember]
     public DateTimeOffset? EndedAt => CompletedAt ?? FailedAt ?? ExpiredAt ?? CancelledAt;
 
-    /// <summary>Where its trace began: the W3C traceparent of the request that created it; null when nobody traced.</summary>
+    /// <summary>The W3C traceparent of the request that created it; null without a trace.</summary>
     public string? TraceParent { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }

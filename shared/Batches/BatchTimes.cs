@@ -6,6 +6,9 @@ public static class BatchTimes
     /// <summary>How long the workers of a cancelled or expired batch have to write the lines that they finished.</summary>
     public static readonly TimeSpan CancelGrace = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often a worker looks whether the batch of its shard is still wanted.</summary>
+    /// <summary>How often a worker checks whether the batch of its shard is still wanted.</summary>
     public static readonly TimeSpan CancelCheckInterval = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long finishing may fail before the batch fails: its lines have cost far more than another attempt does.</summary>
+    public static readonly TimeSpan GiveUpAfter = TimeSpan.FromHours(1);
 }

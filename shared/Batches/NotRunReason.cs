@@ -1,12 +1,13 @@
 namespace LLaDA.Batch.Shared.Batches;
 
-/// <summary>What a line is told that nobody ran.</summary>
+/// <summary>Why a line was not run; returned as its error.</summary>
 public sealed record NotRunReason(string Code, string Message)
 {
-    public static NotRunReason Cancelled { get; } = new("batch_cancelled", "The batch was cancelled before this line was run");
+    public static NotRunReason Cancelled { get; } = new("batch_cancelled", "The batch was cancelled before this line was finished");
 
-    public static NotRunReason Expired { get; } = new("batch_expired", "The batch's completion window ended before this line was run");
+    public static NotRunReason Expired { get; } =
+        new("batch_expired", "The batch's completion window ended before this line was finished");
 
     /// <summary>A line that ends its worker even when it is run alone.</summary>
-    public static NotRunReason Failed { get; } = new("server_error", "The server failed again and again while it ran this line alone");
+    public static NotRunReason Failed { get; } = new("server_error", "The server failed repeatedly while it ran this line alone");
 }

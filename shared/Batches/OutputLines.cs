@@ -7,7 +7,8 @@ namespace LLaDA.Batch.Shared.Batches;
 public static class OutputLines
 {
     /// <summary>An answered request.</summary>
-    public static PartLine Answered(ShardLine line, object body) => Make(line, isError: false, new LineResponse(200, NewId("req_"), body), error: null);
+    public static PartLine Answered(ShardLine line, object body) =>
+        Make(line, isError: false, new LineResponse(200, NewId("req_"), body), error: null);
 
     /// <summary>A request that its endpoint refused.</summary>
     public static PartLine Refused(ShardLine line, int status, ApiError error) =>
@@ -19,8 +20,11 @@ public static class OutputLines
     /// <summary>A request that could not be made at all.</summary>
     public static PartLine NotRun(ShardLine line, LineError error) => Make(line, isError: true, response: null, error);
 
-    private static PartLine Make(ShardLine line, bool isError, LineResponse? response, LineError? error) =>
-        new(line.Line, isError, JsonSerializer.Serialize(new OutputLine(NewId("batch_req_"), line.CustomId, response, error), WireJson.Options));
+    private static PartLine Make(ShardLine line, bool isError, LineResponse? response, LineError? error)
+    {
+        var output = new OutputLine(NewId("batch_req_"), line.CustomId, response, error);
+        return new PartLine(line.Line, isError, JsonSerializer.Serialize(output, WireJson.Options));
+    }
 
     private static string NewId(string prefix) => prefix + Guid.NewGuid().ToString("N");
 }

@@ -1,8 +1,8 @@
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>
-/// One finished line inside a part: its number, whether it goes to the error file, and the JSON of the output line. Written as <c>12 o {...}</c> or
-/// <c>12 e {...}</c>, so that joining parts needs no JSON.
+/// One finished line in a part: its number, whether it goes to the error file, and the JSON of the output line. Written as
+/// <c>12 o {...}</c> or <c>12 e {...}</c>, so that joining parts parses no JSON.
 /// </summary>
 public readonly record struct PartLine(int Line, bool IsError, string Json)
 {

@@ -4,83 +4,82 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>
-/// Puts shards on their queue, a bounded number for each tenant at a time: a tenant with a thousand batches waits for itself, not the others for it. Within a
-/// tenant its batches take turns.
+/// Sends shards to their queue, at most <see cref="MaxInFlight"/> of a tenant at a time, so that a tenant with many batches does not delay
+/// the others. The batches of a tenant take turns.
 /// </summary>
 public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, WorkQueues queues, TimeProvider time)
 {
-    /// <summary>Shards of a tenant that are on a queue or in work at the same time, and so the most workers that it can keep busy.</summary>
-    public const int Window = 32;
+    /// <summary>Shards of a tenant that are queued or running, and so the most workers that it can keep busy.</summary>
+    public const int MaxInFlight = 32;
 
-    /// <summary>Releases what the tenant's window has room for. Counts the parts that exist, so it corrects whatever went wrong before.</summary>
+    /// <summary>Dispatches as many shards as the tenant has room for. Counts the parts that exist, so it corrects earlier errors.</summary>
     public async Task FillWindowAsync(string tenant, CancellationToken cancellation)
     {
-        int room = Window;
+        int room = MaxInFlight;
         List<OpenBatchRow> waiting = [];
-        await foreach (var active in batches.ListActiveAsync(tenant, cancellation))
+        await foreach (var open in batches.Open.ListAsync(tenant, cancellation))
         {
-            if (active.NumReleased > 0)
-                room -= Math.Max(0, active.NumReleased - await new BatchBlobs(storage, tenant, active.BatchKey).CountPartsAsync(cancellation));
-            if (active.NumReleased < active.NumShards)
-                waiting.Add(active);
+            if (open.NumReleased > 0)
+                room -= Math.Max(0, open.NumReleased - await new BatchBlobs(storage, open.Job).CountPartsAsync(cancellation));
+            if (open.HasUndispatched)
+                waiting.Add(open);
         }
         while (room > 0 && NextTurn(waiting) is { } next)
         {
             waiting.Remove(next);
-            if (await ReleaseAsync(next, cancellation) is not { } released)
+            if (await DispatchAsync(next, cancellation) is not { } dispatched)
                 continue;
             room--;
-            if (released.NumReleased < released.NumShards)
-                waiting.Add(released);
+            if (dispatched.HasUndispatched)
+                waiting.Add(dispatched);
         }
     }
 
-    /// <summary>Passes the place of a shard that is done on to the tenant's next one.</summary>
+    /// <summary>Dispatches the tenant's next shard in place of a finished one.</summary>
     public async Task DispatchNextAsync(string tenant, CancellationToken cancellation)
     {
         List<OpenBatchRow> waiting = [];
-        await foreach (var active in batches.ListActiveAsync(tenant, cancellation))
+        await foreach (var open in batches.Open.ListAsync(tenant, cancellation))
         {
-            if (active.NumReleased < active.NumShards)
-                waiting.Add(active);
+            if (open.HasUndispatched)
+                waiting.Add(open);
         }
-        while (NextTurn(waiting) is { } next && await ReleaseAsync(next, cancellation) is null)
+        while (NextTurn(waiting) is { } next && await DispatchAsync(next, cancellation) is null)
             waiting.Remove(next);
     }
 
-    /// <summary>Puts shards on the queue again whose messages must have been lost.</summary>
-    public async Task ReleaseAgainAsync(OpenBatchRow active, IEnumerable<int> shards, CancellationToken cancellation)
+    /// <summary>Sends shards again whose messages must have been lost.</summary>
+    public async Task DispatchAgainAsync(OpenBatchRow open, IEnumerable<int> shards, CancellationToken cancellation)
     {
-        await batches.UpdateActiveAsync(active.Tenant, active.BatchKey, current =>
+        await batches.Open.UpdateAsync(open.Job, current =>
         {
             current.ReleasedAt = time.GetUtcNow();
             return true;
         }, cancellation);
         foreach (int shard in shards)
-            await SendAsync(active, shard, cancellation);
+            await SendAsync(open, shard, cancellation);
     }
 
-    private static OpenBatchRow? NextTurn(List<OpenBatchRow> waiting) => waiting.MinBy(active => (active.ReleasedAt ?? DateTimeOffset.MinValue, active.NumReleased));
+    private static OpenBatchRow? NextTurn(List<OpenBatchRow> waiting) =>
+        waiting.MinBy(open => (open.ReleasedAt ?? DateTimeOffset.MinValue, open.NumReleased));
 
-    /// <returns>Null when somebody else released its last shard, or the batch has ended.</returns>
-    private async Task<OpenBatchRow?> ReleaseAsync(OpenBatchRow active, CancellationToken cancellation)
+    /// <returns>Null when another process dispatched its last shard, or the batch has ended.</returns>
+    private async Task<OpenBatchRow?> DispatchAsync(OpenBatchRow open, CancellationToken cancellation)
     {
-        int? shard = null;
-        var updated = await batches.UpdateActiveAsync(active.Tenant, active.BatchKey, current =>
+        var update = await batches.Open.UpdateAsync(open.Job, current =>
         {
-            shard = current.NumReleased < current.NumShards ? current.NumReleased : null;
-            if (shard is null)
+            if (!current.HasUndispatched)
                 return false;
             current.NumReleased++;
             current.ReleasedAt = time.GetUtcNow();
             return true;
         }, cancellation);
-        if (updated is null || shard is null)
+        if (!update.Written)
             return null;
-        await SendAsync(updated, shard.Value, cancellation);
-        return updated;
+        await SendAsync(update.Row!, update.Row!.NumReleased - 1, cancellation);
+        return update.Row;
     }
 
-    private Task SendAsync(OpenBatchRow active, int shard, CancellationToken cancellation) =>
-        queues.SendShardAsync(active.Profile!, new ShardMessage(active.Tenant, active.BatchKey, active.PlanId!, shard), cancellation);
+    private Task SendAsync(OpenBatchRow open, int shard, CancellationToken cancellation) =>
+        queues.SendShardAsync(open.Profile!, new ShardMessage(open.Job.Tenant, open.Job.RowKey, open.PlanId!, shard), cancellation);
 }

@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Shared.Documents;
 /// <summary>A container of documents that a tenant may name.</summary>
 public sealed class ContainerRecord : TableRow
 {
-    /// <summary>The name under which the tenant knows it.</summary>
+    /// <summary>The tenant's name for the container.</summary>
     public string Name => RowKey;
 
     public string Container { get; set; } = "";
@@ -15,12 +15,12 @@ public sealed class ContainerRecord : TableRow
     public string? AccountUrl { get; set; }
 }
 
-/// <summary>Which containers an operator bound to which tenants. The service's own can never be bound.</summary>
+/// <summary>The containers that an operator has bound to tenants. The service's own containers can never be bound.</summary>
 public sealed partial class ContainerBindings(StorageAccount storage)
 {
     private readonly TableOf<ContainerRecord> _records = new(storage.Table(StorageNames.ContainersTable));
 
-    /// <exception cref="ArgumentException">There can be no such name, container or account, or it is the service's own.</exception>
+    /// <exception cref="ArgumentException">The name, container or account is invalid, or the container is the service's own.</exception>
     public Task BindAsync(string tenant, string name, string container, Uri? accountUrl, CancellationToken cancellation)
     {
         if (!IsContainerName(name) || !IsContainerName(container))
@@ -29,16 +29,25 @@ public sealed partial class ContainerBindings(StorageAccount storage)
             throw new ArgumentException("The account must be reached by https", nameof(accountUrl));
         if (storage.IsOwnContainer(accountUrl, container))
             throw new ArgumentException($"'{container}' is the service's own", nameof(container));
-        return _records.PutAsync(new ContainerRecord { PartitionKey = tenant, RowKey = name, Container = container, AccountUrl = accountUrl?.ToString() }, cancellation);
+        var record = new ContainerRecord
+        {
+            PartitionKey = tenant,
+            RowKey = name,
+            Container = container,
+            AccountUrl = accountUrl?.ToString(),
+        };
+        return _records.PutAsync(record, cancellation);
     }
 
     /// <returns>Null when the tenant has no such container.</returns>
     public async Task<ContainerRecord?> FindAsync(string tenant, string name, CancellationToken cancellation) =>
         IsContainerName(name) ? await _records.FindAsync(tenant, name, cancellation) : null;
 
-    public IAsyncEnumerable<ContainerRecord> ListAsync(string tenant, CancellationToken cancellation) => _records.ListAsync(tenant, after: null, cancellation);
+    public IAsyncEnumerable<ContainerRecord> ListAsync(string tenant, CancellationToken cancellation) =>
+        _records.ListAsync(tenant, after: null, cancellation);
 
-    public Task UnbindAsync(string tenant, string name, CancellationToken cancellation) => _records.DeleteAsync(tenant, name, cancellation);
+    public Task UnbindAsync(string tenant, string name, CancellationToken cancellation) =>
+        _records.DeleteAsync(tenant, name, cancellation);
 
     public static bool IsContainerName(string name) => ContainerPattern().IsMatch(name);
 

@@ -3,7 +3,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Files;
 
-/// <summary>What a file is for. OpenAI's clients refuse any value that they do not know.</summary>
+/// <summary>The purposes of files. OpenAI's clients refuse any value that they do not know.</summary>
 public static class FilePurpose
 {
     public const string Batch = "batch";
@@ -11,7 +11,7 @@ public static class FilePurpose
     public const string FineTune = "fine-tune";
     public const string FineTuneResults = "fine-tune-results";
 
-    /// <summary>What clients may upload.</summary>
+    /// <summary>The purposes that clients may upload.</summary>
     public static IReadOnlyList<string> Uploadable { get; } = [Batch, FineTune];
 }
 
@@ -34,7 +34,7 @@ public sealed class FileRecord : TableRow
 
     public DateTimeOffset CreatedAt { get; set; }
 
-    /// <summary>From when on it does not exist any more, although row and bytes go a little later; null when it is kept.</summary>
+    /// <summary>When it ceases to exist, although row and bytes are deleted a little later; null when it is kept.</summary>
     public DateTimeOffset? ExpiresAt { get; set; }
 
     public bool IsExpired(DateTimeOffset now) => ExpiresAt <= now;

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Files;
 
-/// <summary>Files and their bytes. The record is written last: a file that can be listed is whole.</summary>
+/// <summary>Files and their bytes. The record is written last: a listed file is complete.</summary>
 public sealed class FileStore(StorageAccount storage, TimeProvider time)
 {
     private readonly BlobContainerClient _container = storage.Container(StorageNames.FilesContainer);
@@ -14,14 +14,18 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public string NewKey() => SortableKey.Create(time);
 
     public async Task<FileRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
-        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key && await Records.FindAsync(tenant, key, cancellation) is { } file && !file.IsExpired(time.GetUtcNow()) ? file : null;
+        SortableKey.Parse(id, FileRecord.IdPrefix) is { } key
+        && await Records.FindAsync(tenant, key, cancellation) is { } file
+        && !file.IsExpired(time.GetUtcNow()) ? file : null;
 
-    /// <summary>Begins to write the bytes of a key. They can be seen by nobody before <see cref="AddAsync"/>.</summary>
-    public FileWriter Write(string tenant, string key, CancellationToken cancellation) => new(Blob(tenant, key), overwrite: false, cancellation);
+    /// <summary>Begins to write the bytes of a key, which are invisible until <see cref="AddAsync"/>.</summary>
+    public FileWriter Write(string tenant, string key, CancellationToken cancellation) =>
+        new(Blob(tenant, key), overwrite: false, cancellation);
 
-    /// <summary>Makes the bytes of a key a file that can be seen. Doing it twice is doing it once.</summary>
+    /// <summary>Makes the bytes of a key a visible file. Idempotent.</summary>
     /// <param name="expiresAt">When it may be deleted; null keeps it.</param>
-    public async Task<FileRecord> AddAsync(string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt, CancellationToken cancellation)
+    public async Task<FileRecord> AddAsync(
+        string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt, CancellationToken cancellation)
     {
         var properties = await Blob(tenant, key).GetPropertiesAsync(cancellationToken: cancellation);
         var record = new FileRecord
@@ -38,11 +42,14 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         return record;
     }
 
-    /// <summary>The bytes as a stream that can be sought.</summary>
+    /// <summary>The bytes as a seekable stream.</summary>
     public Task<Stream> OpenReadAsync(FileRecord file, CancellationToken cancellation) =>
         Blob(file.Tenant, file.RowKey).OpenReadAsync(new(allowModifications: false), cancellation);
 
-    /// <summary>Deletes bytes and row. The row expires first and goes last: whatever is cut short after that, nobody sees the file any more, and a timer deletes the rest.</summary>
+    /// <summary>
+    /// Deletes bytes and row. The row expires first and goes last: the file is invisible from the start, and a timer completes an
+    /// interrupted deletion.
+    /// </summary>
     public async Task DeleteAsync(string tenant, string key, CancellationToken cancellation)
     {
         var now = time.GetUtcNow();
@@ -57,8 +64,8 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         await Records.DeleteAsync(tenant, key, cancellation);
     }
 
-    /// <summary>Deletes bytes without a row and a row without bytes: what a late writer brings back of a file that was deleted.</summary>
-    public async Task DeleteHalvesAsync(string tenant, string key, CancellationToken cancellation)
+    /// <summary>Deletes bytes without a row and a row without bytes, which a late writer leaves of a deleted file.</summary>
+    public async Task DeleteOrphansAsync(string tenant, string key, CancellationToken cancellation)
     {
         bool isListed = await Records.FindAsync(tenant, key, cancellation) is not null;
         if (!isListed || !await Blob(tenant, key).ExistsAsync(cancellation))
@@ -66,9 +73,11 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     }
 
     /// <summary>Downloads a file to this machine.</summary>
-    public async Task DownloadAsync(FileRecord file, string path, CancellationToken cancellation) => await Blob(file.Tenant, file.RowKey).DownloadToAsync(path, cancellation);
+    public Task DownloadAsync(FileRecord file, string path, CancellationToken cancellation) =>
+        Blob(file.Tenant, file.RowKey).DownloadToAsync(path, cancellation);
 
-    public Task DeleteBytesAsync(string tenant, string key, CancellationToken cancellation) => Blob(tenant, key).DeleteIfExistsAsync(cancellationToken: cancellation);
+    public Task DeleteBytesAsync(string tenant, string key, CancellationToken cancellation) =>
+        Blob(tenant, key).DeleteIfExistsAsync(cancellationToken: cancellation);
 
     private BlockBlobClient Blob(string tenant, string key) => _container.GetBlockBlobClient($"{tenant}/{key}");
 }

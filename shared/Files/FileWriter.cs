@@ -6,8 +6,8 @@ using Azure.Storage.Blobs.Specialized;
 namespace LLaDA.Batch.Shared.Files;
 
 /// <summary>
-/// Writes a blob as a stream of unknown length: it is there, whole, after <see cref="CompleteAsync"/>, and before that not at all, so that two writers of the same
-/// content cannot disturb each other or a reader.
+/// Writes a blob as a stream of unknown length. The blob exists only after <see cref="CompleteAsync"/>, complete, so that two writers of
+/// the same content do not disturb each other or a reader.
 /// </summary>
 public sealed class FileWriter : IAsyncDisposable
 {
@@ -16,7 +16,7 @@ public sealed class FileWriter : IAsyncDisposable
     private readonly Pipe _pipe = new();
     private readonly Task _uploading;
 
-    /// <param name="overwrite">Whether a blob that is there already is replaced; otherwise it stays as it is.</param>
+    /// <param name="overwrite">Whether to replace an existing blob, which stays unchanged otherwise.</param>
     public FileWriter(BlockBlobClient blob, bool overwrite, CancellationToken cancellation)
     {
         Content = _pipe.Writer.AsStream(leaveOpen: true);
@@ -25,18 +25,19 @@ public sealed class FileWriter : IAsyncDisposable
 
     public Stream Content { get; }
 
-    /// <summary>Keeps what was written.</summary>
+    /// <summary>Makes the written bytes the blob.</summary>
     public async Task CompleteAsync()
     {
         await _pipe.Writer.CompleteAsync();
         await _uploading;
     }
 
-    /// <summary>Without a completion before, nothing is kept.</summary>
+    /// <summary>Discards the written bytes unless they were completed.</summary>
     public async ValueTask DisposeAsync()
     {
         await _pipe.Writer.CompleteAsync(new OperationCanceledException("The writer was not completed"));
-        await _uploading.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await _uploading.ContinueWith(
+            _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private async Task UploadAsync(BlockBlobClient blob, bool overwrite, CancellationToken cancellation)
@@ -52,11 +53,11 @@ public sealed class FileWriter : IAsyncDisposable
         }
         catch (RequestFailedException failure) when (!overwrite && failure.Status is (409 or 412))
         {
-            // It is there already.
+            // It exists already.
         }
         finally
         {
-            await _pipe.Reader.CompleteAsync();     // whoever still writes is not kept waiting
+            await _pipe.Reader.CompleteAsync();     // a writer that is still writing must not wait
         }
     }
 }

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.FineTuning;
 
-/// <summary>What can happen to a job, in the order in which it happens at one step of one run.</summary>
+/// <summary>The kinds of events, in the order in which they happen at one step of one run.</summary>
 public enum FineTuningEventKind
 {
     Created,
@@ -18,19 +18,19 @@ public enum FineTuningEventKind
     Ended,
 }
 
-/// <summary>Something that happened to a job. Its key derives from what it tells, so that told twice it is there once.</summary>
-public sealed class FineTuningEventRecord : TableRow
+/// <summary>An event of a job.</summary>
+public sealed record FineTuningEvent(FineTuningEventKind Kind, string Message)
 {
-    public const string IdPrefix = "ftevent-";
+    /// <summary>The step of the training; 0 before it.</summary>
+    public int Step { get; init; }
 
-    public string Level { get; set; } = "info";
+    /// <summary>The run of the event; 0 where every run reports the same.</summary>
+    public int Run { get; init; }
 
-    public string Message { get; set; } = "";
+    public string Level { get; init; } = "info";
 
     /// <summary>A JSON object of numbers for metrics; null for a message.</summary>
-    public string? Data { get; set; }
-
-    public DateTimeOffset CreatedAt { get; set; }
+    public string? Data { get; init; }
 }
 
 /// <summary>The events of jobs.</summary>
@@ -40,25 +40,32 @@ public sealed class FineTuningEvents(StorageAccount storage, TimeProvider time)
 
     public TableOf<FineTuningEventRecord> Records { get; } = new(storage.Table(StorageNames.EventsTable));
 
-    /// <param name="run">The run that it belongs to; 0 where every run tells the same.</param>
-    /// <param name="data">A JSON object.</param>
-    public async Task AddAsync(
-        FineTuningJobRecord job, int step, int run, FineTuningEventKind kind, string message, CancellationToken cancellation, string level = "info", string? data = null)
+    /// <summary>Adds an event. Idempotent by step, run and kind.</summary>
+    public async Task AddAsync(FineTuningJobRecord job, FineTuningEvent entry, CancellationToken cancellation)
     {
+        var record = new FineTuningEventRecord
+        {
+            PartitionKey = Partition(job),
+            RowKey = Key(entry),
+            Level = entry.Level,
+            Message = entry.Message,
+            Data = entry.Data,
+            CreatedAt = time.GetUtcNow(),
+        };
         try
         {
-            await Records.AddAsync(
-                new FineTuningEventRecord { PartitionKey = Partition(job), RowKey = Key(step, run, kind), Level = level, Message = message, Data = data, CreatedAt = time.GetUtcNow() }, cancellation);
+            await Records.AddAsync(record, cancellation);
         }
         catch (RequestFailedException failure) when (failure.Status == 409)
         {
-            // It was told before.
+            // It was added before.
         }
     }
 
     public static string Partition(FineTuningJobRecord job) => $"{job.Tenant}|{job.RowKey}";
 
-    public static string Id(FineTuningJobRecord job, FineTuningEventRecord entry) => FineTuningEventRecord.IdPrefix + job.RowKey + entry.RowKey;
+    public static string Id(FineTuningJobRecord job, FineTuningEventRecord entry) =>
+        FineTuningEventRecord.IdPrefix + job.RowKey + entry.RowKey;
 
     /// <returns>Null when the job can have no event of this id.</returns>
     public static string? ParseId(FineTuningJobRecord job, string id)
@@ -69,6 +76,7 @@ public sealed class FineTuningEvents(StorageAccount storage, TimeProvider time)
     }
 
     /// <summary>The later, the lower: listings are newest first.</summary>
-    private static string Key(int step, int run, FineTuningEventKind kind) => string.Create(
-        CultureInfo.InvariantCulture, $"{uint.MaxValue - (uint)step:x8}{ushort.MaxValue - Math.Min(run, ushort.MaxValue):x4}{0xf - (int)kind:x1}");
+    private static string Key(FineTuningEvent entry) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{uint.MaxValue - (uint)entry.Step:x8}{ushort.MaxValue - Math.Min(entry.Run, ushort.MaxValue):x4}{0xf - (int)entry.Kind:x1}");
 }

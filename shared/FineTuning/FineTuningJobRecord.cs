@@ -3,7 +3,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.FineTuning;
 
-/// <summary>Where a fine-tuning job stands; the names are OpenAI's.</summary>
+/// <summary>The states of a fine-tuning job; the names are OpenAI's.</summary>
 public enum FineTuningStatus
 {
     ValidatingFiles,
@@ -15,7 +15,7 @@ public enum FineTuningStatus
     Cancelled,
 }
 
-/// <summary>What a job learns from.</summary>
+/// <summary>The form of the training data.</summary>
 public enum FineTuningMethod
 {
     /// <summary>Dialogues, or prompts with their answers.</summary>
@@ -25,8 +25,8 @@ public enum FineTuningMethod
     Pretrain,
 }
 
-/// <summary>A fine-tuning job: the truth about it.</summary>
-public sealed class FineTuningJobRecord : TableRow
+/// <summary>The record of a fine-tuning job.</summary>
+public sealed partial class FineTuningJobRecord : TableRow
 {
     public const string IdPrefix = "ftjob-";
 
@@ -37,16 +37,20 @@ public sealed class FineTuningJobRecord : TableRow
     public string Tenant => PartitionKey;
 
     [IgnoreDataMember]
+    public JobKey Key => new(Tenant, RowKey);
+
+    [IgnoreDataMember]
     public bool IsTerminal => Status is FineTuningStatus.Succeeded or FineTuningStatus.Failed or FineTuningStatus.Cancelled;
 
+    /// <summary>Changed by the transitions of this record only.</summary>
     public FineTuningStatus Status { get; set; }
 
     public FineTuningMethod Method { get; set; }
 
-    /// <summary>The model to begin with; for a schedule that goes on from its last result, that result.</summary>
+    /// <summary>The model to begin with; for a schedule that continues from its last result, that result.</summary>
     public string Model { get; set; } = "";
 
-    /// <summary>Null for a scheduled job until its plan has gathered the data.</summary>
+    /// <summary>Null for a scheduled job until its plan has joined the data.</summary>
     public string? TrainingFileId { get; set; }
 
     public string? ValidationFileId { get; set; }
@@ -64,7 +68,7 @@ public sealed class FineTuningJobRecord : TableRow
     /// <summary>Rows of a step; null is "auto" until the plan has chosen.</summary>
     public int? BatchSize { get; set; }
 
-    /// <summary>Times the method's usual peak rate; null is "auto" until the plan has chosen.</summary>
+    /// <summary>A factor on the method's usual peak rate; null is "auto" until the plan has chosen.</summary>
     public double? LearningRateMultiplier { get; set; }
 
     /// <summary>Rank of a LoRA adapter; null trains all weights.</summary>
@@ -96,15 +100,16 @@ public sealed class FineTuningJobRecord : TableRow
     public int NumSteps { get; set; }
 
     /// <summary>
-    /// The number of the run that may write, raised by a conditional write when a run begins. A run that finds another number here is a stale one and stops.
+    /// The number of the run that may write, raised by a conditional write when a run begins. A run that finds another number here is stale
+    /// and stops.
     /// </summary>
     [DataMember(Name = "Epoch")]
     public int RunNumber { get; set; }
 
-    /// <summary>Runs that began and made no checkpoint, without an excuse for their end.</summary>
+    /// <summary>Runs since the last checkpoint that were begun and not excused.</summary>
     public int FailedRuns { get; set; }
 
-    /// <summary>Where the last published checkpoint lies: the number of the run that wrote it, and its step. 0 where there is none.</summary>
+    /// <summary>The last published checkpoint: the number of the run that wrote it, and its step. 0 where there is none.</summary>
     [DataMember(Name = "CheckpointEpoch")]
     public int CheckpointRun { get; set; }
 
@@ -117,15 +122,15 @@ public sealed class FineTuningJobRecord : TableRow
     /// <summary>Tokens seen up to the last published checkpoint.</summary>
     public long TrainedTokens { get; set; }
 
-    /// <summary>Steps done by the run at work; checkpoints are what counts.</summary>
+    /// <summary>Steps of the current run; a run that resumes begins at the last checkpoint.</summary>
     public int Step { get; set; }
 
     public DateTimeOffset? EstimatedFinishAt { get; set; }
 
-    /// <summary>The key of the file of metrics, settled by the plan.</summary>
+    /// <summary>The key of the file of metrics, set by the plan.</summary>
     public string? ResultFileKey { get; set; }
 
-    /// <summary>Its id, once it can be seen.</summary>
+    /// <summary>The id of that file, once the job has succeeded.</summary>
     public string? ResultFileId { get; set; }
 
     /// <summary>The name of the result; set when the job has succeeded.</summary>
@@ -137,17 +142,13 @@ public sealed class FineTuningJobRecord : TableRow
 
     public string? ErrorParam { get; set; }
 
-    /// <summary>Where its trace began: the W3C traceparent of the request, or of the firing, that created it; null when nobody traced.</summary>
+    /// <summary>The W3C traceparent of the request, or of the schedule timer, that created it; null without a trace.</summary>
     public string? TraceParent { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }
 
-    /// <summary>When its message was last put on the training queue.</summary>
+    /// <summary>When its message was last sent to the training queue.</summary>
     public DateTimeOffset? QueuedAt { get; set; }
 
     public DateTimeOffset? FinishedAt { get; set; }
-
-    /// <summary>Ends the job with a reason.</summary>
-    public void Fail(string code, string message, string? param, DateTimeOffset now) =>
-        (Status, ErrorCode, ErrorMessage, ErrorParam, FinishedAt, EstimatedFinishAt) = (FineTuningStatus.Failed, code, message, param, now, null);
 }

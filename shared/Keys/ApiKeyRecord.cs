@@ -3,16 +3,16 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Keys;
 
-/// <summary>A key's owner; the key itself is kept nowhere.</summary>
+/// <summary>The owner of a key; the key itself is not stored.</summary>
 public sealed class ApiKeyRecord : TableRow
 {
     public const string Partition = "keys";
 
-    /// <summary>The part of the key that is no secret.</summary>
+    /// <summary>The public part of the key.</summary>
     [IgnoreDataMember]
     public string Id => RowKey;
 
-    /// <summary>What its owner calls it.</summary>
+    /// <summary>The owner's name for the key.</summary>
     public string Name { get; set; } = "";
 
     public string Tenant { get; set; } = "";

@@ -6,8 +6,8 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Keys;
 
 /// <summary>
-/// API keys: <c>llada-ID-SECRET</c>. A tenant may have many, each with a name. Secrets are 256 random bits, so a plain SHA-256 is kept of them and no salt or
-/// slow hash is needed.
+/// API keys: <c>llada-ID-SECRET</c>. A tenant may have many, each with a name. Secrets are 256 random bits, so a plain SHA-256 is stored,
+/// without salt or a slow hash.
 /// </summary>
 public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
 {
@@ -15,24 +15,32 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
 
     private readonly TableOf<ApiKeyRecord> _records = new(storage.Table(StorageNames.KeysTable));
 
-    /// <summary>Makes a new key. It is returned here and cannot be read again.</summary>
+    /// <summary>Creates a key, which is returned only here.</summary>
     /// <param name="tenant">1 to 40 lower-case letters, digits and hyphens: it becomes part of keys and blob names.</param>
-    /// <param name="name">1 to 100 characters, for people.</param>
-    /// <exception cref="ArgumentException">The tenant or the name is none.</exception>
+    /// <param name="name">1 to 100 characters.</param>
+    /// <exception cref="ArgumentException">The tenant or the name is invalid.</exception>
     public async Task<string> CreateAsync(string tenant, string name, CancellationToken cancellation)
     {
         if (!TenantPattern().IsMatch(tenant))
-            throw new ArgumentException($"'{tenant}' is no tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
+            throw new ArgumentException($"'{tenant}' is not a valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
-        string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true), secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
-        await _records.AddIdempotentAsync(
-            new ApiKeyRecord { PartitionKey = ApiKeyRecord.Partition, RowKey = id, Name = name, Tenant = tenant, SecretHash = Convert.ToHexStringLower(Hash(secret)), CreatedAt = time.GetUtcNow() },
-            cancellation);
+        string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true);
+        string secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
+        var record = new ApiKeyRecord
+        {
+            PartitionKey = ApiKeyRecord.Partition,
+            RowKey = id,
+            Name = name,
+            Tenant = tenant,
+            SecretHash = Convert.ToHexStringLower(Hash(secret)),
+            CreatedAt = time.GetUtcNow(),
+        };
+        await _records.AddIdempotentAsync(record, cancellation);
         return $"llada-{id}-{secret}";
     }
 
-    /// <summary>Whose key this is; null when it is nobody's or was revoked.</summary>
+    /// <summary>The record of a key; null for an unknown or revoked key.</summary>
     public async Task<ApiKeyRecord?> FindAsync(string key, CancellationToken cancellation)
     {
         if (KeyPattern().Match(key) is not { Success: true } match)
@@ -44,9 +52,10 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
     }
 
     /// <summary>All keys, revoked ones included.</summary>
-    public IAsyncEnumerable<ApiKeyRecord> ListAsync(CancellationToken cancellation) => _records.ListAsync(ApiKeyRecord.Partition, after: null, cancellation);
+    public IAsyncEnumerable<ApiKeyRecord> ListAsync(CancellationToken cancellation) =>
+        _records.ListAsync(ApiKeyRecord.Partition, after: null, cancellation);
 
-    /// <summary>Makes a key worthless from the next request on.</summary>
+    /// <summary>Revokes a key from the next request on.</summary>
     /// <returns>False when there is no such key.</returns>
     public async Task<bool> RevokeAsync(string id, CancellationToken cancellation)
     {
@@ -57,7 +66,7 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
             record.RevokedAt = time.GetUtcNow();
             return true;
         }, cancellation);
-        return revoked is not null;
+        return revoked.Row is not null;
     }
 
     private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));

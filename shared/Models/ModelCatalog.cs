@@ -2,15 +2,16 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Models;
 
-/// <summary>The models that a tenant may name: its own and everybody's.</summary>
+/// <summary>The registered models. A tenant may name its own and those of all tenants.</summary>
 public sealed class ModelCatalog(StorageAccount storage)
 {
     private readonly TableOf<ModelRecord> _records = new(storage.Table(StorageNames.ModelsTable));
 
     /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
-    public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) => ModelRecord.Key(id).Length > ModelRecord.MaxKey ? null :
-        await FindOwnAsync(tenant, id, cancellation) ?? await FindOwnAsync(ModelRecord.EveryTenant, id, cancellation);
+    public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
+        await FindExactAsync(tenant, id, cancellation) ?? await FindExactAsync(ModelRecord.EveryTenant, id, cancellation);
 
+    /// <summary>The models that a tenant may name.</summary>
     public async Task<IReadOnlyList<ModelRecord>> ListAsync(string tenant, CancellationToken cancellation)
     {
         List<ModelRecord> models = [];
@@ -25,45 +26,47 @@ public sealed class ModelCatalog(StorageAccount storage)
         return models;
     }
 
-    /// <summary>Makes a model known, or corrects what is known of it; the time of its first registration stays.</summary>
+    /// <summary>Registers a model, or replaces its record; the time of its first registration stays.</summary>
     public async Task RegisterAsync(ModelRecord model, CancellationToken cancellation)
     {
         model.RowKey = ModelRecord.Key(model.Id);
-        var known = await FindOwnAsync(model.PartitionKey, model.Id, cancellation);
+        var known = await FindExactAsync(model.PartitionKey, model.Id, cancellation);
         model.CreatedAt = known?.CreatedAt ?? model.CreatedAt;
         await _records.PutAsync(model, cancellation);
     }
 
-    /// <summary>Notes how fast a model goes, unless that is known already or its files are others now.</summary>
-    public Task SetRateAsync(ModelRecord model, double tokenForwardsPerSecond, CancellationToken cancellation) => _records.UpdateAsync(model.PartitionKey, model.RowKey, current =>
-    {
-        if (current.TokenForwardsPerSecond > 0 || current.Folder != model.Folder)
-            return false;
-        current.TokenForwardsPerSecond = tokenForwardsPerSecond;
-        return true;
-    }, cancellation);
+    /// <summary>Records the measured speed of a model, unless one is recorded or its files have changed.</summary>
+    public Task SetRateAsync(ModelRecord model, double tokenForwardsPerSecond, CancellationToken cancellation) =>
+        _records.UpdateAsync(model.PartitionKey, model.RowKey, current =>
+        {
+            if (current.TokenForwardsPerSecond > 0 || current.Folder != model.Folder)
+                return false;
+            current.TokenForwardsPerSecond = tokenForwardsPerSecond;
+            return true;
+        }, cancellation);
 
-    /// <summary>The model of that very tenant.</summary>
+    /// <summary>The model registered for exactly this tenant.</summary>
     /// <param name="tenant">Or <see cref="ModelRecord.EveryTenant"/>.</param>
     /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
-    public async Task<ModelRecord?> FindOwnAsync(string tenant, string id, CancellationToken cancellation) =>
+    public async Task<ModelRecord?> FindExactAsync(string tenant, string id, CancellationToken cancellation) =>
         await FindRecordAsync(tenant, id, cancellation) is { State: ModelState.Available } model ? model : null;
 
     /// <summary>The models of all tenants.</summary>
-    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) => ScanAsync(cancellation).Where(model => model.State == ModelState.Available);
+    public IAsyncEnumerable<ModelRecord> ListAllAsync(CancellationToken cancellation) =>
+        ScanAsync(cancellation).Where(model => model.State == ModelState.Available);
 
     /// <summary>The models of all tenants, also those whose removal has begun.</summary>
     public IAsyncEnumerable<ModelRecord> ScanAsync(CancellationToken cancellation) => _records.ScanAsync("", cancellation);
 
-    /// <summary>The removals that nobody went on with since a time.</summary>
+    /// <summary>Models whose removal has begun and has not progressed since a time.</summary>
     public IAsyncEnumerable<ModelRecord> ListLeavingAsync(DateTimeOffset since, CancellationToken cancellation) =>
         ScanAsync(cancellation).Where(model => model.State != ModelState.Available && model.Timestamp < since);
 
-    /// <summary>The model of that very tenant, also when its removal has begun.</summary>
+    /// <summary>The model registered for exactly this tenant, also when its removal has begun.</summary>
     internal async Task<ModelRecord?> FindRecordAsync(string tenant, string id, CancellationToken cancellation) =>
         ModelRecord.Key(id).Length > ModelRecord.MaxKey ? null : await _records.FindAsync(tenant, ModelRecord.Key(id), cancellation);
 
-    /// <summary>Notes how far the removal of a model has come.</summary>
+    /// <summary>Records how far the removal of a model has come.</summary>
     /// <returns>False when it was changed or removed since it was read.</returns>
     internal async Task<bool> TrySetStateAsync(ModelRecord model, ModelState state, CancellationToken cancellation)
     {
@@ -75,7 +78,7 @@ public sealed class ModelCatalog(StorageAccount storage)
         return false;
     }
 
-    /// <summary>Forgets a model.</summary>
+    /// <summary>Deletes the record of a model.</summary>
     /// <returns>False when it was changed or removed since it was read.</returns>
     internal Task<bool> TryDeleteAsync(ModelRecord model, CancellationToken cancellation) => _records.TryDeleteAsync(model, cancellation);
 }

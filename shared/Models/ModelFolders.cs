@@ -16,40 +16,47 @@ public sealed class ModelFolders(StorageAccount storage)
 {
     private const int BlockBytes = 16 << 20, Connections = 8;
 
-    private static readonly StorageTransferOptions s_transfer = new() { InitialTransferSize = BlockBytes, MaximumTransferSize = BlockBytes, MaximumConcurrency = Connections };
+    private static readonly StorageTransferOptions s_transfer = new()
+    {
+        InitialTransferSize = BlockBytes,
+        MaximumTransferSize = BlockBytes,
+        MaximumConcurrency = Connections,
+    };
 
     private readonly BlobContainerClient _container = storage.Container(StorageNames.ModelsContainer);
 
-    /// <summary>A new folder that no model has yet: whoever still loads the files of an older one is not disturbed.</summary>
+    /// <summary>A new folder that no model has yet, so that a worker can still load the files of an older version.</summary>
     public static string NewFolder(string tenant, TimeProvider time) => $"{tenant}/{SortableKey.Create(time)}";
 
     /// <summary>The files of a local folder: all but hidden ones and the manifest.</summary>
     public static IReadOnlyList<ModelUpload> FilesOf(string path) =>
     [
-        .. Directory.GetFiles(path).Where(file => ModelManifest.IsFileName(Path.GetFileName(file))).Order(StringComparer.Ordinal)
+        .. Directory.GetFiles(path)
+            .Where(file => ModelManifest.IsFileName(Path.GetFileName(file)))
+            .Order(StringComparer.Ordinal)
             .Select(file => new ModelUpload(Path.GetFileName(file), _ => Task.FromResult<Stream>(File.OpenRead(file)))),
     ];
 
-    /// <summary>Streams files into a folder, and their manifest when all are there. What was in the folder under the same names is replaced.</summary>
+    /// <summary>Streams files into a folder, and then their manifest. Replaces files of the same names.</summary>
     /// <param name="folder">A prefix without a slash at its end.</param>
-    /// <param name="told">Told of each file that is there.</param>
-    /// <returns>What the manifest says.</returns>
-    public async Task<ModelManifest> UploadAsync(string folder, IEnumerable<ModelUpload> files, Action<string, ModelFile>? told, CancellationToken cancellation)
+    /// <param name="progress">Called with each uploaded file.</param>
+    public async Task<ModelManifest> UploadAsync(
+        string folder, IEnumerable<ModelUpload> files, Action<string, ModelFile>? progress, CancellationToken cancellation)
     {
         SortedDictionary<string, ModelFile> uploaded = new(StringComparer.Ordinal);
         foreach (var file in files)
         {
             if (!ModelManifest.IsFileName(file.Name))
-                throw new ArgumentException($"'{file.Name}' is no name of a model's file", nameof(files));
+                throw new ArgumentException($"'{file.Name}' is not a valid name of a model's file", nameof(files));
             uploaded.Add(file.Name, await UploadAsync(folder, file, cancellation));
-            told?.Invoke(file.Name, uploaded[file.Name]);
+            progress?.Invoke(file.Name, uploaded[file.Name]);
         }
         var manifest = new ModelManifest(uploaded);
         await Blob(folder, ModelManifest.FileName).UploadAsync(manifest.ToJson(), overwrite: true, cancellation);
         return manifest;
     }
 
-    /// <returns>The bytes of the manifest; null when the folder is not whole.</returns>
+    /// <returns>The bytes of the manifest; null when the folder is incomplete.</returns>
     public async Task<BinaryData?> FindManifestAsync(string folder, CancellationToken cancellation)
     {
         try
@@ -62,15 +69,16 @@ public sealed class ModelFolders(StorageAccount storage)
         }
     }
 
-    /// <summary>Streams a file of a folder; all of it is of one version of the blob.</summary>
-    /// <returns>Its size and hash, as they came.</returns>
-    /// <exception cref="RequestFailedException">404: it is not there; 412: it was replaced meanwhile.</exception>
+    /// <summary>Streams a file of a folder, all of it from one version of the blob.</summary>
+    /// <returns>The size and hash of the received bytes.</returns>
+    /// <exception cref="RequestFailedException">404: it does not exist; 412: it was replaced meanwhile.</exception>
     public async Task<ModelFile> DownloadAsync(string folder, string name, Stream destination, CancellationToken cancellation)
     {
         using var hash = SHA256.Create();
         var blob = Blob(folder, name);
         var version = (await blob.GetPropertiesAsync(cancellationToken: cancellation)).Value.ETag;
-        var options = new BlobDownloadToOptions { TransferOptions = s_transfer, Conditions = new BlobRequestConditions { IfMatch = version } };
+        var conditions = new BlobRequestConditions { IfMatch = version };
+        var options = new BlobDownloadToOptions { TransferOptions = s_transfer, Conditions = conditions };
         await using (var hashing = new CryptoStream(destination, hash, CryptoStreamMode.Write, leaveOpen: true))
             await blob.DownloadToAsync(hashing, options, cancellation);
         return new ModelFile(destination.Length, Convert.ToHexStringLower(hash.Hash!));
@@ -88,7 +96,7 @@ public sealed class ModelFolders(StorageAccount storage)
     {
         using var hash = SHA256.Create();
         await using var content = await file.OpenAsync(cancellation);
-        // Hashing on the way hides that the content can be sought, so that its blocks are buffered and a failed one can be sent again.
+        // The hashing stream cannot seek, so blocks are buffered and a failed block can be sent again.
         await using var hashing = new CryptoStream(content, hash, CryptoStreamMode.Read);
         var blob = Blob(folder, file.Name);
         await blob.UploadAsync(hashing, new BlobUploadOptions { TransferOptions = s_transfer }, cancellation);

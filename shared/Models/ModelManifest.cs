@@ -23,7 +23,7 @@ public sealed record ModelManifest(SortedDictionary<string, ModelFile> Files)
 
     public BinaryData ToJson() => new(JsonSerializer.SerializeToUtf8Bytes(this, s_json));
 
-    /// <param name="subject">What messages call it.</param>
+    /// <param name="subject">The name of the manifest in error messages.</param>
     /// <exception cref="InvalidDataException">It is not a list of files.</exception>
     public static ModelManifest Parse(BinaryData json, string subject)
     {
@@ -34,12 +34,16 @@ public sealed record ModelManifest(SortedDictionary<string, ModelFile> Files)
         }
         catch (JsonException)
         {
-            // Told below.
+            // Reported below.
         }
-        bool isList = manifest is { Files.Count: > 0 } && manifest.Files.All(entry => IsFileName(entry.Key) && entry.Value is { Bytes: >= 0, Sha256.Length: HashDigits } && entry.Value.Sha256.All(char.IsAsciiHexDigitLower));
+        bool isList = manifest is { Files.Count: > 0 } && manifest.Files.All(entry => IsFileName(entry.Key) && IsWhole(entry.Value));
         return isList ? manifest! : throw new InvalidDataException($"{subject} is not a list of files");
     }
 
-    /// <summary>Whether a name can stand for a file of a model, and nothing outside its folder.</summary>
-    public static bool IsFileName(string name) => name.Length > 0 && name[0] != '.' && name != FileName && name.IndexOfAny(['/', '\\', '\0']) < 0;
+    /// <summary>Whether a name can be that of a file in a model's folder, and of none outside it.</summary>
+    public static bool IsFileName(string name) =>
+        name.Length > 0 && name[0] != '.' && name != FileName && name.IndexOfAny(['/', '\\', '\0']) < 0;
+
+    private static bool IsWhole(ModelFile? file) =>
+        file is { Bytes: >= 0, Sha256.Length: HashDigits } && file.Sha256.All(char.IsAsciiHexDigitLower);
 }

@@ -7,14 +7,14 @@ namespace LLaDA.Batch.Shared.Models;
 /// <summary>How far the removal of a model has come.</summary>
 public enum ModelState
 {
-    /// <summary>It can be named.</summary>
+    /// <summary>Jobs can name it.</summary>
     [EnumMember(Value = "Known")]
     Available,
 
-    /// <summary>No new job can name it; it comes back if somebody had named it before.</summary>
+    /// <summary>No new job can name it; it becomes available again if a job had named it before.</summary>
     Leaving,
 
-    /// <summary>It does not come back, and its files may be deleted already.</summary>
+    /// <summary>It stays removed, and its files may be deleted already.</summary>
     Gone,
 }
 
@@ -27,31 +27,40 @@ public sealed class ModelRecord : TableRow
     /// <summary>Characters of a key; storage takes 512.</summary>
     public const int MaxKey = 500;
 
-    /// <summary>A guess at LLaDA-8B on the default hardware. Too high a guess makes shards that take longer, too low a one shards of single lines, which share no pass.</summary>
+    /// <summary>
+    /// An estimate for LLaDA-8B on the default hardware. An estimate that is too high makes longer shards, one that is too low makes shards
+    /// of single lines, which share no pass.
+    /// </summary>
     private const double UnmeasuredRate = 20_000;
 
     public string Id { get; set; } = "";
 
-    /// <summary>The hardware that runs it, and so the queue of its shards.</summary>
+    /// <summary>The hardware that runs it, which names the queue of its shards.</summary>
     public string Profile { get; set; } = StorageNames.DefaultProfile;
 
-    /// <summary>Its longest canvas, in tokens.</summary>
+    /// <summary>The longest canvas, in tokens.</summary>
     public int ContextLength { get; set; }
 
-    /// <summary>Tokens that a worker passes through the model in a second, padding included; 0 until a worker has measured it.</summary>
+    /// <summary>Tokens that a worker passes through the model per second, padding included; 0 until a worker has measured it.</summary>
     public double TokenForwardsPerSecond { get; set; }
 
-    /// <summary>From it the plan knows how long a line takes.</summary>
+    /// <summary>The speed from which the plan estimates the time of a line.</summary>
     [IgnoreDataMember]
     public double PlannedTokenForwardsPerSecond => TokenForwardsPerSecond > 0 ? TokenForwardsPerSecond : UnmeasuredRate;
 
-    /// <summary>Where its files lie, a prefix in container <see cref="StorageNames.ModelsContainer"/>; empty for a model that workers have in a folder of their own.</summary>
+    /// <summary>
+    /// The prefix of its files in container <see cref="StorageNames.ModelsContainer"/>; empty for a model that workers have in their own
+    /// folder.
+    /// </summary>
     public string Folder { get; set; } = "";
 
-    /// <summary>The model that an adapter changes, where <see cref="Folder"/> holds a LoRA adapter in PEFT's layout; empty where it holds whole weights.</summary>
+    /// <summary>
+    /// The model that an adapter changes, where <see cref="Folder"/> holds a LoRA adapter in PEFT's layout; empty where it holds whole
+    /// weights.
+    /// </summary>
     public string BaseModel { get; set; } = "";
 
-    /// <summary>Nobody finds a model that is not <see cref="ModelState.Available"/>, but whoever goes on with its removal.</summary>
+    /// <summary>Only its removal finds a model that is not <see cref="ModelState.Available"/>.</summary>
     public ModelState State { get; set; }
 
     public DateTimeOffset CreatedAt { get; set; }
@@ -59,6 +68,6 @@ public sealed class ModelRecord : TableRow
     [IgnoreDataMember]
     public string Tenant => PartitionKey;
 
-    /// <summary>Ids hold characters that keys may not.</summary>
+    /// <summary>The row key: hexadecimal, since ids may hold characters that keys may not.</summary>
     public static string Key(string id) => Convert.ToHexStringLower(Encoding.UTF8.GetBytes(id));
 }

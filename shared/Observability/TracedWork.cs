@@ -1,19 +1,21 @@
 using System.Diagnostics;
-using LLaDA.Batch.Shared.Queues;
 
 namespace LLaDA.Batch.Shared.Observability;
 
-/// <summary>Work on a job as spans of one trace, which began with the request that created the job; the job's record keeps its place (W3C traceparent), so redelivery and sweeps stay in it.</summary>
+/// <summary>
+/// Runs work on a job as spans of one trace, which begins with the request that created the job. The job's record keeps the W3C
+/// traceparent, so redelivered and swept messages stay in the trace.
+/// </summary>
 public static class TracedWork
 {
-    /// <summary>Where a job that is created now belongs; null when nobody traces.</summary>
-    public static string? Here => Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null;
+    /// <summary>The traceparent for a job that is created now; null without a trace.</summary>
+    public static string? CurrentTraceParent => Activity.Current is { IdFormat: ActivityIdFormat.W3C } current ? current.Id : null;
 
-    /// <summary>Does a piece of work as a span, and measures it.</summary>
-    /// <param name="name">Of the piece: <c>plan</c>, <c>shard</c>, ...</param>
-    /// <param name="job">Id of the job.</param>
-    /// <param name="traceParent">Of its record.</param>
-    /// <param name="shard">Its number, where the work is one.</param>
+    /// <summary>Runs a piece of work as a span and measures its duration.</summary>
+    /// <param name="name">The kind of work: <c>plan</c>, <c>shard</c>, ...</param>
+    /// <param name="job">The id of the job.</param>
+    /// <param name="traceParent">The traceparent of the job's record.</param>
+    /// <param name="shard">The shard's number, where the work is a shard.</param>
     public static async Task RunAsync(string name, string job, string? traceParent, Func<Task> work, int? shard = null)
     {
         using var span = ActivityContext.TryParse(traceParent, traceState: null, isRemote: true, out var parent)
@@ -39,11 +41,12 @@ public static class TracedWork
         finally
         {
             span?.SetTag(Telemetry.Outcome, outcome);
-            Telemetry.WorkDuration.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, Telemetry.With(Telemetry.Work, name), Telemetry.With(Telemetry.Outcome, outcome));
+            Telemetry.WorkDuration.Record(
+                Stopwatch.GetElapsedTime(started).TotalSeconds, Telemetry.With(Telemetry.Work, name), Telemetry.With(Telemetry.Outcome, outcome));
         }
     }
 
-    /// <summary>Notes on the work at hand what its job has come to.</summary>
+    /// <summary>Tags the current span with the status of its job.</summary>
     public static void SetStatus<T>(T status)
         where T : struct, Enum => Activity.Current?.SetTag(Telemetry.Status, status.ToString());
 

@@ -1,11 +1,12 @@
 using Azure;
 using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
+using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Queues;
 
-/// <summary>The one owner of a message's pop receipt: keeps the message unseen by others, and deletes it or hands it back.</summary>
+/// <summary>Keeps a received message hidden from other consumers until it is deleted or returned.</summary>
 internal sealed class MessageLease : IAsyncDisposable
 {
     private readonly QueueClient _queue;
@@ -16,10 +17,11 @@ internal sealed class MessageLease : IAsyncDisposable
     public MessageLease(QueueClient queue, QueueMessage message, TimeSpan visibilityTimeout, TimeProvider time)
     {
         (_queue, _messageId, _popReceipt) = (queue, message.MessageId, message.PopReceipt);
-        _lease = new RenewedLease(visibilityTimeout, cancellation => UpdateAsync(visibilityTimeout, cancellation), time, "message");
+        _lease = new RenewedLease(
+            visibilityTimeout, cancellation => UpdateAsync(visibilityTimeout, cancellation), time, () => Telemetry.CountLostLease("message"));
     }
 
-    /// <summary>Cancelled when somebody else owns the message.</summary>
+    /// <summary>Cancelled when another consumer owns the message.</summary>
     public CancellationToken Lost => _lease.Lost;
 
     public async Task CompleteAsync()
@@ -28,7 +30,7 @@ internal sealed class MessageLease : IAsyncDisposable
         await IgnoringLossAsync(_queue.DeleteMessageAsync(_messageId, _popReceipt));
     }
 
-    /// <summary>Lets the message be seen again after a delay.</summary>
+    /// <summary>Makes the message visible again after a delay.</summary>
     public async Task ReturnAsync(TimeSpan delay)
     {
         await _lease.EndAsync();
@@ -37,10 +39,14 @@ internal sealed class MessageLease : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _lease.DisposeAsync();
 
-    private async Task UpdateAsync(TimeSpan visibilityTimeout, CancellationToken cancellation) =>
-        _popReceipt = (await _queue.UpdateMessageAsync(_messageId, _popReceipt, visibilityTimeout: visibilityTimeout, cancellationToken: cancellation)).Value.PopReceipt;
+    private async Task UpdateAsync(TimeSpan visibilityTimeout, CancellationToken cancellation)
+    {
+        var updated = await _queue.UpdateMessageAsync(
+            _messageId, _popReceipt, visibilityTimeout: visibilityTimeout, cancellationToken: cancellation);
+        _popReceipt = updated.Value.PopReceipt;
+    }
 
-    /// <summary>Losing a message at its end is no fault: its work is idempotent, and the next owner finds it done.</summary>
+    /// <summary>A message lost at its end is no error: its work is idempotent, and the next owner finds it done.</summary>
     private static async Task IgnoringLossAsync(Task end)
     {
         try

@@ -1,53 +1,59 @@
 using System.Text.Json;
 using Azure;
-using Azure.Storage.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Shared.Queues;
 
-/// <summary>Sends messages. They live for ever: a job is not lost because nobody looked for a week.</summary>
+/// <summary>Sends messages. They never expire.</summary>
 public sealed class WorkQueues(StorageAccount storage)
 {
     private static readonly TimeSpan s_forEver = TimeSpan.FromSeconds(-1), s_clockSkew = TimeSpan.FromSeconds(30);
 
-    public Task SendPlanAsync(string tenant, string batchKey, CancellationToken cancellation) =>
-        SendAsync(StorageNames.PlanQueue, new PlanMessage(tenant, batchKey), TimeSpan.Zero, cancellation);
+    public Task SendPlanAsync(JobKey batch, CancellationToken cancellation) =>
+        SendAsync(StorageNames.PlanQueue, new PlanMessage(batch.Tenant, batch.RowKey), TimeSpan.Zero, cancellation);
 
-    /// <param name="delay">The message stays unseen so long.</param>
-    public Task SendFinishAsync(string tenant, string batchKey, TimeSpan delay, CancellationToken cancellation) =>
-        SendAsync(StorageNames.FinishQueue, new FinishMessage(tenant, batchKey), delay, cancellation);
+    /// <param name="delay">How long the message stays invisible.</param>
+    public Task SendFinishAsync(JobKey batch, TimeSpan delay, CancellationToken cancellation) =>
+        SendAsync(StorageNames.FinishQueue, new FinishMessage(batch.Tenant, batch.RowKey), delay, cancellation);
 
     public Task SendShardAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
         SendAsync(StorageNames.GenerateQueue(profile), shard, TimeSpan.Zero, cancellation);
 
-    public Task SendPlanTrainingAsync(string tenant, string jobKey, CancellationToken cancellation) =>
-        SendAsync(StorageNames.PlanTrainingQueue, new TrainingMessage(tenant, jobKey), TimeSpan.Zero, cancellation);
+    public Task SendPlanTrainingAsync(JobKey job, CancellationToken cancellation) =>
+        SendAsync(StorageNames.PlanTrainingQueue, new TrainingMessage(job.Tenant, job.RowKey), TimeSpan.Zero, cancellation);
 
-    public Task SendTrainAsync(string profile, string tenant, string jobKey, CancellationToken cancellation) =>
-        SendAsync(StorageNames.TrainQueue(profile), new TrainingMessage(tenant, jobKey), TimeSpan.Zero, cancellation);
+    public Task SendTrainAsync(string profile, JobKey job, CancellationToken cancellation) =>
+        SendAsync(StorageNames.TrainQueue(profile), new TrainingMessage(job.Tenant, job.RowKey), TimeSpan.Zero, cancellation);
 
-    public Task SendFinishTrainingAsync(string tenant, string jobKey, CancellationToken cancellation) =>
-        SendAsync(StorageNames.FinishTrainingQueue, new TrainingMessage(tenant, jobKey), TimeSpan.Zero, cancellation);
+    public Task SendFinishTrainingAsync(JobKey job, CancellationToken cancellation) =>
+        SendAsync(StorageNames.FinishTrainingQueue, new TrainingMessage(job.Tenant, job.RowKey), TimeSpan.Zero, cancellation);
 
-    /// <param name="delay">The message stays unseen so long.</param>
-    public Task SendWebhookAsync(WebhookMessage webhook, TimeSpan delay, CancellationToken cancellation) => SendAsync(StorageNames.WebhookQueue, webhook, delay, cancellation);
+    /// <param name="delay">How long the message stays invisible.</param>
+    public Task SendWebhookAsync(WebhookMessage webhook, TimeSpan delay, CancellationToken cancellation) =>
+        SendAsync(StorageNames.WebhookQueue, webhook, delay, cancellation);
 
-    /// <summary>Messages of a queue, those in work included; an upper estimate.</summary>
+    /// <summary>Copies a message that cannot be processed to the poison queue of its queue.</summary>
+    public async Task SendPoisonAsync(string queue, string text, CancellationToken cancellation) =>
+        await SendTextAsync(StorageNames.PoisonQueue(queue), text, TimeSpan.Zero, cancellation);
+
+    /// <summary>Messages of a queue, invisible ones included; an upper estimate.</summary>
     public async Task<int> CountAsync(string queue, CancellationToken cancellation) =>
         (await storage.Queue(queue).GetPropertiesAsync(cancellation)).Value.ApproximateMessagesCount;
 
-    /// <summary>Whether every message that was sent before a time has been taken off its queue at least once since: the first one that waits is younger.</summary>
+    /// <summary>Whether every message that was sent before a time has been received since: the first visible one is younger.</summary>
     public async Task<bool> HasDrainedAsync(string queue, DateTimeOffset sent, CancellationToken cancellation)
     {
         var first = (await storage.Queue(queue).PeekMessageAsync(cancellation)).Value;
         return first is null || first.InsertedOn > sent + s_clockSkew;
     }
 
-    private async Task SendAsync<T>(string queueName, T message, TimeSpan delay, CancellationToken cancellation)
+    private Task SendAsync<T>(string queue, T message, TimeSpan delay, CancellationToken cancellation) =>
+        SendTextAsync(queue, JsonSerializer.Serialize(message, WireJson.Options), delay, cancellation);
+
+    private async Task SendTextAsync(string name, string text, TimeSpan delay, CancellationToken cancellation)
     {
-        QueueClient queue = storage.Queue(queueName);
-        string text = JsonSerializer.Serialize(message, WireJson.Options);
+        var queue = storage.Queue(name);
         try
         {
             await queue.SendMessageAsync(text, delay, s_forEver, cancellation);

@@ -1,60 +1,71 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Removal;
 
 /// <summary>
-/// Removes a model that nobody needs. First it can be named no more; then it is looked again who had named it before, and only then its files go, and its record last. A job that comes
-/// after that ends with <c>model_not_found</c>. Whoever dies on the way leaves a record that tells how far it came, and whoever comes next goes on from there.
+/// Removes a model that no job needs. First it becomes unavailable, then its users are looked up again, and only then its files are
+/// deleted, and its record last. A job that names it later fails with <c>model_not_found</c>. An interrupted removal leaves its progress in
+/// the record, and the next removal continues from there.
 /// </summary>
-public sealed class ModelRemoval(StorageAccount storage, TimeProvider time)
+public sealed class ModelRemoval(ModelCatalog catalog, ModelDeletion deletion, ModelUsers users)
 {
     private const int MaxNamed = 3;
 
-    private readonly ModelCatalog _catalog = new(storage);
-    private readonly ModelDeletion _deletion = new(storage);
-    private readonly ModelUsers _users = new(storage, time);
-
-    /// <param name="tenant">Or <see cref="ModelRecord.EveryTenant"/>.</param>
-    /// <param name="isForced">Removes it whoever needs it; their lines and jobs fail.</param>
-    /// <returns>Null when there is no such model.</returns>
-    /// <exception cref="ModelNotRemovedException">It is in use, or it was changed meanwhile: it is as it was.</exception>
-    public async Task<RemovedModel?> RunAsync(string tenant, string id, bool isForced, CancellationToken cancellation)
+    /// <summary>For callers without a container of services.</summary>
+    public static ModelRemoval Create(StorageAccount storage, TimeProvider time)
     {
-        if (await _catalog.FindRecordAsync(tenant, id, cancellation) is not { } model)
-            return null;
-        if (!isForced && model.State == ModelState.Available && await NamedByAsync(model, cancellation) is { } users)
-            throw ModelNotRemovedException.InUse(id, users);
-        if (!isForced && model.State != ModelState.Gone)
-            await LeaveAsync(model, cancellation);
-        return await _deletion.DeleteAsync(model, cancellation);
+        var catalog = new ModelCatalog(storage);
+        var users = new ModelUsers(
+            storage, catalog, new BatchStore(storage, time), new FileStore(storage, time), new FineTuningStore(storage, time),
+            new ScheduleStore(storage));
+        return new ModelRemoval(catalog, new ModelDeletion(catalog, new ModelFolders(storage)), users);
     }
 
-    /// <summary>Takes the model out of sight, and puts it back when somebody has named it just before, or when that cannot be found out.</summary>
+    /// <param name="tenant">Or <see cref="ModelRecord.EveryTenant"/>.</param>
+    /// <param name="isForced">Removes it although jobs need it; their lines and runs fail.</param>
+    /// <returns>Null when there is no such model.</returns>
+    /// <exception cref="ModelNotRemovedException">It is in use, or it was changed meanwhile: it is unchanged.</exception>
+    public async Task<RemovedModel?> RunAsync(string tenant, string id, bool isForced, CancellationToken cancellation)
+    {
+        if (await catalog.FindRecordAsync(tenant, id, cancellation) is not { } model)
+            return null;
+        if (!isForced && model.State == ModelState.Available && await NamedByAsync(model, cancellation) is { } needing)
+            throw ModelNotRemovedException.InUse(id, needing);
+        if (!isForced && model.State != ModelState.Gone)
+            await LeaveAsync(model, cancellation);
+        return await deletion.DeleteAsync(model, cancellation);
+    }
+
+    /// <summary>Makes the model unavailable, and available again when a job named it just before, or when that cannot be determined.</summary>
     private async Task LeaveAsync(ModelRecord model, CancellationToken cancellation)
     {
-        if (model.State == ModelState.Available && !await _catalog.TrySetStateAsync(model, ModelState.Leaving, cancellation))
+        if (model.State == ModelState.Available && !await catalog.TrySetStateAsync(model, ModelState.Leaving, cancellation))
             throw ModelNotRemovedException.Changed(model.Id);
-        string? users;
+        string? needing;
         try
         {
-            users = await NamedByAsync(model, cancellation);
+            needing = await NamedByAsync(model, cancellation);
         }
         catch
         {
-            await _catalog.TrySetStateAsync(model, ModelState.Available, CancellationToken.None);
+            await catalog.TrySetStateAsync(model, ModelState.Available, CancellationToken.None);
             throw;
         }
-        if (users is null)
+        if (needing is null)
             return;
-        if (!await _catalog.TrySetStateAsync(model, ModelState.Available, CancellationToken.None))
+        if (!await catalog.TrySetStateAsync(model, ModelState.Available, CancellationToken.None))
             throw ModelNotRemovedException.Changed(model.Id);
-        throw ModelNotRemovedException.InUse(model.Id, users);
+        throw ModelNotRemovedException.InUse(model.Id, needing);
     }
 
     private async Task<string?> NamedByAsync(ModelRecord model, CancellationToken cancellation)
     {
-        List<string> users = await _users.ListAsync(model, cancellation).Take(MaxNamed + 1).ToListAsync(cancellation);
-        return users.Count == 0 ? null : string.Join(", ", users.Take(MaxNamed)) + (users.Count > MaxNamed ? " and others" : "");
+        var ids = await users.ListAsync(model, cancellation).Take(MaxNamed + 1).ToListAsync(cancellation);
+        return ids.Count == 0 ? null : string.Join(", ", ids.Take(MaxNamed)) + (ids.Count > MaxNamed ? " and others" : "");
     }
 }

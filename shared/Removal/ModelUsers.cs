@@ -10,58 +10,61 @@ using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Shared.Removal;
 
-/// <summary>Who still needs a model: batches and fine-tuning jobs that have not ended, schedules, and adapters that change it.</summary>
-public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
+/// <summary>The users of a model: batches and fine-tuning jobs that have not ended, schedules, and adapters that change it.</summary>
+public sealed class ModelUsers(
+    StorageAccount storage, ModelCatalog catalog, BatchStore batches, FileStore files, FineTuningStore jobs, ScheduleStore schedules)
 {
     private const int MaxLineBytes = 64 << 20;
 
-    private readonly ModelCatalog _catalog = new(storage);
-    private readonly BatchStore _batches = new(storage, time);
-    private readonly FileStore _files = new(storage, time);
-    private readonly FineTuningStore _trainings = new(storage, time);
-    private readonly ScheduleStore _schedules = new(storage);
-
-    /// <summary>Their ids. A tenant that has a model of its own by that name means that one.</summary>
+    /// <summary>The ids of the users. A tenant with a model of its own by that name uses its own.</summary>
     public async IAsyncEnumerable<string> ListAsync(ModelRecord model, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        bool isEverybodys = model.Tenant == ModelRecord.EveryTenant;
-        var others = await TenantsOfOthersAsync(_catalog, model, cancellation);
-        foreach (string adapter in await AdaptersAsync(_catalog, model, cancellation))
+        string? tenant = model.Tenant == ModelRecord.EveryTenant ? null : model.Tenant;
+        var others = await TenantsOfOthersAsync(catalog, model, cancellation);
+        foreach (string adapter in await AdaptersAsync(catalog, model, cancellation))
             yield return adapter;
-        await foreach (var (_, batch) in isEverybodys ? _batches.ListActiveAsync(cancellation) : _batches.ListActiveBatchesAsync(model.Tenant, cancellation))
+        await foreach (var (_, batch) in batches.Open.ListJobsAsync(tenant, cancellation))
         {
             if (!batch.IsTerminal && Means(batch.Tenant) && await ModelOfAsync(batch, cancellation) == model.Id)
                 yield return batch.Id;
         }
-        await foreach (var job in isEverybodys ? _trainings.ListActiveAsync(cancellation) : _trainings.ListActiveAsync(model.Tenant, cancellation))
+        await foreach (var (_, job) in jobs.Open.ListJobsAsync(tenant, cancellation))
         {
-            // A run goes on from its own last checkpoint, which is a model as well.
+            // A run resumes from its own last checkpoint, which is a model as well.
             bool isCheckpoint = model.Folder.StartsWith($"{job.Tenant}/{job.RowKey}/", StringComparison.Ordinal);
             if (!job.IsTerminal && ((Means(job.Tenant) && job.Model == model.Id) || isCheckpoint))
                 yield return job.Id;
         }
-        await foreach (var schedule in isEverybodys ? _schedules.Records.ScanAsync("", cancellation) : _schedules.Records.ListAsync(model.Tenant, after: null, cancellation))
+        var all = tenant is null ? schedules.Records.ScanAsync("", cancellation) : schedules.Records.ListAsync(tenant, after: null, cancellation);
+        await foreach (var schedule in all)
         {
-            if (schedule.DeletedAt is null && Means(schedule.Tenant) && (ModelOf(schedule) == model.Id || schedule.LastModel == model.Id || await LastResultAsync(schedule, cancellation) == model.Id))
+            if (schedule.DeletedAt is null && Means(schedule.Tenant) && await NamesAsync(schedule, model.Id, cancellation))
                 yield return schedule.Id;
         }
 
-        bool Means(string tenant) => tenant == model.Tenant || (isEverybodys && !others.Contains(tenant));
+        bool Means(string user) => user == model.Tenant || (tenant is null && !others.Contains(user));
     }
 
-    /// <summary>The adapters that change a model, also those whose removal may still be taken back.</summary>
-    public static async Task<IReadOnlyList<string>> AdaptersAsync(ModelCatalog catalog, ModelRecord model, CancellationToken cancellation)
+    /// <summary>The adapters that change a model, also those whose removal may still be undone.</summary>
+    public static async Task<IReadOnlyList<string>> AdaptersAsync(
+        ModelCatalog catalog, ModelRecord model, CancellationToken cancellation)
     {
         var others = await TenantsOfOthersAsync(catalog, model, cancellation);
+        bool Means(string user) => user == model.Tenant || (model.Tenant == ModelRecord.EveryTenant && !others.Contains(user));
         return await catalog.ScanAsync(cancellation)
-            .Where(adapter => adapter.State != ModelState.Gone && adapter.BaseModel == model.Id && (adapter.Tenant == model.Tenant || (model.Tenant == ModelRecord.EveryTenant && !others.Contains(adapter.Tenant))))
-            .Select(adapter => adapter.Id).ToListAsync(cancellation);
+            .Where(adapter => adapter.State != ModelState.Gone && adapter.BaseModel == model.Id && Means(adapter.Tenant))
+            .Select(adapter => adapter.Id)
+            .ToListAsync(cancellation);
     }
 
-    private static async Task<HashSet<string>> TenantsOfOthersAsync(ModelCatalog catalog, ModelRecord model, CancellationToken cancellation) =>
-        await catalog.ListAllAsync(cancellation).Where(other => other.Id == model.Id && other.Tenant != model.Tenant).Select(other => other.Tenant).ToHashSetAsync(comparer: null, cancellation);
+    private static async Task<HashSet<string>> TenantsOfOthersAsync(
+        ModelCatalog catalog, ModelRecord model, CancellationToken cancellation) =>
+        await catalog.ListAllAsync(cancellation)
+            .Where(other => other.Id == model.Id && other.Tenant != model.Tenant)
+            .Select(other => other.Tenant)
+            .ToHashSetAsync(comparer: null, cancellation);
 
-    /// <summary>All lines of a batch name one model, so before its plan is there the first one tells.</summary>
+    /// <summary>All lines of a batch name one model, so until the batch is planned its first line is read.</summary>
     private async Task<string?> ModelOfAsync(BatchRecord batch, CancellationToken cancellation)
     {
         if (batch.Model is not null)
@@ -69,19 +72,22 @@ public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
         if (await new BatchBlobs(storage, batch).FindPlanAsync(cancellation) is { } plan)
             return plan.Model;
         if (batch.DocumentBody is not null)
-            return Text(Parse(batch.DocumentBody), "model");
-        if (batch.InputFileId is null || await _files.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } input)
+            return Parse(batch.DocumentBody).FindText("model");
+        if (batch.InputFileId is null || await files.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } input)
             return null;
-        await using var content = await _files.OpenReadAsync(input, cancellation);
+        await using var content = await files.OpenReadAsync(input, cancellation);
         var first = await JsonLines.ReadAsync(content, MaxLineBytes, cancellation).FirstOrDefaultAsync(cancellation);
-        return first.Bytes is null ? null : Text(Property(Parse(first.Bytes), "body"), "model");
+        return first.Bytes is null ? null : Parse(first.Bytes).Find("body")?.FindText("model");
     }
 
-    private static string? ModelOf(ScheduleRecord schedule) => Text(Property(Parse(schedule.Definition), "job"), "model");
+    private async Task<bool> NamesAsync(ScheduleRecord schedule, string model, CancellationToken cancellation) =>
+        Parse(schedule.Definition).Find("job")?.FindText("model") == model
+        || schedule.LastModel == model
+        || await LastResultAsync(schedule, cancellation) == model;
 
-    /// <summary>What its next job may begin with, although it has not looked yet.</summary>
+    /// <summary>The model with which its next job may begin, although the schedule has not recorded it yet.</summary>
     private async Task<string?> LastResultAsync(ScheduleRecord schedule, CancellationToken cancellation) =>
-        schedule.LastJobKey is { } key ? (await _trainings.Records.FindAsync(schedule.Tenant, key, cancellation))?.FineTunedModel : null;
+        schedule.LastJobKey is { } key ? (await jobs.Records.FindAsync(schedule.Tenant, key, cancellation))?.FineTunedModel : null;
 
     private static JsonElement Parse(ReadOnlyMemory<byte> json)
     {
@@ -96,18 +102,4 @@ public sealed class ModelUsers(StorageAccount storage, TimeProvider time)
     }
 
     private static JsonElement Parse(string json) => Parse(System.Text.Encoding.UTF8.GetBytes(json));
-
-    private static JsonElement Property(JsonElement parent, string name) => parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) ? value : default;
-
-    private static string? Text(JsonElement parent, string name)
-    {
-        try
-        {
-            return Property(parent, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;    // half of a surrogate pair, which no model's name has
-        }
-    }
 }

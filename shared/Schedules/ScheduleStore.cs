@@ -12,25 +12,31 @@ public sealed class ScheduleStore(StorageAccount storage)
     public TableOf<ScheduleRunRecord> Runs { get; } = new(storage.Table(StorageNames.ScheduleRunsTable));
 
     public async Task<ScheduleRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
-        SortableKey.Parse(id, ScheduleRecord.IdPrefix) is { } key && await Records.FindAsync(tenant, key, cancellation) is { DeletedAt: null } schedule ? schedule : null;
+        SortableKey.Parse(id, ScheduleRecord.IdPrefix) is { } key
+        && await Records.FindAsync(tenant, key, cancellation) is { DeletedAt: null } schedule ? schedule : null;
 
-    /// <returns>The schedule as it is now; null when it is gone.</returns>
-    public async Task<ScheduleRecord?> UpdateAsync(ScheduleRecord schedule, Func<ScheduleRecord, bool> change, CancellationToken cancellation) =>
-        await Records.UpdateAsync(schedule.Tenant, schedule.RowKey, current => current.DeletedAt is null && change(current), cancellation) is { DeletedAt: null } updated ? updated : null;
+    /// <returns>The schedule as it is now; null when it is deleted.</returns>
+    public async Task<ScheduleRecord?> UpdateAsync(
+        ScheduleRecord schedule, Func<ScheduleRecord, bool> change, CancellationToken cancellation)
+    {
+        var update = await Records.UpdateAsync(
+            schedule.Tenant, schedule.RowKey, current => current.DeletedAt is null && change(current), cancellation);
+        return update.Row is { DeletedAt: null } updated ? updated : null;
+    }
 
     /// <summary>The schedules of all tenants that have something to do.</summary>
     public IAsyncEnumerable<ScheduleRecord> ListDueAsync(DateTimeOffset now, CancellationToken cancellation)
     {
         string instant = now.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
-        return Records.ScanAsync(
-            $"{nameof(ScheduleRecord.IsPaused)} eq false and ({nameof(ScheduleRecord.NextAt)} le datetime'{instant}' or {nameof(ScheduleRecord.NumWaiting)} gt 0)", cancellation);
+        string isDue = $"{nameof(ScheduleRecord.NextAt)} le datetime'{instant}' or {nameof(ScheduleRecord.NumWaiting)} gt 0";
+        return Records.ScanAsync($"{nameof(ScheduleRecord.IsPaused)} eq false and ({isDue})", cancellation);
     }
 
     public Task<ScheduleRunRecord?> FindRunAsync(ScheduleRecord schedule, DateTimeOffset dueAt, CancellationToken cancellation) =>
         Runs.FindAsync(ScheduleRunRecord.Partition(schedule), ScheduleRunRecord.Key(schedule, dueAt), cancellation);
 
-    /// <summary>Writes the outcome of an occurrence, unless there is one already.</summary>
-    /// <returns>The outcome that holds.</returns>
+    /// <summary>Writes the outcome of an occurrence, unless one exists already.</summary>
+    /// <returns>The outcome that is stored.</returns>
     public async Task<ScheduleRunRecord> AddRunAsync(ScheduleRecord schedule, ScheduleRunRecord run, CancellationToken cancellation)
     {
         (run.PartitionKey, run.RowKey) = (ScheduleRunRecord.Partition(schedule), ScheduleRunRecord.Key(schedule, run.DueAt));
@@ -41,21 +47,26 @@ public sealed class ScheduleStore(StorageAccount storage)
         }
         catch (RequestFailedException failure) when (failure.Status == 409)
         {
-            return await Runs.FindAsync(run.PartitionKey, run.RowKey, cancellation) ?? run;    // gone again only when the schedule was deleted
+            // It is missing again only when the schedule was deleted.
+            return await Runs.FindAsync(run.PartitionKey, run.RowKey, cancellation) ?? run;
         }
     }
 
-    /// <summary>Marks a schedule as deleted: from here on nobody finds or fires it.</summary>
-    /// <returns>The schedule as it was last; null when it is gone.</returns>
-    public Task<ScheduleRecord?> MarkDeletedAsync(ScheduleRecord schedule, DateTimeOffset now, CancellationToken cancellation) => Records.UpdateAsync(schedule.Tenant, schedule.RowKey, current =>
+    /// <summary>Marks a schedule as deleted: it is neither found nor fired any more.</summary>
+    /// <returns>The schedule as it was last; null when its row does not exist.</returns>
+    public async Task<ScheduleRecord?> MarkDeletedAsync(ScheduleRecord schedule, DateTimeOffset now, CancellationToken cancellation)
     {
-        if (current.DeletedAt is not null)
-            return false;
-        (current.DeletedAt, current.IsPaused) = (now, true);
-        return true;
-    }, cancellation);
+        var update = await Records.UpdateAsync(schedule.Tenant, schedule.RowKey, current =>
+        {
+            if (current.DeletedAt is not null)
+                return false;
+            (current.DeletedAt, current.IsPaused) = (now, true);
+            return true;
+        }, cancellation);
+        return update.Row;
+    }
 
-    /// <summary>Deletes what is known of a schedule's runs, whose jobs stay, and at last its row.</summary>
+    /// <summary>Deletes the outcomes of a schedule, whose jobs stay, and last its row.</summary>
     public async Task DeleteAsync(ScheduleRecord schedule, CancellationToken cancellation)
     {
         await foreach (var run in Runs.ListAsync(ScheduleRunRecord.Partition(schedule), after: null, cancellation))

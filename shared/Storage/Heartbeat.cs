@@ -1,25 +1,26 @@
 namespace LLaDA.Batch.Shared.Storage;
 
-/// <summary>Says again and again that a piece of work is being done, so that a sweep does not send it once more while it takes its time.</summary>
+/// <summary>Touches the job's row periodically so the sweep does not requeue work that is still running.</summary>
 public sealed class Heartbeat : IAsyncDisposable
 {
-    /// <summary>Several of them fit the time after which a sweep takes work for forgotten.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+    /// <summary>A third of the time after which a sweep regards work as stalled.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _ended = new();
-    private readonly Task _giving;
+    private readonly Task _beating;
 
-    /// <summary>Gives the first sign after an interval.</summary>
-    public Heartbeat(Func<CancellationToken, Task> give, TimeProvider time) => _giving = GiveAsync(give, time);
+    /// <summary>Beats for the first time after one interval.</summary>
+    /// <param name="touch">Touches the row; its failures are ignored.</param>
+    public Heartbeat(Func<CancellationToken, Task> touch, TimeProvider time) => _beating = BeatAsync(touch, time);
 
     public async ValueTask DisposeAsync()
     {
         await _ended.CancelAsync();
-        await _giving;
+        await _beating;
         _ended.Dispose();
     }
 
-    private async Task GiveAsync(Func<CancellationToken, Task> give, TimeProvider time)
+    private async Task BeatAsync(Func<CancellationToken, Task> touch, TimeProvider time)
     {
         using var timer = new PeriodicTimer(Interval, time);
         while (!_ended.IsCancellationRequested)
@@ -27,7 +28,7 @@ public sealed class Heartbeat : IAsyncDisposable
             try
             {
                 if (await timer.WaitForNextTickAsync(_ended.Token))
-                    await give(_ended.Token);
+                    await touch(_ended.Token);
             }
             catch (OperationCanceledException) when (_ended.IsCancellationRequested)
             {
@@ -35,7 +36,7 @@ public sealed class Heartbeat : IAsyncDisposable
             }
             catch (Exception)
             {
-                // Storage does not answer: the work itself finds out, and the next sign may come through.
+                // Storage does not answer: the work itself meets the same failure, and the next beat may succeed.
             }
         }
     }

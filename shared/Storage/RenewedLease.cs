@@ -1,33 +1,50 @@
 using Azure;
-using LLaDA.Batch.Shared.Observability;
+using Azure.Storage.Blobs.Specialized;
 
 namespace LLaDA.Batch.Shared.Storage;
 
-/// <summary>Keeps a right that runs out by itself, by renewing it at half of its time, until it is ended or lost.</summary>
-/// <remarks>Renewing and what follows the end never overlap: <see cref="EndAsync"/> returns when no renewal is under way.</remarks>
+/// <summary>A right that expires, renewed at half of its duration until it is ended or lost.</summary>
+/// <remarks>Renewals never overlap what follows the end: <see cref="EndAsync"/> returns when no renewal is in flight.</remarks>
 public sealed class RenewedLease : IAsyncDisposable
 {
     private readonly TimeSpan _duration;
     private readonly Func<CancellationToken, Task> _renew;
     private readonly TimeProvider _time;
     private readonly Func<Task>? _release;
-    private readonly string _what;
+    private readonly Action _onLost;
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _renewing;
 
     /// <param name="duration">How long the right lasts from now, and from each renewal.</param>
-    /// <param name="renew">Renews it; an answer of 4xx means that somebody else has it.</param>
-    /// <param name="what">The kind of thing that is leased, for the count of losses.</param>
-    /// <param name="release">Gives it up before its time, when the lease is disposed of.</param>
-    public RenewedLease(TimeSpan duration, Func<CancellationToken, Task> renew, TimeProvider time, string what, Func<Task>? release = null)
+    /// <param name="renew">Renews it; a response of 4xx means that it is lost.</param>
+    /// <param name="onLost">Called once, when it is lost.</param>
+    /// <param name="release">Gives it up early, when the lease is disposed of.</param>
+    public RenewedLease(
+        TimeSpan duration, Func<CancellationToken, Task> renew, TimeProvider time, Action onLost, Func<Task>? release = null)
     {
-        (_duration, _renew, _time, _what, _release) = (duration, renew, time, what, release);
+        (_duration, _renew, _time, _onLost, _release) = (duration, renew, time, onLost, release);
         _renewing = RenewAsync();
     }
 
-    /// <summary>Cancelled when the right is somebody else's, or will be before it can be renewed.</summary>
+    /// <summary>Cancelled when another owner has the right, or will have it before it can be renewed.</summary>
     public CancellationToken Lost => _lost.Token;
+
+    /// <summary>Takes the lease of a blob.</summary>
+    /// <returns>Null when another owner has it.</returns>
+    public static async Task<RenewedLease?> TryAcquireAsync(
+        BlobLeaseClient lease, TimeSpan duration, TimeProvider time, Action onLost, CancellationToken cancellation)
+    {
+        try
+        {
+            await lease.AcquireAsync(duration, cancellationToken: cancellation);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 409)
+        {
+            return null;
+        }
+        return new RenewedLease(duration, token => lease.RenewAsync(cancellationToken: token), time, onLost, () => lease.ReleaseAsync());
+    }
 
     public async Task EndAsync()
     {
@@ -45,19 +62,19 @@ public sealed class RenewedLease : IAsyncDisposable
         }
         catch (Exception)
         {
-            // It runs out by itself, and what the holder failed with must not be hidden.
+            // The right expires by itself, and the holder's own failure must not be hidden.
         }
         _lost.Dispose();
         _ended.Dispose();
     }
 
-    /// <summary>Whether storage said no, rather than nothing.</summary>
+    /// <summary>Whether storage refused the renewal, rather than failed to respond.</summary>
     public static bool IsLoss(Exception failure) => failure is RequestFailedException { Status: >= 400 and < 500 and not 408 and not 429 };
 
     private async Task RenewAsync()
     {
         long renewed = _time.GetTimestamp();
-        // The last tenth is left unused: a right that cannot be renewed is given up before somebody else takes it.
+        // The last tenth is left unused: a right that cannot be renewed is given up before another owner can take it.
         TimeSpan Left() => (_duration * 0.9) - _time.GetElapsedTime(renewed);
         var pause = _duration / 2;
         try
@@ -65,26 +82,27 @@ public sealed class RenewedLease : IAsyncDisposable
             while (true)
             {
                 await Task.Delay(pause, _time, _ended.Token);
-                using var answerTime = new CancellationTokenSource(TimeSpan.FromTicks(Math.Clamp(Left().Ticks, 1, _duration.Ticks / 4)), _time);
+                var answerTime = TimeSpan.FromTicks(Math.Clamp(Left().Ticks, 1, _duration.Ticks / 4));
+                using var limit = new CancellationTokenSource(answerTime, _time);
                 try
                 {
-                    await _renew(answerTime.Token);
+                    await _renew(limit.Token);
                     renewed = _time.GetTimestamp();
                     pause = _duration / 2;
                 }
                 catch (Exception failure) when (!IsLoss(failure) && Left() > _duration / 20)
                 {
-                    pause = _duration / 20;     // no answer: try faster while the right still holds
+                    pause = _duration / 20;     // no response: try faster while the right still holds
                 }
             }
         }
         catch (Exception) when (_ended.IsCancellationRequested)
         {
-            // Ended as meant.
+            // Ended on purpose.
         }
         catch (Exception)
         {
-            Telemetry.LeaseLosses.Add(1, Telemetry.With(Telemetry.Lease, _what));
+            _onLost();
             await _lost.CancelAsync();
         }
     }

@@ -5,23 +5,24 @@ using System.Text;
 namespace LLaDA.Batch.Shared.Storage;
 
 /// <summary>
-/// The key of a record: the time of its creation, inverted, and random digits. Keys sort newest first, so that a listing is a range query and the
-/// id of the last record seen is where the next page starts, whether that record still exists or not.
+/// The key of a record: the inverted time of its creation and random digits. Keys sort newest first, so that a listing is a range query and
+/// the next page starts after the id of the last record, whether or not that record still exists.
 /// </summary>
 public static class SortableKey
 {
     private const int TimeDigits = 16, RandomDigits = 12;
 
-    public static string Create(TimeProvider time) => At(time.GetUtcNow()) + RandomNumberGenerator.GetHexString(RandomDigits, lowercase: true);
+    public static string Create(TimeProvider time) =>
+        At(time.GetUtcNow()) + RandomNumberGenerator.GetHexString(RandomDigits, lowercase: true);
 
-    /// <summary>The one key of something that happens once at a time: whoever makes it makes the same.</summary>
-    /// <param name="name">Tells apart what happens at the same time.</param>
+    /// <summary>A key that every process derives in the same way.</summary>
+    /// <param name="name">Distinguishes records of the same time.</param>
     public static string Create(DateTimeOffset time, string name) =>
         At(time) + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name}|{time.UtcTicks}")))[..RandomDigits];
 
     /// <summary>The key of the record that an id names.</summary>
     /// <param name="id">As given by a client.</param>
-    /// <param name="prefix">What ids of this kind start with, such as <c>batch_</c>.</param>
+    /// <param name="prefix">The prefix of ids of this kind, such as <c>batch_</c>.</param>
     /// <returns>Null when no record can have this id.</returns>
     public static string? Parse(string id, string prefix)
     {

@@ -14,11 +14,11 @@ public sealed class StorageAccount
     private readonly TableServiceClient _tables;
     private readonly TokenCredential? _credential;
 
-    /// <param name="configure">Changes how clients call storage, before they are made.</param>
+    /// <param name="configure">Changes the options of the clients before they are created.</param>
     public StorageAccount(StorageOptions options, Action<ClientOptions>? configure = null)
     {
         EndpointSuffix = options.EndpointSuffix;
-        // Text as it is: an encoding that only one side sets would send every message to the poison queue without a word.
+        // Plain text: an encoding that only one side sets would send every message to the poison queue.
         var queueOptions = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None };
         var (blobOptions, tableOptions) = (new BlobClientOptions(), new TableClientOptions());
         foreach (ClientOptions client in new ClientOptions[] { blobOptions, queueOptions, tableOptions })
@@ -47,7 +47,7 @@ public sealed class StorageAccount
     /// <summary>A container of another account that the service's identity may use.</summary>
     /// <param name="accountUrl">Its blob endpoint; null is this account.</param>
     public BlobContainerClient Container(Uri? accountUrl, string name) =>
-        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, _credential ?? throw new InvalidOperationException("There is no identity to reach another account with")).GetBlobContainerClient(name);
+        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, Credential).GetBlobContainerClient(name);
 
     /// <summary>Whether a URL leads to blob storage over https, or to this account.</summary>
     public bool IsBlobHost(Uri url) =>
@@ -59,34 +59,45 @@ public sealed class StorageAccount
     /// <param name="url">Any URL of its account; null is this account.</param>
     public bool IsOwnContainer(Uri? url, string container)
     {
-        return (url is null || IsOwnAccount(url)) && (StorageNames.Containers.Contains(container) || container.StartsWith("azure-webjobs", StringComparison.Ordinal) || container.StartsWith("app-package", StringComparison.Ordinal));
+        bool isReserved = StorageNames.Containers.Contains(container)
+            || container.StartsWith("azure-webjobs", StringComparison.Ordinal)
+            || container.StartsWith("app-package", StringComparison.Ordinal);
+        return isReserved && (url is null || IsOwnAccount(url));
     }
 
     /// <summary>Whether a URL leads to this account.</summary>
-    public bool IsOwnAccount(Uri url) => url.Authority == _blobs.Uri.Authority && new BlobUriBuilder(url).AccountName == _blobs.AccountName;
+    public bool IsOwnAccount(Uri url) =>
+        url.Authority == _blobs.Uri.Authority && new BlobUriBuilder(url).AccountName == _blobs.AccountName;
 
     /// <summary>Whether other accounts can be reached by this service's identity.</summary>
     public bool HasIdentity => _credential is not null;
 
+    private TokenCredential Credential =>
+        _credential ?? throw new InvalidOperationException("There is no identity that could reach another account");
+
     public QueueClient Queue(string name) => _queues.GetQueueClient(name);
 
     /// <summary>Names of all queues.</summary>
-    public IAsyncEnumerable<string> ListQueuesAsync(CancellationToken cancellation) => _queues.GetQueuesAsync(cancellationToken: cancellation).Select(queue => queue.Name);
+    public IAsyncEnumerable<string> ListQueuesAsync(CancellationToken cancellation) =>
+        _queues.GetQueuesAsync(cancellationToken: cancellation).Select(queue => queue.Name);
 
     public TableClient Table(string name) => _tables.GetTableClient(name);
 
-    /// <summary>Creates what is missing; harmless when everything exists.</summary>
-    public async Task EnsureCreatedAsync(IEnumerable<string> profiles, CancellationToken cancellation)
+    /// <summary>Creates missing containers, tables and queues. Idempotent.</summary>
+    public async Task EnsureCreatedAsync(IReadOnlyCollection<string> profiles, CancellationToken cancellation)
     {
         string[] queues =
         [
-            .. StorageNames.Queues, .. profiles.SelectMany(profile => new[] { StorageNames.GenerateQueue(profile), StorageNames.TrainQueue(profile) }),
+            .. StorageNames.Queues,
+            .. profiles.Select(StorageNames.GenerateQueue),
+            .. profiles.Select(StorageNames.TrainQueue),
         ];
         await Task.WhenAll(
         [
             .. StorageNames.Containers.Select(name => (Task)Container(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
             .. StorageNames.Tables.Select(name => Table(name).CreateIfNotExistsAsync(cancellation)),
-            .. queues.Concat(queues.Select(StorageNames.PoisonQueue)).Select(name => Queue(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
+            .. queues.Concat(queues.Select(StorageNames.PoisonQueue))
+                .Select(name => Queue(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
         ]);
     }
 }

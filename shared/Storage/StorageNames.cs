@@ -9,10 +9,13 @@ public static class StorageNames
     /// <summary>Plans, shards and parts: <c>tenant/batch/...</c>.</summary>
     public const string BatchesContainer = "batches";
 
-    /// <summary>Models: a prefix whose blobs are the files of a folder, and <c>manifest.json</c>, written last. Checkpoints of jobs are such: <c>tenant/job/epoch/step/...</c>.</summary>
+    /// <summary>
+    /// Models: a prefix whose blobs are the files of a folder, and <c>manifest.json</c>, written last. Checkpoints of jobs lie under
+    /// <c>tenant/job/run/step/...</c>.
+    /// </summary>
     public const string ModelsContainer = "models";
 
-    /// <summary>Which blobs the jobs of schedules learnt from: <c>tenant/schedule/...</c>.</summary>
+    /// <summary>Lists of the data of schedules' jobs: <c>tenant/schedule/...</c>.</summary>
     public const string SchedulesContainer = "schedules";
 
     public const string FilesTable = "files";
@@ -28,7 +31,7 @@ public static class StorageNames
     public const string SchedulesTable = "schedules";
     public const string ScheduleRunsTable = "scheduleruns";
 
-    /// <summary>Jobs that are not terminal yet, so that a sweep need not read the others.</summary>
+    /// <summary>Jobs with something left to do, so that a sweep does not read the others.</summary>
     public const string ActiveTable = "active";
 
     public const string PlanQueue = "plan";
@@ -39,20 +42,21 @@ public static class StorageNames
 
     private const string GeneratePrefix = "generate-", TrainPrefix = "train-";
 
-    /// <summary>Ends the name of the queue to which a queue's messages go that fail again and again.</summary>
+    /// <summary>The suffix of the queue for messages that failed repeatedly.</summary>
     public const string PoisonSuffix = "-poison";
 
-    /// <summary>The hardware that runs a model which names no other.</summary>
+    /// <summary>The hardware of models that name no other.</summary>
     public const string DefaultProfile = "default";
 
     public static IReadOnlyList<string> Containers { get; } = [FilesContainer, BatchesContainer, ModelsContainer, SchedulesContainer];
 
     public static IReadOnlyList<string> Tables { get; } =
     [
-        FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable, FineTuningTable, EventsTable, CheckpointsTable, SchedulesTable, ScheduleRunsTable,
+        FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable, FineTuningTable, EventsTable,
+        CheckpointsTable, SchedulesTable, ScheduleRunsTable,
     ];
 
-    /// <summary>The queues that there are whatever the hardware.</summary>
+    /// <summary>The queues that exist for any hardware.</summary>
     public static IReadOnlyList<string> Queues { get; } = [PlanQueue, FinishQueue, WebhookQueue, PlanTrainingQueue, FinishTrainingQueue];
 
     public static string GenerateQueue(string profile) => GeneratePrefix + profile;
@@ -61,14 +65,16 @@ public static class StorageNames
 
     public static string PoisonQueue(string queue) => queue + PoisonSuffix;
 
-    /// <summary>The queue whose failed messages a queue keeps; also for the poison of a poison queue, which the Local host has.</summary>
-    /// <returns>Null when it keeps none of this service.</returns>
+    /// <summary>The work queue whose failed messages a queue keeps. The poison queue of a poison queue keeps texts that are no messages.</summary>
+    /// <returns>Null for a queue that is no poison queue of this service.</returns>
     public static string? QueueOfPoison(string name)
     {
         string queue = name;
         while (queue.EndsWith(PoisonSuffix, StringComparison.Ordinal))
             queue = queue[..^PoisonSuffix.Length];
-        bool isOurs = Queues.Contains(queue) || queue.StartsWith(GeneratePrefix, StringComparison.Ordinal) || queue.StartsWith(TrainPrefix, StringComparison.Ordinal);
+        bool isOurs = Queues.Contains(queue)
+            || queue.StartsWith(GeneratePrefix, StringComparison.Ordinal)
+            || queue.StartsWith(TrainPrefix, StringComparison.Ordinal);
         return isOurs && queue != name ? queue : null;
     }
 }

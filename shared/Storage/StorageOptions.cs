@@ -1,11 +1,11 @@
 namespace LLaDA.Batch.Shared.Storage;
 
-/// <summary>Which storage account holds everything (section <c>Storage</c>).</summary>
+/// <summary>The storage account of the service (section <c>Storage</c>).</summary>
 public sealed record StorageOptions
 {
     public const string Section = "Storage";
 
-    /// <summary>Where a local stack keeps its connection string while it runs, in its data folder.</summary>
+    /// <summary>The file in a local stack's data folder that holds its connection string while it runs.</summary>
     public const string ConnectionStringFile = "connection-string";
 
     /// <summary>A connection string: Azurite on a laptop. Where it is set, identities are not used.</summary>

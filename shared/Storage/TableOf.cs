@@ -4,29 +4,17 @@ using Azure.Data.Tables;
 
 namespace LLaDA.Batch.Shared.Storage;
 
-/// <summary>What every row of a table has: its tenant, its key and the version that conditional writes name.</summary>
-public abstract class TableRow : ITableEntity
-{
-    /// <summary>The tenant.</summary>
-    public string PartitionKey { get; set; } = "";
-
-    public string RowKey { get; set; } = "";
-
-    public DateTimeOffset? Timestamp { get; set; }
-
-    public ETag ETag { get; set; }
-}
-
-/// <summary>The rows of one kind. Every change names the version that it saw.</summary>
+/// <summary>The rows of one kind. Every change is conditional on the version that was read.</summary>
 public sealed class TableOf<T>(TableClient table)
     where T : TableRow
 {
     private const int MaxUpdateAttempts = 20;
 
     /// <exception cref="RequestFailedException">409: there is such a row already.</exception>
-    public async Task AddAsync(T record, CancellationToken cancellation) => record.ETag = (await table.AddEntityAsync(record, cancellation)).Headers.ETag!.Value;
+    public async Task AddAsync(T record, CancellationToken cancellation) =>
+        record.ETag = (await table.AddEntityAsync(record, cancellation)).Headers.ETag!.Value;
 
-    /// <summary>Writes a row whose key was just drawn at random: one that is there already is this one, written by a call whose answer got lost.</summary>
+    /// <summary>Adds a row under a new random key: an existing row is this one, written by a call whose answer was lost.</summary>
     public async Task AddIdempotentAsync(T record, CancellationToken cancellation)
     {
         try
@@ -35,11 +23,13 @@ public sealed class TableOf<T>(TableClient table)
         }
         catch (RequestFailedException failure) when (failure.Status == 409)
         {
-            // It is there.
+            // It exists.
         }
     }
 
-    public async Task PutAsync(T record, CancellationToken cancellation) => await table.UpsertEntityAsync(record, TableUpdateMode.Replace, cancellation);
+    /// <summary>Writes a row, whether or not one exists.</summary>
+    public Task PutAsync(T record, CancellationToken cancellation) =>
+        table.UpsertEntityAsync(record, TableUpdateMode.Replace, cancellation);
 
     public async Task<T?> FindAsync(string partition, string key, CancellationToken cancellation)
     {
@@ -47,35 +37,34 @@ public sealed class TableOf<T>(TableClient table)
         return found.HasValue ? found.Value : null;
     }
 
-    /// <summary>Changes a row, again and again until nobody changed it in between.</summary>
-    /// <param name="change">Says whether there is anything to write; sees the row afresh at each attempt.</param>
-    /// <returns>The row as it is now; null when there is none.</returns>
-    public async Task<T?> UpdateAsync(string partition, string key, Func<T, bool> change, CancellationToken cancellation)
+    /// <summary>Read-modify-write with optimistic concurrency: retries on an ETag conflict.</summary>
+    /// <param name="change">Changes the row and returns whether to write it; called again with the new row at each retry.</param>
+    public async Task<RowUpdate<T>> UpdateAsync(string partition, string key, Func<T, bool> change, CancellationToken cancellation)
     {
         for (int attempt = 1; ; attempt++)
         {
             var record = await FindAsync(partition, key, cancellation);
             if (record is null || !change(record))
-                return record;
+                return new RowUpdate<T>(record, Written: false);
             try
             {
-                record.ETag = (await table.UpdateEntityAsync(record, record.ETag, TableUpdateMode.Replace, cancellation)).Headers.ETag!.Value;
-                return record;
+                await WriteAsync(record, cancellation);
+                return new RowUpdate<T>(record, Written: true);
             }
             catch (RequestFailedException failure) when (failure.Status is 412 or 404 && attempt < MaxUpdateAttempts)
             {
-                // Somebody else was first: look again.
+                // Another writer was first: read again.
             }
         }
     }
 
-    /// <summary>Changes a row if it is still what was read.</summary>
-    /// <returns>False when it has been changed or deleted since.</returns>
+    /// <summary>Writes a row unless it changed since it was read.</summary>
+    /// <returns>False when it was changed or deleted since.</returns>
     public async Task<bool> TryUpdateAsync(T record, CancellationToken cancellation)
     {
         try
         {
-            record.ETag = (await table.UpdateEntityAsync(record, record.ETag, TableUpdateMode.Replace, cancellation)).Headers.ETag!.Value;
+            await WriteAsync(record, cancellation);
             return true;
         }
         catch (RequestFailedException failure) when (failure.Status is 404 or 412)
@@ -84,13 +73,13 @@ public sealed class TableOf<T>(TableClient table)
         }
     }
 
-    /// <summary>Deletes a row if it is still what was read.</summary>
-    /// <returns>False when it has been changed or deleted since.</returns>
+    /// <summary>Deletes a row unless it changed since it was read.</summary>
+    /// <returns>False when it was changed or deleted since.</returns>
     public async Task<bool> TryDeleteAsync(T record, CancellationToken cancellation)
     {
         try
         {
-            // The client takes a row that is not there for deleted.
+            // The client reports a missing row as deleted.
             var response = await table.DeleteEntityAsync(record.PartitionKey, record.RowKey, record.ETag, cancellation);
             return response.Status != 404;
         }
@@ -100,9 +89,12 @@ public sealed class TableOf<T>(TableClient table)
         }
     }
 
-    public async Task DeleteAsync(string partition, string key, CancellationToken cancellation) => await table.DeleteEntityAsync(partition, key, ETag.All, cancellation);
+    /// <summary>Deletes a row whatever its version; a missing row is no error.</summary>
+    public Task DeleteAsync(string partition, string key, CancellationToken cancellation) =>
+        table.DeleteEntityAsync(partition, key, ETag.All, cancellation);
 
-    /// <summary>Rows of a partition in the order of their keys, from behind a key on.</summary>
+    /// <summary>Rows of a partition in the order of their keys.</summary>
+    /// <param name="after">Exclusive lower bound of the keys; null lists all.</param>
     public async IAsyncEnumerable<T> ListAsync(string partition, string? after, [EnumeratorCancellation] CancellationToken cancellation)
     {
         string filter = after is null
@@ -121,13 +113,14 @@ public sealed class TableOf<T>(TableClient table)
             yield return record;
     }
 
-    /// <summary>Rows of all partitions that match a filter in the table service's language; reads the whole table, so it is for timers.</summary>
-    public IAsyncEnumerable<T> ScanAsync(string filter, CancellationToken cancellation) => table.QueryAsync<T>(filter, cancellationToken: cancellation);
+    /// <summary>Rows of all partitions that match a filter in the table service's language. Reads the whole table: for timers only.</summary>
+    public IAsyncEnumerable<T> ScanAsync(string filter, CancellationToken cancellation) =>
+        table.QueryAsync<T>(filter, cancellationToken: cancellation);
 
     /// <summary>A page of a listing.</summary>
-    /// <param name="after">The key behind which the page starts; the record need not exist any more.</param>
-    /// <param name="isAscending">Oldest first; reads the keys of the whole partition, since tables are only read forwards.</param>
-    /// <param name="where">Leaves out what it says no to.</param>
+    /// <param name="after">The key after which the page starts, whether or not its row still exists.</param>
+    /// <param name="isAscending">Oldest first. Reads the whole partition, since tables are only read forwards.</param>
+    /// <param name="where">Which rows to list.</param>
     public async Task<(IReadOnlyList<T> Page, bool HasMore)> PageAsync(
         string partition, string? after, int limit, bool isAscending, Func<T, bool> where, CancellationToken cancellation)
     {
@@ -159,4 +152,7 @@ public sealed class TableOf<T>(TableClient table)
         bool hasMore = page.Count > limit;
         return (hasMore ? page[..limit] : page, hasMore);
     }
+
+    private async Task WriteAsync(T record, CancellationToken cancellation) =>
+        record.ETag = (await table.UpdateEntityAsync(record, record.ETag, TableUpdateMode.Replace, cancellation)).Headers.ETag!.Value;
 }

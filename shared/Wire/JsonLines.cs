@@ -9,11 +9,12 @@ namespace LLaDA.Batch.Shared.Wire;
 /// <param name="Bytes">Without its line end; null when the line is longer than allowed.</param>
 public readonly record struct TextLine(int Number, byte[]? Bytes);
 
-/// <summary>Reads a file line by line without holding more than one; a byte order mark, carriage returns and blank lines are no content.</summary>
+/// <summary>
+/// Reads a file line by line without holding more than one; byte order marks, carriage returns and blank lines are no content. Files
+/// that were joined carry a mark at the start of each, so every line may begin with one.
+/// </summary>
 public static class JsonLines
 {
-    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
-
     public static async IAsyncEnumerable<TextLine> ReadAsync(Stream stream, int maxLineBytes, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16));
@@ -29,7 +30,7 @@ public static class JsonLines
                 number++;
                 if (isTooLong || line.Length > maxLineBytes)
                     yield return new TextLine(number, null);
-                else if (Trimmed(line, isFirst: number == 1) is { Length: > 0 } bytes)
+                else if (Trimmed(line) is { Length: > 0 } bytes)
                     yield return new TextLine(number, bytes);
                 isTooLong = false;
             }
@@ -59,12 +60,12 @@ public static class JsonLines
         return last;
     }
 
-    private static byte[] Trimmed(ReadOnlySequence<byte> line, bool isFirst)
+    private static byte[] Trimmed(ReadOnlySequence<byte> line)
     {
         byte[] bytes = line.ToArray();
         var content = bytes.AsSpan();
-        if (isFirst && content.StartsWith(ByteOrderMark))
-            content = content[ByteOrderMark.Length..];
+        if (content.StartsWith(ByteOrderMark.Utf8))
+            content = content[ByteOrderMark.Utf8.Length..];
         content = content.Trim(" \t\r"u8);
         return content.Length == bytes.Length ? bytes : content.ToArray();
     }

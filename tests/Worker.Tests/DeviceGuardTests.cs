@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Worker.Device;
 using Microsoft.Extensions.Hosting.Internal;

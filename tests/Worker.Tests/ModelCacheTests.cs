@@ -97,7 +97,7 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
         using var cache = await NewCacheAsync();
         await UploadAsync("a/1", "one");
         using var old = await cache.AcquireAsync("a/1", CancellationToken.None);
-        await new ModelFolders(_storage).UploadAsync("a/1", [Upload("one", "changed")], told: null, CancellationToken.None);
+        await new ModelFolders(_storage).UploadAsync("a/1", [Upload("one", "changed")], progress: null, CancellationToken.None);
 
         using var replaced = await cache.AcquireAsync("a/1", CancellationToken.None);
 
@@ -170,7 +170,7 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
         await NewCacheAsync();
         await File.WriteAllBytesAsync(Path.Combine(_path, "one"), Content("one"));
 
-        var uploaded = await new ModelFolders(_storage).UploadAsync("a", ModelFolders.FilesOf(_path), told: null, CancellationToken.None);
+        var uploaded = await new ModelFolders(_storage).UploadAsync("a", ModelFolders.FilesOf(_path), progress: null, CancellationToken.None);
         Manifest.Write(_path);
 
         Assert.Equal(await File.ReadAllTextAsync(Path.Combine(_path, Manifest.FileName)), uploaded.ToJson().ToString());
@@ -194,7 +194,7 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
     }
 
     private async Task UploadAsync(string folder, params string[] names) =>
-        await new ModelFolders(_storage).UploadAsync(folder, names.Select(name => Upload(name, name)), told: null, CancellationToken.None);
+        await new ModelFolders(_storage).UploadAsync(folder, names.Select(name => Upload(name, name)), progress: null, CancellationToken.None);
 
     private async Task DeleteBlobAsync(string name) => await _storage.Container(StorageNames.ModelsContainer).DeleteBlobAsync(name);
 

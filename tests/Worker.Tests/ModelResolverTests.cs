@@ -92,7 +92,7 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
     private async Task AddAsync(ModelCatalog catalog, string id, string path, string baseModel = "")
     {
         string folder = ModelFolders.NewFolder(Tenant, TimeProvider.System);
-        await new ModelFolders(_storage).UploadAsync(folder, ModelFolders.FilesOf(path), told: null, CancellationToken.None);
+        await new ModelFolders(_storage).UploadAsync(folder, ModelFolders.FilesOf(path), progress: null, CancellationToken.None);
         await catalog.RegisterAsync(new ModelRecord { PartitionKey = Tenant, Id = id, Folder = folder, BaseModel = baseModel, ContextLength = TinyModel.ContextLength }, CancellationToken.None);
     }
 

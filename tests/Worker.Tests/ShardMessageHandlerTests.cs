@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
@@ -73,12 +74,12 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     [Fact]
     public async Task A_finished_shard_releases_the_one_whose_turn_is_next()
     {
-        var (runner, storage, batch) = await _planned.CreateAsync([.. Enumerable.Repeat(Lines(1), ShardDispatcher.Window + 2)]);
+        var (runner, storage, batch) = await _planned.CreateAsync([.. Enumerable.Repeat(Lines(1), ShardDispatcher.MaxInFlight + 2)]);
 
         await runner.RunAsync(Message(batch, 1), CancellationToken.None);
 
         var released = (await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ReceiveMessageAsync()).Value;
-        Assert.Equal(ShardDispatcher.Window, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
+        Assert.Equal(ShardDispatcher.MaxInFlight, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
     }
 
     [Fact]
@@ -192,7 +193,7 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
     public void Dispose() => _planned.Dispose();
 
-    private static Task<BatchRecord?> SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) => new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
+    private static Task SetStatusAsync(StorageAccount storage, BatchRecord batch, BatchStatus status) => new BatchStore(storage, TimeProvider.System).UpdateAsync(batch, current =>
     {
         current.Status = status;
         return true;

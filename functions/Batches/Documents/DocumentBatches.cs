@@ -6,20 +6,22 @@ using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches.Documents;
 
-/// <summary>What is different about a batch over a folder of documents: where its lines come from, and where its results go.</summary>
+/// <summary>The source and the destination of a batch over a folder of documents.</summary>
 internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, ModelCatalog models, ServiceLimits limits)
 {
-    /// <summary>Reads all documents into shards; adds faults when the folders or the model cannot be used.</summary>
-    /// <returns>The model; null where there is a fault.</returns>
-    public async Task<ModelRecord?> ReadAsync(BatchRecord batch, ShardWriter shards, BatchValidationErrors faults, CancellationToken cancellation)
+    /// <summary>Reads all documents into shards; adds an error when the folders or the model cannot be used.</summary>
+    /// <returns>The model; null when there is an error.</returns>
+    public async Task<ModelRecord?> ReadAsync(
+        BatchRecord batch, ShardWriter shards, BatchValidationErrors errors, CancellationToken cancellation)
     {
         string modelId = JsonElement.Parse(batch.DocumentBody!).GetProperty("model").GetString()!;
         if (await models.FindAsync(batch.Tenant, modelId, cancellation) is not { } model)
         {
-            faults.Add("model_not_found", $"There is no model '{modelId}'", param: "body.model");
+            errors.Add("model_not_found", $"There is no model '{modelId}'", param: "body.model");
             return null;
         }
         string place = "output_blobs";
@@ -27,54 +29,60 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         {
             if (await WriterAsync(batch, cancellation) is not { } writer)
             {
-                faults.Add("container_not_found", "The container is no longer bound", param: place);
+                errors.Add("container_not_found", "The container is no longer bound", param: place);
                 return null;
             }
-            await writer.Manifest(batch).UploadAsync(Stream.Null, new BlobUploadOptions(), cancellation);   // better now than after all the work
+            // A folder that cannot be written fails the batch now and not after all the work.
+            await writer.Manifest(batch).UploadAsync(Stream.Null, new BlobUploadOptions(), cancellation);
 
             place = "input_blobs";
             var folder = BlobFolder.FromJson(batch.InputFolder!);
             if (await folders.OpenAsync(folder, batch.Tenant, cancellation) is not { } container)
             {
-                faults.Add("container_not_found", "The container is no longer bound", param: place);
+                errors.Add("container_not_found", "The container is no longer bound", param: place);
                 return null;
             }
             int count = 0;
             long bytes = 0;
-            await foreach (var document in new DocumentReader(limits).ReadAsync(container, folder.Prefix, batch.DocumentBody!, cancellation))
+            var reader = new DocumentReader(container, folder.Prefix, batch.DocumentBody!, WithoutGapsOf(batch), limits);
+            await foreach (var document in reader.ReadAsync(cancellation))
             {
                 if (++count > limits.MaxLines)
                 {
-                    faults.Add("too_many_tasks", $"The folder has more than {limits.MaxLines} documents", param: place);
+                    errors.Add("too_many_tasks", $"The folder has more than {limits.MaxLines} documents", param: place);
                     return null;
                 }
                 bytes += document.Bytes;
                 if (bytes > limits.MaxActiveBytes)
                 {
-                    faults.Add("too_much_data", $"The documents of the folder have more than {limits.MaxActiveBytes} bytes", param: place);
+                    errors.Add("too_much_data", $"The documents of the folder have more than {limits.MaxActiveBytes} bytes", param: place);
                     return null;
                 }
-                if (document.Error is null)
-                    await shards.AddAsync(document.Line, model, cancellation);
+                if (document.Request is { } request)
+                    await shards.AddAsync(request, model, cancellation);
                 else
-                    shards.Refuse(document.Line, document.Error);
+                    await shards.AddAsync(document.Settled!, model, cancellation);
             }
             if (count == 0)
-                faults.Add("empty_folder", "The folder has no documents", param: place);
+                errors.Add("empty_folder", "The folder has no documents", param: place);
             await batches.SetInputBytesAsync(batch, bytes, cancellation);
         }
         catch (RequestFailedException failure) when (failure.Status is 401 or 403 or 404)
         {
-            faults.Add("folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})", param: place);
+            errors.Add("folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})", param: place);
         }
-        return faults.Any ? null : model;
+        return errors.Any ? null : model;
     }
 
-    /// <summary>Writes the filled documents, the manifest beside them, and the batch's files, all in the order of the documents' names.</summary>
+    /// <summary>
+    /// Writes the filled documents, the manifest beside them, and the batch's files, all in the order of the documents' names.
+    /// </summary>
     /// <returns>How many filled documents storage refused.</returns>
-    public async Task<int> WriteAsync(BatchRecord batch, FileStore files, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
+    public async Task<int> WriteAsync(
+        BatchRecord batch, FileStore files, IAsyncEnumerable<IReadOnlyList<PartLine>> windows, CancellationToken cancellation)
     {
-        var writer = await WriterAsync(batch, cancellation) ?? throw new InvalidOperationException("The output container is no longer bound");
+        var writer = await WriterAsync(batch, cancellation)
+            ?? throw new InvalidOperationException("The output container is no longer bound");
         await using var output = files.Write(batch.Tenant, batch.OutputFileKey!, cancellation);
         await using var errors = files.Write(batch.Tenant, batch.ErrorFileKey!, cancellation);
         await using var manifest = new FileWriter(writer.Manifest(batch), overwrite: true, cancellation);
@@ -96,9 +104,13 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         return refused;
     }
 
+    private static WithoutGaps WithoutGapsOf(BatchRecord batch) =>
+        batch.WithoutGaps is { } name && WireNames.TryParse(name, out WithoutGaps choice) ? choice : default;
+
     private async Task<DocumentWriter?> WriterAsync(BatchRecord batch, CancellationToken cancellation)
     {
         var folder = BlobFolder.FromJson(batch.OutputFolder!);
-        return await folders.OpenAsync(folder, batch.Tenant, cancellation) is { } container ? new DocumentWriter(container, folder.Prefix) : null;
+        var container = await folders.OpenAsync(folder, batch.Tenant, cancellation);
+        return container is null ? null : new DocumentWriter(container, folder.Prefix);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -9,29 +10,41 @@ using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches.Documents;
 
-/// <summary>A document as a request: its relative name is the custom_id.</summary>
-/// <param name="Error">Why it cannot become a request; then the line's body is empty.</param>
-/// <param name="Bytes">Of its text; 0 where it was not read.</param>
-internal sealed record DocumentLine(ShardLine Line, LineError? Error, int Bytes = 0);
-
-/// <summary>Reads the documents of a folder in the order of their names, several at a time and no more bytes at once than a window of lines has.</summary>
-internal sealed class DocumentReader(ServiceLimits limits)
+/// <summary>
+/// Reads the documents of a folder in the order of their names, several at a time, and holds at most the bytes of one window of lines.
+/// </summary>
+internal sealed class DocumentReader
 {
     private const int ChunkDocuments = 32;
     private const long ChunkBytes = 32 << 20;
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <param name="body">What all requests ask for besides their text.</param>
-    public async IAsyncEnumerable<DocumentLine> ReadAsync(
-        BlobContainerClient container, string prefix, string body, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    private readonly BlobContainerClient _container;
+    private readonly string _prefix;
+    private readonly JsonObject _body;
+    private readonly WithoutGaps _withoutGaps;
+    private readonly int _maxBytes;
+
+    /// <param name="prefix">The folder; empty, or ends with a slash.</param>
+    /// <param name="body">What all requests ask for besides their text: a JSON object.</param>
+    public DocumentReader(BlobContainerClient container, string prefix, string body, WithoutGaps withoutGaps, ServiceLimits limits)
+    {
+        _container = container;
+        _prefix = prefix;
+        _body = JsonNode.Parse(body)!.AsObject();
+        _withoutGaps = withoutGaps;
+        _maxBytes = limits.MaxLineBytes;
+    }
+
+    public async IAsyncEnumerable<DocumentLine> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
     {
         List<Task<DocumentLine>> chunk = [];
         long bytes = 0;
         int number = 0;
-        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
+        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation))
         {
-            string name = blob.Name[prefix.Length..];
+            string name = blob.Name[_prefix.Length..];
             if (name.Length == 0 || name.EndsWith('/'))
                 continue;   // the marker of an empty folder
             long size = blob.Properties.ContentLength ?? 0;
@@ -41,25 +54,23 @@ internal sealed class DocumentReader(ServiceLimits limits)
                     yield return await read;
                 (chunk, bytes) = ([], 0);
             }
-            chunk.Add(ReadAsync(container, prefix, name, size, ++number, body, cancellation));
-            bytes += Math.Min(size, limits.MaxLineBytes);
+            chunk.Add(ReadAsync(++number, name, size, cancellation));
+            bytes += Math.Min(size, _maxBytes);
         }
         foreach (var read in chunk)
             yield return await read;
     }
 
-    private async Task<DocumentLine> ReadAsync(BlobContainerClient container, string prefix, string name, long size, int number, string body, CancellationToken cancellation)
+    private async Task<DocumentLine> ReadAsync(int number, string name, long size, CancellationToken cancellation)
     {
-        if (!BlobFolder.IsInside(name))
-            return Refused("invalid_name", "The name has a segment that leads elsewhere");
-        if (size > limits.MaxLineBytes)
-            return Refused("document_too_large", $"A document may have at most {limits.MaxLineBytes} bytes");
+        if (BlobFolder.FaultOf(name) is { } fault)
+            return Refused("invalid_name", $"The name {fault}");
+        if (size > _maxBytes)
+            return Refused("document_too_large", $"A document may have at most {_maxBytes} bytes");
         try
         {
-            var content = (await container.GetBlobClient(prefix + name).DownloadContentAsync(cancellation)).Value.Content;
-            var request = JsonNode.Parse(body)!.AsObject();
-            request["text"] = s_strictUtf8.GetString(content.ToMemory().Span);
-            return new DocumentLine(new ShardLine(number, name, JsonSerializer.SerializeToElement(request)), Error: null, content.ToMemory().Length);
+            var content = (await _container.GetBlobClient(_prefix + name).DownloadContentAsync(cancellation)).Value.Content;
+            return ToLine(number, name, s_strictUtf8.GetString(content.ToMemory().Span), content.ToMemory().Length);
         }
         catch (DecoderFallbackException)
         {
@@ -74,6 +85,19 @@ internal sealed class DocumentReader(ServiceLimits limits)
             return Refused("document_archived", "The document lies in the archive tier and cannot be read there");
         }
 
-        DocumentLine Refused(string code, string message) => new(new ShardLine(number, name, JsonElement.Parse("{}")), new LineError(code, message));
+        DocumentLine Refused(string code, string message) => DocumentLine.Refused(number, name, new LineError(code, message));
+    }
+
+    private DocumentLine ToLine(int number, string name, string text, int bytes)
+    {
+        if (GapMarks.AnyIn(text))
+        {
+            var request = (JsonObject)_body.DeepClone();
+            request["text"] = text;
+            return DocumentLine.ToRun(new ShardLine(number, name, JsonSerializer.SerializeToElement(request)), bytes);
+        }
+        return _withoutGaps == WithoutGaps.Copy
+            ? DocumentLine.Copied(number, name, text, bytes)
+            : DocumentLine.Refused(number, name, new LineError("no_gaps", "The document has no gap such as [MASK] or [MASK:5]"), bytes);
     }
 }

@@ -10,8 +10,8 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches.Documents;
 
 /// <summary>
-/// Puts filled documents under their relative names into the output folder, and turns each line into its entry of the manifest. Doing it twice writes the same
-/// bytes again.
+/// Writes filled documents under their relative names into the output folder, and turns each line into its entry of the manifest.
+/// Idempotent: a second run writes the same bytes.
 /// </summary>
 internal sealed class DocumentWriter(BlobContainerClient container, string prefix)
 {
@@ -19,7 +19,8 @@ internal sealed class DocumentWriter(BlobContainerClient container, string prefi
     private const string NotWritten = "document_not_written";
 
     /// <returns>
-    /// The line without the document's text, which the folder has now; lines of errors stay as they are. A document that storage refuses becomes an error, and its line keeps the text.
+    /// The line without the document's text, which the folder has now; error lines are unchanged. A document that storage refuses
+    /// becomes an error, and its line keeps the text.
     /// </returns>
     public async Task<PartLine[]> WriteAsync(IReadOnlyList<PartLine> lines, CancellationToken cancellation)
     {
@@ -30,7 +31,7 @@ internal sealed class DocumentWriter(BlobContainerClient container, string prefi
         return entries;
     }
 
-    /// <summary>Where the outcome of each document is told, beside the documents.</summary>
+    /// <summary>The outcome of each document, beside the documents.</summary>
     public BlockBlobClient Manifest(BatchRecord batch) => container.GetBlockBlobClient($"{prefix}manifest.{batch.Id}.jsonl");
 
     private async Task<PartLine> WriteAsync(PartLine line, CancellationToken cancellation)
@@ -45,7 +46,8 @@ internal sealed class DocumentWriter(BlobContainerClient container, string prefi
         }
         catch (RequestFailedException failure) when (IsOfOneDocument(failure.Status))
         {
-            json["error"] = JsonSerializer.SerializeToNode(new LineError(NotWritten, $"Storage answered {failure.Status} ({failure.ErrorCode}) when the document was written"), WireJson.Options);
+            var error = new LineError(NotWritten, $"Storage answered {failure.Status} ({failure.ErrorCode}) when the document was written");
+            json["error"] = JsonSerializer.SerializeToNode(error, WireJson.Options);
             return line with { IsError = true, Json = json.ToJsonString(WireJson.Options) };
         }
         answer.Remove("text");
@@ -54,6 +56,9 @@ internal sealed class DocumentWriter(BlobContainerClient container, string prefi
         return line with { Json = json.ToJsonString(WireJson.Options) };
     }
 
-    /// <summary>A blob that is leased, immutable or of another type, a folder of its name, a name too long: trying again would not help. Rights, a missing container and too many requests concern the folder.</summary>
+    /// <summary>
+    /// Whether the failure concerns one document: a leased or immutable blob, one of another type, a folder of its name, a long name. A
+    /// retry would not help. Rights, a missing container and too many requests concern the folder.
+    /// </summary>
     private static bool IsOfOneDocument(int status) => status is >= 400 and < 500 and not (401 or 403 or 404 or 408 or 429);
 }

@@ -1,46 +1,50 @@
-using System.Text.Json;
-using LLaDA.Batch.Functions.Batches;
-using LLaDA.Batch.Functions.FineTuning;
-using LLaDA.Batch.Functions.Webhooks;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Shared.Wire;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LLaDA.Batch.Functions.Hosting.Azure;
 
-/// <summary>The queue triggers of the Azure host. Each line calls the handler that the Local host calls.</summary>
-internal sealed class QueueTriggers(PlanBatchHandler plan, FinishBatchHandler finish, DeliverWebhookHandler webhooks, PlanFineTuningHandler planTraining, FinishFineTuningHandler finishTraining)
+/// <summary>The queue triggers of the Azure host. Each calls the handler of its name in <see cref="Triggers.Queues"/>.</summary>
+internal sealed class QueueTriggers(IServiceProvider services)
 {
     [Function("plan")]
-    public Task PlanAsync([QueueTrigger(StorageNames.PlanQueue)] string message, CancellationToken stop) => plan.RunAsync(Read<PlanMessage>(message), stop);
+    public Task PlanAsync([QueueTrigger(StorageNames.PlanQueue)] string message, CancellationToken stop) =>
+        HandleAsync("plan", message, stop);
 
     [Function("plan-poison")]
-    public Task GiveUpPlanAsync([QueueTrigger(StorageNames.PlanQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) => plan.GiveUpAsync(Read<PlanMessage>(message), stop);
+    public Task GiveUpPlanAsync([QueueTrigger(StorageNames.PlanQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
+        HandleAsync("plan-poison", message, stop);
 
     [Function("finish")]
-    public Task FinishAsync([QueueTrigger(StorageNames.FinishQueue)] string message, CancellationToken stop) => finish.RunAsync(Read<FinishMessage>(message), stop);
+    public Task FinishAsync([QueueTrigger(StorageNames.FinishQueue)] string message, CancellationToken stop) =>
+        HandleAsync("finish", message, stop);
 
     [Function("finish-poison")]
-    public Task GiveUpFinishAsync([QueueTrigger(StorageNames.FinishQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) => finish.GiveUpAsync(Read<FinishMessage>(message), stop);
+    public Task GiveUpFinishAsync(
+        [QueueTrigger(StorageNames.FinishQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
+        HandleAsync("finish-poison", message, stop);
 
     [Function("webhook")]
-    public Task DeliverWebhookAsync([QueueTrigger(StorageNames.WebhookQueue)] string message, CancellationToken stop) => webhooks.RunAsync(Read<WebhookMessage>(message), stop);
+    public Task DeliverWebhookAsync([QueueTrigger(StorageNames.WebhookQueue)] string message, CancellationToken stop) =>
+        HandleAsync("webhook", message, stop);
 
     [Function("plan-training")]
-    public Task PlanTrainingAsync([QueueTrigger(StorageNames.PlanTrainingQueue)] string message, CancellationToken stop) => planTraining.RunAsync(Read<TrainingMessage>(message), stop);
+    public Task PlanTrainingAsync([QueueTrigger(StorageNames.PlanTrainingQueue)] string message, CancellationToken stop) =>
+        HandleAsync("plan-training", message, stop);
 
     [Function("plan-training-poison")]
-    public Task GiveUpPlanTrainingAsync([QueueTrigger(StorageNames.PlanTrainingQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
-        planTraining.GiveUpAsync(Read<TrainingMessage>(message), stop);
+    public Task GiveUpPlanTrainingAsync(
+        [QueueTrigger(StorageNames.PlanTrainingQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
+        HandleAsync("plan-training-poison", message, stop);
 
     [Function("finish-training")]
-    public Task FinishTrainingAsync([QueueTrigger(StorageNames.FinishTrainingQueue)] string message, CancellationToken stop) => finishTraining.RunAsync(Read<TrainingMessage>(message), stop);
+    public Task FinishTrainingAsync([QueueTrigger(StorageNames.FinishTrainingQueue)] string message, CancellationToken stop) =>
+        HandleAsync("finish-training", message, stop);
 
     [Function("finish-training-poison")]
-    public Task GiveUpFinishTrainingAsync([QueueTrigger(StorageNames.FinishTrainingQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
-        finishTraining.GiveUpAsync(Read<TrainingMessage>(message), stop);
+    public Task GiveUpFinishTrainingAsync(
+        [QueueTrigger(StorageNames.FinishTrainingQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
+        HandleAsync("finish-training-poison", message, stop);
 
-    /// <summary>Read as the Local host reads it, not by the rules of the trigger's binding.</summary>
-    private static T Read<T>(string message) => JsonSerializer.Deserialize<T>(message, WireJson.Options)!;
+    private Task HandleAsync(string name, string message, CancellationToken stop) =>
+        Triggers.Queues.Single(trigger => trigger.Name == name).HandleAsync(services, message, stop);
 }

@@ -1,27 +1,30 @@
-using LLaDA.Batch.Functions.Batches;
-using LLaDA.Batch.Functions.FineTuning;
-using LLaDA.Batch.Functions.Monitoring;
-using LLaDA.Batch.Functions.Retention;
-using LLaDA.Batch.Functions.Schedules;
 using Microsoft.Azure.Functions.Worker;
 
 namespace LLaDA.Batch.Functions.Hosting.Azure;
 
-/// <summary>The timers of the Azure host, at the intervals of the Local one. Each line calls the handler that the Local host calls.</summary>
-internal sealed class TimerTriggers(BatchSweep sweep, FineTuningSweep sweepTraining, ScheduleTimer fireSchedules, QueueMetrics measureQueues, RetentionTimer deleteExpired)
+/// <summary>The timers of the Azure host. Each calls the handler of its name in <see cref="Triggers.Timers"/>.</summary>
+internal sealed class TimerTriggers(IServiceProvider services)
 {
     [Function("sweep")]
-    public Task SweepAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => sweep.RunAsync(stop);
+    public Task SweepAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
+        RunAsync("sweep", stop);
 
     [Function("sweep-training")]
-    public Task SweepTrainingAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => sweepTraining.RunAsync(stop);
+    public Task SweepTrainingAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
+        RunAsync("sweep-training", stop);
 
     [Function("fire-schedules")]
-    public Task FireSchedulesAsync([TimerTrigger("*/15 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => fireSchedules.RunAsync(stop);
+    public Task FireSchedulesAsync([TimerTrigger("*/15 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
+        RunAsync("fire-schedules", stop);
 
     [Function("measure-queues")]
-    public Task MeasureQueuesAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => measureQueues.RunAsync(stop);
+    public Task MeasureQueuesAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
+        RunAsync("measure-queues", stop);
 
     [Function("delete-expired")]
-    public Task DeleteExpiredAsync([TimerTrigger("0 0 * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) => deleteExpired.RunAsync(stop);
+    public Task DeleteExpiredAsync([TimerTrigger("0 0 * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
+        RunAsync("delete-expired", stop);
+
+    private Task RunAsync(string name, CancellationToken stop) =>
+        Triggers.Timers.Single(trigger => trigger.Name == name).HandlerOf(services)(stop);
 }

@@ -6,7 +6,7 @@ using LLaDA.Batch.Shared.Storage;
 var builder = WebApplication.CreateBuilder(args);
 builder.Services.AddFunctions(builder.Configuration);
 builder.WebHost.ConfigureKestrel((_, kestrel) => kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<ServiceLimits>().MaxRequestBytes);
-builder.Services.AddHostedService<Triggers>();
+builder.Services.AddHostedService<TriggerService>();
 
 var app = builder.Build();
 await app.Services.GetRequiredService<StorageAccount>().EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);

@@ -1,4 +1,4 @@
-using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using static TorchSharp.torch;

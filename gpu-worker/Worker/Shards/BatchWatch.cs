@@ -53,7 +53,7 @@ internal sealed class BatchWatch : IAsyncDisposable
         }
         try
         {
-            return await batches.Records.FindAsync(batch.Tenant, batch.RowKey, _ended.Token) is { Status: BatchStatus.InProgress };
+            return await batches.FindAsync(batch.Key, _ended.Token) is { Status: BatchStatus.InProgress };
         }
         catch (Exception failure) when (failure is not OperationCanceledException)
         {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
-using Azure;
-using Azure.Storage.Blobs.Specialized;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -13,19 +12,26 @@ using Microsoft.Extensions.Logging;
 namespace LLaDA.Batch.Worker.Shards;
 
 /// <summary>
-/// Answers the lines of one shard and writes its part, once. May be called twice for the same shard, even at once: the lease lets one work at a time, and the part
-/// is written with If-None-Match, so a late worker drops its result.
+/// Answers the lines of one shard and writes its part, once. May be called twice for the same shard, even at once: the lease admits one
+/// worker at a time, and the part is written with If-None-Match, so a late worker drops its result.
 /// </summary>
 public sealed partial class ShardMessageHandler(
-    BatchStore batches, StorageAccount storage, WorkQueues queues, ShardDispatcher release, ModelResolver models, WorkerOptions options, TimeProvider time, ILogger<ShardMessageHandler> logger)
+    BatchStore batches,
+    StorageAccount storage,
+    WorkQueues queues,
+    ShardDispatcher dispatcher,
+    ModelResolver models,
+    WorkerOptions options,
+    TimeProvider time,
+    ILogger<ShardMessageHandler> logger)
 {
     private readonly ShardGeneration _generation = new(time);
 
-    /// <param name="stop">The worker shuts down, or the message is somebody else's.</param>
+    /// <param name="stop">The worker shuts down, or another worker owns the message.</param>
     public async Task RunAsync(ShardMessage message, CancellationToken stop)
     {
-        var blobs = new BatchBlobs(storage, message.Tenant, message.Batch);
-        var batch = await batches.Records.FindAsync(message.Tenant, message.Batch, stop);
+        var blobs = new BatchBlobs(storage, message.Key);
+        var batch = await batches.FindAsync(message.Key, stop);
         var plan = await blobs.FindPlanAsync(stop);
         if (batch is not { Status: BatchStatus.InProgress } || plan is null || plan.PlanId != message.PlanId)
             return;     // ended, or about to be: the finish answers its lines
@@ -33,15 +39,16 @@ public sealed partial class ShardMessageHandler(
         await TracedWork.RunAsync("shard", batch.Id, batch.TraceParent, async () =>
         {
             if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
-                await release.DispatchNextAsync(batch.Tenant, stop);
+                await dispatcher.DispatchNextAsync(batch.Tenant, stop);
             await CallForFinishAsync(batch, plan, blobs, stop);
         }, message.Shard);
     }
 
-    /// <returns>False when somebody else wrote the part.</returns>
+    /// <returns>False when another worker wrote the part.</returns>
     private async Task<bool> WorkAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken stop)
     {
-        await using var lease = await AcquireAsync(blobs.LeaseOf(plan.PlanId, shard), stop);
+        await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop)
+            ?? throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(stop, lease.Lost, watch.Unwanted);
         long started = Stopwatch.GetTimestamp();
@@ -117,19 +124,6 @@ public sealed partial class ShardMessageHandler(
         return left;
     }
 
-    private async Task<RenewedLease> AcquireAsync(BlobLeaseClient lease, CancellationToken cancellation)
-    {
-        try
-        {
-            await lease.AcquireAsync(options.LeaseDuration, cancellationToken: cancellation);
-        }
-        catch (RequestFailedException failure) when (failure.Status == 409)
-        {
-            throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
-        }
-        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "shard", () => lease.ReleaseAsync());
-    }
-
     /// <summary>For a shutdown, a lost lease, failing storage, a model that cannot be loaded or a broken device: the attempt does not count, and what was finished is kept for the next owner.</summary>
     private static async Task ExcuseAsync(BatchBlobs blobs, int shard, ShardAttempts before, ShardAnswers answers, RenewedLease lease)
     {
@@ -139,12 +133,12 @@ public sealed partial class ShardMessageHandler(
         await blobs.WriteAttemptsAsync(shard, before, CancellationToken.None);
     }
 
-    /// <summary>Once no shard is left to release, looks whether all parts have come, and then calls for the finish.</summary>
+    /// <summary>Sends the finish message once all shards are dispatched and all parts exist.</summary>
     private async Task CallForFinishAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, CancellationToken cancellation)
     {
-        var active = await batches.FindActiveAsync(batch.Tenant, batch.RowKey, cancellation);
-        if (active is not null && active.NumReleased >= plan.Shards.Count && await blobs.CountPartsAsync(cancellation) == plan.Shards.Count)
-            await queues.SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, cancellation);
+        bool isDispatched = await batches.Open.FindAsync(batch.Key, cancellation) is { } open && open.NumReleased >= plan.Shards.Count;
+        if (isDispatched && await blobs.CountPartsAsync(cancellation) == plan.Shards.Count)
+            await queues.SendFinishAsync(batch.Key, TimeSpan.Zero, cancellation);
     }
 
     [LoggerMessage(EventId = 311, Level = LogLevel.Information, Message = "{Batch}: shard {Shard} of {Lines} lines done in {Seconds:F1} s")]

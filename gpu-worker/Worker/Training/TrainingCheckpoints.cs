@@ -11,8 +11,8 @@ using LLaDA.Diffusion.Training.Reporting;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// Checkpoints of jobs in Blob storage. A checkpoint is published by one conditional write on the job's record, which names the epoch that wrote it: before that nobody believes its
-/// blobs, and a stale run fails at it. What follows the publication may be done again by the next run.
+/// Checkpoints of jobs in Blob storage. A checkpoint is published by one conditional write on the job's record, which names the run that
+/// wrote it: before that its blobs are not used, and a stale run fails at it. The next run may repeat the steps after the publication.
 /// </summary>
 public sealed class TrainingCheckpoints(
     StorageAccount storage, ModelFolders folders, FineTuningStore jobs, FineTuningEvents events, FineTunedModels tuned, FileStore files)
@@ -30,17 +30,13 @@ public sealed class TrainingCheckpoints(
         FineTuningJobRecord job, ModelRecord from, TrainingProgress progress, string runFolder, string? tokenizerFolder, CancellationToken cancellation)
     {
         var (step, blobs) = (progress.Metrics.Step, new FineTuningBlobs(storage, job));
-        await jobs.UpdateAsync(job, job.RunNumber, _ => false, cancellation);   // an upload may take minutes: a stale run need not begin it
+        await jobs.RequireCurrentAsync(job, cancellation);   // an upload may take minutes: a stale run does not begin it
         await UploadAsync(job, blobs, progress, runFolder, tokenizerFolder, cancellation);
         if (step == job.NumSteps)
             await WriteMetricsAsync(job, runFolder, cancellation);
 
-        var published = await jobs.UpdateAsync(job, job.RunNumber, current =>
-        {
-            (current.CheckpointRun, current.CheckpointStep, current.Step) = (job.RunNumber, step, step);
-            (current.TrainedTokens, current.FailedRuns) = (progress.Metrics.NumTokens, 0);
-            return true;
-        }, cancellation);
+        long tokens = progress.Metrics.NumTokens;
+        var published = await jobs.UpdateRunAsync(job, current => current.TryPublish(job.RunNumber, step, tokens), cancellation);
         await ConfirmAsync(published, from, progress.Metrics, cancellation);
         return published;
     }
@@ -50,8 +46,8 @@ public sealed class TrainingCheckpoints(
     {
         var checkpoint = new CheckpointRecord { Step = job.CheckpointStep, RunNumber = job.CheckpointRun, TrainLoss = metrics.Loss, ValidLoss = metrics.ValidationLoss };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
-        await events.AddAsync(
-            job, job.CheckpointStep, run: 0, FineTuningEventKind.Checkpoint, $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}", cancellation);
+        string message = $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}";
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Checkpoint, message) { Step = job.CheckpointStep }, cancellation);
         await new FineTuningBlobs(storage, job).DeleteStatesAsync(job.CheckpointRun, job.CheckpointStep, cancellation);
     }
 
@@ -78,7 +74,7 @@ public sealed class TrainingCheckpoints(
             await blobs.WriteStateAsync(job.RunNumber, step, path, cancellation);
         var model = ModelFolders.FilesOf(local).Where(file => !s_state.Contains(file.Name));
         var tokenizer = tokenizerFolder is null ? [] : ModelFolders.FilesOf(tokenizerFolder).Where(file => file.Name.StartsWith("tokenizer", StringComparison.Ordinal));
-        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), told: null, cancellation);
+        await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), progress: null, cancellation);
     }
 
     /// <summary>The metrics of all steps as the result file; whoever writes it writes the same.</summary>

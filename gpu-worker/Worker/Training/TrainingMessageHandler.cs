@@ -1,6 +1,6 @@
 using Azure;
 using Azure.Identity;
-using Azure.Storage.Blobs.Specialized;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -18,38 +18,37 @@ namespace LLaDA.Batch.Worker.Training;
 public sealed partial class TrainingMessageHandler(
     FineTuningStore jobs, FineTuningEvents events, FineTunedModels tuned, TrainingRun runner, StorageAccount storage, WorkQueues queues, WorkerOptions options, TimeProvider time, ILogger<TrainingMessageHandler> logger)
 {
-    /// <summary>Runs that may end without a word or an excuse before the next checkpoint.</summary>
-    private const int MaxFailedRuns = 3;
-
-    /// <param name="stop">The worker shuts down, or the message is somebody else's.</param>
+    /// <param name="stop">The worker shuts down, or another worker owns the message.</param>
     public async Task RunAsync(TrainingMessage message, CancellationToken stop)
     {
-        if (await jobs.Records.FindAsync(message.Tenant, message.Job, stop) is not { Status: FineTuningStatus.Queued or FineTuningStatus.Running, Profile: not null } job)
+        var job = await jobs.FindAsync(message.Key, stop);
+        if (job is not { Status: FineTuningStatus.Queued or FineTuningStatus.Running, Profile: not null })
             return;
         await TracedWork.RunAsync("train", job.Id, job.TraceParent, () => RunAsync(job, stop));
     }
 
     private async Task RunAsync(FineTuningJobRecord job, CancellationToken stop)
     {
-        await using var lease = await AcquireAsync(await new FineTuningBlobs(storage, job).LeaseAsync(stop), stop);
+        await using var lease = await new FineTuningBlobs(storage, job).TryLeaseAsync(options.LeaseDuration, time, stop)
+            ?? throw new TryAgainException(options.LeaseDuration / 4, "another run trains the job");
         if (await BeginAsync(job, stop) is not { } run)
             return;
         try
         {
             var trained = await runner.RunAsync(run, lease.Lost, stop);
             if (trained.HasLastCheckpoint)
-                await queues.SendFinishTrainingAsync(trained.Tenant, trained.RowKey, CancellationToken.None);
+                await queues.SendFinishTrainingAsync(trained.Key, CancellationToken.None);
         }
         catch (StaleRunException exception)
         {
             LogStale(logger, exception.Message);
             // The job may have been closed while this run still uploaded a checkpoint.
-            if (await jobs.Records.FindAsync(run.Tenant, run.RowKey, CancellationToken.None) is { IsTerminal: true } ended)
+            if (await jobs.FindAsync(run.Key, CancellationToken.None) is { IsTerminal: true } ended)
                 await tuned.DeleteLeftoversAsync(ended, CancellationToken.None);
         }
         catch (Exception failure) when (Reason(failure) is { } reason)
         {
-            await FailAsync(run, reason.Code, reason.Message, reason.Param);
+            await FailAsync(run, reason);
         }
         catch (Exception failure) when (IsExcuse(failure))
         {
@@ -58,70 +57,47 @@ public sealed partial class TrainingMessageHandler(
         }
     }
 
-    /// <summary>Takes the next epoch. Counted before the work: a process that dies tells nobody.</summary>
+    /// <summary>Begins the next run, or fails the job after too many runs without a checkpoint.</summary>
     /// <returns>Null when there is nothing to train.</returns>
     private async Task<FineTuningJobRecord?> BeginAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
-        bool isBegun = false, isGivenUp = false;
-        var begun = await jobs.UpdateAsync(job, current =>
-        {
-            (isBegun, isGivenUp) = (false, false);
-            if (current.Status is not (FineTuningStatus.Queued or FineTuningStatus.Running))
-                return false;
-            isGivenUp = current.FailedRuns >= MaxFailedRuns;
-            if (isGivenUp)
-                current.Fail("server_error", $"The training ended {MaxFailedRuns} times without a word and made no checkpoint; those before are kept", param: null, time.GetUtcNow());
-            else
-                (isBegun, current.Status, current.RunNumber, current.FailedRuns, current.Step) = (true, FineTuningStatus.Running, current.RunNumber + 1, current.FailedRuns + 1, current.CheckpointStep);
-            return true;
-        }, cancellation);
-        if (isGivenUp)
-            await queues.SendFinishTrainingAsync(job.Tenant, job.RowKey, cancellation);
-        if (!isBegun)
+        var tooMany = new FineTuningFailure(
+            "server_error",
+            $"The training stopped without a reason {FineTuningJobRecord.MaxFailedRuns} times without a new checkpoint; earlier ones are kept");
+        var update = await jobs.UpdateAsync(
+            job, current => current.TryBeginRun() || current.TryGiveUpRuns(tooMany, time.GetUtcNow()), cancellation);
+        if (update is { Written: true, Row.IsTerminal: true })
+            await queues.SendFinishTrainingAsync(job.Key, cancellation);
+        if (update is not { Written: true, Row: { IsTerminal: false } begun })
             return null;
-        LogBegun(logger, begun!.Id, begun.RunNumber, begun.CheckpointStep);
-        string message = begun.CheckpointStep == 0 ? "Training has started" : $"Training goes on from the checkpoint of step {begun.CheckpointStep}";
-        await events.AddAsync(begun, begun.CheckpointStep, begun.RunNumber, FineTuningEventKind.Started, message, cancellation);
+        LogBegun(logger, begun.Id, begun.RunNumber, begun.CheckpointStep);
+        string message = begun.CheckpointStep == 0 ? "Training has started" : $"Training resumes from the checkpoint of step {begun.CheckpointStep}";
+        var started = new FineTuningEvent(FineTuningEventKind.Started, message) { Step = begun.CheckpointStep, Run = begun.RunNumber };
+        await events.AddAsync(begun, started, cancellation);
         return begun;
     }
 
-    private async Task<RenewedLease> AcquireAsync(BlobLeaseClient lease, CancellationToken cancellation)
-    {
-        try
-        {
-            await lease.AcquireAsync(options.LeaseDuration, cancellationToken: cancellation);
-        }
-        catch (RequestFailedException failure) when (failure.Status == 409)
-        {
-            throw new TryAgainException(options.LeaseDuration / 4, "another run trains the job");
-        }
-        return new RenewedLease(options.LeaseDuration, token => lease.RenewAsync(cancellationToken: token), time, "training", () => lease.ReleaseAsync());
-    }
-
     /// <summary>What no further run would change; null for everything else.</summary>
-    private static (string Code, string Message, string? Param)? Reason(Exception failure) => failure switch
+    private static FineTuningFailure? Reason(Exception failure) => failure switch
     {
-        TrainingFileException exception => (exception.Code, exception.Message, exception.Param),
-        TrainingDivergedException exception => ("training_diverged", exception.Message, null),
-        TrainingMemoryException exception => ("model_too_large", exception.Message, "model"),
-        CheckpointException exception => ("model_not_usable", exception.Message, "model"),
+        TrainingFileException exception => new(exception.Code, exception.Message, exception.Param),
+        TrainingDivergedException exception => new("training_diverged", exception.Message),
+        TrainingMemoryException exception => new("model_too_large", exception.Message, "model"),
+        CheckpointException exception => new("model_not_usable", exception.Message, "model"),
         _ => null,
     };
 
     /// <summary>A shutdown, a lost lease and failing storage are not the job's fault. A full disk may be: a job that fits no worker's disk has to end at last.</summary>
     private static bool IsExcuse(Exception failure) => failure is OperationCanceledException or RequestFailedException or AggregateException or HttpRequestException or AuthenticationFailedException;
 
-    private async Task FailAsync(FineTuningJobRecord run, string code, string message, string? param)
+    private async Task FailAsync(FineTuningJobRecord run, FineTuningFailure error)
     {
-        LogFailed(logger, run.Id, code);
+        LogFailed(logger, run.Id, error.Code);
         try
         {
-            await jobs.UpdateAsync(run, run.RunNumber, current =>
-            {
-                current.Fail(code, message, param, time.GetUtcNow());
-                return true;
-            }, CancellationToken.None);
-            await queues.SendFinishTrainingAsync(run.Tenant, run.RowKey, CancellationToken.None);
+            var now = time.GetUtcNow();
+            await jobs.UpdateRunAsync(run, current => current.TryFailRun(run.RunNumber, error, now), CancellationToken.None);
+            await queues.SendFinishTrainingAsync(run.Key, CancellationToken.None);
         }
         catch (StaleRunException exception)
         {
@@ -133,11 +109,7 @@ public sealed partial class TrainingMessageHandler(
     {
         try
         {
-            await jobs.UpdateAsync(run, run.RunNumber, current =>
-            {
-                current.FailedRuns = Math.Max(0, current.FailedRuns - 1);
-                return true;
-            }, CancellationToken.None);
+            await jobs.UpdateRunAsync(run, current => current.TryExcuse(run.RunNumber), CancellationToken.None);
         }
         catch (StaleRunException exception)
         {

@@ -23,7 +23,7 @@ public sealed class TrainingRun(
     /// <summary>Events of metrics that a whole training tells, besides those of its checkpoints.</summary>
     private const int MaxMetricEvents = 100;
 
-    /// <param name="run">The job, as its epoch began.</param>
+    /// <param name="run">The job, as its run began.</param>
     /// <param name="lost">Somebody else may train the job: nothing is written any more.</param>
     /// <param name="stop">The worker shuts down: the step in work is kept in a checkpoint.</param>
     /// <returns>The job as this run left it.</returns>
@@ -44,11 +44,8 @@ public sealed class TrainingRun(
             var config = LLaDAConfigJson.Read(Path.Combine(model.Weights, Checkpoint.ConfigFile));
             using var data = await Task.Run(() => TrainingData.Open(run, training, validation, new LLaDATokenizer(model.Weights), config.MaxSequenceLength), opening.Token);
             var recipe = TrainingRecipe.Options(run, data.Training.NumRows);
-            var job = await jobs.UpdateAsync(run, run.RunNumber, current =>
-            {
-                current.NumSteps = recipe.LearningRate.NumSteps;
-                return true;
-            }, opening.Token);
+            int numSteps = recipe.LearningRate.NumSteps;
+            var job = await jobs.UpdateRunAsync(run, current => current.TrySetSteps(run.RunNumber, numSteps), opening.Token);
 
             if (job.CheckpointStep > 0)
                 await ResumeAsync(job, from, folder, opening.Token);
@@ -111,16 +108,14 @@ public sealed class TrainingRun(
 
     private async Task TellAsync(FineTuningJobRecord job, TrainingMetrics metrics, TimeSpan timePerStep, CancellationToken cancellation)
     {
-        var current = await jobs.UpdateAsync(job, job.RunNumber, current =>
-        {
-            (current.Step, current.EstimatedFinishAt) = (metrics.Step, time.GetUtcNow() + (timePerStep * (current.NumSteps - metrics.Step)));
-            return true;
-        }, cancellation);
+        var finishAt = time.GetUtcNow() + (timePerStep * (job.NumSteps - metrics.Step));
+        var current = await jobs.UpdateRunAsync(job, current => current.TryReport(job.RunNumber, metrics.Step, finishAt), cancellation);
         string message = string.Create(CultureInfo.InvariantCulture, $"Step {metrics.Step}/{current.NumSteps}: training loss={metrics.Loss:F2}");
         if (metrics.ValidationLoss is { } loss)
             message += string.Create(CultureInfo.InvariantCulture, $", validation loss={loss:F2}");
         var data = new { metrics.Step, TrainLoss = metrics.Loss, ValidLoss = metrics.ValidationLoss, metrics.LearningRate, GradientNorm = metrics.GradNorm, TotalSteps = current.NumSteps };
-        await events.AddAsync(job, metrics.Step, run: 0, FineTuningEventKind.Metrics, message, cancellation, data: JsonSerializer.Serialize(data, WireJson.Options));
+        string json = JsonSerializer.Serialize(data, WireJson.Options);
+        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json }, cancellation);
     }
 
     private async Task<string> DownloadAsync(FineTuningJobRecord run, string fileId, string param, string folder, CancellationToken cancellation)

@@ -51,7 +51,7 @@ internal sealed class TrainingWatch : IAsyncDisposable
     {
         try
         {
-            var current = await jobs.Records.FindAsync(job.Tenant, job.RowKey, _ended.Token);
+            var current = await jobs.FindAsync(job.Key, _ended.Token);
             _isPaused = current?.Status is FineTuningStatus.Paused or FineTuningStatus.Queued;
             return current is { Status: FineTuningStatus.Running or FineTuningStatus.Paused or FineTuningStatus.Queued } && current.RunNumber == job.RunNumber;
         }

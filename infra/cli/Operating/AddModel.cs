@@ -27,7 +27,7 @@ internal sealed class AddModel(StorageAccount storage, TimeProvider time)
         if (!await storage.Queue(StorageNames.GenerateQueue(asked.Profile)).ExistsAsync(cancellation))
             throw new OperatorException($"No worker serves the profile {asked.Profile}: there is no queue {StorageNames.GenerateQueue(asked.Profile)}");
 
-        var known = await _catalog.FindOwnAsync(asked.Tenant, asked.Id, cancellation);
+        var known = await _catalog.FindExactAsync(asked.Tenant, asked.Id, cancellation);
         if (known is { Folder: "" })
             throw new OperatorException($"{asked.Id} is a model that workers have in a folder of their own, and they would make that one known again: choose another name");
         bool isUnchanged = known is not null && await IsWholeAsync(known.Folder, input, cancellation);
@@ -55,7 +55,7 @@ internal sealed class AddModel(StorageAccount storage, TimeProvider time)
         catch
         {
             // The answer may have been lost and not the record: then its files are needed.
-            if ((await _catalog.FindOwnAsync(asked.Tenant, asked.Id, CancellationToken.None))?.Folder != folder)
+            if ((await _catalog.FindExactAsync(asked.Tenant, asked.Id, CancellationToken.None))?.Folder != folder)
                 await _folders.DeleteAsync(folder, CancellationToken.None);
             throw;
         }

@@ -5,9 +5,9 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Cli.Operating;
 
-/// <summary>What work on a shard that is not answered has come to.</summary>
-/// <param name="Failures">Attempts that began and had no excuse for their end.</param>
-/// <param name="Reason">Why the last one ended; null when its worker ended without a word, or is at work.</param>
+/// <summary>An unanswered shard with failed attempts.</summary>
+/// <param name="Failures">Attempts that were begun and not excused, without the one in progress.</param>
+/// <param name="Reason">Why the last attempt failed; null when its worker ended without a reason, or another attempt is in progress.</param>
 internal sealed record ShardTrouble(int Shard, int FirstLine, int Lines, int Failures, string? Reason);
 
 /// <summary>Everything that is known of a batch.</summary>
@@ -22,12 +22,15 @@ internal sealed record BatchDetails(
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation);
         var parts = plan is null ? null : await blobs.ListPartsAsync(cancellation);
-        var active = await new BatchStore(storage, time).FindActiveAsync(batch.Tenant, batch.RowKey, cancellation);
+        var active = await new BatchStore(storage, time).Open.FindAsync(batch.Key, cancellation);
         List<ShardTrouble> trouble = [];
         for (int shard = 0; shard < active?.NumReleased && trouble.Count < MaxTrouble; shard++)
         {
-            if (parts?.ContainsKey(shard) == false && await blobs.FindAttemptsAsync(shard, cancellation) is { Current: { Failures: > 0 } group })
-                trouble.Add(new ShardTrouble(shard, group.First, group.Count, group.Failures, group.Reason));
+            if (plan is null || parts!.ContainsKey(shard) || await blobs.FindAttemptsAsync(shard, cancellation) is not { Current: { } group } attempts)
+                continue;
+            int failures = attempts.CountFailures(await blobs.IsLeasedAsync(plan.PlanId, shard, cancellation));
+            if (failures > 0)
+                trouble.Add(new ShardTrouble(shard, group.First, group.Count, failures, group.Reason));
         }
         return new BatchDetails(
             await JobView.FromAsync(batch, storage, cancellation), batch.Endpoint, batch.InputFileId, batch.OutputFileId, batch.ErrorFileId, batch.ExpiresAt, batch.InProgressAt, batch.FinalizingAt,

@@ -15,16 +15,10 @@ internal sealed class Jobs(StorageAccount storage, TimeProvider time)
     public async Task<IReadOnlyList<JobView>> ListActiveAsync(string? tenant, CancellationToken cancellation)
     {
         List<JobView> jobs = [];
-        await foreach (var (_, batch) in _batches.ListActiveAsync(cancellation))
-        {
-            if (tenant is null || batch.Tenant == tenant)
-                jobs.Add(await JobView.FromAsync(batch, storage, cancellation));
-        }
-        await foreach (var job in _trainings.ListActiveAsync(cancellation))
-        {
-            if (tenant is null || job.Tenant == tenant)
-                jobs.Add(JobView.From(job));
-        }
+        await foreach (var (_, batch) in _batches.Open.ListJobsAsync(tenant, cancellation))
+            jobs.Add(await JobView.FromAsync(batch, storage, cancellation));
+        await foreach (var (_, job) in _trainings.Open.ListJobsAsync(tenant, cancellation))
+            jobs.Add(JobView.From(job));
         return NewestFirst(jobs);
     }
 
@@ -62,11 +56,11 @@ internal sealed class Jobs(StorageAccount storage, TimeProvider time)
                 : throw Ended(batch.Id, cancelling is null ? null : JobView.Name(cancelling.Status));
         }
         var training = (FineTuningJobRecord)job;
-        var (cancelled, isDone) = await new FineTuningCancellation(_trainings, time).RunAsync(training, cancellation);
-        if (!isDone)
-            throw Ended(training.Id, cancelled is null ? null : JobView.Name(cancelled.Status));
-        await new WorkQueues(storage).SendFinishTrainingAsync(training.Tenant, training.RowKey, cancellation);
-        return JobView.From(cancelled!);
+        var update = await new FineTuningCancellation(_trainings, time).RunAsync(training, cancellation);
+        if (!update.Written)
+            throw Ended(training.Id, update.Row is null ? null : JobView.Name(update.Row.Status));
+        await new WorkQueues(storage).SendFinishTrainingAsync(training.Key, cancellation);
+        return JobView.From(update.Row!);
     }
 
     private static OperatorException Ended(string id, string? status) => new($"{id} is {status ?? "gone"} and cannot be cancelled");

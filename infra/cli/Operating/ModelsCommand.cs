@@ -87,7 +87,7 @@ internal static partial class ModelsCommand
     {
         try
         {
-            return await new ModelRemoval(storage, TimeProvider.System).RunAsync(tenant, name, isForced, cancellation) ?? throw new OperatorException($"There is no model {name}", ExitCodes.NotFound);
+            return await ModelRemoval.Create(storage, TimeProvider.System).RunAsync(tenant, name, isForced, cancellation) ?? throw new OperatorException($"There is no model {name}", ExitCodes.NotFound);
         }
         catch (ModelNotRemovedException refusal)
         {

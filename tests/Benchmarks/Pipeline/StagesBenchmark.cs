@@ -75,7 +75,7 @@ internal static class StagesBenchmark
     {
         await new ContainerBindings(storage).BindAsync(Tenant, MadeUpDocuments.Container, MadeUpDocuments.Container, accountUrl: null, cancellation);
         await storage.Container(MadeUpDocuments.Container).CreateIfNotExistsAsync(cancellationToken: cancellation);
-        static string Folder(string prefix) => new BlobFolder(MadeUpDocuments.Container, prefix, Url: null, SealedUrl: null).ToJson();
+        static string Folder(string prefix) => BlobFolder.InContainer(MadeUpDocuments.Container, prefix).ToJson();
         return new BatchRecord
         {
             PartitionKey = Tenant,

@@ -118,7 +118,12 @@ public sealed class OpenAIFilesContractTests(StorageFixture fixture)
         Assert.Equal(content, (await files.DownloadFileAsync(file.Id)).Value.ToArray());
     }
 
-    internal static OpenAIClient NewClient(ControlPlane plane, string path = "/v1", string? key = null) => new(
-        new ApiKeyCredential(key ?? plane.Client.DefaultRequestHeaders.Authorization!.Parameter!),
-        new OpenAIClientOptions { Endpoint = new Uri(plane.Client.BaseAddress!, path) });
+    internal static OpenAIClient NewClient(
+        ControlPlane plane, string path = "/v1", string? key = null, PipelinePolicy? retries = null, HttpMessageHandler? handler = null)
+    {
+        var options = new OpenAIClientOptions { Endpoint = new Uri(plane.Client.BaseAddress!, path), RetryPolicy = retries };
+        if (handler is not null)
+            options.Transport = new HttpClientPipelineTransport(new HttpClient(handler));
+        return new OpenAIClient(new ApiKeyCredential(key ?? plane.Client.DefaultRequestHeaders.Authorization!.Parameter!), options);
+    }
 }

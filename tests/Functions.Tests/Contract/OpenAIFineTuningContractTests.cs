@@ -1,11 +1,12 @@
 using System.ClientModel;
+using System.Net;
 using System.Text.Json.Nodes;
+using FineTuningStatus = LLaDA.Batch.Shared.FineTuning.FineTuningStatus;
 using LLaDA.Batch.Shared.FineTuning;
 using OpenAI.FineTuning;
 using static LLaDA.Batch.Functions.Tests.Contract.OpenAIFilesContractTests;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.FineTuning.Trainings;
-using FineTuningStatus = LLaDA.Batch.Shared.FineTuning.FineTuningStatus;
 
 namespace LLaDA.Batch.Functions.Tests.Contract;
 
@@ -142,11 +143,14 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var record = await PlannedAsync(plane);
         await TrainAsync(plane, record, step: 3);
-        var job = await NewClient(plane).GetFineTuningClient().GetJobAsync(record.Id);
+        using var calls = new RecordedCalls();
+        var job = await NewClient(plane, handler: calls).GetFineTuningClient().GetJobAsync(record.Id);
         using var moment = new CancellationTokenSource(TimeSpan.FromSeconds(2));
 
-        // It waits, and does not fail for a negative time.
+        // The client waits between two polls, and does not fail for a negative time.
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => job.WaitForCompletionAsync(moment.Token).AsTask());
+        Assert.Equal(0, calls.Unanswered);
+        Assert.All(calls.Answers, status => Assert.Equal(HttpStatusCode.OK, status));
     }
 
     [Fact]
@@ -195,7 +199,7 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
         Assert.Contains("Parameter: training_file", refused.Message, StringComparison.Ordinal);
     }
 
-    private static Task<FineTuningJobRecord?> SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) => plane.Get<FineTuningStore>().UpdateAsync(job, current =>
+    private static Task SetAsync(ControlPlane plane, FineTuningJobRecord job, FineTuningStatus status) => plane.Get<FineTuningStore>().UpdateAsync(job, current =>
     {
         current.Status = status;
         return true;

@@ -142,7 +142,7 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         Assert.Single((await GetAsync(plane, $"/{job.Id}/checkpoints"))["data"]!.AsArray());
         foreach (string what in new[] { "cancel", "pause", "resume" })
             Assert.Equal(HttpStatusCode.Conflict, (await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/{what}", null)).StatusCode);
-        Assert.Equal(0, await plane.Get<FineTuningStore>().CountActiveAsync(Tenant, CancellationToken.None));
+        Assert.Empty(await plane.Get<FineTuningStore>().Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
     }
 
     [Fact]
@@ -204,13 +204,13 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
     public async Task When_too_many_jobs_wait_to_be_planned_everybody_waits_and_nothing_is_left_behind()
     {
         await using var plane = await StartAsync(fixture, ("Limits:MaxQueuedPlans", "1"));
-        await plane.Get<WorkQueues>().SendPlanTrainingAsync("other", "job", CancellationToken.None);
+        await plane.Get<WorkQueues>().SendPlanTrainingAsync(new JobKey("other", "job"), CancellationToken.None);
 
         using var response = await PostAsync(plane);
 
         Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
         Assert.True(response.Headers.RetryAfter!.Delta > TimeSpan.Zero);
         Assert.Equal("server_overloaded", JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["code"]!.GetValue<string>());
-        Assert.Equal(0, await plane.Get<FineTuningStore>().CountActiveAsync(Tenant, CancellationToken.None));
+        Assert.Empty(await plane.Get<FineTuningStore>().Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
     }
 }

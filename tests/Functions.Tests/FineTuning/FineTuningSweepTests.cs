@@ -98,15 +98,12 @@ public sealed class FineTuningSweepTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var job = await PlannedAsync(plane);
         var jobs = plane.Get<FineTuningStore>();
-        await jobs.UpdateAsync(job, current =>
-        {
-            current.Fail("training_failed", "why", param: null, plane.Time.GetUtcNow());
-            return true;
-        }, CancellationToken.None);
+        var failure = new FineTuningFailure("training_failed", "why");
+        await jobs.UpdateAsync(job, current => current.TryFailRun(current.RunNumber, failure, plane.Time.GetUtcNow()), CancellationToken.None);
 
         await SweepAsync(plane, TimeSpan.Zero);
 
-        Assert.Equal(0, await jobs.CountActiveAsync(Tenant, CancellationToken.None));
+        Assert.Empty(await jobs.Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
         Assert.Contains("why", (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 

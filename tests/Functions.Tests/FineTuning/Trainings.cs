@@ -56,8 +56,13 @@ internal static class Trainings
             (current.Status, current.RunNumber, current.NumSteps, current.EstimatedFinishAt) = (FineTuningStatus.Running, current.RunNumber + 1, NumSteps, plane.Time.GetUtcNow().AddMinutes(-1));
             (current.Step, current.CheckpointRun, current.CheckpointStep, current.TrainedTokens) = (step, current.RunNumber, step, 100 * step);
             return true;
-        }, CancellationToken.None))!;
-        await events.AddAsync(running, step, run: 0, FineTuningEventKind.Metrics, $"Step {step}/{NumSteps}: training loss=1.50", CancellationToken.None, data: $$"""{"step":{{step}},"train_loss":1.5}""");
+        }, CancellationToken.None)).Row!;
+        var metricsEvent = new FineTuningEvent(FineTuningEventKind.Metrics, $"Step {step}/{NumSteps}: training loss=1.50")
+        {
+            Step = step,
+            Data = $$"""{"step":{{step}},"train_loss":1.5}""",
+        };
+        await events.AddAsync(running, metricsEvent, CancellationToken.None);
         if (isRegistered)
             await plane.Get<FineTunedModels>().AddCheckpointAsync(running, from, new CheckpointRecord { Step = step, RunNumber = running.RunNumber, TrainLoss = 1.5, ValidLoss = 2 }, CancellationToken.None);
         if (step == NumSteps)

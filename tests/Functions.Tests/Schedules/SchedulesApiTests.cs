@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Storage;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 using static LLaDA.Batch.Functions.Tests.Schedules.Scheduling;
 
 namespace LLaDA.Batch.Functions.Tests.Schedules;

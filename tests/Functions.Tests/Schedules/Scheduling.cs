@@ -82,6 +82,6 @@ internal static class Scheduling
             (current.Status, current.FineTunedModel) = (status, status == FineTuningStatus.Succeeded ? FineTunedModels.NameOf(current) : null);
             return true;
         }, CancellationToken.None);
-        await jobs.DeleteActiveAsync(job.Tenant, job.RowKey, CancellationToken.None);
+        await jobs.Open.DeleteAsync(job.Key, CancellationToken.None);
     }
 }

@@ -8,7 +8,7 @@ using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.FilesApiTests;
+using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
 namespace LLaDA.Batch.Functions.Tests.Webhooks;
 
@@ -40,7 +40,7 @@ public sealed class WebhookTests(StorageFixture fixture)
         await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}"}""");
         var batch = await FailedAsync(plane);
 
-        await plane.Get<Batches.BatchClosing>().RunAsync(batch, CancellationToken.None);
+        await plane.Get<BatchClosing>().RunAsync(batch, CancellationToken.None);
         await DeliverAsync(plane);
 
         Assert.Equal(2, receiver.Received.Count);

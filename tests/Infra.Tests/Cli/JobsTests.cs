@@ -36,11 +36,11 @@ public sealed class JobsTests : IAsyncLifetime
         var blobs = new BatchBlobs(_storage, _running);
         var plan = await blobs.PublishPlanAsync(new BatchPlan("attempt", "tiny", "a100", 5, [new PlannedShard(0, 2), new PlannedShard(0, 3)]), CancellationToken.None);
         await _batches.SetPlannedAsync(_running, plan, CancellationToken.None);
-        await _batches.UpdateActiveAsync("acme", _running.RowKey, active => (active.NumReleased = 2) == 2, CancellationToken.None);
+        await _batches.Open.UpdateAsync(_running.Key, active => (active.NumReleased = 2) == 2, CancellationToken.None);
         await blobs.WritePartAsync(0, [], new PartCounts(1, 1, 10, 20), CancellationToken.None);
         await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin().Explain("OutOfMemoryException"), CancellationToken.None);
         await _batches.AddAsync(_failed, inputBytes: 0, CancellationToken.None);
-        await _batches.DeleteActiveAsync("others", _failed.RowKey, CancellationToken.None);
+        await _batches.Open.DeleteAsync(_failed.Key, CancellationToken.None);
         await _trainings.AddAsync(_training, CancellationToken.None);
         await new FineTuningEvents(_storage, TimeProvider.System).AddAsync(_training, 7, 1, FineTuningEventKind.Started, "Training has started", CancellationToken.None);
     }

@@ -103,7 +103,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     {
         var storage = new StorageFaults { Before = call => IsRemoval(call) ? UseAsync("planned batch") : Task.CompletedTask }.Account(_connection);
 
-        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => ModelRemoval.Create(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         Assert.Equal(_model.Folder, (await _catalog.FindAsync(Tenant, Id, CancellationToken.None))!.Folder);
         Assert.True(await HasFilesAsync());
@@ -122,7 +122,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
         };
         var storage = faults.Account(_connection, HttpPipelinePosition.PerCall);
 
-        await Assert.ThrowsAsync<IOException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<IOException>(() => ModelRemoval.Create(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         Assert.NotNull(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
         Assert.True(await HasFilesAsync());
@@ -133,7 +133,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     {
         var storage = new StorageFaults { Before = call => IsRemoval(call) ? AddAsync(ModelRecord.EveryTenant, Id) : Task.CompletedTask }.Account(_connection);
 
-        await Assert.ThrowsAsync<ModelNotRemovedException>(() => new ModelRemoval(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
+        await Assert.ThrowsAsync<ModelNotRemovedException>(() => ModelRemoval.Create(storage, TimeProvider.System).RunAsync(ModelRecord.EveryTenant, Id, isForced: false, CancellationToken.None));
 
         var known = await _catalog.FindAsync(Tenant, Id, CancellationToken.None);
         Assert.NotEqual(_model.Folder, known!.Folder);
@@ -159,7 +159,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
     private async Task<ModelRecord> AddAsync(string tenant, string id)
     {
         string folder = ModelFolders.NewFolder(tenant, TimeProvider.System);
-        await new ModelFolders(_storage).UploadAsync(folder, [new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])))], told: null, CancellationToken.None);
+        await new ModelFolders(_storage).UploadAsync(folder, [new ModelUpload("config.json", _ => Task.FromResult<Stream>(new MemoryStream([1])))], progress: null, CancellationToken.None);
         await _catalog.RegisterAsync(new ModelRecord { PartitionKey = tenant, Id = id, Folder = folder }, CancellationToken.None);
         return (await _catalog.FindAsync(tenant, id, CancellationToken.None))!;
     }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -120,7 +121,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
         var input = await files.AddAsync("tenant", key, "input.jsonl", FilePurpose.Batch, expiresAt: null, CancellationToken.None);
         var batch = new BatchRecord { PartitionKey = "tenant", Endpoint = "/v1/infill", InputFileId = input.Id, CompletionWindow = "24h", ExpiresAt = _time.GetUtcNow().AddDays(1) };
         await new BatchStore(_storage, _time).AddAsync(batch, input.Bytes, CancellationToken.None);
-        await new WorkQueues(_storage).SendPlanAsync(batch.Tenant, batch.RowKey, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanAsync(batch.Key, CancellationToken.None);
         return batch;
     }
 
@@ -206,13 +207,8 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
 
     private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException or OperationCanceledException or AggregateException or KilledException or TryAgainException;
 
-    private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(batch, current =>
-    {
-        if (current.Status is not (BatchStatus.Validating or BatchStatus.InProgress))
-            return false;
-        (current.Status, current.CancellingAt) = (BatchStatus.Cancelling, _time.GetUtcNow());
-        return true;
-    }, CancellationToken.None);
+    private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(
+        batch, current => current.TryCancel(_time.GetUtcNow()), CancellationToken.None);
 
     /// <summary>What a client that asks now is told.</summary>
     private async Task TellAsync(BatchRecord batch)
@@ -224,7 +220,7 @@ public sealed class BatchTrial(string connectionString, ModelHost models, string
     }
 
     private async Task<bool> IsDoneAsync(BatchRecord batch) =>
-        (await FindAsync(batch)).IsTerminal && await new BatchStore(_storage, _time).FindActiveAsync(batch.Tenant, batch.RowKey, CancellationToken.None) is null;
+        (await FindAsync(batch)).IsTerminal && await new BatchStore(_storage, _time).Open.FindAsync(batch.Key, CancellationToken.None) is null;
 
     private async Task CheckAsync(BatchRecord batch, FaultyTransport transport)
     {

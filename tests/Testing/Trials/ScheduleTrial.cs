@@ -41,7 +41,7 @@ public sealed class ScheduleTrial
                 _time.Advance(TimeSpan.FromMinutes(1));
             int numHosts = _random.Next(8) == 0 ? 1 : 2;
             await Task.WhenAll(Enumerable.Range(0, numHosts).Select(_ => Task.Run(NewFiring(cancellation), cancellation)));
-            await foreach (var job in jobs.ListActiveAsync(cancellation))
+            await foreach (var (_, job) in jobs.Open.ListJobsAsync(tenant: null, cancellation))
                 await EndAsync(jobs, job, cancellation);
             schedule = (await schedules.Records.FindAsync(Tenant, schedule.RowKey, cancellation))!;
         }
@@ -113,6 +113,6 @@ public sealed class ScheduleTrial
             (current.Status, current.FineTunedModel) = (FineTuningStatus.Succeeded, FineTunedModels.NameOf(current));
             return true;
         }, cancellation);
-        await jobs.DeleteActiveAsync(job.Tenant, job.RowKey, cancellation);
+        await jobs.Open.DeleteAsync(job.Key, cancellation);
     }
 }

@@ -5,6 +5,7 @@ using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -46,7 +47,7 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
 
     public FineTuningStore Jobs => new(_storage, Time);
 
-    public FineTunedModels Models => new(_storage, new ModelCatalog(_storage), Time);
+    public FineTunedModels Models => new(_storage, new ModelCatalog(_storage), new ModelDeletion(new ModelCatalog(_storage), new ModelFolders(_storage)), Time);
 
     public StorageAccount Storage => _storage;
 
@@ -74,17 +75,17 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
         (job.PartitionKey, job.Status) = (Tenant, FineTuningStatus.ValidatingFiles);
         job.Model = job.Model.Length > 0 ? job.Model : model;
         await Jobs.AddAsync(job, CancellationToken.None);
-        await new WorkQueues(_storage).SendPlanTrainingAsync(Tenant, job.RowKey, CancellationToken.None);
+        await new WorkQueues(_storage).SendPlanTrainingAsync(job.Key, CancellationToken.None);
         return job;
     }
 
     public async Task<FineTuningJobRecord> FindAsync(FineTuningJobRecord job) => (await Jobs.Records.FindAsync(Tenant, job.RowKey, CancellationToken.None))!;
 
-    public Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) => Jobs.UpdateAsync(job, current =>
+    public async Task<FineTuningJobRecord?> ChangeAsync(FineTuningJobRecord job, Action<FineTuningJobRecord> change) => (await Jobs.UpdateAsync(job, current =>
     {
         change(current);
         return true;
-    }, CancellationToken.None);
+    }, CancellationToken.None)).Row;
 
     public static TrainingMessage Message(FineTuningJobRecord job) => new(Tenant, job.RowKey);
 
@@ -197,7 +198,7 @@ public sealed class TrainingTrial(string connectionString, string modelsPath, st
     }
 
     private async Task<bool> IsDoneAsync(FineTuningJobRecord job) =>
-        (await FindAsync(job)).IsTerminal && !await Jobs.ListActiveAsync(CancellationToken.None).AnyAsync(active => active.RowKey == job.RowKey);
+        (await FindAsync(job)).IsTerminal && !await Jobs.Open.ListJobsAsync(tenant: null, CancellationToken.None).AnyAsync(open => open.Job.RowKey == job.RowKey);
 
     /// <summary>What a job that has succeeded came to.</summary>
     public async Task<Trained> ResultAsync(FineTuningJobRecord job)

@@ -43,7 +43,7 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
         await trial.RunAsync(async batch =>
         {
             string folder = ModelFolders.NewFolder(batch.Tenant, TimeProvider.System);
-            await new ModelFolders(storage).UploadAsync(folder, ModelFolders.FilesOf(Path.Combine(model.Folder, TinyModel.Id)), told: null, CancellationToken.None);
+            await new ModelFolders(storage).UploadAsync(folder, ModelFolders.FilesOf(Path.Combine(model.Folder, TinyModel.Id)), progress: null, CancellationToken.None);
             await new ModelCatalog(storage).RegisterAsync(
                 new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = TinyModel.Id, Folder = folder, ContextLength = TinyModel.ContextLength, TokenForwardsPerSecond = 1 }, CancellationToken.None);
 

@@ -6,6 +6,7 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;

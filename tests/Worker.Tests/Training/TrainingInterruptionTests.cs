@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using static LLaDA.Batch.Worker.Tests.Training.TrainingTrials;

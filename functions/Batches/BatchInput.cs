@@ -1,0 +1,46 @@
+using LLaDA.Batch.Functions.Batches.Documents;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Batches;
+
+/// <summary>Reads the input of a batch, a file of requests or a folder of documents, into shards.</summary>
+internal sealed class BatchInput(FileStore files, ModelCatalog models, DocumentBatches documents, ServiceLimits limits)
+{
+    /// <summary>Adds errors where the batch cannot run.</summary>
+    /// <returns>The model of all lines; null where there is an error.</returns>
+    public Task<ModelRecord?> ReadAsync(
+        BatchRecord batch, ShardWriter shards, BatchValidationErrors errors, CancellationToken cancellation) =>
+        batch.InputFolder is null
+            ? ReadLinesAsync(batch, shards, errors, cancellation)
+            : documents.ReadAsync(batch, shards, errors, cancellation);
+
+    private async Task<ModelRecord?> ReadLinesAsync(
+        BatchRecord batch, ShardWriter shards, BatchValidationErrors errors, CancellationToken cancellation)
+    {
+        if (await files.FindAsync(batch.Tenant, batch.InputFileId!, cancellation) is not { } input)
+        {
+            errors.Add("file_not_found", "The input file was deleted before it was read");
+            return null;
+        }
+        var validator = new InputValidator(batch.Endpoint, id => models.FindAsync(batch.Tenant, id, cancellation), errors);
+        await using var content = await files.OpenReadAsync(input, cancellation);
+        int count = 0;
+        await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
+        {
+            if (++count > limits.MaxLines)
+            {
+                errors.Add("too_many_tasks", $"The file has more than {limits.MaxLines} requests", line.Number);
+                break;
+            }
+            var accepted = await validator.CheckAsync(line);
+            if (accepted is not null && !errors.Any)
+                await shards.AddAsync(accepted, validator.Model!, cancellation);
+        }
+        if (count == 0)
+            errors.Add("empty_file", "The file has no requests");
+        return errors.Any ? null : validator.Model;
+    }
+}

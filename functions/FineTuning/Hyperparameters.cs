@@ -1,0 +1,87 @@
+using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.FineTuning;
+
+/// <summary>The hyperparameters of a fine-tuning job; a null of the first three is <c>auto</c>.</summary>
+internal sealed record Hyperparameters
+{
+    private const int MaxEpochs = 50, MaxBatchSize = 256, MaxRank = 512, DefaultRank = 16;
+    private const double MaxMultiplier = 10_000;
+
+    /// <summary>Passes over the data.</summary>
+    public int? Epochs { get; init; }
+
+    /// <summary>Rows of a step.</summary>
+    public int? BatchSize { get; init; }
+
+    public double? LearningRateMultiplier { get; init; }
+
+    /// <summary>Null trains all weights.</summary>
+    public int? LoraRank { get; init; }
+
+    public double? LoraAlpha { get; init; }
+
+    /// <summary>The noise levels to train lie from here to <see cref="MaxNoise"/>, 0 to 1; both null is all of them.</summary>
+    public double? MinNoise { get; init; }
+
+    public double? MaxNoise { get; init; }
+
+    /// <param name="parameters">Null when the client names none.</param>
+    public static Hyperparameters Read(JsonReader? parameters)
+    {
+        if (parameters is null)
+            return new Hyperparameters();
+        var lora = parameters.Object("lora");
+        int? rank = lora is null ? null : Integer(lora, "rank", 1, MaxRank) ?? DefaultRank;
+        double? alpha = lora is null ? null : Positive(lora, "alpha") ?? 2.0 * rank;
+        lora?.RequireNothingElse();
+        var (minNoise, maxNoise) = Noise(parameters);
+        var read = new Hyperparameters
+        {
+            Epochs = Integer(parameters, "n_epochs", 1, MaxEpochs),
+            BatchSize = Integer(parameters, "batch_size", 1, MaxBatchSize),
+            LearningRateMultiplier = Positive(parameters, "learning_rate_multiplier"),
+            LoraRank = rank,
+            LoraAlpha = alpha,
+            MinNoise = minNoise,
+            MaxNoise = maxNoise,
+        };
+        parameters.RequireNothingElse();
+        return read;
+    }
+
+    /// <returns>Null when it is absent, null or <c>auto</c>.</returns>
+    public static int? Integer(JsonReader parameters, string name, int min, int max) =>
+        IsAuto(parameters, name) ? null : parameters.Integer(name, min, max);
+
+    private static double? Positive(JsonReader parameters, string name)
+    {
+        if (IsAuto(parameters, name) || parameters.Find(name) is not { } value)
+            return null;
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and <= MaxMultiplier
+            ? number
+            : throw parameters.Invalid(name, $"must be a number above 0 and at most {MaxMultiplier}");
+    }
+
+    private static (double? Min, double? Max) Noise(JsonReader parameters)
+    {
+        if (parameters.Object("noise") is not { } noise)
+            return (null, null);
+        var (min, max) = (Level(noise, "min") ?? 0, Level(noise, "max") ?? 1);
+        noise.RequireNothingElse();
+        return min < max
+            ? (min, max)
+            : throw parameters.Invalid("noise", "must have a min below its max");
+    }
+
+    private static double? Level(JsonReader noise, string name) => noise.Find(name) switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out double level) && level is >= 0 and <= 1 => level,
+        _ => throw noise.Invalid(name, "must be a number from 0 to 1"),
+    };
+
+    private static bool IsAuto(JsonReader parameters, string name) =>
+        parameters.Find(name) is { ValueKind: JsonValueKind.String } value && value.ValueEquals("auto");
+}

@@ -1,0 +1,40 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Storage;
+
+namespace LLaDA.Batch.Functions.Retention;
+
+/// <summary>
+/// Ended batches: their intermediate blobs after <see cref="RetentionOptions.Work"/>, and their rows after
+/// <see cref="RetentionOptions.Batches"/>.
+/// </summary>
+internal sealed class EndedBatches(BatchStore batches, StorageAccount storage, RetentionOptions options, ILogger<EndedBatches> logger)
+    : IPurge
+{
+    public async Task RunAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        // Only this purge changes ended batches, so Timestamp approximates EndedAt and can be filtered on the server.
+        string filter = RetentionFilter.Before("Timestamp", now - options.Work);
+        await foreach (var batch in batches.Records.ScanAsync(filter, cancellation))
+        {
+            if (!batch.IsTerminal || batch.EndedAt > now - options.Work)
+                continue;
+            if (batch.WorkDeletedAt is null)
+                await DeleteWorkAsync(batch, now, cancellation);
+            if (batch.EndedAt <= now - options.Batches)
+            {
+                await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, cancellation);
+                RetentionLog.Deleted(logger, batch.Id);
+            }
+        }
+    }
+
+    private async Task DeleteWorkAsync(BatchRecord batch, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await new BatchBlobs(storage, batch).DeleteAsync(cancellation);
+        await batches.Records.UpdateAsync(batch.Tenant, batch.RowKey, current =>
+        {
+            current.WorkDeletedAt = now;
+            return true;
+        }, cancellation);
+    }
+}

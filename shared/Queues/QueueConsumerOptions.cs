@@ -1,0 +1,23 @@
+namespace LLaDA.Batch.Shared.Queues;
+
+/// <summary>How a queue is consumed; the values equal those of the Azure host (functions/host.json).</summary>
+public sealed record QueueConsumerOptions
+{
+    /// <summary>Messages processed at the same time.</summary>
+    public int Concurrency { get; init; } = 1;
+
+    /// <summary>How long a message in process stays invisible to other consumers; renewed at half of it.</summary>
+    public TimeSpan VisibilityTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a failed message waits, times the number of attempts.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Attempts before a message goes to the poison queue.</summary>
+    public int MaxDequeueCount { get; init; } = 5;
+
+    /// <summary>The longest pause between polls of an empty queue; pauses double up to it.</summary>
+    public TimeSpan MaxPollingInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long the queue may be empty before the consumer ends; null waits for the shutdown.</summary>
+    public TimeSpan? IdleLimit { get; init; }
+}

@@ -1,0 +1,196 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using static LLaDA.Batch.Functions.Tests.ControlPlane;
+
+namespace LLaDA.Batch.Functions.Tests.Batches;
+
+public sealed class PlanBatchHandlerTests(StorageFixture fixture)
+{
+    public static TheoryData<string, string, int> Faults => new()
+    {
+        { "not json", "invalid_json_line", 2 },
+        { "[1, 2]", "invalid_json_line", 2 },
+        { Line("x", "half a character: HALF").Replace("HALF", "\\ud800", StringComparison.Ordinal), "invalid_json_line", 2 },
+        { """{"\ud800":1,"custom_id":"x","method":"POST","url":"/v1/infill","body":{}}""", "invalid_json_line", 2 },
+        { """{"custom_id":"x","custom_id":"y","method":"POST","url":"/v1/infill","body":{}}""", "invalid_json_line", 2 },
+        { """{"method":"POST","url":"/v1/infill","body":{"model":"org/model:1"}}""", "invalid_custom_id", 2 },
+        { Line("id-1"), "duplicate_custom_id", 2 },
+        { Line("x").Replace("POST", "GET", StringComparison.Ordinal), "invalid_method", 2 },
+        { Line("x", url: "/v1/completions"), "url_mismatch", 2 },
+        { """{"custom_id":"x","method":"POST","url":"/v1/infill","body":"text"}""", "invalid_body", 2 },
+        { """{"custom_id":"x","method":"POST","url":"/v1/infill","body":{}}""", "missing_model", 2 },
+        { Line("x", model: "unknown"), "model_not_found", 2 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public async Task A_faulty_line_fails_the_batch_and_is_named(string line, string code, int number)
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var batch = await plane.PlannedAsync($"{Line("id-1")}\n{line}\n{Line("id-3")}\n");
+
+        Assert.Equal(BatchStatus.Failed, batch.Status);
+        var json = await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}"));
+        var fault = Assert.Single(json["errors"]!["data"]!.AsArray());
+        Assert.Equal((code, number), (fault!["code"]!.GetValue<string>(), fault["line"]!.GetValue<int>()));
+        Assert.NotEmpty(fault["message"]!.GetValue<string>());
+        Assert.NotNull(json["failed_at"]);
+        Assert.Equal(0, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+    }
+
+    [Fact]
+    public async Task A_second_model_is_a_fault()
+    {
+        await using var plane = await StartAsync(fixture);
+        await plane.Get<Shared.Models.ModelCatalog>().RegisterAsync(
+            new() { PartitionKey = Tenant, Id = "mine", ContextLength = 512, TokenForwardsPerSecond = 1000 }, CancellationToken.None);
+
+        var batch = await plane.PlannedAsync($"{Line("a")}\n{Line("b", model: "mine")}\n");
+
+        Assert.Contains("model_mismatch", batch.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_fault_is_listed_up_to_the_cap()
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var batch = await plane.PlannedAsync(string.Concat(Enumerable.Repeat("nonsense\n", BatchValidationErrors.MaxListed + 7)));
+
+        var faults = JsonNode.Parse(batch.Errors!)!.AsArray();
+        Assert.Equal(BatchValidationErrors.MaxListed + 1, faults.Count);
+        Assert.Equal(Enumerable.Range(1, BatchValidationErrors.MaxListed), faults.Take(BatchValidationErrors.MaxListed).Select(fault => fault!["line"]!.GetValue<int>()));
+        Assert.StartsWith("7 further", faults[^1]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n\n  \n")]
+    [InlineData("\uFEFF\r\n")]
+    public async Task A_file_without_requests_fails_the_batch(string content)
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var batch = await plane.PlannedAsync(content);
+
+        Assert.Equal(BatchStatus.Failed, batch.Status);
+        Assert.Contains("empty_file", batch.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_byte_order_mark_carriage_returns_and_blank_lines_are_no_fault()
+    {
+        await using var plane = await StartAsync(fixture);
+        byte[] input = [.. Encoding.UTF8.GetPreamble(), .. Encoding.UTF8.GetBytes($"{Line("a")}\r\n\r\n{Line("b")}\r\n\r\n\n")];
+
+        var created = await plane.CreatedAsync(input);
+        await plane.PlanAsync(created);
+        var batch = await plane.ReloadAsync(created);
+
+        Assert.Equal((BatchStatus.InProgress, 2), (batch.Status, batch.TotalLines));
+    }
+
+    [Fact]
+    public async Task Shards_hold_every_line_once_with_lines_of_like_length_together()
+    {
+        await using var plane = await StartAsync(fixture);
+        string input = string.Concat(Enumerable.Range(1, 600).Select(index => Line($"id-{index}", new string('x', 4 * (index * 37 % 600)) + " [MASK:8]") + "\n"));
+
+        var batch = await plane.PlannedAsync(input);
+
+        var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
+        Assert.True(plan.Shards.Count > 1);
+        List<(int First, int Last)> lengths = [];
+        List<int> numbers = [];
+        for (int shard = 0; shard < plan.Shards.Count; shard++)
+        {
+            var lines = await plane.Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
+            Assert.Equal(plan.Shards[shard].NumLines, lines.Count);
+            numbers.AddRange(lines.Select(line => line.Line));
+            int[] sizes = [.. lines.Select(line => line.Body.GetProperty("text").GetString()!.Length)];
+            lengths.Add((sizes.Min(), sizes.Max()));
+        }
+        Assert.Equal(Enumerable.Range(1, 600), numbers.Order());
+        Assert.All(lengths.Zip(lengths.Skip(1)), pair => Assert.True(pair.First.Last <= pair.Second.First));
+    }
+
+    [Fact]
+    public async Task Planning_again_keeps_the_plan_and_sends_nothing_twice()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(3));
+        var plan = await plane.Blobs(batch).FindPlanAsync(CancellationToken.None);
+
+        await plane.PlanAsync(batch);
+
+        Assert.Equal(plan!.PlanId, (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.PlanId);
+        Assert.Equal(plan.Shards.Count, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+    }
+
+    [Fact]
+    public async Task Planning_at_once_leaves_one_plan()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(50)));
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => plane.PlanAsync(batch)));
+
+        var queue = plane.Storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile));
+        var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
+        foreach (var message in (await queue.ReceiveMessagesAsync(32)).Value)
+            Assert.Contains(plan.PlanId, message.Body.ToString(), StringComparison.Ordinal);
+        Assert.Equal(BatchStatus.InProgress, (await plane.ReloadAsync(batch)).Status);
+    }
+
+    [Fact]
+    public async Task No_more_shards_than_the_window_are_released()
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.MaxInFlight, "[MASK:400] and some more"));
+
+        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > ShardDispatcher.MaxInFlight);
+        Assert.Equal(ShardDispatcher.MaxInFlight, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+    }
+
+    [Fact]
+    public async Task An_input_deleted_before_it_is_read_fails_the_batch()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
+        (await plane.Client.DeleteAsync($"/v1/files/{batch.InputFileId}")).EnsureSuccessStatusCode();
+
+        await plane.PlanAsync(batch);
+
+        Assert.Contains("file_not_found", (await plane.ReloadAsync(batch)).Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task More_requests_than_allowed_fail_the_batch()
+    {
+        await using var plane = await StartAsync(fixture);
+
+        var batch = await plane.PlannedAsync(Lines(new ServiceLimits().MaxLines + 1));
+
+        Assert.Contains("too_many_tasks", batch.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_plan_that_failed_too_often_ends_the_batch_with_a_reason()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
+
+        await plane.Get<PlanBatchHandler>().GiveUpAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
+
+        batch = await plane.ReloadAsync(batch);
+        Assert.Equal(BatchStatus.Failed, batch.Status);
+        Assert.Contains("planning_failed", batch.Errors, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,108 @@
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Shared.Tests.Batches;
+
+public sealed class ShardDispatcherTests(StorageFixture fixture)
+{
+    [Fact]
+    public async Task A_tenant_with_much_work_leaves_room_for_the_next_one()
+    {
+        var (storage, batches, release) = await NewAsync();
+        for (int index = 0; index < 3; index++)
+            await PlannedAsync(batches, "busy", ShardDispatcher.MaxInFlight);
+        await release.FillWindowAsync("busy", CancellationToken.None);
+        await PlannedAsync(batches, "late", 2);
+
+        await release.FillWindowAsync("late", CancellationToken.None);
+
+        Assert.Equal([.. Enumerable.Repeat("busy", ShardDispatcher.MaxInFlight), "late", "late"], (await TakeAsync(storage)).Select(shard => shard.Tenant));
+    }
+
+    [Fact]
+    public async Task The_batches_of_a_tenant_take_turns()
+    {
+        var (storage, batches, release) = await NewAsync();
+        var first = await PlannedAsync(batches, "tenant", 100);
+        var second = await PlannedAsync(batches, "tenant", 3);
+
+        await release.FillWindowAsync("tenant", CancellationToken.None);
+
+        var taken = await TakeAsync(storage);
+        Assert.Equal(ShardDispatcher.MaxInFlight, taken.Count);
+        Assert.Equal([0, 1, 2], taken.Where(shard => shard.Batch == second.RowKey).Select(shard => shard.Shard));
+        Assert.Equal(Enumerable.Range(0, ShardDispatcher.MaxInFlight - 3), taken.Where(shard => shard.Batch == first.RowKey).Select(shard => shard.Shard));
+        Assert.True(taken.FindLastIndex(shard => shard.Batch == second.RowKey) < 8);
+    }
+
+    [Fact]
+    public async Task The_place_of_a_shard_that_is_done_goes_to_the_next_batch_once_its_own_has_none_left()
+    {
+        var (storage, batches, release) = await NewAsync();
+        await PlannedAsync(batches, "tenant", 2);
+        await release.FillWindowAsync("tenant", CancellationToken.None);
+        var next = await PlannedAsync(batches, "tenant", 5);
+        await TakeAsync(storage);
+
+        await release.DispatchNextAsync("tenant", CancellationToken.None);
+
+        var shard = Assert.Single(await TakeAsync(storage));
+        Assert.Equal((next.RowKey, 0), (shard.Batch, shard.Shard));
+    }
+
+    [Fact]
+    public async Task Filling_at_once_sends_no_shard_twice()
+    {
+        var (storage, batches, release) = await NewAsync();
+        await PlannedAsync(batches, "tenant", 20);
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => release.FillWindowAsync("tenant", CancellationToken.None)));
+
+        Assert.Equal(Enumerable.Range(0, 20), (await TakeAsync(storage)).Select(shard => shard.Shard).Order());
+    }
+
+    [Fact]
+    public async Task Shards_with_parts_no_longer_take_room()
+    {
+        var (storage, batches, release) = await NewAsync();
+        var batch = await PlannedAsync(batches, "tenant", ShardDispatcher.MaxInFlight + 10);
+        await release.FillWindowAsync("tenant", CancellationToken.None);
+        await TakeAsync(storage);
+        for (int shard = 5; shard < 9; shard++)
+            await new BatchBlobs(storage, batch).WritePartAsync(shard, [], PartCounts.None, CancellationToken.None);
+
+        await release.FillWindowAsync("tenant", CancellationToken.None);
+
+        Assert.Equal(Enumerable.Range(ShardDispatcher.MaxInFlight, 4), (await TakeAsync(storage)).Select(shard => shard.Shard));
+    }
+
+    private async Task<(StorageAccount, BatchStore, ShardDispatcher)> NewAsync()
+    {
+        var storage = await fixture.NewAccountAsync();
+        var batches = new BatchStore(storage, TimeProvider.System);
+        return (storage, batches, new ShardDispatcher(storage, batches, new WorkQueues(storage), TimeProvider.System));
+    }
+
+    private static async Task<BatchRecord> PlannedAsync(BatchStore batches, string tenant, int numShards)
+    {
+        var batch = new BatchRecord { PartitionKey = tenant, Status = BatchStatus.InProgress };
+        await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
+        var plan = new BatchPlan("attempt", "model", StorageNames.DefaultProfile, numShards, [.. Enumerable.Range(0, numShards).Select(_ => new PlannedShard(0, 1))]);
+        await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
+        return batch;
+    }
+
+    private static async Task<List<ShardMessage>> TakeAsync(StorageAccount storage)
+    {
+        List<ShardMessage> taken = [];
+        var queue = storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile));
+        while ((await queue.ReceiveMessageAsync()).Value is { } message)
+        {
+            taken.Add(message.Body.ToObjectFromJson<ShardMessage>(WireJson.Options)!);
+            await queue.DeleteMessageAsync(message.MessageId, message.PopReceipt);
+        }
+        return taken;
+    }
+}

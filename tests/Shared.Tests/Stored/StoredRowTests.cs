@@ -1,0 +1,203 @@
+using Azure.Data.Tables;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Documents;
+using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Schedules;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Tests;
+
+namespace LLaDA.Batch.Shared.Tests.Stored;
+
+/// <summary>
+/// Rows as stored by earlier versions, written here by their column names: each is read completely, and written back with the same columns
+/// and values. A property may be renamed, its column may not.
+/// </summary>
+public sealed class StoredRowTests(StorageFixture fixture)
+{
+    private const string Partition = "acme", Key = "25189e5a4f0c1fff0123456789ab", Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    private static readonly DateTimeOffset s_time = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+    [Fact]
+    public async Task A_batch() => await AssertKeptAsync<BatchRecord>(
+        StorageNames.BatchesTable,
+        new()
+        {
+            ["Status"] = "Cancelling", ["Endpoint"] = "/v1/infill", ["InputFileId"] = "file-1", ["InputFolder"] = "{}", ["OutputFolder"] = "{}",
+            ["DocumentBody"] = "{}", ["CompletionWindow"] = "24h", ["Metadata"] = "{}", ["Model"] = "org/model", ["Errors"] = "[]",
+            ["TotalLines"] = 7, ["CompletedLines"] = 4, ["FailedLines"] = 3, ["PromptTokens"] = 10L, ["CompletionTokens"] = 20L,
+            ["OutputFileKey"] = "o", ["ErrorFileKey"] = "e", ["OutputFileId"] = "file-o", ["ErrorFileId"] = "file-e", ["OutputSeconds"] = 3600,
+            ["WorkDeletedAt"] = s_time, ["TraceParent"] = Trace, ["CreatedAt"] = s_time, ["ExpiresAt"] = s_time, ["InProgressAt"] = s_time,
+            ["FinalizingAt"] = s_time, ["CompletedAt"] = s_time, ["FailedAt"] = s_time, ["ExpiredAt"] = s_time, ["CancellingAt"] = s_time,
+            ["CancelledAt"] = s_time,
+        },
+        batch => Assert.Equal((BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)));
+
+    [Theory]
+    [InlineData("Validating", BatchStatus.Validating)]
+    [InlineData("InProgress", BatchStatus.InProgress)]
+    [InlineData("Finalizing", BatchStatus.Finalizing)]
+    [InlineData("Completed", BatchStatus.Completed)]
+    [InlineData("Failed", BatchStatus.Failed)]
+    [InlineData("Expired", BatchStatus.Expired)]
+    [InlineData("Cancelled", BatchStatus.Cancelled)]
+    public async Task A_status_of_a_batch(string stored, BatchStatus status) => await AssertReadAsync<BatchRecord>(
+        StorageNames.BatchesTable, new() { ["Status"] = stored }, batch => Assert.Equal(status, batch.Status));
+
+    [Fact]
+    public async Task An_open_batch() => await AssertKeptAsync<OpenBatchRow>(
+        StorageNames.ActiveTable,
+        new()
+        {
+            ["Tenant"] = "acme", ["InputBytes"] = 5L, ["Profile"] = "gpu", ["Attempt"] = "plan-1", ["NumShards"] = 9, ["NumReleased"] = 4,
+            ["ReleasedAt"] = s_time,
+        },
+        open => Assert.Equal(("plan-1", new JobKey("acme", Key), 9), (open.PlanId, open.Job, open.NumShards)),
+        partition: "batch",
+        key: $"acme|{Key}");
+
+    [Fact]
+    public async Task An_open_fine_tuning_job() => await AssertKeptAsync<OpenFineTuningRow>(
+        StorageNames.ActiveTable, new() { ["Tenant"] = "acme" }, open => Assert.Equal(new JobKey("acme", Key), open.Job), "fine_tuning", $"acme|{Key}");
+
+    [Fact]
+    public async Task A_fine_tuning_job() => await AssertKeptAsync<FineTuningJobRecord>(
+        StorageNames.FineTuningTable,
+        new()
+        {
+            ["Status"] = "Running", ["Method"] = "Pretrain", ["Model"] = "org/model", ["TrainingFileId"] = "file-1", ["ValidationFileId"] = "file-2",
+            ["Suffix"] = "mine", ["Seed"] = 1, ["Metadata"] = "{}", ["Epochs"] = 3, ["BatchSize"] = 8, ["LearningRateMultiplier"] = 0.5,
+            ["LoraRank"] = 16, ["LoraAlpha"] = 32.0, ["MinNoise"] = 0.1, ["MaxNoise"] = 0.9, ["ScheduleKey"] = "s", ["Sources"] = "b",
+            ["ScheduledFolder"] = "{}", ["Profile"] = "gpu", ["NumExamples"] = 100, ["NumSteps"] = 50, ["Epoch"] = 4, ["FailedRuns"] = 1,
+            ["CheckpointEpoch"] = 3, ["CheckpointStep"] = 40, ["TrainedTokens"] = 12_345L, ["Step"] = 44, ["EstimatedFinishAt"] = s_time,
+            ["ResultFileKey"] = "r", ["ResultFileId"] = "file-r", ["FineTunedModel"] = "ft:m", ["ErrorCode"] = "c", ["ErrorMessage"] = "m",
+            ["ErrorParam"] = "p", ["TraceParent"] = Trace, ["CreatedAt"] = s_time, ["QueuedAt"] = s_time, ["FinishedAt"] = s_time,
+        },
+        job =>
+        {
+            Assert.Equal((FineTuningStatus.Running, FineTuningMethod.Pretrain), (job.Status, job.Method));
+            Assert.Equal((4, 3, 40, 3), (job.RunNumber, job.CheckpointRun, job.CheckpointStep, job.Epochs));
+        });
+
+    [Theory]
+    [InlineData("ValidatingFiles", FineTuningStatus.ValidatingFiles)]
+    [InlineData("Queued", FineTuningStatus.Queued)]
+    [InlineData("Paused", FineTuningStatus.Paused)]
+    [InlineData("Succeeded", FineTuningStatus.Succeeded)]
+    [InlineData("Failed", FineTuningStatus.Failed)]
+    [InlineData("Cancelled", FineTuningStatus.Cancelled)]
+    public async Task A_status_of_a_fine_tuning_job(string stored, FineTuningStatus status) => await AssertReadAsync<FineTuningJobRecord>(
+        StorageNames.FineTuningTable, new() { ["Status"] = stored, ["Method"] = "Supervised" }, job => Assert.Equal(status, job.Status));
+
+    [Fact]
+    public async Task A_checkpoint() => await AssertKeptAsync<CheckpointRecord>(
+        StorageNames.CheckpointsTable,
+        new() { ["Step"] = 40, ["Epoch"] = 3, ["Model"] = "ft:m", ["TrainLoss"] = 1.5, ["ValidLoss"] = 2.5, ["CreatedAt"] = s_time },
+        checkpoint => Assert.Equal((3, 40), (checkpoint.RunNumber, checkpoint.Step)));
+
+    [Fact]
+    public async Task An_event() => await AssertKeptAsync<FineTuningEventRecord>(
+        StorageNames.EventsTable,
+        new() { ["Level"] = "info", ["Message"] = "Created", ["Data"] = "{}", ["CreatedAt"] = s_time },
+        entry => Assert.Equal(("Created", "{}"), (entry.Message, entry.Data)));
+
+    [Theory]
+    [InlineData("Known", ModelState.Available)]
+    [InlineData("Leaving", ModelState.Leaving)]
+    [InlineData("Gone", ModelState.Gone)]
+    public async Task A_model(string stored, ModelState state) => await AssertKeptAsync<ModelRecord>(
+        StorageNames.ModelsTable,
+        new()
+        {
+            ["Id"] = "org/model", ["Profile"] = "gpu", ["ContextLength"] = 4096, ["TokenForwardsPerSecond"] = 9.5, ["Folder"] = "acme/f",
+            ["BaseModel"] = "org/base", ["State"] = stored, ["CreatedAt"] = s_time,
+        },
+        model => Assert.Equal((state, "org/model", 4096), (model.State, model.Id, model.ContextLength)));
+
+    [Fact]
+    public async Task A_file() => await AssertKeptAsync<FileRecord>(
+        StorageNames.FilesTable,
+        new() { ["Filename"] = "a.jsonl", ["Purpose"] = "batch", ["Bytes"] = 5L, ["CreatedAt"] = s_time, ["ExpiresAt"] = s_time },
+        file => Assert.Equal(("file-" + Key, 5L, s_time), (file.Id, file.Bytes, file.ExpiresAt)));
+
+    [Fact]
+    public async Task A_key() => await AssertKeptAsync<ApiKeyRecord>(
+        StorageNames.KeysTable,
+        new() { ["Name"] = "laptop", ["Tenant"] = "acme", ["SecretHash"] = "00ff", ["CreatedAt"] = s_time, ["RevokedAt"] = s_time },
+        key => Assert.Equal(("acme", "00ff", s_time), (key.Tenant, key.SecretHash, key.RevokedAt)));
+
+    [Fact]
+    public async Task A_schedule() => await AssertKeptAsync<ScheduleRecord>(
+        StorageNames.SchedulesTable,
+        new()
+        {
+            ["Definition"] = "{}", ["IsPaused"] = true, ["NextAt"] = s_time, ["Waiting"] = "1,2", ["NumWaiting"] = 2, ["LastJobKey"] = "j",
+            ["LastModel"] = "ft:m", ["Seen"] = "b", ["CreatedAt"] = s_time, ["DeletedAt"] = s_time,
+        },
+        schedule => Assert.Equal((2, true, 2), (schedule.GetWaiting().Count, schedule.IsPaused, schedule.NumWaiting)));
+
+    [Theory]
+    [InlineData("JobCreated", ScheduleRunStatus.JobCreated)]
+    [InlineData("Skipped", ScheduleRunStatus.Skipped)]
+    [InlineData("Missed", ScheduleRunStatus.Missed)]
+    [InlineData("Failed", ScheduleRunStatus.Failed)]
+    public async Task An_outcome_of_a_schedule(string stored, ScheduleRunStatus status) => await AssertKeptAsync<ScheduleRunRecord>(
+        StorageNames.ScheduleRunsTable,
+        new()
+        {
+            ["DueAt"] = s_time, ["Status"] = stored, ["Reason"] = "overlap", ["Message"] = "why", ["ThroughAt"] = s_time, ["NumMissed"] = 3,
+            ["Model"] = "m", ["Sources"] = "s", ["NumBlobs"] = 4, ["LastModel"] = "l", ["Seen"] = "b", ["CreatedAt"] = s_time,
+        },
+        run => Assert.Equal((status, 3, 4), (run.Status, run.NumMissed, run.NumBlobs)));
+
+    [Fact]
+    public async Task A_bound_container() => await AssertReadAsync<ContainerRecord>(
+        StorageNames.ContainersTable,
+        new() { ["Container"] = "docs", ["AccountUrl"] = "https://a.blob.core.windows.net/" },
+        bound => Assert.Equal(("docs", Key), (bound.Container, bound.Name)));
+
+    [Fact]
+    public async Task Filters_name_columns_that_are_stored()
+    {
+        var storage = await fixture.NewAccountAsync();
+        await storage.Table(StorageNames.ModelsTable).AddEntityAsync(new TableEntity(Partition, "6d") { ["Id"] = "m", ["State"] = "Known" });
+        await storage.Table(StorageNames.ModelsTable).AddEntityAsync(new TableEntity(Partition, "6e") { ["Id"] = "n", ["State"] = "Gone" });
+
+        var known = await new ModelCatalog(storage).ListAllAsync(CancellationToken.None).ToListAsync();
+
+        Assert.Equal("m", Assert.Single(known).Id);
+    }
+
+    private async Task<TableOf<T>> AssertReadAsync<T>(
+        string table, Dictionary<string, object> columns, Action<T> check, string partition = Partition, string key = Key)
+        where T : TableRow
+    {
+        var storage = await fixture.NewAccountAsync();
+        var row = new TableEntity(partition, key);
+        foreach (var (name, value) in columns)
+            row[name] = value;
+        await storage.Table(table).AddEntityAsync(row);
+        var rows = new TableOf<T>(storage.Table(table));
+
+        check((await rows.FindAsync(partition, key, CancellationToken.None))!);
+        return rows;
+    }
+
+    private async Task AssertKeptAsync<T>(
+        string table, Dictionary<string, object> columns, Action<T> check, string partition = Partition, string key = Key)
+        where T : TableRow
+    {
+        var rows = await AssertReadAsync(table, columns, check, partition, key);
+        var row = (await rows.FindAsync(partition, key, CancellationToken.None))!;
+        row.RowKey = key + "2";
+        var other = await fixture.NewAccountAsync();
+        await new TableOf<T>(other.Table(table)).AddAsync(row, CancellationToken.None);
+
+        var stored = (await other.Table(table).GetEntityAsync<TableEntity>(partition, row.RowKey)).Value;
+        var written = stored.Where(column => column.Key is not ("PartitionKey" or "RowKey" or "Timestamp" or "odata.etag"));
+        Assert.Equal(columns.OrderBy(column => column.Key, StringComparer.Ordinal), written.OrderBy(column => column.Key, StringComparer.Ordinal));
+    }
+}
