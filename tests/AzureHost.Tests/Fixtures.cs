@@ -1,0 +1,4 @@
+using LLaDA.Batch.AzureHost.Tests.Driver;
+
+[assembly: AssemblyFixture(typeof(StorageFixture))]
+[assembly: AssemblyFixture(typeof(PublishedApp))]
