@@ -9,9 +9,9 @@ namespace LLaDA.Batch.AzureHost.Tests;
 public sealed class PublishedFunctionsTests(PublishedApp app)
 {
     [Fact]
-    public void Its_triggers_are_those_of_the_Local_host()
+    public async Task Its_triggers_are_those_of_the_Local_host()
     {
-        app.Require();
+        await app.RequireAsync();
 
         Assert.Equal(Triggers.Queues.Select(trigger => (trigger.Name, trigger.Queue)).Order(), Bindings("queueTrigger", "queueName").Order());
         Assert.Equal(
@@ -29,9 +29,9 @@ public sealed class PublishedFunctionsTests(PublishedApp app)
     [InlineData("healthz", "GET HEAD")]
     [InlineData("readyz", "GET HEAD")]
     [InlineData("openapi", "GET HEAD")]
-    public void Its_HTTP_triggers_name_their_methods(string name, string methods)
+    public async Task Its_HTTP_triggers_name_their_methods(string name, string methods)
     {
-        app.Require();
+        await app.RequireAsync();
         var function = Functions().Single(function => function["name"]!.GetValue<string>() == name);
         var named = function["bindings"]!.AsArray().Single(binding => binding!["type"]!.GetValue<string>() == "httpTrigger")!["methods"]!.AsArray();
 

@@ -32,7 +32,7 @@ internal sealed class RunningApp : IAsyncDisposable
     /// <param name="except">A function that is not triggered.</param>
     public static async Task<RunningApp> StartAsync(StorageFixture fixture, PublishedApp published, string? except = null)
     {
-        published.Require();
+        await published.RequireAsync();
         string connection = fixture.NewConnectionString();
         var storage = new StorageAccount(new StorageOptions { ConnectionString = connection });
         await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
@@ -92,7 +92,7 @@ internal sealed class RunningApp : IAsyncDisposable
             var parts = lines.Select(line => new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}"}"""));
             await blobs.WritePartAsync(shard, parts, new PartCounts(lines.Count, 0, 10, 1), CancellationToken.None);
         }
-        await new WorkQueues(Storage).SendFinishAsync(batch.Tenant, batch.RowKey, TimeSpan.Zero, CancellationToken.None);
+        await new WorkQueues(Storage).SendFinishAsync(batch.Key, TimeSpan.Zero, CancellationToken.None);
     }
 
     public Task WaitForAsync(BatchRecord batch, BatchStatus status, TimeSpan limit) =>

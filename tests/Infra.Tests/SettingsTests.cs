@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions;
@@ -56,17 +55,6 @@ public sealed class SettingsTests
 
         Assert.All(settings.Except(s_hostSettings.Keys), AssertRead);
         Assert.All(s_hostSettings.Keys, setting => Assert.Contains(setting, settings));
-    }
-
-    [Theory]
-    [InlineData("main")]
-    [InlineData("production")]
-    public void The_host_lets_through_what_the_service_takes(string set)
-    {
-        var settings = Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject();
-        string maxFileBytes = settings[$"{ServiceLimits.Section}__{nameof(ServiceLimits.MaxFileBytes)}"]?.GetValue<string>() ?? $"{new ServiceLimits().MaxFileBytes}";
-
-        Assert.Equal($"{new ServiceLimits { MaxFileBytes = long.Parse(maxFileBytes, CultureInfo.InvariantCulture) }.MaxRequestBytes}", Deployment.Text(settings, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"));
     }
 
     [Fact]

@@ -2,12 +2,14 @@ using System.Diagnostics;
 
 namespace LLaDA.Batch.AzureHost.Tests.Driver;
 
-/// <summary>The functions as they are deployed, published once for all tests. Warnings fail the build, as everywhere.</summary>
-public sealed class PublishedApp : IAsyncLifetime
+/// <summary>
+/// The functions as they are deployed, published once, for the first test that needs them. Warnings fail the build, as everywhere.
+/// </summary>
+public sealed class PublishedApp
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(9);
 
-    private string? _unavailable;
+    private readonly Lazy<Task<(int ExitCode, string Output)>> _published = new(PublishAsync);
 
     public static string Program => Path.Combine(Folder, "LLaDA.Batch.Functions.dll");
 
@@ -16,19 +18,16 @@ public sealed class PublishedApp : IAsyncLifetime
     /// <summary>Apart from the other builds, because this one has the packages of Azure Functions. Kept, so that the next run is short.</summary>
     private static string Artifacts => Repository.PathOf("artifacts", "azure-host");
 
-    /// <summary>Skips the test where the packages of Azure Functions do not restore.</summary>
-    public void Require() => Assert.SkipWhen(_unavailable is not null, $"The packages of Azure Functions do not restore here: {_unavailable}");
-
-    public async ValueTask InitializeAsync()
+    /// <summary>Publishes the app, or skips the test where the packages of Azure Functions do not restore.</summary>
+    public async Task RequireAsync()
     {
-        var (exitCode, output) = await PublishAsync();
-        if (exitCode == 0)
-            return;
-        _unavailable = output.Split('\n').FirstOrDefault(line => line.Contains("error NU", StringComparison.Ordinal))?.Split("error ")[1].Split('[')[0].Trim();
-        Assert.True(_unavailable is not null, output);
+        var (exitCode, output) = await _published.Value;
+        string? missing = output.Split('\n').FirstOrDefault(line => line.Contains("error NU", StringComparison.Ordinal));
+        Assert.SkipWhen(
+            exitCode != 0 && missing is not null,
+            $"The packages of Azure Functions do not restore here: {missing?[missing.IndexOf("NU", StringComparison.Ordinal)..].Split('[')[0].Trim()}");
+        Assert.True(exitCode == 0, output);
     }
-
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private static async Task<(int ExitCode, string Output)> PublishAsync()
     {
