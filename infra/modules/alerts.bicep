@@ -25,8 +25,8 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
 }
 
 // The texts are those of the log messages, of the functions, the workers and the Functions host: tests/Infra.Tests runs them over kept lines.
-// Exceptions of interrupted uploads and of stops: nothing for an operator to act on.
-var cancelled = '"OperationCanceledException", "TaskCanceledException", "FunctionInvocationCanceledException", "ConnectionResetException", "ConnectionAbortedException", "BadHttpRequestException"'
+// Exceptions of interrupted uploads and of stops: nothing for an operator to act on. An aggregate of them has their text alone.
+var cancelled = '"OperationCanceledException", "TaskCanceledException", "FunctionInvocationCanceledException", "ConnectionResetException", "ConnectionAbortedException", "BadHttpRequestException", "A task was canceled"'
 var rules = [
   {
     name: 'poison'

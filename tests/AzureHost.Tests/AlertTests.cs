@@ -29,6 +29,7 @@ public sealed class AlertTests
     [InlineData("System.InvalidOperationException Microsoft.AspNetCore.Server.Kestrel.Core.BadHttpRequestException Unexpected end of request content.", false)]
     [InlineData("Microsoft.Azure.WebJobs.Host.FunctionInvocationException Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcException Result: Failure Exception: System.OperationCanceledException: The operation was canceled.", false)]
     [InlineData("Microsoft.Azure.WebJobs.Host.FunctionInvocationException Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcException Result: Failure Exception: Azure.RequestFailedException: Server failed to authenticate the request.", true)]
+    [InlineData("System.AggregateException System.AggregateException One or more errors occurred. (A task was canceled.)", false)]
     [InlineData("System.NullReferenceException System.NullReferenceException Object reference not set to an instance of an object.", true)]
     public void Only_failures_to_act_on_raise_an_alert(string exception, bool isFailure) =>
         Assert.Equal(isFailure, Alert.Failures.MatchesException(exception));

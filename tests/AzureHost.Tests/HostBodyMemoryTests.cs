@@ -6,14 +6,10 @@ using Newtonsoft.Json.Linq;
 
 namespace LLaDA.Batch.AzureHost.Tests;
 
-[CollectionDefinition(nameof(HostBodyMemoryTests), DisableParallelization = true)]
-public sealed class AloneInTheProcess;
-
 /// <summary>
 /// What bodies cost the host at most. It reads a body of declared length into a string, parses the string when it looks like JSON, and
 /// writes the result into the message to the worker.
 /// </summary>
-[Collection(nameof(HostBodyMemoryTests))]
 public sealed class HostBodyMemoryTests
 {
     /// <summary>Of an instance; the other half is for the host itself, the worker and the system.</summary>

@@ -109,7 +109,10 @@ internal sealed class RunningApp : IAsyncDisposable
         }
     }
 
-    public async Task<int> CountAsync(string queue) => (await Storage.Queue(queue).GetPropertiesAsync()).Value.ApproximateMessagesCount;
+    /// <summary>The messages of a queue, those in work included; none where there is no such queue.</summary>
+    public async Task<int> CountAsync(string queue) => await Storage.Queue(queue).ExistsAsync()
+        ? (await Storage.Queue(queue).GetPropertiesAsync()).Value.ApproximateMessagesCount
+        : 0;
 
     public static async Task<JsonNode> ReadAsync(HttpResponseMessage response)
     {
