@@ -18,6 +18,7 @@ internal sealed class FunctionsHost : IAsyncDisposable
     private const string Version = "4.0.0";
     private const int MaxMessageBytes = int.MaxValue;
     private static readonly TimeSpan s_startTime = TimeSpan.FromMinutes(3), s_gracePeriod = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
     private readonly WebApplication _server;
     private readonly WorkerStream _worker;
@@ -71,8 +72,9 @@ internal sealed class FunctionsHost : IAsyncDisposable
             using var limit = new CancellationTokenSource(s_startTime);
             var workerAddress = await host.LoadAsync(limit.Token);
             long maxRequestBytes = long.Parse(appSettings["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"], System.Globalization.CultureInfo.InvariantCulture);
-            host._front = front = new HttpFront(host._settings, maxRequestBytes, workerAddress, host.Functions, host.InvokeAsync);
+            host._front = front = new HttpFront(host._settings, maxRequestBytes, workerAddress, host.Functions, host.InvokeAsync, host._log.Enqueue);
             host.Client = new HttpClient { BaseAddress = new Uri(addresses[1]), Timeout = s_startTime };
+            await host.WarmAsync(limit.Token);
             host.Trigger(storage, except);
             return host;
         }
@@ -166,6 +168,18 @@ internal sealed class FunctionsHost : IAsyncDisposable
             Require(loaded.FunctionLoadResponse.Result);
         }
         return new Uri(init.WorkerInitResponse.Capabilities["HttpUri"]);
+    }
+
+    /// <summary>Waits for a first answer: the worker may describe its functions before it takes requests.</summary>
+    private async Task WarmAsync(CancellationToken cancellation)
+    {
+        while (true)
+        {
+            using var answer = await Client.GetAsync("/healthz", cancellation);
+            if (answer.IsSuccessStatusCode)
+                return;
+            await Task.Delay(s_pause, cancellation);
+        }
     }
 
     private void Trigger(StorageAccount storage, string? except)

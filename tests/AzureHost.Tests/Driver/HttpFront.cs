@@ -8,12 +8,14 @@ namespace LLaDA.Batch.AzureHost.Tests.Driver;
 /// sends the invocation beside it.
 /// </summary>
 /// <param name="invoke">Runs the function of a trigger under an invocation id.</param>
+/// <param name="log">The host's own log.</param>
 internal sealed class HttpFront(
     HostSettings settings,
     long maxRequestBytes,
     Uri worker,
     IReadOnlyList<HostedFunction> functions,
-    Func<HostedFunction, string, TypedData, Task<StatusResult>> invoke) : IDisposable
+    Func<HostedFunction, string, TypedData, Task<StatusResult>> invoke,
+    Action<string> log) : IDisposable
 {
     private const string InvocationHeader = "x-ms-invocation-id";
 
@@ -41,8 +43,9 @@ internal sealed class HttpFront(
             if (result.Status != StatusResult.Types.Status.Success)
                 throw new InvalidOperationException($"{function.Name} failed: {result.Exception?.Message}");
         }
-        catch (Exception) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        catch (Exception exception) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
         {
+            log($"{context.Request.Method} {context.Request.Path} failed: {exception}");
             // The host answers its own failures so, those of its limits included, and without a body.
             context.Response.Clear();
             context.Response.StatusCode = StatusCodes.Status500InternalServerError;
