@@ -1,6 +1,6 @@
 namespace LLaDA.Batch.Functions;
 
-/// <summary>What the service takes at most (section <c>Limits</c>): every layer that limits reads it here.</summary>
+/// <summary>The limits of the service (section <c>Limits</c>), the same for every layer.</summary>
 public sealed record ServiceLimits
 {
     public const string Section = "Limits";
@@ -28,7 +28,7 @@ public sealed record ServiceLimits
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
-    /// <summary>Bytes of the inputs of a tenant's batches that have not ended, and of the documents of one folder.</summary>
+    /// <summary>Bytes of the inputs of a tenant's unfinished batches, and of the documents of one folder.</summary>
     public long MaxActiveBytes { get; init; } = 4L << 30;
 
     /// <summary>Batches of all tenants that wait to be planned, and likewise fine-tuning jobs.</summary>
@@ -40,11 +40,14 @@ public sealed record ServiceLimits
     /// <summary>Schedules of a tenant.</summary>
     public int MaxSchedules { get; init; } = 100;
 
+    /// <returns>All errors of the section.</returns>
     public IEnumerable<string> Validate()
     {
         long[] limits =
-            [MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings, MaxSchedules];
-        if (limits.Min() < 1)
+        [
+            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings, MaxSchedules,
+        ];
+        if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";
         if (MaxRequestBytes <= FormBytes)
             yield return $"{Section}:{nameof(MaxRequestBytes)} must be more than {FormBytes}, the bytes of a form without its file";

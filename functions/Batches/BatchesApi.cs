@@ -30,7 +30,13 @@ internal static class BatchesApi
         await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
 
     private static async Task<IResult> CreateAsync(
-        HttpContext context, FileStore files, BlobFolders folders, BatchStore batches, BatchQuota quota, WorkQueues queues, TimeProvider time)
+        HttpContext context,
+        FileStore files,
+        BlobFolders folders,
+        BatchStore batches,
+        BatchQuota quota,
+        WorkQueues queues,
+        TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
@@ -122,7 +128,7 @@ internal static class BatchesApi
     {
         var counts = batch.IsTerminal
             ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
-            : (await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values.Aggregate(PartCounts.None, (sum, part) => sum + part);
+            : PartCounts.Sum((await new BatchBlobs(storage, batch).ListPartsAsync(cancellation)).Values);
         return BatchObject.From(batch, counts);
     }
 }

@@ -37,7 +37,7 @@ internal sealed partial record NewBatch
             Window = Duration(window) ?? throw body.Invalid(
                 "completion_window", $"must be a time from 1h to {s_longestWindow.Days}d, such as 24h, not '{window}'"),
             Metadata = Http.Metadata.Read(body),
-            OutputExpiresAfter = ExpiresAfter.Read(body, "output_expires_after"),
+            OutputExpiresAfter = ExpiresAfter.Read(body.Object("output_expires_after")),
         };
     }
 

@@ -1,5 +1,4 @@
 using LLaDA.Batch.Functions.Batches.Documents;
-using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 

@@ -1,5 +1,4 @@
 using LLaDA.Batch.Functions.Http;
-using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;

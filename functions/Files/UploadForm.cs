@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Wire;
@@ -66,8 +67,13 @@ internal sealed class UploadForm
             return fromFields;
         if (fromFields is not null)
             throw ApiException.InvalidRequest("Give expires_after as one field or as two, not both", ExpiryPart, "duplicate_parameter");
-        byte[] body = [.. "{\"expires_after\":"u8, .. json, (byte)'}'];
-        return Http.ExpiresAfter.Read(JsonBody.Parse(body, "expires_after", ExpiryPart), ExpiryPart);
+        var value = JsonBody.Parse(json, ExpiryPart, ExpiryPart);
+        return value.ValueKind switch
+        {
+            JsonValueKind.Null => null,
+            JsonValueKind.Object => Http.ExpiresAfter.Read(JsonBody.Read(value, ExpiryPart)),
+            _ => throw ApiException.InvalidRequest($"{ExpiryPart} must be a JSON object", ExpiryPart),
+        };
     }
 
     private string? Text(string name) => _fields.TryGetValue(name, out byte[]? content) ? Encoding.UTF8.GetString(content).Trim() : null;

@@ -80,7 +80,12 @@ internal static class FineTuningApi
         Answer(await FindAsync(id, context, jobs), time);
 
     private static async Task<IResult> CancelAsync(
-        string id, HttpContext context, FineTuningStore jobs, FineTuningCancellation cancel, FineTuningClosing closing, TimeProvider time)
+        string id,
+        HttpContext context,
+        FineTuningStore jobs,
+        FineTuningCancellation cancel,
+        FineTuningClosing closing,
+        TimeProvider time)
     {
         var update = await cancel.RunAsync(await FindAsync(id, context, jobs), context.RequestAborted);
         var job = update.Written ? update.Row! : throw WrongState(update.Row, "cancelled");

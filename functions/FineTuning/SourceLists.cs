@@ -13,23 +13,31 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// <summary>A blob in the state in which it was listed.</summary>
 internal sealed record ScheduledBlob(string Name, string ETag);
 
-/// <summary>The data of a schedule would be more than a job takes.</summary>
+/// <summary>The folder of a schedule has more data than one job takes.</summary>
 internal sealed class TooMuchDataException(string message) : Exception(message);
 
 /// <summary>
-/// Lists of blobs: what a job is to learn from, and what the succeeded jobs of a schedule have learnt from. A list is a blob of JSON Lines, <c>tenant/schedule/...</c>, which is
-/// written once.
+/// Lists of blobs: the sources of a job, and the blobs that the succeeded jobs of a schedule have learnt from. A list is a blob of JSON
+/// Lines, <c>tenant/schedule/...</c>, which is written once.
 /// </summary>
-internal sealed class SourceLists(StorageAccount storage, ServiceLimits limits)
+internal sealed class SourceLists
 {
     private const int MaxLineBytes = 1 << 16;
 
-    private readonly BlobContainerClient _lists = storage.Container(StorageNames.SchedulesContainer);
+    private readonly BlobContainerClient _lists;
+    private readonly ServiceLimits _limits;
+
+    public SourceLists(StorageAccount storage, ServiceLimits limits)
+    {
+        _lists = storage.Container(StorageNames.SchedulesContainer);
+        _limits = limits;
+    }
 
     /// <summary>The blobs of a folder in the order of their names, as they are now.</summary>
     /// <param name="seen">A list of those to leave out; null leaves out none.</param>
     /// <exception cref="TooMuchDataException">They are too many or too large.</exception>
-    public async Task<IReadOnlyList<ScheduledBlob>> ListAsync(BlobContainerClient container, string prefix, string? seen, CancellationToken cancellation)
+    public async Task<IReadOnlyList<ScheduledBlob>> ListAsync(
+        BlobContainerClient container, string prefix, string? seen, CancellationToken cancellation)
     {
         var known = seen is null ? [] : (await ReadAsync(seen, cancellation)).ToHashSet();
         List<ScheduledBlob> blobs = [];
@@ -38,29 +46,37 @@ internal sealed class SourceLists(StorageAccount storage, ServiceLimits limits)
         {
             var blob = new ScheduledBlob(item.Name, item.Properties.ETag.ToString()!);
             if (item.Properties.ContentLength is not > 0 || item.Properties.AccessTier == AccessTier.Archive || known.Contains(blob))
-                continue;   // also the marker of an empty folder; what is archived cannot be read, and is new when it comes back
+                continue;   // also the marker of an empty folder; an archived blob cannot be read, and is new once it is restored
             blobs.Add(blob);
             bytes += item.Properties.ContentLength.Value;
-            if (blobs.Count > limits.MaxLines || bytes > limits.MaxFileBytes)
-                throw new TooMuchDataException($"The folder has more than {limits.MaxLines} blobs or {limits.MaxFileBytes} bytes to learn from at once");
+            if (blobs.Count > _limits.MaxLines || bytes > _limits.MaxFileBytes)
+            {
+                throw new TooMuchDataException(
+                    $"The folder has more than {_limits.MaxLines} blobs or {_limits.MaxFileBytes} bytes to learn from at once");
+            }
         }
         return blobs;
     }
 
-    /// <summary>Keeps what a run is to learn from. Each host that decides writes a list of its own; the run names the one that holds.</summary>
-    public Task<string> WriteSourcesAsync(ScheduleRecord schedule, string runKey, IEnumerable<ScheduledBlob> blobs, CancellationToken cancellation) =>
+    /// <summary>
+    /// Writes the sources of a run. Each deciding host writes a list of its own; the run's outcome names the one that holds.
+    /// </summary>
+    public Task<string> WriteSourcesAsync(
+        ScheduleRecord schedule, string runKey, IEnumerable<ScheduledBlob> blobs, CancellationToken cancellation) =>
         WriteAsync($"{Root(schedule)}sources/{runKey}/{Guid.NewGuid():n}", blobs, cancellation);
 
-    /// <summary>Adds what a succeeded job has learnt from to what was seen before. Doing it twice is doing it once.</summary>
+    /// <summary>Adds the sources of a succeeded job to the blobs seen before. Idempotent.</summary>
     /// <returns>The new list.</returns>
     public async Task<string> AddSeenAsync(ScheduleRecord schedule, FineTuningJobRecord job, CancellationToken cancellation)
     {
         string name = $"{Root(schedule)}seen/{job.RowKey}";
         if (schedule.Seen == name || job.Sources is null)
             return schedule.Seen ?? name;
-        var seen = schedule.Seen is null ? [] : (await ReadAsync(schedule.Seen, cancellation)).ToDictionary(blob => blob.Name, StringComparer.Ordinal);
+        Dictionary<string, ScheduledBlob> seen = new(StringComparer.Ordinal);
+        foreach (var blob in schedule.Seen is null ? [] : await ReadAsync(schedule.Seen, cancellation))
+            seen[blob.Name] = blob;
         foreach (var blob in await ReadAsync(job.Sources, cancellation))
-            seen[blob.Name] = blob;     // an ETag does not come back, so the last one will do
+            seen[blob.Name] = blob;     // an ETag never comes back, so the last one is enough
         return await WriteAsync(name, seen.Values.OrderBy(blob => blob.Name, StringComparer.Ordinal), cancellation);
     }
 
@@ -74,14 +90,17 @@ internal sealed class SourceLists(StorageAccount storage, ServiceLimits limits)
     }
 
     /// <summary>Deletes a list.</summary>
-    public Task DeleteAsync(string list, CancellationToken cancellation) => _lists.DeleteBlobIfExistsAsync(list, cancellationToken: cancellation);
+    public Task DeleteAsync(string list, CancellationToken cancellation) =>
+        _lists.DeleteBlobIfExistsAsync(list, cancellationToken: cancellation);
 
-    /// <summary>Deletes what a job that has ended was to learn from: what it has learnt is in the list of what was seen.</summary>
-    public Task DeleteSourcesAsync(ScheduleRecord schedule, string runKey, CancellationToken cancellation) => DeleteAllAsync($"{Root(schedule)}sources/{runKey}/", kept: null, cancellation);
+    /// <summary>Deletes the sources of an ended job; the list of seen blobs holds those of a succeeded one.</summary>
+    public Task DeleteSourcesAsync(ScheduleRecord schedule, string runKey, CancellationToken cancellation) =>
+        DeleteAllAsync($"{Root(schedule)}sources/{runKey}/", kept: null, cancellation);
 
     /// <summary>Deletes the lists of a deleted schedule.</summary>
     /// <param name="kept">One that a job still needs.</param>
-    public Task DeleteAsync(ScheduleRecord schedule, string? kept, CancellationToken cancellation) => DeleteAllAsync(Root(schedule), kept, cancellation);
+    public Task DeleteAsync(ScheduleRecord schedule, string? kept, CancellationToken cancellation) =>
+        DeleteAllAsync(Root(schedule), kept, cancellation);
 
     private async Task DeleteAllAsync(string prefix, string? kept, CancellationToken cancellation)
     {

@@ -53,9 +53,10 @@ internal sealed class BlobFolders(ContainerBindings bindings, StorageAccount sto
     /// <summary>The containers that the tenant may name, and the way to further ones.</summary>
     private async Task<string> AdviceAsync(string tenant, CancellationToken cancellation)
     {
-        var names = await bindings.ListAsync(tenant, cancellation).Select(bound => bound.Name).Take(MaxListed + 1).ToListAsync(cancellation);
-        string listed = names.Count == 0 ? "No container is bound to you" : $"You may name {string.Join(", ", names.Take(MaxListed))}";
-        string more = names.Count > MaxListed ? " and others" : "";
+        var bound = await bindings.ListAsync(tenant, cancellation).Take(MaxListed + 1).ToListAsync(cancellation);
+        string[] names = [.. bound.Select(container => container.Name)];
+        string listed = names.Length == 0 ? "No container is bound to you" : $"You may name {string.Join(", ", names.Take(MaxListed))}";
+        string more = names.Length > MaxListed ? " and others" : "";
         return $"{listed}{more}. The operator of this service binds containers (llada containers bind)";
     }
 

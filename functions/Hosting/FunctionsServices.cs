@@ -22,7 +22,7 @@ using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Hosting;
 
-/// <summary>What both hosts need.</summary>
+/// <summary>The services of both hosts.</summary>
 public static class FunctionsServices
 {
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
@@ -37,26 +37,33 @@ public static class FunctionsServices
         services.AddSingleton(new StorageAccount(account));
         services.AddTelemetryExport(configuration, account);
         services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
-        services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>().AddSingleton<WorkQueues>();
+        services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
+        services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
-        services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>().AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
+        services.AddSingleton<BatchInput>().AddSingleton<ResultFiles>().AddSingleton<TrainingFileCheck>();
+        services.AddSingleton<ShardDispatcher>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
+        services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
         services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
-        services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>().AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
-        services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>().AddSingleton<ScheduledFileAssembly>();
-        services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>()
-            .AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>().AddSingleton<IPurge, EndedBatches>();
+        services.AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
+        services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
+        services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduledFileAssembly>();
+        services.AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>();
+        services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>();
+        services.AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>();
+        services.AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
     }
 
-    /// <exception cref="InvalidOperationException">All that is wrong with the section.</exception>
+    /// <exception cref="InvalidOperationException">The section is invalid; the message lists all errors.</exception>
     private static T Read<T>(IConfiguration configuration, string section, Func<T, IEnumerable<string>> validate)
         where T : new()
     {
         var options = configuration.GetSection(section).Get<T>() ?? new T();
-        return validate(options).ToList() is { Count: > 0 } errors ? throw new InvalidOperationException(string.Join("; ", errors)) : options;
+        string[] errors = [.. validate(options)];
+        return errors.Length == 0 ? options : throw new InvalidOperationException(string.Join("; ", errors));
     }
 }

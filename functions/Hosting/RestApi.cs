@@ -67,7 +67,8 @@ public static class RestApi
     /// <summary>No body is unpacked, so none can grow beyond the limits.</summary>
     private static Task Uncompressed(HttpContext context, RequestDelegate next)
     {
-        if (context.Request.Headers.ContentEncoding.All(encoding => string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase)))
+        var encodings = context.Request.Headers.ContentEncoding;
+        if (encodings.All(encoding => string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase)))
             return next(context);
         var error = new ApiError("Send the body uncompressed", "invalid_request_error", "content-encoding", "unsupported_encoding");
         throw new ApiException(StatusCodes.Status415UnsupportedMediaType, error);
@@ -87,8 +88,8 @@ public static class RestApi
     {
         string path = request.Path.Value ?? "";
         string advice = BatchEndpoint.All.Contains(path)
-            ? $"Requests are answered in batches: upload a file whose lines have the url '{path}' (POST /v1/files), then create a batch with "
-                + $"the endpoint '{path}' (POST /v1/batches)"
+            ? $"Requests are answered in batches: upload a file whose lines have the url '{path}' (POST /v1/files), then create a "
+                + $"batch with the endpoint '{path}' (POST /v1/batches)"
             : $"GET {ApiDescription.Path} describes all endpoints";
         return ApiException.NotFound($"endpoint: {request.Method} {path}", advice);
     }

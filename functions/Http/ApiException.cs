@@ -42,5 +42,8 @@ public sealed class ApiException(int status, ApiError error) : Exception(error.M
     public static ApiException Unauthorized() => new(
         StatusCodes.Status401Unauthorized,
         new ApiError(
-            "Give a valid API key, as 'Authorization: Bearer KEY' or 'api-key: KEY'", "authentication_error", Param: null, "invalid_api_key"));
+            "Give a valid API key, as 'Authorization: Bearer KEY' or 'api-key: KEY'",
+            "authentication_error",
+            Param: null,
+            "invalid_api_key"));
 }

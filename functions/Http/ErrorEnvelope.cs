@@ -35,7 +35,8 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         }
         catch (BadHttpRequestException exception)
         {
-            await WriteAsync(context, exception.StatusCode, new ApiError(exception.Message, "invalid_request_error", Param: null, Code: null));
+            var error = new ApiError(exception.Message, "invalid_request_error", Param: null, Code: null);
+            await WriteAsync(context, exception.StatusCode, error);
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -46,7 +47,8 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
             LogFailed(logger, requestId, context.Request.Method, context.Request.Path, exception);
             // Without it OpenAI's .NET client retries at once.
             context.Response.Headers.RetryAfter = Seconds(RetryAfterSeconds);
-            var error = new ApiError($"The server failed; quote {requestId} when you report it", "server_error", Param: null, "server_error");
+            string message = $"The server failed; quote {requestId} when you report it";
+            var error = new ApiError(message, "server_error", Param: null, "server_error");
             await WriteAsync(context, StatusCodes.Status500InternalServerError, error);
         }
     }
@@ -57,7 +59,8 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         && (response is { StatusCode: >= 400, ContentType: null } || response.StatusCode == StatusCodes.Status416RangeNotSatisfiable);
 
     private static ApiError ErrorOf(int status) => status == StatusCodes.Status416RangeNotSatisfiable
-        ? new ApiError("The range lies beyond the end of the file; Content-Range names its size", "invalid_request_error", "range", "invalid_range")
+        ? new ApiError(
+            "The range lies beyond the end of the file; Content-Range names its size", "invalid_request_error", "range", "invalid_range")
         : new ApiError(ReasonPhrases.GetReasonPhrase(status), "invalid_request_error", Param: null, Code: null);
 
     private static async Task WriteAsync(HttpContext context, int status, ApiError error)

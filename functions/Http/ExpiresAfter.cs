@@ -18,15 +18,15 @@ internal static class ExpiresAfter
         return Checked(anchor, number, "expires_after");
     }
 
-    /// <summary>A property of a body.</summary>
-    /// <returns>Null when it is absent or null.</returns>
-    public static TimeSpan? Read(JsonReader body, string name)
+    /// <summary>A JSON object.</summary>
+    /// <param name="value">Null when it is absent.</param>
+    public static TimeSpan? Read(JsonReader? value)
     {
-        if (body.Object(name) is not { } value)
+        if (value is null)
             return null;
         value.Pass("anchor", "seconds");
         value.RequireNothingElse();
-        return Checked(value.Json.FindText("anchor"), value.Json.FindInteger("seconds"), name);
+        return Checked(value.Json.FindText("anchor"), value.Json.FindInteger("seconds"), value.Path);
     }
 
     private static TimeSpan Checked(string? anchor, int? seconds, string name) =>

@@ -16,19 +16,18 @@ internal static class JsonBody
         int count = await request.Body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellation);
         if (count > MaxBytes)
             throw ApiException.TooLarge($"A JSON body may have at most {MaxBytes} bytes", param: null);
-        return Parse(bytes.AsMemory(0, count), "The body");
+        var json = Parse(bytes.AsMemory(0, count), "The body");
+        return json.ValueKind == JsonValueKind.Object ? Read(json) : throw ApiException.InvalidRequest("The body must be a JSON object");
     }
 
     /// <param name="what">The text in messages, such as <c>The body</c>.</param>
-    /// <exception cref="ApiException">400 when it is not JSON or not an object.</exception>
-    public static JsonReader Parse(ReadOnlyMemory<byte> bytes, string what, string? param = null)
+    /// <param name="param">The parameter at fault; null for the body itself.</param>
+    /// <exception cref="ApiException">400 when it is not JSON.</exception>
+    public static JsonElement Parse(ReadOnlyMemory<byte> bytes, string what, string? param = null)
     {
         try
         {
-            var json = StrictJson.Parse(bytes);
-            return json.ValueKind == JsonValueKind.Object
-                ? Read(json)
-                : throw ApiException.InvalidRequest($"{what} must be a JSON object", param);
+            return StrictJson.Parse(bytes);
         }
         catch (InvalidJsonException invalid)
         {
@@ -36,7 +35,7 @@ internal static class JsonBody
         }
     }
 
-    /// <summary>Reads an object that was parsed before.</summary>
+    /// <param name="json">An object.</param>
     /// <param name="path">The path of the object; empty for the body itself.</param>
     public static JsonReader Read(JsonElement json, string path = "") => new(json, ApiException.InvalidRequest, path);
 }

@@ -7,6 +7,7 @@ internal static class WireResults
 {
     extension(Results)
     {
-        public static IResult Wire<T>(T value, int status = StatusCodes.Status200OK) => Results.Json(value, WireJson.Options, statusCode: status);
+        public static IResult Wire<T>(T value, int status = StatusCodes.Status200OK) =>
+            Results.Json(value, WireJson.Options, statusCode: status);
     }
 }

@@ -58,7 +58,8 @@ internal sealed class Readiness
     private async Task<ReadinessObject> AskStorageAsync()
     {
         bool[] answers = await Task.WhenAll(
-            AnswersAsync(cancellation => _storage.Container(StorageNames.FilesContainer).GetPropertiesAsync(cancellationToken: cancellation)),
+            AnswersAsync(cancellation => _storage.Container(StorageNames.FilesContainer)
+                .GetPropertiesAsync(cancellationToken: cancellation)),
             AnswersAsync(cancellation => _storage.Queue(StorageNames.PlanQueue).GetPropertiesAsync(cancellation)),
             AnswersAsync(cancellation => _storage.Table(StorageNames.BatchesTable)
                 .GetEntityIfExistsAsync<TableEntity>("readyz", "readyz", cancellationToken: cancellation)));

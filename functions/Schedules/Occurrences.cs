@@ -3,8 +3,18 @@ using Cronos;
 namespace LLaDA.Batch.Functions.Schedules;
 
 /// <summary>What to do about due occurrences: first the missed ones, then those to run, then the next one in the future.</summary>
-/// <param name="NumMissed">Occurrences from the first one through <paramref name="MissedThrough"/> that do not run.</param>
-internal sealed record DueOccurrences(int NumMissed, DateTimeOffset MissedThrough, IReadOnlyList<DateTimeOffset> ToRun, DateTimeOffset Next);
+internal sealed record DueOccurrences
+{
+    /// <summary>Occurrences from the first one through <see cref="MissedThrough"/> that do not run.</summary>
+    public required int NumMissed { get; init; }
+
+    public required DateTimeOffset MissedThrough { get; init; }
+
+    public required IReadOnlyList<DateTimeOffset> ToRun { get; init; }
+
+    /// <summary>The first occurrence that is not due yet, or has no room.</summary>
+    public required DateTimeOffset Next { get; init; }
+}
 
 /// <summary>
 /// The times of a cron expression in a time zone. A time that a change of clocks leaves out is met right after the change, and a time
@@ -44,6 +54,6 @@ internal sealed class Occurrences(CronExpression cron, TimeZoneInfo zone)
                 (numMissed, through) = (numMissed + 1, next);
             next = following;
         }
-        return new DueOccurrences(numMissed, through, toRun, next);
+        return new DueOccurrences { NumMissed = numMissed, MissedThrough = through, ToRun = toRun, Next = next };
     }
 }

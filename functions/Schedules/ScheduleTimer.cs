@@ -11,22 +11,54 @@ using LLaDA.Batch.Shared.Schedules;
 namespace LLaDA.Batch.Functions.Schedules;
 
 /// <summary>
-/// Turns each due occurrence of each schedule into one job, or one recorded reason why not. Any number of hosts may fire at once and may die at any point: an occurrence is taken by a
-/// conditional write on its schedule, its outcome is written once under a key that derives from both, and everybody acts on the outcome that holds.
+/// Turns each due occurrence of each schedule into one job, or one recorded reason why not. Any number of hosts may fire at once and may
+/// die at any point: an occurrence is taken by a conditional write on its schedule, its outcome is written once under a key that derives
+/// from both, and all hosts act on the stored outcome.
 /// </summary>
-internal sealed partial class ScheduleTimer(
-    ScheduleStore schedules, SourceLists data, BlobFolders folders, FineTuningStore jobs, FineTuningEvents events, WorkQueues queues, ServiceLimits limits, TimeProvider time,
-    ILogger<ScheduleTimer> logger)
+internal sealed partial class ScheduleTimer
 {
     /// <summary>How often the timer fires.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
     private const int Concurrency = 8;
 
+    private readonly ScheduleStore _schedules;
+    private readonly SourceLists _lists;
+    private readonly BlobFolders _folders;
+    private readonly FineTuningStore _jobs;
+    private readonly FineTuningEvents _events;
+    private readonly WorkQueues _queues;
+    private readonly ServiceLimits _limits;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ScheduleTimer> _logger;
+
+    public ScheduleTimer(
+        ScheduleStore schedules,
+        SourceLists lists,
+        BlobFolders folders,
+        FineTuningStore jobs,
+        FineTuningEvents events,
+        WorkQueues queues,
+        ServiceLimits limits,
+        TimeProvider time,
+        ILogger<ScheduleTimer> logger)
+    {
+        _schedules = schedules;
+        _lists = lists;
+        _folders = folders;
+        _jobs = jobs;
+        _events = events;
+        _queues = queues;
+        _limits = limits;
+        _time = time;
+        _logger = logger;
+    }
+
     public async Task RunAsync(CancellationToken cancellation)
     {
-        var due = await schedules.ListDueAsync(time.GetUtcNow(), cancellation).ToListAsync(cancellation);
-        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation }, async (schedule, stop) =>
+        var due = await _schedules.ListDueAsync(_time.GetUtcNow(), cancellation).ToListAsync(cancellation);
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
+        await Parallel.ForEachAsync(due, options, async (schedule, stop) =>
         {
             try
             {
@@ -34,7 +66,7 @@ internal sealed partial class ScheduleTimer(
             }
             catch (Exception failure) when (failure is not OperationCanceledException || !stop.IsCancellationRequested)
             {
-                LogFailed(logger, schedule.Id, failure);    // the others go on; this one is due again at the next turn
+                LogFailed(_logger, schedule.Id, failure);    // this one is due again at the next turn
             }
         });
     }
@@ -54,26 +86,27 @@ internal sealed partial class ScheduleTimer(
         }
     }
 
-    /// <summary>Moves what is due from the schedule's future to what waits; what was missed gets its outcome at once.</summary>
+    /// <summary>Moves due occurrences from the schedule's future to its queue; missed ones get their outcome at once.</summary>
     private async Task<ScheduleRecord?> TakeAsync(ScheduleRecord schedule, CancellationToken cancellation)
     {
         var current = schedule;
-        while (current is { IsPaused: false } seen && seen.NextAt <= time.GetUtcNow())
+        while (current is { IsPaused: false } seen && seen.NextAt <= _time.GetUtcNow())
         {
             var definition = ScheduleDefinition.FromJson(seen.Definition);
-            var due = definition.Occurrences.Due(seen.NextAt, time.GetUtcNow(), definition.Missed, ScheduleRecord.MaxWaiting - seen.NumWaiting);
+            int room = ScheduleRecord.MaxWaiting - seen.NumWaiting;
+            var due = definition.Occurrences.Due(seen.NextAt, _time.GetUtcNow(), definition.Missed, room);
             var (toRun, next) = (due.ToRun, due.Next);
             if (due.NumMissed > 0)
             {
-                var run = await schedules.AddRunAsync(seen, Missed(seen.NextAt, due), cancellation);
-                if (run.ThroughAt is { } through)   // another host may have looked at another time: as it says
+                var run = await _schedules.AddRunAsync(seen, Missed(seen.NextAt, due), cancellation);
+                if (run.ThroughAt is { } through)   // another host may have looked at another _time; its outcome holds
                     (toRun, next) = ([], definition.Occurrences.Next(through) ?? DateTimeOffset.MaxValue);
             }
             else if (toRun.Count == 0)
             {
-                return seen;    // nothing more may wait
+                return seen;    // the queue is full
             }
-            current = await schedules.UpdateAsync(seen, latest =>
+            current = await _schedules.UpdateAsync(seen, latest =>
             {
                 if (latest.NextAt != seen.NextAt || latest.Definition != seen.Definition || latest.IsPaused)
                     return false;
@@ -86,40 +119,48 @@ internal sealed partial class ScheduleTimer(
     }
 
     /// <returns>The outcome; null when the occurrence has to wait.</returns>
-    private async Task<ScheduleRunRecord?> OutcomeAsync(ScheduleRecord schedule, ScheduleDefinition definition, DateTimeOffset dueAt, CancellationToken cancellation)
+    private async Task<ScheduleRunRecord?> OutcomeAsync(
+        ScheduleRecord schedule, ScheduleDefinition definition, DateTimeOffset dueAt, CancellationToken cancellation)
     {
-        if (await schedules.FindRunAsync(schedule, dueAt, cancellation) is { } known)
+        if (await _schedules.FindRunAsync(schedule, dueAt, cancellation) is { } known)
             return known;
-        var last = schedule.LastJobKey is { } key ? await jobs.Records.FindAsync(schedule.Tenant, key, cancellation) : null;
+        var last = schedule.LastJobKey is { } key ? await _jobs.Records.FindAsync(schedule.Tenant, key, cancellation) : null;
         if (last is { IsTerminal: false })
         {
-            return definition.Overlap == OverlapPolicy.Queue ? null : await schedules.AddRunAsync(
-                schedule, Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"{last.Id}, the job before, is still at work"), cancellation);
+            if (definition.Overlap == OverlapPolicy.Queue)
+                return null;
+            var skipped = Outcome(dueAt, ScheduleRunStatus.Skipped, "overlap", $"The previous job, {last.Id}, has not ended");
+            return await _schedules.AddRunAsync(schedule, skipped, cancellation);
         }
-        if (await jobs.Open.ListAsync(schedule.Tenant, cancellation).CountAsync(cancellation) >= limits.MaxActiveTrainings)
+        if (await _jobs.Open.ListAsync(schedule.Tenant, cancellation).CountAsync(cancellation) >= _limits.MaxActiveTrainings)
             return null;
-        return await schedules.AddRunAsync(schedule, await DecideAsync(schedule, definition, dueAt, last, cancellation), cancellation);
+        return await _schedules.AddRunAsync(schedule, await DecideAsync(schedule, definition, dueAt, last, cancellation), cancellation);
     }
 
     private async Task<ScheduleRunRecord> DecideAsync(
-        ScheduleRecord schedule, ScheduleDefinition definition, DateTimeOffset dueAt, FineTuningJobRecord? last, CancellationToken cancellation)
+        ScheduleRecord schedule,
+        ScheduleDefinition definition,
+        DateTimeOffset dueAt,
+        FineTuningJobRecord? last,
+        CancellationToken cancellation)
     {
         var (lastModel, seen) = last is { Status: FineTuningStatus.Succeeded }
-            ? (last.FineTunedModel, await data.AddSeenAsync(schedule, last, cancellation))
+            ? (last.FineTunedModel, await _lists.AddSeenAsync(schedule, last, cancellation))
             : (schedule.LastModel, schedule.Seen);
         bool onlyNew = definition.TrainingData.Select == BlobSelection.New;
         try
         {
-            if (await folders.OpenAsync(definition.Folder, schedule.Tenant, cancellation) is not { } container)
+            if (await _folders.OpenAsync(definition.Folder, schedule.Tenant, cancellation) is not { } container)
                 return Outcome(dueAt, ScheduleRunStatus.Failed, "container_not_found", "The container is no longer bound");
-            var blobs = await data.ListAsync(container, definition.Folder.Prefix, onlyNew ? seen : null, cancellation);
+            var blobs = await _lists.ListAsync(container, definition.Folder.Prefix, onlyNew ? seen : null, cancellation);
             var run = blobs.Count > 0 ? Outcome(dueAt, ScheduleRunStatus.JobCreated, reason: null, message: null)
-                : onlyNew ? Outcome(dueAt, ScheduleRunStatus.Skipped, "nothing_new", "No blob is new") : Outcome(dueAt, ScheduleRunStatus.Skipped, "no_data", "The folder has no data");
+                : onlyNew ? Outcome(dueAt, ScheduleRunStatus.Skipped, "nothing_new", "No blob is new")
+                : Outcome(dueAt, ScheduleRunStatus.Skipped, "no_lists", "The folder has no data");
             (run.LastModel, run.Seen, run.NumBlobs) = (lastModel, seen, blobs.Count);
             if (blobs.Count == 0)
                 return run;
             run.Model = definition.StartFrom == StartFrom.LastResult && lastModel is not null ? lastModel : definition.NewJob.Model;
-            run.Sources = await data.WriteSourcesAsync(schedule, ScheduleRunRecord.Key(schedule, dueAt), blobs, cancellation);
+            run.Sources = await _lists.WriteSourcesAsync(schedule, ScheduleRunRecord.Key(schedule, dueAt), blobs, cancellation);
             return run;
         }
         catch (TooMuchDataException tooMuch)
@@ -128,40 +169,45 @@ internal sealed partial class ScheduleTimer(
         }
         catch (RequestFailedException failure) when (failure.Status is 401 or 403 or 404)
         {
-            return Outcome(dueAt, ScheduleRunStatus.Failed, "folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})");
+            return Outcome(
+                dueAt, ScheduleRunStatus.Failed, "folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})");
         }
     }
 
-    /// <summary>The job of a run has the run's key: it is created once, whoever does it.</summary>
-    private async Task CreateJobAsync(ScheduleRecord schedule, ScheduleDefinition definition, ScheduleRunRecord run, CancellationToken cancellation)
+    /// <summary>The job of a run has the run's key, so concurrent hosts create it once.</summary>
+    private async Task CreateJobAsync(
+        ScheduleRecord schedule, ScheduleDefinition definition, ScheduleRunRecord run, CancellationToken cancellation)
     {
-        var job = await jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
+        var job = await _jobs.Records.FindAsync(schedule.Tenant, run.RowKey, cancellation);
         if (job is null)
         {
-            if (await schedules.FindAsync(schedule.Tenant, schedule.Id, cancellation) is null)
-                return;     // deleted while this host stood still, and the list of its data with it
+            if (await _schedules.FindAsync(schedule.Tenant, schedule.Id, cancellation) is null)
+                return;     // deleted while this host stalled, together with the list of its data
             using var span = Telemetry.Source.StartActivity("schedule");
             span?.SetTag(Telemetry.Job, FineTuningJobRecord.IdPrefix + run.RowKey);
             int seed = (int)(run.DueAt.ToUnixTimeSeconds() & int.MaxValue);
             job = definition.NewJob.ToRecord(schedule.Tenant, run.RowKey, seed);
             (job.Model, job.Sources) = (run.Model!, run.Sources);
             (job.ScheduleKey, job.ScheduledFolder) = (schedule.RowKey, definition.Folder.ToJson());
-            if (await jobs.AddAsync(job, cancellation))
-                LogFired(logger, schedule.Id, run.DueAt, job.Id);
+            if (await _jobs.AddAsync(job, cancellation))
+                LogFired(_logger, schedule.Id, run.DueAt, job.Id);
         }
         if (job.Status != FineTuningStatus.ValidatingFiles)
             return;
-        string message = string.Create(CultureInfo.InvariantCulture, $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {run.DueAt:yyyy-MM-dd HH:mm} UTC");
-        await events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
-        await queues.SendPlanTrainingAsync(job.Key, cancellation);
+        string dueAt = run.DueAt.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        string message = $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {dueAt} UTC";
+        await _events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
+        await _queues.SendPlanTrainingAsync(job.Key, cancellation);
     }
 
-    /// <summary>Takes an occurrence off what waits, and deletes the lists that nobody reads any more once it is off: its outcome holds, whoever still decides on older ones.</summary>
+    /// <summary>
+    /// Dequeues a decided occurrence, then deletes the blob lists it superseded. Safe with concurrent hosts: the stored outcome wins.
+    /// </summary>
     private async Task<ScheduleRecord?> SettleAsync(ScheduleRecord schedule, ScheduleRunRecord run, CancellationToken cancellation)
     {
         string? seen = null, lastJobKey = null;
         bool isSettled = false;
-        var current = await schedules.UpdateAsync(schedule, latest =>
+        var current = await _schedules.UpdateAsync(schedule, latest =>
         {
             (seen, lastJobKey) = (latest.Seen, latest.LastJobKey);
             return isSettled = Settle(latest, run);
@@ -169,9 +215,9 @@ internal sealed partial class ScheduleTimer(
         if (current is null || !isSettled)
             return current;
         if (seen is not null && seen != current.Seen)
-            await data.DeleteAsync(seen, cancellation);
+            await _lists.DeleteAsync(seen, cancellation);
         if (lastJobKey is not null && lastJobKey != current.LastJobKey)
-            await data.DeleteSourcesAsync(current, lastJobKey, cancellation);
+            await _lists.DeleteSourcesAsync(current, lastJobKey, cancellation);
         return current;
     }
 
@@ -189,17 +235,17 @@ internal sealed partial class ScheduleTimer(
 
     private ScheduleRunRecord Missed(DateTimeOffset first, DueOccurrences due)
     {
-        var run = Outcome(first, ScheduleRunStatus.Missed, "missed", $"Seen more than {Occurrences.Grace.TotalMinutes} minutes too late");
+        var run = Outcome(first, ScheduleRunStatus.Missed, "missed", $"No host saw it within {Occurrences.Grace.TotalMinutes} minutes");
         (run.NumMissed, run.ThroughAt) = (due.NumMissed, due.MissedThrough);
         return run;
     }
 
     private ScheduleRunRecord Outcome(DateTimeOffset dueAt, ScheduleRunStatus status, string? reason, string? message) =>
-        new() { DueAt = dueAt, Status = status, Reason = reason, Message = message, CreatedAt = time.GetUtcNow() };
+        new() { DueAt = dueAt, Status = status, Reason = reason, Message = message, CreatedAt = _time.GetUtcNow() };
 
     [LoggerMessage(EventId = 271, Level = LogLevel.Information, Message = "{Schedule} made {Job} for {DueAt}")]
     private static partial void LogFired(ILogger logger, string schedule, DateTimeOffset dueAt, string job);
 
-    [LoggerMessage(EventId = 272, Level = LogLevel.Error, Message = "{Schedule} could not be fired; it is tried again")]
+    [LoggerMessage(EventId = 272, Level = LogLevel.Error, Message = "{Schedule} could not be fired; the next turn retries")]
     private static partial void LogFailed(ILogger logger, string schedule, Exception failure);
 }

@@ -26,7 +26,8 @@ internal static class ScheduleTimes
                 + "Leave one of them '*', or make a schedule for each",
                 "ambiguous_cron");
         }
-        if (zone.Length > MaxTimeZone || zone.Contains("..", StringComparison.Ordinal) || !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
+        bool isPath = zone.Contains("..", StringComparison.Ordinal);
+        if (zone.Length > MaxTimeZone || isPath || !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
             throw body.Invalid("time_zone", "must be a name of the IANA database, such as Europe/Berlin", "invalid_time_zone");
         var occurrences = Occurrences.Parse(text, zone);
         if (occurrences.Next(now) is not { } first)

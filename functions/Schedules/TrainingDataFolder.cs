@@ -28,8 +28,10 @@ public sealed record TrainingDataFolder
     internal static async Task<TrainingDataFolder> ReadAsync(
         JsonReader body, string tenant, BlobFolders folders, CancellationToken cancellation)
     {
-        if (body.Object(Name) is not { } data || data.Find("url") is not null)
+        if (body.Object(Name) is not { } data)
             throw body.Missing(Name, "must be an object with 'container' and 'prefix'");
+        if (data.Find("url") is not null)
+            throw data.Invalid("url", "is not offered: a signature ends, and a schedule does not", "unsupported_parameter");
         var select = data.Choice<BlobSelection>("select") ?? default;
         var folder = await folders.ReadAsync(body, Name, tenant, DateTimeOffset.MaxValue, cancellation, besides: "select");
         return new TrainingDataFolder { Container = folder.Container!, Prefix = folder.Prefix, Select = select };

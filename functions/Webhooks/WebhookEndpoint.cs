@@ -29,9 +29,18 @@ public sealed class WebhookEndpointRecord : TableRow
 }
 
 /// <summary>The endpoints of all tenants.</summary>
-public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, TimeProvider time)
+public sealed class WebhookEndpoints
 {
-    public TableOf<WebhookEndpointRecord> Records { get; } = new(storage.Table(StorageNames.WebhooksTable));
+    private readonly SecretBox _secrets;
+    private readonly TimeProvider _time;
+
+    public WebhookEndpoints(StorageAccount storage, SecretBox secrets, TimeProvider time)
+    {
+        Records = new TableOf<WebhookEndpointRecord>(storage.Table(StorageNames.WebhooksTable));
+        (_secrets, _time) = (secrets, time);
+    }
+
+    public TableOf<WebhookEndpointRecord> Records { get; }
 
     /// <returns>The endpoint, and its secret, which no later call returns.</returns>
     public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(
@@ -41,12 +50,12 @@ public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, 
         var endpoint = new WebhookEndpointRecord
         {
             PartitionKey = tenant,
-            RowKey = SortableKey.Create(time),
+            RowKey = SortableKey.Create(_time),
             Url = url,
             Events = string.Join(',', events),
-            CreatedAt = time.GetUtcNow(),
+            CreatedAt = _time.GetUtcNow(),
         };
-        endpoint.SealedSecret = secrets.Seal(secret, Owner(endpoint));
+        endpoint.SealedSecret = _secrets.Seal(secret, Owner(endpoint));
         await Records.AddIdempotentAsync(endpoint, cancellation);
         return (endpoint, secret);
     }
@@ -54,7 +63,7 @@ public sealed class WebhookEndpoints(StorageAccount storage, SecretBox secrets, 
     public async Task<WebhookEndpointRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
         SortableKey.Parse(id, WebhookEndpointRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
-    public string SecretOf(WebhookEndpointRecord endpoint) => secrets.Open(endpoint.SealedSecret, Owner(endpoint));
+    public string SecretOf(WebhookEndpointRecord endpoint) => _secrets.Open(endpoint.SealedSecret, Owner(endpoint));
 
     private static string Owner(WebhookEndpointRecord endpoint) => $"{endpoint.Tenant}/{endpoint.Id}";
 }

@@ -19,7 +19,8 @@ internal static class WebhookEndpointsApi
         v1.MapDelete("/webhook_endpoints/{id}", DeleteAsync);
     }
 
-    private static async Task<IResult> CreateAsync(HttpContext context, WebhookEndpoints endpoints, WebhookOptions options, SecretBox secrets)
+    private static async Task<IResult> CreateAsync(
+        HttpContext context, WebhookEndpoints endpoints, WebhookOptions options, SecretBox secrets)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
@@ -63,7 +64,9 @@ internal static class WebhookEndpointsApi
     {
         string text = body.Text("url");
         bool isGood = text.Length <= MaxUrlLength && Uri.TryCreate(text, UriKind.Absolute, out var url) && IsAllowed(url, options);
-        return isGood ? text : throw body.Invalid("url", $"must begin with https:// and name a public host, in at most {MaxUrlLength} characters");
+        return isGood
+            ? text
+            : throw body.Invalid("url", $"must begin with https:// and name a public host, in at most {MaxUrlLength} characters");
     }
 
     private static bool IsAllowed(Uri url, WebhookOptions options)
@@ -87,5 +90,6 @@ internal static class WebhookEndpointsApi
             : throw body.Invalid("events", $"must be a list of some of {string.Join(", ", WebhookEvent.Types)}");
     }
 
-    private static bool IsType(JsonElement type) => type.ValueKind == JsonValueKind.String && WebhookEvent.Types.Contains(type.GetString()!);
+    private static bool IsType(JsonElement type) =>
+        type.ValueKind == JsonValueKind.String && WebhookEvent.Types.Contains(type.GetString()!);
 }

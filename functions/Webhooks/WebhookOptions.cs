@@ -5,20 +5,28 @@ public sealed record WebhookOptions
 {
     public const string Section = "Webhooks";
 
-    /// <summary>How long each attempt waits for the one before: nine attempts over 24 hours.</summary>
+    /// <summary>The pause before each further attempt: nine attempts over 24 hours.</summary>
     public static IReadOnlyList<TimeSpan> Delays { get; } =
     [
-        TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), TimeSpan.FromHours(2), TimeSpan.FromHours(5), TimeSpan.FromHours(8),
+        TimeSpan.FromSeconds(5),
+        TimeSpan.FromMinutes(1),
+        TimeSpan.FromMinutes(5),
+        TimeSpan.FromMinutes(30),
+        TimeSpan.FromHours(2),
+        TimeSpan.FromHours(5),
+        TimeSpan.FromHours(8),
         TimeSpan.FromHours(8.4),
     ];
 
-    /// <summary>Lets endpoints be on this machine and in private networks, and be reached by http. For development: in a cloud it opens the inside of the network.</summary>
+    /// <summary>
+    /// Allows endpoints on this machine and in private networks, and http. For development only: in a cloud it opens the internal network.
+    /// </summary>
     public bool AllowLocal { get; init; }
 
-    /// <summary>How long an endpoint may take to answer.</summary>
+    /// <summary>The longest time for an answer of an endpoint.</summary>
     public TimeSpan AnswerTime { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Tries within an attempt, for what passes in a moment.</summary>
+    /// <summary>Tries within an attempt, for transient failures.</summary>
     public int TriesPerAttempt { get; init; } = 3;
 
     public IEnumerable<string> Validate()

@@ -69,8 +69,19 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         string planId, int shard, TimeSpan duration, TimeProvider time, CancellationToken cancellation) =>
         RenewedLease.TryAcquireAsync(LeaseOf(planId, shard), duration, time, () => Telemetry.CountLostLease("shard"), cancellation);
 
-    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation) =>
-        (await Shard(planId, shard).GetPropertiesAsync(cancellationToken: cancellation)).Value.LeaseState == LeaseState.Leased;
+    /// <summary>Whether a worker has the shard.</summary>
+    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var properties = await Shard(planId, shard).GetPropertiesAsync(cancellationToken: cancellation);
+            return properties.Value.LeaseState == LeaseState.Leased;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return false;
+        }
+    }
 
     /// <summary>The attempts on a shard that were begun and not excused; guarded by the shard's lease.</summary>
     public async Task<ShardAttempts?> FindAttemptsAsync(int shard, CancellationToken cancellation)

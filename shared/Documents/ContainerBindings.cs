@@ -24,7 +24,10 @@ public sealed partial class ContainerBindings(StorageAccount storage)
     public Task BindAsync(string tenant, string name, string container, Uri? accountUrl, CancellationToken cancellation)
     {
         if (!IsContainerName(name) || !IsContainerName(container))
-            throw new ArgumentException("Names of containers have 3 to 63 lower-case letters, digits and single hyphens", nameof(container));
+        {
+            const string rule = "Names of containers have 3 to 63 lower-case letters, digits and single hyphens";
+            throw new ArgumentException(rule, nameof(container));
+        }
         if (accountUrl is { Scheme: not "https" })
             throw new ArgumentException("The account must be reached by https", nameof(accountUrl));
         if (storage.IsOwnContainer(accountUrl, container))

@@ -31,7 +31,8 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
 
     /// <summary>Registers a published checkpoint, as a model and in the job's list.</summary>
     /// <param name="from">The model that the job began with.</param>
-    public async Task AddCheckpointAsync(FineTuningJobRecord job, ModelRecord from, CheckpointRecord checkpoint, CancellationToken cancellation)
+    public async Task AddCheckpointAsync(
+        FineTuningJobRecord job, ModelRecord from, CheckpointRecord checkpoint, CancellationToken cancellation)
     {
         checkpoint.Model = NameOf(job, checkpoint.Step);
         (checkpoint.PartitionKey, checkpoint.RowKey) = (CheckpointRecord.Partition(job), CheckpointRecord.Key(checkpoint.Step));

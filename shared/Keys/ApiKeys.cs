@@ -22,7 +22,7 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
     public async Task<string> CreateAsync(string tenant, string name, CancellationToken cancellation)
     {
         if (!TenantPattern().IsMatch(tenant))
-            throw new ArgumentException($"'{tenant}' is not a valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
+            throw new ArgumentException($"'{tenant}' is no valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
         string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true);

@@ -11,7 +11,7 @@ namespace LLaDA.Batch.Shared.Models;
 /// <param name="OpenAsync">Opens its bytes, to be read once from the start.</param>
 public sealed record ModelUpload(string Name, Func<CancellationToken, Task<Stream>> OpenAsync);
 
-/// <summary>The folders of models in Blob storage. The manifest is written last and deleted first: a folder that has one is whole.</summary>
+/// <summary>The folders of models in Blob storage. The manifest is written last and deleted first: a folder with one is complete.</summary>
 public sealed class ModelFolders(StorageAccount storage)
 {
     private const int BlockBytes = 16 << 20, Connections = 8;

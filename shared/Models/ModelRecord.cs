@@ -8,7 +8,6 @@ namespace LLaDA.Batch.Shared.Models;
 public enum ModelState
 {
     /// <summary>Jobs can name it.</summary>
-    [EnumMember(Value = "Known")]
     Available,
 
     /// <summary>No new job can name it; it becomes available again if a job had named it before.</summary>
@@ -23,6 +22,8 @@ public sealed class ModelRecord : TableRow
 {
     /// <summary>The partition of the models that every tenant may use.</summary>
     public const string EveryTenant = "_everyone";
+
+    private const string StoredAvailable = "Known";
 
     /// <summary>Characters of a key; storage takes 512.</summary>
     public const int MaxKey = 500;
@@ -61,7 +62,16 @@ public sealed class ModelRecord : TableRow
     public string BaseModel { get; set; } = "";
 
     /// <summary>Only its removal finds a model that is not <see cref="ModelState.Available"/>.</summary>
-    public ModelState State { get; set; }
+    [IgnoreDataMember]
+    public ModelState State
+    {
+        get => StoredState == StoredAvailable ? ModelState.Available : Enum.Parse<ModelState>(StoredState);
+        set => StoredState = value == ModelState.Available ? StoredAvailable : value.ToString();
+    }
+
+    /// <summary><see cref="State"/> as stored: the table client writes the names of enums, whatever their attributes.</summary>
+    [DataMember(Name = "State")]
+    public string StoredState { get; set; } = StoredAvailable;
 
     public DateTimeOffset CreatedAt { get; set; }
 

@@ -41,8 +41,8 @@ public static class TracedWork
         finally
         {
             span?.SetTag(Telemetry.Outcome, outcome);
-            Telemetry.WorkDuration.Record(
-                Stopwatch.GetElapsedTime(started).TotalSeconds, Telemetry.With(Telemetry.Work, name), Telemetry.With(Telemetry.Outcome, outcome));
+            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            Telemetry.WorkDuration.Record(seconds, Telemetry.With(Telemetry.Work, name), Telemetry.With(Telemetry.Outcome, outcome));
         }
     }
 

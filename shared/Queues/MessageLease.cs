@@ -17,8 +17,8 @@ internal sealed class MessageLease : IAsyncDisposable
     public MessageLease(QueueClient queue, QueueMessage message, TimeSpan visibilityTimeout, TimeProvider time)
     {
         (_queue, _messageId, _popReceipt) = (queue, message.MessageId, message.PopReceipt);
-        _lease = new RenewedLease(
-            visibilityTimeout, cancellation => UpdateAsync(visibilityTimeout, cancellation), time, () => Telemetry.CountLostLease("message"));
+        Task RenewAsync(CancellationToken cancellation) => UpdateAsync(visibilityTimeout, cancellation);
+        _lease = new RenewedLease(visibilityTimeout, RenewAsync, time, () => Telemetry.CountLostLease("message"));
     }
 
     /// <summary>Cancelled when another consumer owns the message.</summary>

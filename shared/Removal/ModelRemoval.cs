@@ -41,7 +41,7 @@ public sealed class ModelRemoval(ModelCatalog catalog, ModelDeletion deletion, M
         return await deletion.DeleteAsync(model, cancellation);
     }
 
-    /// <summary>Makes the model unavailable, and available again when a job named it just before, or when that cannot be determined.</summary>
+    /// <summary>Makes the model unavailable, and available again when a job named it just before, or when that is unknown.</summary>
     private async Task LeaveAsync(ModelRecord model, CancellationToken cancellation)
     {
         if (model.State == ModelState.Available && !await catalog.TrySetStateAsync(model, ModelState.Leaving, cancellation))

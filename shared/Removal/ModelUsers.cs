@@ -35,7 +35,9 @@ public sealed class ModelUsers(
             if (!job.IsTerminal && ((Means(job.Tenant) && job.Model == model.Id) || isCheckpoint))
                 yield return job.Id;
         }
-        var all = tenant is null ? schedules.Records.ScanAsync("", cancellation) : schedules.Records.ListAsync(tenant, after: null, cancellation);
+        var all = tenant is null
+            ? schedules.Records.ScanAsync("", cancellation)
+            : schedules.Records.ListAsync(tenant, after: null, cancellation);
         await foreach (var schedule in all)
         {
             if (schedule.DeletedAt is null && Means(schedule.Tenant) && await NamesAsync(schedule, model.Id, cancellation))

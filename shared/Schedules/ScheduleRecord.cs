@@ -109,7 +109,7 @@ public sealed class ScheduleRunRecord : TableRow
 
     public int NumBlobs { get; set; }
 
-    /// <summary>New values of <see cref="ScheduleRecord.LastModel"/> and <see cref="ScheduleRecord.Seen"/>, where they were looked up.</summary>
+    /// <summary>The schedule's new <see cref="ScheduleRecord.LastModel"/> and <see cref="ScheduleRecord.Seen"/>, where looked up.</summary>
     public string? LastModel { get; set; }
 
     public string? Seen { get; set; }

@@ -39,7 +39,8 @@ public sealed class OpenRows<TRow, TJob>(StorageAccount storage, string partitio
 
     /// <summary>The rows with their jobs. Deletes rows whose creation failed.</summary>
     /// <param name="tenant">Null lists the jobs of all tenants.</param>
-    public async IAsyncEnumerable<(TRow Row, TJob Job)> ListJobsAsync(string? tenant, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<(TRow Row, TJob Job)> ListJobsAsync(
+        string? tenant, [EnumeratorCancellation] CancellationToken cancellation)
     {
         await foreach (var row in ListAsync(tenant, cancellation))
         {

@@ -65,7 +65,7 @@ public static class StorageNames
 
     public static string PoisonQueue(string queue) => queue + PoisonSuffix;
 
-    /// <summary>The work queue whose failed messages a queue keeps. The poison queue of a poison queue keeps texts that are no messages.</summary>
+    /// <summary>The work queue whose failed messages a queue keeps. The poison queue of a poison queue keeps unreadable texts.</summary>
     /// <returns>Null for a queue that is no poison queue of this service.</returns>
     public static string? QueueOfPoison(string name)
     {

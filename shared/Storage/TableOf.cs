@@ -105,7 +105,8 @@ public sealed class TableOf<T>(TableClient table)
     }
 
     /// <summary>Rows of a partition whose keys start with a prefix, in the order of their keys.</summary>
-    public async IAsyncEnumerable<T> ListPrefixAsync(string partition, string prefix, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<T> ListPrefixAsync(
+        string partition, string prefix, [EnumeratorCancellation] CancellationToken cancellation)
     {
         string end = prefix[..^1] + (char)(prefix[^1] + 1);
         string filter = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey ge {prefix} and RowKey lt {end}");
@@ -113,7 +114,7 @@ public sealed class TableOf<T>(TableClient table)
             yield return record;
     }
 
-    /// <summary>Rows of all partitions that match a filter in the table service's language. Reads the whole table: for timers only.</summary>
+    /// <summary>Rows of all partitions that match a filter of the table service. Reads the whole table: for timers only.</summary>
     public IAsyncEnumerable<T> ScanAsync(string filter, CancellationToken cancellation) =>
         table.QueryAsync<T>(filter, cancellationToken: cancellation);
 

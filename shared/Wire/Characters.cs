@@ -17,7 +17,7 @@ public static class Characters
         0x0D => "carriage return (U+000D)",
         0x1A => "Ctrl-Z (U+001A)",
         0xFEFF => "byte order mark (U+FEFF)",
-        _ when Rune.IsControl(character) || Rune.IsWhiteSpace(character) => $"character U+{character.Value:X4}",
+        _ when Rune.IsControl(character) || Rune.IsWhiteSpace(character) => $"U+{character.Value:X4}",
         _ => $"'{character}'",
     };
 }

@@ -15,7 +15,8 @@ public readonly record struct TextLine(int Number, byte[]? Bytes);
 /// </summary>
 public static class JsonLines
 {
-    public static async IAsyncEnumerable<TextLine> ReadAsync(Stream stream, int maxLineBytes, [EnumeratorCancellation] CancellationToken cancellation)
+    public static async IAsyncEnumerable<TextLine> ReadAsync(
+        Stream stream, int maxLineBytes, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16));
         int number = 0;

@@ -13,7 +13,11 @@ public static class JsonProperties
 
     /// <returns>Null when the parent is no object, and when the property is absent or null.</returns>
     public static JsonElement? Find(this JsonElement parent, string name) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        parent.ValueKind == JsonValueKind.Object
+        && parent.TryGetProperty(name, out var value)
+        && value.ValueKind != JsonValueKind.Null
+            ? value
+            : null;
 
     /// <returns>Null also for a string with an unpaired surrogate.</returns>
     public static string? FindText(this JsonElement parent, string name)
@@ -30,9 +34,13 @@ public static class JsonProperties
 
     /// <returns>Null also for a number that does not fit.</returns>
     public static int? FindInteger(this JsonElement parent, string name) =>
-        parent.Find(name) is { } value && value.TryGetInteger(out long number) && number is >= int.MinValue and <= int.MaxValue ? (int)number : null;
+        parent.Find(name) is { } value && value.TryGetInteger(out long number) && number is >= int.MinValue and <= int.MaxValue
+            ? (int)number
+            : null;
 
-    /// <summary>A whole number may be written with a fraction of zero or an exponent: <c>4</c>, <c>4.0</c> and <c>4e0</c> are equal.</summary>
+    /// <summary>
+    /// A whole number may be written with a fraction of zero or an exponent: <c>4</c>, <c>4.0</c> and <c>4e0</c> are equal.
+    /// </summary>
     public static bool TryGetInteger(this JsonElement value, out long number)
     {
         number = 0;

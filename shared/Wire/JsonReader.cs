@@ -15,7 +15,6 @@ public delegate Exception JsonFault(string message, string? path, string? code);
 public sealed class JsonReader
 {
     private readonly JsonFault _fault;
-    private readonly string _path;
     private readonly HashSet<string> _names = [];
 
     /// <param name="json">An object; anything else has no properties.</param>
@@ -25,16 +24,19 @@ public sealed class JsonReader
     {
         Json = json;
         _fault = fault;
-        _path = path;
+        Path = path;
     }
 
     public JsonElement Json { get; }
+
+    /// <summary>Empty for the outermost object.</summary>
+    public string Path { get; }
 
     /// <summary>The names that were read or passed, whether they are there or not.</summary>
     public IReadOnlyCollection<string> Names => _names;
 
     /// <summary>The path of a property.</summary>
-    public string PathOf(string name) => _path.Length == 0 ? name : $"{_path}.{name}";
+    public string PathOf(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
 
     /// <returns>Null when it is absent or null.</returns>
     public JsonElement? Find(string name)
@@ -47,7 +49,8 @@ public sealed class JsonReader
     public void Pass(params IEnumerable<string> names) => _names.UnionWith(names);
 
     /// <summary>A string that must be there and must not be empty.</summary>
-    public string Text(string name) => OptionalText(name) is { Length: > 0 } text ? text : throw Missing(name, "is required and must be a string");
+    public string Text(string name) =>
+        OptionalText(name) is { Length: > 0 } text ? text : throw Missing(name, "is required and must be a string");
 
     /// <returns>Null when it is absent or null.</returns>
     public string? OptionalText(string name) => Find(name) switch

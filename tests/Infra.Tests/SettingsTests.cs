@@ -2,7 +2,6 @@ using System.Reflection;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions;
 using LLaDA.Batch.Functions.Hosting;
-using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Storage;

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -7,13 +6,10 @@ namespace LLaDA.Batch.Shared.Tests;
 /// <summary>The mermaid state diagrams of docs/architecture.md.</summary>
 internal static partial class StateDiagram
 {
-    private static readonly string s_root = typeof(StateDiagram).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
-        .Single(data => data.Key == "RepositoryRoot").Value!;
-
     /// <param name="edges">Names of an enum's states.</param>
     public static void AssertEqual(string heading, IEnumerable<(string From, string To)> edges)
     {
-        string text = File.ReadAllText(Path.Combine(s_root, "docs", "architecture.md"));
+        string text = File.ReadAllText(Repository.PathOf("docs", "architecture.md"));
         string section = text[text.IndexOf($"### {heading}\n", StringComparison.Ordinal)..];
         int start = section.IndexOf("stateDiagram-v2", StringComparison.Ordinal), end = section.IndexOf("\n```\n", start, StringComparison.Ordinal);
         var drawn = Arrow().Matches(section[start..end]).Select(arrow => (From: arrow.Groups["from"].Value, To: arrow.Groups["to"].Value)).ToList();

@@ -18,7 +18,7 @@ internal sealed record DocumentRequest(BlobFolder Input, BlobFolder Output, stri
     public static async Task<DocumentRequest?> ReadAsync(
         JsonReader batch, string endpoint, BlobFolders folders, string tenant, DateTimeOffset until, CancellationToken cancellation)
     {
-        if (batch.Find("input_blobs") is null)
+        if (batch.Object("input_blobs") is null)
             return WithoutFolder(batch);
         if (batch.OptionalText("input_file_id") is not null)
             throw ApiException.InvalidRequest("Give either input_file_id or input_blobs", "input_blobs");

@@ -11,7 +11,8 @@ internal sealed class QueueTriggers(IServiceProvider services)
         HandleAsync("plan", message, stop);
 
     [Function("plan-poison")]
-    public Task GiveUpPlanAsync([QueueTrigger(StorageNames.PlanQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
+    public Task GiveUpPlanAsync(
+        [QueueTrigger(StorageNames.PlanQueue + StorageNames.PoisonSuffix)] string message, CancellationToken stop) =>
         HandleAsync("plan-poison", message, stop);
 
     [Function("finish")]

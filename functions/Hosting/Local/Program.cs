@@ -5,7 +5,8 @@ using LLaDA.Batch.Shared.Storage;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.Services.AddFunctions(builder.Configuration);
-builder.WebHost.ConfigureKestrel((_, kestrel) => kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<ServiceLimits>().MaxRequestBytes);
+builder.WebHost.ConfigureKestrel((_, kestrel) =>
+    kestrel.Limits.MaxRequestBodySize = kestrel.ApplicationServices.GetRequiredService<ServiceLimits>().MaxRequestBytes);
 builder.Services.AddHostedService<TriggerService>();
 
 var app = builder.Build();

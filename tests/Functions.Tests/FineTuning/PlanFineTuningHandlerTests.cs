@@ -36,7 +36,7 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
 
         var job = await PlannedAsync(plane, extra: new JsonObject { ["validation_file"] = await UploadAsync(plane, Examples(1) + "nonsense") });
 
-        Assert.Equal(("invalid_validation_file", "line 2: it is not valid JSON"), (job.ErrorCode, job.ErrorMessage));
+        Assert.Equal(("invalid_validation_file", "line 2: it is not valid JSON: unexpected 'o', at byte 2"), (job.ErrorCode, job.ErrorMessage));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
     [InlineData("""{"messages":[{"role":"user","content":"q"}],"tools":[]}""", "'tools' is not supported")]
     [InlineData("""{"prompt":"a","completion":""}""", "completion is empty")]
     [InlineData("""{"prompt":"a","prompt":"b","completion":"c"}""", "not valid JSON")]
-    [InlineData("""{"prompt":"\ud800","completion":"c"}""", "no text")]
+    [InlineData("""{"prompt":"\ud800","completion":"c"}""", "unpaired surrogate")]
     [InlineData("""{"\ud800":1,"prompt":"a","completion":"b"}""", "not valid JSON")]
     [InlineData("""["prompt"]""", "not a JSON object")]
     public void A_line_is_learnt_from_or_its_fault_is_named(string line, string? fault)

@@ -40,6 +40,18 @@ public sealed class ModelsApiTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Checkpoints_are_found_by_their_names_and_not_listed_among_the_models()
+    {
+        await using var plane = await StartAsync(fixture);
+        var job = await TrainedAsync(plane);
+
+        var listed = (await ReadAsync(await plane.Client.GetAsync("/v1/models")))["data"]!.AsArray().Select(model => model!["id"]!.GetValue<string>());
+
+        Assert.Equal(new[] { Model, FineTunedModels.NameOf(job) }.Order(), listed.Order());
+        (await plane.Client.GetAsync($"/v1/models/{FineTunedModels.NameOf(job, NumSteps)}")).EnsureSuccessStatusCode();
+    }
+
+    [Fact]
     public async Task A_model_of_the_operator_or_of_another_tenant_stays()
     {
         await using var plane = await StartAsync(fixture);

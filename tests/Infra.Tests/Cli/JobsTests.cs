@@ -42,7 +42,8 @@ public sealed class JobsTests : IAsyncLifetime
         await _batches.AddAsync(_failed, inputBytes: 0, CancellationToken.None);
         await _batches.Open.DeleteAsync(_failed.Key, CancellationToken.None);
         await _trainings.AddAsync(_training, CancellationToken.None);
-        await new FineTuningEvents(_storage, TimeProvider.System).AddAsync(_training, 7, 1, FineTuningEventKind.Started, "Training has started", CancellationToken.None);
+        await new FineTuningEvents(_storage, TimeProvider.System).AddAsync(
+            _training, new FineTuningEvent(FineTuningEventKind.Started, "Training has started") { Step = 7, Run = 1 }, CancellationToken.None);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -63,6 +64,24 @@ public sealed class JobsTests : IAsyncLifetime
         Assert.Equal([_failed.Id], Ids(await DoneAsync("jobs", "list", "--all", "--tenant", "others", "--json")));
         Assert.Equal([_training.Id], Ids(await DoneAsync("jobs", "list", "--all", "--limit", "1", "--json")));
         Assert.Equal(2, Ids(await DoneAsync("jobs", "list", "--tenant", "acme", "--json")).Length);
+    }
+
+    [Fact]
+    public async Task An_attempt_in_progress_is_no_trouble_and_one_whose_worker_died_is()
+    {
+        var blobs = new BatchBlobs(_storage, _running);
+        await blobs.WriteShardAsync("attempt", 1, BinaryData.FromString("{}"), CancellationToken.None);
+        var lease = blobs.LeaseOf("attempt", 1);
+        await lease.AcquireAsync(TimeSpan.FromSeconds(60));
+
+        await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin(), CancellationToken.None);
+        Assert.Empty(await TroubleAsync());
+        await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin().Explain("IOException").Begin(), CancellationToken.None);
+        Assert.Equal(1, Assert.Single(await TroubleAsync())!["failures"]!.GetValue<int>());
+        await lease.ReleaseAsync();
+        Assert.Equal(2, Assert.Single(await TroubleAsync())!["failures"]!.GetValue<int>());
+
+        async Task<JsonArray> TroubleAsync() => JsonNode.Parse(await DoneAsync("jobs", "show", _running.Id, "--json"))!["trouble"]!.AsArray();
     }
 
     [Fact]

@@ -5,7 +5,6 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Tests;
 
 namespace LLaDA.Batch.Shared.Tests.Stored;
 
@@ -90,8 +89,10 @@ public sealed class StoredBlobTests(StorageFixture fixture)
     [Fact]
     public void A_manifest_of_a_model()
     {
-        var manifest = ModelManifest.Parse(
-            BinaryData.FromString($$"""{"files":{"config.json":{"bytes":5,"sha256":"{{new string('0', 64)}}"}}}"""), "manifest");
+        string hash = new('0', 64);
+        string json = """{"files":{"config.json":{"bytes":5,"sha256":"HASH"}}}""".Replace("HASH", hash, StringComparison.Ordinal);
+
+        var manifest = ModelManifest.Parse(BinaryData.FromString(json), "manifest");
 
         Assert.Equal(5, manifest.Bytes);
     }

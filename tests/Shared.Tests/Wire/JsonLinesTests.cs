@@ -9,6 +9,16 @@ public sealed class JsonLinesTests
     private const int MaxLineBytes = 40;
 
     [Fact]
+    public async Task Files_that_were_joined_may_begin_each_with_a_byte_order_mark()
+    {
+        byte[] joined = Encoding.UTF8.GetBytes("\uFEFF{}\r\n\uFEFF[]\n\uFEFF\n");
+
+        var lines = await JsonLines.ReadAsync(new MemoryStream(joined), MaxLineBytes, CancellationToken.None).ToListAsync();
+
+        Assert.Equal([(1, "{}"), (2, "[]")], lines.Select(line => (line.Number, Encoding.UTF8.GetString(line.Bytes!))));
+    }
+
+    [Fact]
     public void Lines_are_those_of_the_text_however_the_stream_is_cut() =>
         Gen.Select(Gen.String[Gen.Char[" ab\r\n{}"], 0, 300], Gen.Int[1, 17]).Sample((text, pieceLength) =>
         {

@@ -44,6 +44,51 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         Assert.Equal(150, (await plane.LinesAsync(batch.OutputFileId!)).Length);
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("copy")]
+    [InlineData("refuse")]
+    public async Task A_document_without_a_gap_is_copied_byte_for_byte_or_refused(string? withoutGaps)
+    {
+        await using var plane = await StartAsync(fixture);
+        var container = await BoundAsync(plane);
+        byte[] literal = [0xEF, 0xBB, 0xBF, .. "a literal \\[MASK] and nothing else\r\n"u8];
+        await container.GetBlobClient("in/a.txt").UploadAsync(new BinaryData(literal));
+        await UploadAsync(container, "in/b.txt", "b [MASK:2]");
+        await UploadAsync(container, "in/empty.txt", "");
+
+        var batch = await CreatedAsync(plane, Folder("in"), Folder("out"), withoutGaps);
+        await plane.PlanAsync(batch);
+        await AnswerAsync(plane, batch);
+        await plane.FinishAsync(batch);
+
+        batch = await plane.ReloadAsync(batch);
+        bool isCopied = withoutGaps != "refuse";
+        Assert.Equal((BatchStatus.Completed, isCopied ? 3 : 1, isCopied ? 0 : 2), (batch.Status, batch.CompletedLines, batch.FailedLines));
+        Assert.Equal(isCopied, await container.GetBlobClient("out/a.txt").ExistsAsync());
+        var manifest = (await container.GetBlobClient($"out/manifest.{batch.Id}.jsonl").DownloadContentAsync()).Value.Content.ToString();
+        Assert.Equal(isCopied ? 2 : 0, manifest.Split("\"copied\":true").Length - 1);
+        Assert.Equal(isCopied ? 0 : 2, manifest.Split("\"no_gaps\"").Length - 1);
+        if (isCopied)
+            Assert.Equal(literal, (await container.GetBlobClient("out/a.txt").DownloadContentAsync()).Value.Content.ToArray());
+    }
+
+    [Fact]
+    public async Task A_folder_without_any_gap_is_copied_without_a_worker()
+    {
+        await using var plane = await StartAsync(fixture);
+        var container = await BoundAsync(plane);
+        await UploadAsync(container, "in/a.txt", "no gap");
+        var batch = await CreatedAsync(plane, Folder("in"), Folder("out"));
+
+        await plane.PlanAsync(batch);
+        await plane.FinishAsync(batch);
+
+        batch = await plane.ReloadAsync(batch);
+        Assert.Equal((BatchStatus.Completed, 1), (batch.Status, batch.CompletedLines));
+        Assert.Equal("no gap", (await container.GetBlobClient("out/a.txt").DownloadContentAsync()).Value.Content.ToString());
+    }
+
     [Fact]
     public async Task A_folder_may_be_shared_by_a_signature_that_nobody_sees_again()
     {
@@ -76,7 +121,7 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
     [InlineData("""{"container":"corpus/../files"}""", HttpStatusCode.NotFound, null)]
     [InlineData("""{"container":"corpus","prefix":"../files/"}""", HttpStatusCode.BadRequest, "input_blobs")]
     [InlineData("""{"container":"corpus","prefix":"a//b"}""", HttpStatusCode.BadRequest, "input_blobs")]
-    [InlineData("""{"container":"corpus","prefix":7}""", HttpStatusCode.BadRequest, "prefix")]
+    [InlineData("""{"container":"corpus","prefix":7}""", HttpStatusCode.BadRequest, "input_blobs.prefix")]
     [InlineData("""{"container":"corpus","url":"https://a.blob.core.windows.net/b?sig=c"}""", HttpStatusCode.BadRequest, "input_blobs")]
     [InlineData("""{}""", HttpStatusCode.BadRequest, "input_blobs")]
     [InlineData("""{"container":"corpus","prefix":"out"}""", HttpStatusCode.BadRequest, "output_blobs")]
@@ -210,16 +255,27 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
 
     private static string Filled(string text) => text[..text.IndexOf("[MASK", StringComparison.Ordinal)] + "filled" + text[(text.IndexOf(']', StringComparison.Ordinal) + 1)..];
 
-    private static async Task<HttpResponseMessage> PostAsync(ControlPlane plane, string input, string output)
+    private static string Folder(string prefix) => $$"""{"container":"corpus","prefix":"{{prefix}}"}""";
+
+    private static async Task<HttpResponseMessage> PostAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
     {
-        string json = $$$"""{"endpoint":"/v1/infill","completion_window":"24h","input_blobs":{{{input}}},"output_blobs":{{{output}}},"body":{"model":"{{{Model}}}","steps":4}}""";
+        string json = $$$"""
+            {
+                "endpoint": "/v1/infill",
+                "completion_window": "24h",
+                "input_blobs": {{{input}}},
+                "output_blobs": {{{output}}},
+                "body": {"model": "{{{Model}}}", "steps": 4},
+                "without_gaps": {{{(withoutGaps is null ? "null" : $"\"{withoutGaps}\"")}}}
+            }
+            """;
         using var body = new StringContent(json, Encoding.UTF8, "application/json");
         return await plane.Client.PostAsync("/v1/batches", body);
     }
 
-    private static async Task<BatchRecord> CreatedAsync(ControlPlane plane, string input, string output)
+    private static async Task<BatchRecord> CreatedAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
     {
-        string id = (await ReadAsync(await PostAsync(plane, input, output)))["id"]!.GetValue<string>();
+        string id = (await ReadAsync(await PostAsync(plane, input, output, withoutGaps)))["id"]!.GetValue<string>();
         return (await plane.Batches.FindAsync(Tenant, id, CancellationToken.None))!;
     }
 

@@ -1,6 +1,6 @@
 using LLaDA.Batch.Shared.Files;
 
-namespace LLaDA.Batch.Functions.Retention;
+namespace LLaDA.Batch.Functions;
 
 /// <summary>How long data are kept (section <c>Retention</c>).</summary>
 public sealed record RetentionOptions
@@ -10,7 +10,9 @@ public sealed record RetentionOptions
     /// <summary>The time without progress after which a deletion counts as interrupted.</summary>
     internal static readonly TimeSpan StalledAfter = TimeSpan.FromMinutes(5);
 
-    /// <summary>Inputs and results of batches for which the client names no other time. Training data are kept until they are deleted.</summary>
+    /// <summary>
+    /// Inputs and results of batches for which the client names no other time. Training data are kept until they are deleted.
+    /// </summary>
     public TimeSpan BatchFiles { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>
