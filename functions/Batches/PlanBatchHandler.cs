@@ -2,7 +2,6 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using Azure;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
-using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;

@@ -26,11 +26,14 @@ internal sealed class Deployed
     /// <summary>Bytes of a body that the API takes.</summary>
     public long RequestBytes => Number("Limits__MaxRequestBytes");
 
+    /// <summary>Everything that is deployed.</summary>
+    public IEnumerable<JsonNode> Resources => _snapshot["predictedResources"]!.AsArray().Select(resource => resource!);
+
     private JsonNode Scale => Of("Microsoft.Web/sites")["functionAppConfig"]!["scaleAndConcurrency"]!;
 
     private long Number(string setting) =>
         long.Parse(Of("Microsoft.Web/sites/config")[setting]!.GetValue<string>(), CultureInfo.InvariantCulture);
 
     private JsonNode Of(string type) =>
-        _snapshot["predictedResources"]!.AsArray().Single(resource => resource!["type"]!.GetValue<string>() == type)!["properties"]!;
+        Resources.Single(resource => resource["type"]!.GetValue<string>() == type)["properties"]!;
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using LLaDA.Batch.AzureHost.Tests.Alerts;
 using LLaDA.Batch.AzureHost.Tests.Driver;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
@@ -68,7 +69,8 @@ public sealed class FlowTests(StorageFixture fixture, PublishedApp published)
             {
                 using var refused = await app.UploadAsync(Filled(size), isChunked);
                 Assert.Equal(HttpStatusCode.RequestEntityTooLarge, refused.StatusCode);
-                Assert.Contains($"A file may have at most {limit} bytes", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+                string answer = await refused.Content.ReadAsStringAsync();
+                Assert.Contains($"A file may have at most {limit} bytes", answer, StringComparison.Ordinal);
             }
         }
         Assert.Single((await RunningApp.ReadAsync(await app.Client.GetAsync("/v1/files")))["data"]!.AsArray());
@@ -85,11 +87,13 @@ public sealed class FlowTests(StorageFixture fixture, PublishedApp published)
             await app.Storage.Queue(queue).SendMessageAsync("hello, world");
             string poison = StorageNames.PoisonQueue(queue);
             string kept = queue == StorageNames.WebhookQueue ? poison : StorageNames.PoisonQueue(poison);
-            await app.WaitAsync(async () => await app.CountAsync(kept) == 1 && await app.CountAsync(queue) == 0, $"{kept} is empty", s_soon);
+            await app.WaitAsync(
+                async () => await app.CountAsync(kept) == 1 && await app.CountAsync(queue) == 0, $"{kept} is empty", s_soon);
             Assert.Equal("hello, world", (await app.Storage.Queue(kept).PeekMessageAsync()).Value.Body.ToString());
         }
         Assert.Equal(0, await app.CountAsync(StorageNames.PoisonQueue(StorageNames.PlanQueue)));
-        Assert.Contains(app.Host.Log, entry => entry.Contains("hello, world", StringComparison.Ordinal) && Alert.Poison.MatchesTrace(entry));
+        Assert.Contains(
+            app.Host.Log, entry => entry.Contains("hello, world", StringComparison.Ordinal) && Alert.Poison.MatchesTrace(entry));
         Assert.DoesNotContain(app.Host.Log, entry => entry.Contains("(Failed)", StringComparison.Ordinal));
     }
 
@@ -113,7 +117,8 @@ public sealed class FlowTests(StorageFixture fixture, PublishedApp published)
         var address = app.Client.BaseAddress!;
         using (var client = new TcpClient(address.Host, address.Port))
         {
-            string head = $"POST /v1/files HTTP/1.1\r\nHost: {address.Authority}\r\nAuthorization: {app.Client.DefaultRequestHeaders.Authorization}\r\n"
+            string head = $"POST /v1/files HTTP/1.1\r\nHost: {address.Authority}\r\n"
+                + $"Authorization: {app.Client.DefaultRequestHeaders.Authorization}\r\n"
                 + "Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n--b\r\n\r\n";
             await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head));
             await Task.Delay(TimeSpan.FromSeconds(1));

@@ -56,7 +56,8 @@ public sealed class HostBodyMemoryTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static double LiveBytesPerByte(string unit)
     {
-        byte[] body = Encoding.UTF8.GetBytes($$$"""{"a":{"b":[{{{string.Concat(Enumerable.Repeat(unit, SampleBytes / unit.Length))}}}0]}}""");
+        string units = string.Concat(Enumerable.Repeat(unit, SampleBytes / unit.Length));
+        byte[] body = Encoding.UTF8.GetBytes($$$"""{"a":{"b":[{{{units}}}0]}}""");
         long before = GC.GetTotalMemory(forceFullCollection: true);
         var held = Read(body);
         long live = GC.GetTotalMemory(forceFullCollection: true) - before;

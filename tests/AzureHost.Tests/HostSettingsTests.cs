@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.AzureHost.Tests.Driver;
 using LLaDA.Batch.Functions;
@@ -43,7 +44,7 @@ public sealed class HostSettingsTests
         var local = JsonNode.Parse(File.ReadAllText(Repository.PathOf("functions", "local.settings.json")))!["Values"]!;
 
         Assert.InRange(
-            long.Parse(local["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"]!.GetValue<string>(), System.Globalization.CultureInfo.InvariantCulture),
+            long.Parse(local["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"]!.GetValue<string>(), CultureInfo.InvariantCulture),
             new ServiceLimits().MaxRequestBytes + 1,
             long.MaxValue);
     }

@@ -43,7 +43,7 @@ internal sealed class RunningApp : IAsyncDisposable
                 Id = Model,
                 ContextLength = 512,
                 TokenForwardsPerSecond = 1000,
-                CreatedAt = DateTimeOffset.UtcNow,
+                CreatedAt = TimeProvider.System.GetUtcNow(),
             },
             CancellationToken.None);
         var app = new RunningApp(await FunctionsHost.StartAsync(storage, Settings(connection), except), storage, connection);
@@ -61,7 +61,11 @@ internal sealed class RunningApp : IAsyncDisposable
 
     public async Task<HttpResponseMessage> UploadAsync(byte[] content, bool isChunked = false)
     {
-        using var form = new MultipartFormDataContent { { new StringContent("batch"), "purpose" }, { new ByteArrayContent(content), "file", "input.jsonl" } };
+        using var form = new MultipartFormDataContent
+        {
+            { new StringContent("batch"), "purpose" },
+            { new ByteArrayContent(content), "file", "input.jsonl" },
+        };
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/files") { Content = form };
         request.Headers.TransferEncodingChunked = isChunked;
         return await Client.SendAsync(request);
@@ -101,10 +105,11 @@ internal sealed class RunningApp : IAsyncDisposable
     /// <summary>Fails with the log where the condition does not hold in time.</summary>
     public async Task WaitAsync(Func<Task<bool>> condition, string otherwise, TimeSpan limit)
     {
-        var deadline = DateTime.UtcNow + limit;
+        long start = TimeProvider.System.GetTimestamp();
         while (!await condition())
         {
-            Assert.True(DateTime.UtcNow < deadline, $"{otherwise} after {limit}:\n{string.Join('\n', Host.Log.TakeLast(50))}");
+            if (TimeProvider.System.GetElapsedTime(start) > limit)
+                Assert.Fail($"{otherwise} after {limit}:\n{string.Join('\n', Host.Log.TakeLast(50))}");
             await Task.Delay(s_pause);
         }
     }

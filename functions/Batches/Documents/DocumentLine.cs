@@ -27,11 +27,11 @@ internal sealed record DocumentLine
 /// <summary>The answer of a document that was copied: the form of a filled text, without spans and without tokens.</summary>
 internal sealed record CopiedDocument(string Text)
 {
-    public string Object => "infill";
+    public string Object { get; } = "infill";
 
-    public bool Copied => true;
+    public bool Copied { get; } = true;
 
-    public IReadOnlyList<object> Spans => [];
+    public IReadOnlyList<object> Spans { get; } = [];
 
-    public LineUsage Usage => new(PromptTokens: 0, CompletionTokens: 0);
+    public LineUsage Usage { get; } = new(PromptTokens: 0, CompletionTokens: 0);
 }

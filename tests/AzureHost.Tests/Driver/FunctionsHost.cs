@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using Cronos;
 using LLaDA.Batch.AzureHost.Tests.Driver.Protocol;
@@ -46,7 +47,8 @@ internal sealed class FunctionsHost : IAsyncDisposable
         [.. _worker.Log.Select(entry => entry.Exception).OfType<RpcException>(), .. _failures];
 
     /// <summary>What the host and the worker logged.</summary>
-    public IEnumerable<string> Log => [.. _worker.Log.Select(entry => $"{entry.Level} {entry.Message} {entry.Exception?.Message}"), .. _log];
+    public IEnumerable<string> Log =>
+        [.. _worker.Log.Select(entry => $"{entry.Level} {entry.Message} {entry.Exception?.Message}"), .. _log];
 
     /// <summary>Largest working set of the worker so far, in bytes.</summary>
     public long PeakBytes
@@ -60,7 +62,8 @@ internal sealed class FunctionsHost : IAsyncDisposable
 
     /// <param name="appSettings">Settings of the deployed app, <c>FUNCTIONS_REQUEST_BODY_SIZE_LIMIT</c> among them.</param>
     /// <param name="except">A function that is not triggered.</param>
-    public static async Task<FunctionsHost> StartAsync(StorageAccount storage, IReadOnlyDictionary<string, string> appSettings, string? except)
+    public static async Task<FunctionsHost> StartAsync(
+        StorageAccount storage, IReadOnlyDictionary<string, string> appSettings, string? except)
     {
         var worker = new WorkerStream();
         HttpFront? front = null;
@@ -71,8 +74,9 @@ internal sealed class FunctionsHost : IAsyncDisposable
         {
             using var limit = new CancellationTokenSource(s_startTime);
             var workerAddress = await host.LoadAsync(limit.Token);
-            long maxRequestBytes = long.Parse(appSettings["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"], System.Globalization.CultureInfo.InvariantCulture);
-            host._front = front = new HttpFront(host._settings, maxRequestBytes, workerAddress, host.Functions, host.InvokeAsync, host._log.Enqueue);
+            long maxRequestBytes = long.Parse(appSettings["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"], CultureInfo.InvariantCulture);
+            host._front = front = new HttpFront(
+                host._settings, maxRequestBytes, workerAddress, host.Functions, host.InvokeAsync, host._log.Enqueue);
             host.Client = new HttpClient { BaseAddress = new Uri(addresses[1]), Timeout = s_startTime };
             await host.WarmAsync(limit.Token);
             host.Trigger(storage, except);
@@ -162,9 +166,8 @@ internal sealed class FunctionsHost : IAsyncDisposable
         Functions = [.. described.FunctionMetadataResponse.FunctionMetadataResults.Select(metadata => new HostedFunction(metadata))];
         foreach (var function in Functions)
         {
-            var loaded = await _worker.AskAsync(
-                new StreamingMessage { FunctionLoadRequest = new FunctionLoadRequest { FunctionId = function.Id, Metadata = function.Metadata } },
-                cancellation);
+            var request = new FunctionLoadRequest { FunctionId = function.Id, Metadata = function.Metadata };
+            var loaded = await _worker.AskAsync(new StreamingMessage { FunctionLoadRequest = request }, cancellation);
             Require(loaded.FunctionLoadResponse.Result);
         }
         return new Uri(init.WorkerInitResponse.Capabilities["HttpUri"]);
@@ -195,14 +198,15 @@ internal sealed class FunctionsHost : IAsyncDisposable
 
     private async Task RepeatAsync(HostedFunction function)
     {
+        const string timer = """{"Schedule":{"AdjustForDST":false},"ScheduleStatus":null,"IsPastDue":false}""";
         var cron = CronExpression.Parse(function.Schedule!, CronFormat.IncludeSeconds);
         try
         {
             while (true)
             {
-                var now = DateTime.UtcNow;
+                var now = TimeProvider.System.GetUtcNow().UtcDateTime;
                 await Task.Delay(cron.GetNextOccurrence(now)!.Value - now, _stop.Token);
-                await RunAsync(function, new TypedData { Json = """{"Schedule":{"AdjustForDST":false},"ScheduleStatus":null,"IsPastDue":false}""" });
+                await RunAsync(function, new TypedData { Json = timer });
             }
         }
         catch (OperationCanceledException) when (_stop.IsCancellationRequested)

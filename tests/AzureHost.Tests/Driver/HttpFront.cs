@@ -82,7 +82,8 @@ internal sealed class HttpFront(
 
         using var response = await _client.SendAsync(forwarded, HttpCompletionOption.ResponseHeadersRead, context.RequestAborted);
         context.Response.StatusCode = (int)response.StatusCode;
-        foreach (var (name, values) in response.Headers.Concat(response.Content.Headers).Where(header => !s_hopHeaders.Contains(header.Key)))
+        var headers = response.Headers.Concat(response.Content.Headers);
+        foreach (var (name, values) in headers.Where(header => !s_hopHeaders.Contains(header.Key)))
             context.Response.Headers[name] = values.ToArray();
         await response.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
     }

@@ -33,7 +33,9 @@ internal sealed class QueueListener(
                 var messages = await ReceiveAsync(stop);
                 foreach (var message in messages)
                     _running[message.MessageId] = HandleAsync(message);
-                pause = messages.Count > 0 ? s_shortestPause : TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, settings.MaxPollingInterval.Ticks));
+                pause = 2 * pause < settings.MaxPollingInterval ? 2 * pause : settings.MaxPollingInterval;
+                if (messages.Count > 0)
+                    pause = s_shortestPause;
                 if (messages.Count == 0)
                     await Task.Delay(pause, stop);
                 while (_running.Count > settings.NewBatchThreshold)

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LLaDA.Batch.AzureHost.Tests.Driver.Protocol;
 
-namespace LLaDA.Batch.AzureHost.Tests;
+namespace LLaDA.Batch.AzureHost.Tests.Alerts;
 
 /// <summary>The query of an alert rule of the deployment, as far as it looks for texts.</summary>
 internal sealed partial class Alert
@@ -16,7 +16,8 @@ internal sealed partial class Alert
     public static Alert Failures { get; } = new("failures");
 
     /// <summary>Whether a message in AppTraces counts.</summary>
-    public bool MatchesTrace(string message) => Texts("AppTraces", "Message").Any(text => message.Contains(text, StringComparison.OrdinalIgnoreCase));
+    public bool MatchesTrace(string message) =>
+        Texts("AppTraces", "Message").Any(text => message.Contains(text, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Whether a line of a worker's log counts.</summary>
     public bool MatchesConsole(string line) =>
@@ -35,16 +36,18 @@ internal sealed partial class Alert
     private IEnumerable<string> Texts(string table, string column)
     {
         string part = _query.Split('(', ')').Single(part => part.StartsWith($"{table} |", StringComparison.Ordinal));
-        return Regex.Matches(part, $"""{column} has "(?<text>[^"]+)" """.TrimEnd(), RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+        string pattern = $"""{column} has "(?<text>[^"]+)" """.TrimEnd();
+        return Regex.Matches(part, pattern, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
             .Select(match => match.Groups["text"].Value);
     }
 
     private static IEnumerable<(string Name, string Query)> Rules() =>
-        from resource in JsonNode.Parse(File.ReadAllText(Repository.PathOf("infra", "main.snapshot.json")))!["predictedResources"]!.AsArray()
+        from resource in Deployed.Main.Resources
         where resource["type"]!.GetValue<string>() == "Microsoft.Insights/scheduledQueryRules"
         select (resource["name"]!.GetValue<string>(), resource["properties"]!["criteria"]!["allOf"]![0]!["query"]!.GetValue<string>());
 
-    [GeneratedRegex(@"^AppExceptions \| where not\(strcat_delim\([^)]*\) has_any \((?<types>[^)]*)\)\)$", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(
+        @"^AppExceptions \| where not\(strcat_delim\([^)]*\) has_any \((?<types>.*)\)\)$", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex ExcludedTypes();
 
     [GeneratedRegex("\"(?<text>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
