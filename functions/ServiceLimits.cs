@@ -5,8 +5,19 @@ public sealed record ServiceLimits
 {
     public const string Section = "Limits";
 
-    /// <summary>The largest file; OpenAI's limit for batches is the same.</summary>
+    /// <summary>Bytes of the form around an uploaded file.</summary>
+    public const int FormBytes = 64 << 10;
+
+    /// <summary>Bytes of a file; OpenAI's limit is the same for batches.</summary>
     public long MaxFileBytes { get; init; } = 200L << 20;
+
+    /// <summary>
+    /// Bytes of a request's body: by default a file with the form around it. On Azure less, since the host keeps bodies in memory.
+    /// </summary>
+    public long MaxRequestBytes { get => field > 0 ? field : MaxFileBytes + FormBytes; init; }
+
+    /// <summary>Bytes of a file that comes in one request.</summary>
+    public long MaxUploadBytes => Math.Min(MaxFileBytes, MaxRequestBytes - FormBytes);
 
     /// <summary>Requests of a batch.</summary>
     public int MaxLines { get; init; } = 50_000;
@@ -29,9 +40,6 @@ public sealed record ServiceLimits
     /// <summary>Schedules of a tenant.</summary>
     public int MaxSchedules { get; init; } = 100;
 
-    /// <summary>A file with the frame of the form around it.</summary>
-    public long MaxRequestBytes => MaxFileBytes + (1 << 20);
-
     /// <returns>All errors of the section.</returns>
     public IEnumerable<string> Validate()
     {
@@ -41,5 +49,7 @@ public sealed record ServiceLimits
         ];
         if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";
+        if (MaxRequestBytes <= FormBytes)
+            yield return $"{Section}:{nameof(MaxRequestBytes)} must be more than {FormBytes}, the bytes of a form without its file";
     }
 }

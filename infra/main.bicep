@@ -197,8 +197,6 @@ module functions 'modules/functions.bicep' = {
     maxInstances: maxInstances
     sealingKeyUri: vault.outputs.sealingKeyUri
     settings: functionSettings
-    // The host's own limit, which comes before the service's: a file and the frame around it.
-    maxRequestBytes: int(functionSettings.?Limits__MaxFileBytes ?? string(names.maxFileBytes)) + 1048576
   }
   dependsOn: [access]
 }

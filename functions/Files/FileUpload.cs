@@ -99,7 +99,7 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         while (await ReadAsync(body, buffer, cancellation) is var count and > 0)
         {
             received += count;
-            if (received > limits.MaxFileBytes)
+            if (received > limits.MaxUploadBytes)
                 throw TooLarge();
             await file.WriteAsync(buffer.AsMemory(0, count), cancellation);
         }
@@ -122,7 +122,7 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
     }
 
     /// <summary>A declared size is refused before any byte is read, an undeclared one by the count.</summary>
-    private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes");
+    private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxUploadBytes} bytes");
 
     private async Task<byte[]> ReadFieldAsync(Stream body, CancellationToken cancellation)
     {

@@ -7,7 +7,7 @@ internal static class RequestSize
     {
         var limits = context.RequestServices.GetRequiredService<ServiceLimits>();
         return context.Request.ContentLength > limits.MaxRequestBytes
-            ? throw ApiException.TooLarge($"A file may have at most {limits.MaxFileBytes} bytes")
+            ? throw ApiException.TooLarge($"A file may have at most {limits.MaxUploadBytes} bytes")
             : next(context);
     }
 }

@@ -1,4 +1,4 @@
-// Says so when work is poison, waits too long or fails.
+// Reports poison messages, work that waits too long, and failures.
 
 param location string
 param tags object
@@ -24,12 +24,14 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
   }
 }
 
-// The texts are those of the log messages: tests/Infra.Tests compares them.
+// The texts are those of the log messages, of the functions, the workers and the Functions host: tests/Infra.Tests runs them over kept lines.
+// Exceptions of interrupted uploads and of stops: nothing for an operator to act on. An aggregate of them has their text alone.
+var cancelled = '"OperationCanceledException", "TaskCanceledException", "FunctionInvocationCanceledException", "ConnectionResetException", "ConnectionAbortedException", "BadHttpRequestException", "A task was canceled"'
 var rules = [
   {
     name: 'poison'
     description: 'A message went to a poison queue: docs/operations.md says how to redrive it.'
-    query: 'union isfuzzy=true (ContainerAppConsoleLogs | where Log has "poison"), (AppTraces | where Message has "poison")'
+    query: 'union isfuzzy=true (ContainerAppConsoleLogs | where Log has "goes to the poison queue"), (AppTraces | where Message has "Moving message to queue" or Message has "had a text that is no message")'
     severity: 2
   }
   {
@@ -40,8 +42,8 @@ var rules = [
   }
   {
     name: 'failures'
-    description: 'The functions fail.'
-    query: 'AppExceptions'
+    description: 'The functions fail, other than by clients that hang up and by stops.'
+    query: 'AppExceptions | where not(strcat_delim(" ", ExceptionType, InnermostType, InnermostMessage) has_any (${cancelled}))'
     severity: 3
   }
 ]

@@ -154,7 +154,7 @@ public sealed class DeploymentTests
                 .OfType<string>(),
         ];
 
-        Assert.All(["has not moved for a while", "poison"], text =>
+        Assert.All(["has not moved for a while", "goes to the poison queue", "had a text that is no message"], text =>
         {
             Assert.Contains($"has \"{text}\"", alerts, StringComparison.Ordinal);
             Assert.Contains(messages, message => message.Contains(text, StringComparison.Ordinal));

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions;
@@ -62,19 +61,6 @@ public sealed class SettingsTests
 
         Assert.All(settings.Except(s_hostSettings.Keys), AssertRead);
         Assert.All(s_hostSettings.Keys, setting => Assert.Contains(setting, settings));
-    }
-
-    [Theory]
-    [InlineData("main")]
-    [InlineData("production")]
-    public void The_host_lets_through_what_the_service_takes(string set)
-    {
-        var settings = Deployment.Of(set).Only("Microsoft.Web/sites/config")["properties"]!.AsObject();
-        string? given = settings[$"{ServiceLimits.Section}__{nameof(ServiceLimits.MaxFileBytes)}"]?.GetValue<string>();
-        long maxFileBytes = given is null ? new ServiceLimits().MaxFileBytes : long.Parse(given, CultureInfo.InvariantCulture);
-        long maxRequestBytes = new ServiceLimits { MaxFileBytes = maxFileBytes }.MaxRequestBytes;
-
-        Assert.Equal($"{maxRequestBytes}", Deployment.Text(settings, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"));
     }
 
     [Fact]

@@ -27,11 +27,11 @@ internal sealed record DocumentLine
 /// <summary>The answer of a document that was copied: the form of a filled text, without spans and without tokens.</summary>
 internal sealed record CopiedDocument(string Text)
 {
-    public string Object { get; init; } = "infill";
+    public string Object { get; } = "infill";
 
-    public bool Copied { get; init; } = true;
+    public bool Copied { get; } = true;
 
-    public IReadOnlyList<object> Spans { get; init; } = [];
+    public IReadOnlyList<object> Spans { get; } = [];
 
-    public LineUsage Usage { get; init; } = new(PromptTokens: 0, CompletionTokens: 0);
+    public LineUsage Usage { get; } = new(PromptTokens: 0, CompletionTokens: 0);
 }
