@@ -18,7 +18,7 @@ param sealingKeyUri string
 @description('Further settings: limits of the service')
 param settings object
 
-// The host keeps bodies in memory, up to 110 bytes for each byte: docs/decisions/0040 has the arithmetic.
+// The host keeps bodies in memory, up to 110 bytes for each byte: docs/decisions/0045 has the arithmetic.
 var maxConcurrentRequests = 2
 // 4 MiB for 2,048 MB.
 var hostRequestBytes = instanceMemory * 2048
