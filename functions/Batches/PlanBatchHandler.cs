@@ -36,6 +36,8 @@ internal sealed partial class PlanBatchHandler(
     private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
+        await batches.TouchAsync(batch, cancellation);     // its message may have waited
+        await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
@@ -52,8 +54,6 @@ internal sealed partial class PlanBatchHandler(
     /// <returns>Null when the input has errors, and the batch has failed.</returns>
     private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
     {
-        await batches.TouchAsync(batch, cancellation);     // its message may have waited
-        await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
         string planId = Guid.NewGuid().ToString("N");
         var shards = new ShardWriter(blobs, planId);
         var errors = new BatchValidationErrors();

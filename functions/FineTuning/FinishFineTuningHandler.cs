@@ -48,8 +48,8 @@ internal sealed partial class FinishFineTuningHandler(
         await tuned.AddResultAsync(job, from, cancellation);
         string model = FineTunedModels.NameOf(job);
         var update = await jobs.UpdateAsync(job, current => current.TrySucceed(model, metrics.Id, time.GetUtcNow()), cancellation);
-        if (update.Row is not { } ended)
-            return;
+        if (update.Row is not { IsTerminal: true } ended)
+            return;     // another run has begun meanwhile, or the job is gone
         LogEnded(logger, ended.Id, ended.Status);
         await closing.RunAsync(ended, cancellation);
     }

@@ -99,7 +99,7 @@ internal sealed partial record NewFineTuningJob
         if (body.Object("method") is not { } method)
             return (FineTuningMethod.Supervised, Hyperparameters.Read(beside, FineTuningMethod.Supervised));
         if (beside is not null)
-            throw ApiException.InvalidRequest("Give hyperparameters inside of method, not beside it", hyperparameters);
+            throw ApiException.InvalidRequest("Give hyperparameters inside of method, not beside it", body.PathOf(hyperparameters));
         string type = method.OptionalText("type") ?? "";
         if (!WireNames.TryParse(type, out FineTuningMethod kind))
             throw method.Invalid("type", $"must be 'supervised' or 'pretrain', not '{type}'", "unsupported_method");

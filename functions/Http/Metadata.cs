@@ -19,13 +19,13 @@ internal static class Metadata
         if (body.Find("metadata") is not { } metadata)
             return null;
         if (metadata.ValueKind != JsonValueKind.Object)
-            throw Refused();
+            throw Refused(body);
         JsonProperty[] pairs = [.. metadata.EnumerateObject().Where(pair => pair.Value.ValueKind != JsonValueKind.Null)];
         if (pairs.Length > MaxPairs || !pairs.All(IsValid))
-            throw Refused();
+            throw Refused(body);
         var kept = new JsonObject(pairs.Select(pair => KeyValuePair.Create(pair.Name, (JsonNode?)pair.Value.GetString())));
         string json = kept.ToJsonString(WireJson.Options);
-        return json.Length <= MaxJson ? json : throw Refused();
+        return json.Length <= MaxJson ? json : throw Refused(body);
     }
 
     private static bool IsValid(JsonProperty pair) =>
@@ -33,7 +33,7 @@ internal static class Metadata
         && pair.Value.ValueKind == JsonValueKind.String
         && pair.Value.GetString()!.CountCharacters() <= MaxValue;
 
-    private static ApiException Refused() => ApiException.InvalidRequest(
+    private static ApiException Refused(JsonReader body) => ApiException.InvalidRequest(
         $"metadata must be an object of at most {MaxPairs} strings, with keys of up to {MaxKey} and values of up to {MaxValue} characters",
-        "metadata");
+        body.PathOf("metadata"));
 }

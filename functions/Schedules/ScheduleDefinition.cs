@@ -55,15 +55,18 @@ public sealed record ScheduleDefinition
         foreach (var property in body.Json.EnumerateObject())
             merged[property.Name] = JsonNode.Parse(property.Value.GetRawText());
         var reader = JsonBody.Read(JsonSerializer.SerializeToElement(merged, WireJson.Options));
-        return ReadAsync(reader, tenant, folders, now, cancellation);
+        return ReadAsync(reader, tenant, folders, now, cancellation, stored: this);
     }
 
+    /// <param name="stored">The definition that is changed: times that it has already are not checked again; null for a new one.</param>
     /// <exception cref="ApiException">400 by the name of the parameter, or 404 for a container that is not bound to the tenant.</exception>
     internal static async Task<ScheduleDefinition> ReadAsync(
-        JsonReader body, string tenant, BlobFolders folders, DateTimeOffset now, CancellationToken cancellation)
+        JsonReader body, string tenant, BlobFolders folders, DateTimeOffset now, CancellationToken cancellation,
+        ScheduleDefinition? stored = null)
     {
         string cron = body.Text("cron"), zone = body.OptionalText("time_zone") ?? "UTC";
-        ScheduleTimes.Check(body, cron, zone, now);
+        if (cron != stored?.Cron || zone != stored.TimeZone)
+            ScheduleTimes.Check(body, cron, zone, now);
         string? metadata = Http.Metadata.Read(body);
         var definition = new ScheduleDefinition
         {

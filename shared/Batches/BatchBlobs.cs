@@ -158,11 +158,16 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         return PartCounts.Sum([.. parts.Values, .. progress.Where(shard => !parts.ContainsKey(shard.Key)).Select(shard => shard.Value)]);
     }
 
-    public async Task<int> CountPartsAsync(CancellationToken cancellation)
+    /// <param name="before">Counts the parts of shards with a lower number only: those behind have parts that no worker wrote.</param>
+    public async Task<int> CountPartsAsync(CancellationToken cancellation, int before = int.MaxValue)
     {
         int count = 0;
-        await foreach (var _ in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix + "parts/" }, cancellation))
-            count++;
+        string parts = _prefix + "parts/";
+        await foreach (var part in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = parts }, cancellation))
+        {
+            if (int.Parse(part.Name[parts.Length..], CultureInfo.InvariantCulture) < before)
+                count++;
+        }
         return count;
     }
 

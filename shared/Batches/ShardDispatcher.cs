@@ -20,7 +20,7 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
         await foreach (var open in batches.Open.ListAsync(tenant, cancellation))
         {
             if (open.NumReleased > 0)
-                room -= Math.Max(0, open.NumReleased - await new BatchBlobs(storage, open.Job).CountPartsAsync(cancellation));
+                room -= open.NumReleased - await new BatchBlobs(storage, open.Job).CountPartsAsync(cancellation, before: open.NumReleased);
             if (open.HasUndispatched)
                 waiting.Add(open);
         }

@@ -82,6 +82,11 @@ public sealed partial class FineTuningJobRecord : TableRow
     public double? MaxNoise { get; set; }
 
     /// <summary>What happens to examples longer than the model's context; supervised jobs only.</summary>
+    /// <summary>
+    /// Whether each row is masked at least once. Decided by the plan: jobs that were planned without the column resume as they began.
+    /// </summary>
+    public bool MasksEveryRow { get; set; }
+
     public LongExamples LongExamples { get; set; }
 
     /// <summary>The schedule that made it; null when a client did.</summary>

@@ -40,6 +40,7 @@ public sealed partial class FineTuningJobRecord
         BatchSize ??= plan.BatchSize;
         LearningRateMultiplier ??= plan.LearningRateMultiplier;
         ResultFileKey ??= plan.ResultFileKey;
+        MasksEveryRow = Method == FineTuningMethod.Supervised;
         (Status, Profile, NumExamples, QueuedAt) = (FineTuningStatus.Queued, plan.Profile, plan.NumExamples, now);
         return true;
     }

@@ -38,7 +38,7 @@ internal sealed partial class TriggerService(
         {
             await trigger.HandlerOf(services)(stop);
         }
-        catch (Exception failure) when (failure is not OperationCanceledException)
+        catch (Exception failure) when (!(failure is OperationCanceledException && stop.IsCancellationRequested))
         {
             LogTimerFailed(logger, trigger.Name, failure);
         }

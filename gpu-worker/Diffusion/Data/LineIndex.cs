@@ -59,25 +59,27 @@ internal sealed class LineIndex : IDisposable
         long position = 0, lineStart = 0;
         int number = 1;
         bool isBlank = true;
+        int markBytes = 0;      // of a byte order mark, which is blank at the start of a line
         void EndLine(long end)
         {
             if (end - lineStart > Array.MaxLength)
                 throw new TrainingDataException(path, [$"line {number} has {end - lineStart} bytes"]);
             if (!isBlank)
                 _lines.Add((number, lineStart, (int)(end - lineStart)));
-            (number, lineStart, isBlank) = (number + 1, end + 1, true);
+            (number, lineStart, isBlank, markBytes) = (number + 1, end + 1, true, 0);
         }
 
         for (int read; (read = RandomAccess.Read(_file, buffer, position)) > 0; position += read)
         {
             var piece = buffer.AsSpan(0, read);
             hash.Append(piece);
-            int start = position == 0 && piece.StartsWith(byteOrderMark) ? byteOrderMark.Length : 0;
-            lineStart += start;
-            for (int index = start; index < read; index++)
+            for (int index = 0; index < read; index++)
             {
                 if (piece[index] == NewLine)
                     EndLine(position + index);
+                else if (markBytes < byteOrderMark.Length && position + index == lineStart + markBytes
+                    && piece[index] == byteOrderMark[markBytes])
+                    markBytes++;
                 else if (piece[index] is not ((byte)' ' or (byte)'\t' or (byte)'\r'))
                     isBlank = false;
             }

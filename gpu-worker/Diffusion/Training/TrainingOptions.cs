@@ -81,7 +81,9 @@ public sealed record TrainingOptions
     /// </summary>
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
         $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, ")
-        + string.Create(CultureInfo.InvariantCulture, $"random lengths {RandomLengthRatio}, average {(object?)EmaDecay ?? "none"}");
+        + string.Create(
+            CultureInfo.InvariantCulture,
+            $"random lengths {RandomLengthRatio}, average {(object?)EmaDecay ?? "none"}{(MasksEveryRow ? ", a mask in every row" : "")}");
 
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()

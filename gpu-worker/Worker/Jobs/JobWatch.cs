@@ -47,7 +47,7 @@ internal sealed class JobWatch : IAsyncDisposable
         {
             return await isWanted(_ended.Token);
         }
-        catch (Exception failure) when (failure is not OperationCanceledException)
+        catch (Exception failure) when (!(failure is OperationCanceledException && _ended.IsCancellationRequested))
         {
             return true;    // storage does not answer: ask again at the next tick
         }

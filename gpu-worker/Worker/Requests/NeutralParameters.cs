@@ -75,6 +75,7 @@ internal static class NeutralParameters
         value.ValueKind == JsonValueKind.String && value.GetString() == expected;
 
     private static bool IsTextFormat(JsonElement value) =>
-        value.ValueKind == JsonValueKind.Object && value.GetPropertyCount() == 1
+        value.ValueKind == JsonValueKind.Object
+        && value.EnumerateObject().Count(property => property.Value.ValueKind != JsonValueKind.Null) == 1
         && value.TryGetProperty("type", out var type) && IsText(type, "text");
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Azure;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
@@ -102,7 +101,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
             {
                 await work.SaveProgressAsync(cancellation);
             }
-            catch (Exception failure) when (failure is RequestFailedException or AggregateException or HttpRequestException)
+            catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 // The lines are not at fault.
             }

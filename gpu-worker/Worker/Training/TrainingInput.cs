@@ -12,8 +12,14 @@ internal sealed record TrainingInput(ModelRecord From, ModelFiles Model, Trainin
 {
     public void Dispose()
     {
-        Data.Dispose();
-        Directory.Delete(Folder, recursive: true);
-        Model.Dispose();
+        try
+        {
+            Data.Dispose();
+            Directory.Delete(Folder, recursive: true);
+        }
+        finally
+        {
+            Model.Dispose();
+        }
     }
 }

@@ -38,7 +38,7 @@ internal static class TrainingRecipe
                 peak, peak * FinalShare, Math.Min(MaxWarmupSteps, numSteps / 10), (int)(numSteps * DecayShare), numSteps),
             StratifiesTimes = true,
             NoiseLevels = new NoiseLevels(job.MinNoise ?? 0, job.MaxNoise ?? 1),
-            MasksEveryRow = job.Method == FineTuningMethod.Supervised,
+            MasksEveryRow = job.MasksEveryRow,
             Seed = job.Seed,
             CheckpointInterval = interval,
             ValidationInterval = interval,

@@ -9,11 +9,15 @@ internal static class ExampleJson
 {
     private const int MaxExcerpt = 100;
 
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
     private static readonly JsonDocumentOptions s_strict = new() { AllowDuplicateProperties = false };
 
     /// <param name="read">Gets the line's object.</param>
     public static T Read<T>(ReadOnlyMemory<byte> line, Func<JsonElement, T> read)
     {
+        if (line.Span.StartsWith(ByteOrderMark))
+            line = line[ByteOrderMark.Length..];    // of a file that was joined to another
         if (!Utf8.IsValid(line.Span))
             throw new FormatException($"it is not valid UTF-8 at byte {ValidBytes(line.Span) + 1}");
         try
