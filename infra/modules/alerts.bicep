@@ -4,7 +4,7 @@ param location string
 param tags object
 param nameSuffix string
 param logAnalyticsId string
-@description('Who is told; empty for nobody')
+@description('Address of the operator; empty sends no mail')
 param email string
 
 resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)) {
@@ -27,8 +27,6 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
 // The texts are those of the log messages, of the functions, the workers and the Functions host: tests/Infra.Tests runs them over kept lines.
 // Exceptions of interrupted uploads and of stops: nothing for an operator to act on. An aggregate of them has their text alone.
 var cancelled = '"OperationCanceledException", "TaskCanceledException", "FunctionInvocationCanceledException", "ConnectionResetException", "ConnectionAbortedException", "BadHttpRequestException", "A task was canceled"'
-// A call to storage that timed out has the same type, and its text names the retries.
-var timedOut = '"Retry failed after", "configured timeout"'
 var rules = [
   {
     name: 'poison'
@@ -45,7 +43,7 @@ var rules = [
   {
     name: 'failures'
     description: 'The functions fail, other than by clients that hang up and by stops.'
-    query: 'AppExceptions | where not(strcat_delim(" ", ExceptionType, InnermostType, InnermostMessage) has_any (${cancelled})) or InnermostMessage has_any (${timedOut}) or OuterMessage has_any (${timedOut})'
+    query: 'AppExceptions | where not(strcat_delim(" ", ExceptionType, InnermostType, InnermostMessage) has_any (${cancelled}))'
     severity: 3
   }
 ]
