@@ -4,8 +4,8 @@ using LLaDA.Batch.Local;
 namespace LLaDA.Batch.Benchmarks.Faults;
 
 /// <summary>
-/// Empty storage accounts for trials that follow one another. Azurite is told their names in one variable of 128 KB, and every ten minutes
-/// it collects what lies in memory unused, for minutes in which it answers nobody; so it is replaced before either matters.
+/// Empty storage accounts for consecutive trials. One variable of at most 128 KB names the accounts of an Azurite, and every ten minutes
+/// Azurite collects unused memory and does not answer for minutes, so it is replaced before either limit is reached.
 /// </summary>
 internal sealed class TrialAccounts(CancellationToken cancellation) : IAsyncDisposable
 {

@@ -9,7 +9,7 @@ internal static class ReversalCommand
     {
         var defaults = new ReversalSettings();
         var folder = new Option<DirectoryInfo>("--run")
-            { Description = "Folder of both runs; what was interrupted goes on", Required = true };
+            { Description = "Folder of both runs; an interrupted run resumes", Required = true };
         Option<int> Number(string name, string description, int value) =>
             new(name) { Description = description, DefaultValueFactory = _ => value };
         var facts = Number("--facts", "People told of in one order only", defaults.NumFacts);

@@ -15,7 +15,7 @@ internal static class ScalingCommand
     public static Command Create(Option<DirectoryInfo> model, Option<FileInfo?> json)
     {
         var folder = new Option<DirectoryInfo>(
-            "--out") { Description = "Folder of the runs, their models and scaling.svg; what was interrupted goes on", Required = true };
+            "--out") { Description = "Folder of the runs, their models and scaling.svg; an interrupted run resumes", Required = true };
         var corpus = new Option<DirectoryInfo>(
             "--corpus")
                 { Description = "Folder with train.jsonl and validation.jsonl, as `llada-train corpus` writes them", Required = true };
