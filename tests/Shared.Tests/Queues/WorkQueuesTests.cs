@@ -22,7 +22,7 @@ public sealed class WorkQueuesTests(StorageFixture fixture)
     {
         await _storage.Queue(StorageNames.PlanQueue).CreateAsync();
 
-        Assert.True(await HasDrainedAsync(DateTimeOffset.UtcNow));
+        Assert.True(await HasDrainedAsync(TimeProvider.System.GetUtcNow()));
     }
 
     [Theory]
