@@ -63,7 +63,7 @@ internal sealed class LostLines(StorageAccount storage, BatchInput input)
     private sealed record Window(
         int NumLines, IReadOnlyDictionary<int, string?> Known, IReadOnlyList<(int Shard, int NumLines)> Lost)
     {
-        /// <summary>Whether the input is still the one that was planned: it has all lines, and the known ones under their custom_id.</summary>
+        /// <summary>Whether the input is the one that was planned: it has all lines, the known ones under their custom_id.</summary>
         public bool IsIn(List<ShardLine> ids)
         {
             var named = ids.ToDictionary(id => id.Line, id => id.CustomId);
