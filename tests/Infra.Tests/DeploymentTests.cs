@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using LLaDA.Batch.Functions;
 using LLaDA.Batch.Shared.Storage;
 using Microsoft.Extensions.Logging;
@@ -118,7 +119,8 @@ public sealed class DeploymentTests
             "b24988ac-6180-42a0-ab88-20f7382dd24c",     // Contributor
             "17d1049b-9a84-46fb-8f53-869881c3d3ab",     // Storage Account Contributor
         ];
-        const string resource = "(Storage/storageAccounts|ContainerRegistry/registries|KeyVault/vaults|Insights/components)/[^/]+";
+        const string resource = "(Storage/storageAccounts|ContainerRegistry/registries|KeyVault/vaults|Insights/components)/[^/]+"
+            + "(/(blobServices|queueServices|tableServices)/default/(containers|queues|tables)/[^/]+)?";
         Assert.All(Deployment.Of(set).OfType(RoleType), role =>
         {
             string definition = Deployment.Text(role, "properties", "roleDefinitionId");
@@ -126,6 +128,56 @@ public sealed class DeploymentTests
             Assert.Matches($"/providers/Microsoft\\.{resource}/providers/Microsoft\\.Authorization/", Deployment.Text(role, "id"));
             Assert.DoesNotContain(forbidden, name => definition.EndsWith(name, StringComparison.Ordinal));
         });
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Workers_reach_single_tables_containers_and_queues_and_none_that_has_keys_or_secrets(string set)
+    {
+        const string place = "/storageAccounts/[^/]+/(?<service>[a-z]+)Services/default/[a-z]+/(?<name>[^/]+)/providers/";
+        var deployment = Deployment.Of(set);
+        string[] ids =
+        [
+            .. deployment.OfType(RoleType).Where(role => IsOfWorkers(role) && Deployment.Text(role, "id").Contains(StorageType))
+                .Select(role => Deployment.Text(role, "id")),
+        ];
+        var places = ids.Select(id => Regex.Match(id, place, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))).ToArray();
+        string[] Of(string service) => [.. places.Where(found => found.Groups["service"].Value == service)
+            .Select(found => found.Groups["name"].Value).Order(StringComparer.Ordinal)];
+        string[] secret =
+        [
+            StorageNames.KeysTable, StorageNames.WebhooksTable, StorageNames.ContainersTable, StorageNames.SchedulesTable,
+            StorageNames.ScheduleRunsTable,
+        ];
+
+        Assert.All(places, found => Assert.True(found.Success));
+        Assert.Equal(Sorted(StorageNames.Tables.Except(secret)), Of("table"));
+        Assert.Equal(Sorted(StorageNames.Containers.Except([StorageNames.SchedulesContainer])), Of("blob"));
+        var own = deployment.OfType(WorkerType).Select(Profile).SelectMany(StorageNames.QueuesOf);
+        Assert.Equal(
+            Sorted([.. own, .. own.Select(StorageNames.PoisonQueue), StorageNames.FinishQueue, StorageNames.FinishTrainingQueue]),
+            Of("queue"));
+    }
+
+    [Fact]
+    public void Sites_take_no_passwords() => Assert.Equal(
+        ["ftp", "scm"],
+        Sorted(Deployment.Of("main").OfType("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+            .Where(policy => !Deployment.At(policy, "properties", "allow")!.GetValue<bool>())
+            .Select(policy => Deployment.Text(policy, "name").Split('/')[^1])));
+
+    [Theory]
+    [InlineData("main", "StorageDelete")]
+    [InlineData("production", "StorageRead", "StorageWrite", "StorageDelete")]
+    public void Storage_logs_deletions_and_in_production_every_access_to_blobs_and_tables_which_hold_the_keys(
+        string set, params string[] categories)
+    {
+        foreach (string service in new[] { "blobServices", "tableServices" })
+        {
+            var settings = Deployment.Of(set).OfType("Microsoft.Insights/diagnosticSettings")
+                .Single(found => Deployment.Text(found, "id").Contains($"/{service}/default/", StringComparison.Ordinal));
+            Assert.Equal(categories, settings["properties"]!["logs"]!.AsArray().Select(log => Deployment.Text(log!, "category")));
+        }
     }
 
     [Fact]
@@ -160,6 +212,9 @@ public sealed class DeploymentTests
             Assert.Contains(messages, message => message.Contains(text, StringComparison.Ordinal));
         });
     }
+
+    private static bool IsOfWorkers(JsonNode role) =>
+        Deployment.Text(role, "properties", "principalId").Contains("outputs.workers.", StringComparison.Ordinal);
 
     private static JsonNode Container(JsonNode worker) => Deployment.At(worker, "properties", "template", "containers")![0]!;
 
