@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -66,7 +67,7 @@ internal sealed partial class FinishBatchHandler(
         await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
         var all = await MissingParts.WriteAsync(blobs, plan, parts, ending.Reason, cancellation);
         int refused = await results.WriteAsync(batch, PartJoiner.ReadAsync(blobs, plan, cancellation), cancellation);
-        return PartCounts.Sum(all).WithRefused(refused);
+        return PartCounts.Sum(all).WithRefused(refused, DocumentWriter.NotWritten);
     }
 
     private async Task EndAsync(BatchRecord batch, BatchEnding ending, PartCounts counts, CancellationToken cancellation)

@@ -29,7 +29,7 @@ internal static class MissingParts
             HashSet<int> numbers = [.. finished.Select(line => line.Line)];
             PartLine[] notRun = [.. lines.Where(line => !numbers.Contains(line.Line)).Select(line => OutputLines.NotRun(line, reason))];
             counts += PartCounts.NotRun(notRun.Length, reason);
-            if (await blobs.WritePartAsync(shard, finished.Concat(notRun), counts, stop))
+            if (await blobs.WritePartAsync(shard, [.. finished, .. notRun], counts, stop))
                 Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, reason.Code));
             else
                 counts = await blobs.ReadPartCountsAsync(shard, stop);

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Http;
@@ -36,6 +37,8 @@ public static class RestApi
             FilesApi.Map(v1);
             BatchesApi.Map(v1);
             BatchPartsApi.Map(v1);
+            BatchResultsApi.Map(v1);
+            BatchRetryApi.Map(v1);
             ModelsApi.Map(v1);
             WebhookEndpointsApi.Map(v1);
             FineTuningApi.Map(v1);
