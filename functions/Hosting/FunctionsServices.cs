@@ -47,7 +47,8 @@ public static class FunctionsServices
         services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
-        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>().AddSingleton<BatchView>().AddSingleton<LineResults>();
+        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>();
+        services.AddSingleton<BatchView>().AddSingleton<LineResults>();
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();

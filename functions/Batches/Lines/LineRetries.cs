@@ -7,8 +7,8 @@ namespace LLaDA.Batch.Functions.Batches.Lines;
 /// read side by side with those of the parent.
 /// </summary>
 /// <param name="retries">The batches that retry, oldest first, each with all of its lines in order.</param>
-internal sealed class LineRetries(IEnumerable<(BatchRecord Batch, IAsyncEnumerable<LineResult> Lines)> retries, CancellationToken cancellation)
-    : IAsyncDisposable
+internal sealed class LineRetries(
+    IEnumerable<(BatchRecord Batch, IAsyncEnumerable<LineResult> Lines)> retries, CancellationToken cancellation) : IAsyncDisposable
 {
     private readonly List<Cursor> _cursors =
         [.. retries.Select(retry => new Cursor(retry.Batch, retry.Lines.GetAsyncEnumerator(cancellation)))];

@@ -21,9 +21,9 @@ internal sealed record RetryRequest(IReadOnlySet<string>? Codes, string? Window,
         string? window = body.OptionalText("completion_window");
         if (window is not null)
             _ = CompletionWindow.Read(body, window);
-        var request = new RetryRequest(codes?.EnumerateArray().Select(code => code.GetString()!).ToHashSet(), window, Http.Metadata.Read(body));
+        string? metadata = Http.Metadata.Read(body);
         body.RequireNothingElse();
-        return request;
+        return new RetryRequest(codes?.EnumerateArray().Select(code => code.GetString()!).ToHashSet(), window, metadata);
     }
 
     private static bool IsListOfNames(JsonElement codes) =>

@@ -18,7 +18,8 @@ internal static class ShardResults
     public static async IAsyncEnumerable<LineResult> ReadAsync(
         BatchBlobs blobs, BatchPlan plan, bool hasInputs, int after, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        int[][] windows = [.. plan.Shards.Index().GroupBy(shard => shard.Item.Window, shard => shard.Index).Select(group => group.ToArray())];
+        int[][] windows =
+            [.. plan.Shards.Index().GroupBy(shard => shard.Item.Window, shard => shard.Index).Select(group => group.ToArray())];
         var progress = await blobs.ListProgressAsync(cancellation);     // first: a part that is written meanwhile replaces it
         var parts = await blobs.ListPartsAsync(cancellation);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };

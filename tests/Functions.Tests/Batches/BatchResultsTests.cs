@@ -117,7 +117,8 @@ public sealed class BatchResultsTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var batch = await plane.PlannedAsync(Lines(1));
 
-        await AssertErrorAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}/results?{query}"), HttpStatusCode.BadRequest, parameter);
+        await AssertErrorAsync(
+            await plane.Client.GetAsync($"/v1/batches/{batch.Id}/results?{query}"), HttpStatusCode.BadRequest, parameter);
     }
 
     [Fact]

@@ -177,7 +177,8 @@ public sealed class BatchRetryTests(StorageFixture fixture)
     }
 
     private static Task<int> CountFilesAsync(ControlPlane plane) =>
-        plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None).CountAsync(file => file.Purpose == FilePurpose.Batch).AsTask();
+        plane.Files.Records.ListAsync(Tenant, after: null, CancellationToken.None)
+            .CountAsync(file => file.Purpose == FilePurpose.Batch).AsTask();
 
     private static async Task AssertCodeAsync(HttpResponseMessage response, string code)
     {
