@@ -51,6 +51,19 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public Task WriteShardAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
         Shard(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
 
+    /// <returns>Null when the blob of the shard is lost.</returns>
+    public async Task<IReadOnlyList<ShardLine>?> FindShardAsync(string planId, int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ReadShardAsync(planId, shard, cancellation);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return await Shard(planId, shard).ExistsAsync(cancellation) ? await ReadShardAsync(planId, shard, cancellation) : null;
+        }
+    }
+
     public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string planId, int shard, CancellationToken cancellation)
     {
         var content = await Shard(planId, shard).DownloadContentAsync(cancellation);
@@ -69,8 +82,12 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         string planId, int shard, TimeSpan duration, TimeProvider time, CancellationToken cancellation) =>
         RenewedLease.TryAcquireAsync(LeaseOf(planId, shard), duration, time, () => Telemetry.CountLostLease("shard"), cancellation);
 
-    /// <summary>Whether a worker has the shard.</summary>
-    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation)
+    /// <summary>Whether a worker has the shard; a lost one has no worker.</summary>
+    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation) =>
+        await FindLeaseAsync(planId, shard, cancellation) == true;
+
+    /// <summary>Whether a worker has the shard; null when its blob is lost.</summary>
+    public async Task<bool?> FindLeaseAsync(string planId, int shard, CancellationToken cancellation)
     {
         try
         {
@@ -79,7 +96,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
-            return false;
+            return null;
         }
     }
 
@@ -181,19 +198,20 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         return count;
     }
 
-    /// <summary>The number of some line of a shard, which takes a read of a few bytes.</summary>
-    public async Task<int> ReadAnyLineNumberAsync(string planId, int shard, CancellationToken cancellation)
+    /// <summary>The number of some line of a shard, which takes a read of a few bytes; null for a shard that is lost.</summary>
+    public async Task<int?> FindLineNumberAsync(string planId, int shard, CancellationToken cancellation)
     {
         const int enough = 32;    // the text of a line begins with its number
-        var options = new BlobDownloadOptions { Range = new HttpRange(0, enough) };
-        var start = (await Shard(planId, shard).DownloadContentAsync(options, cancellation)).Value.Content.ToMemory();
-        var reader = new Utf8JsonReader(start.Span, isFinalBlock: false, state: default);
-        while (reader.Read())
+        try
         {
-            if (reader.TokenType == JsonTokenType.Number)
-                return reader.GetInt32();
+            var options = new BlobDownloadOptions { Range = new HttpRange(0, enough) };
+            var start = (await Shard(planId, shard).DownloadContentAsync(options, cancellation)).Value.Content.ToMemory();
+            return FirstNumber(start.Span);
         }
-        return 0;
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return null;
+        }
     }
 
     /// <summary>Deletes all blobs of the batch. Call it when no worker can be running the batch any more.</summary>
@@ -220,6 +238,17 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
 
     private static Dictionary<int, PartCounts> CountsOf(Dictionary<int, FinishedWork> finished) =>
         finished.ToDictionary(shard => shard.Key, shard => shard.Value.Counts);
+
+    private static int? FirstNumber(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, isFinalBlock: false, state: default);
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.Number)
+                return reader.GetInt32();
+        }
+        return null;
+    }
 
     private BlockBlobClient Shard(string planId, int shard) =>
         _container.GetBlockBlobClient($"{_prefix}shards/{planId}/{shard:D6}.jsonl");

@@ -44,7 +44,8 @@ internal sealed class DocumentReader
         List<Task<DocumentLine>> chunk = [];
         long bytes = 0;
         int number = 0;
-        await foreach (var (name, known) in names?.Select(name => (name, (long?)null)) ?? ListAsync(cancellation))
+        await foreach (var (name, known) in names?.Select(name => (name, (long?)null))
+            ?? ListAsync(_container, _prefix, cancellation).Select(document => (document.Name, (long?)document.Bytes)))
         {
             long size = known ?? _maxBytes;
             if (chunk.Count == ChunkDocuments || (chunk.Count > 0 && bytes + size > ChunkBytes))
@@ -60,11 +61,13 @@ internal sealed class DocumentReader
             yield return await read;
     }
 
-    private async IAsyncEnumerable<(string Name, long? Bytes)> ListAsync([EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>The documents of a folder by their relative names, in their order, without reading them.</summary>
+    public static async IAsyncEnumerable<(string Name, long Bytes)> ListAsync(
+        BlobContainerClient container, string prefix, [EnumeratorCancellation] CancellationToken cancellation)
     {
-        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation))
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
         {
-            string name = blob.Name[_prefix.Length..];
+            string name = blob.Name[prefix.Length..];
             if (name.Length > 0 && !name.EndsWith('/'))     // else the marker of an empty folder
                 yield return (name, blob.Properties.ContentLength ?? 0);
         }

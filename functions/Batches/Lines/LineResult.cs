@@ -33,6 +33,10 @@ internal sealed record LineResult(int Line, string CustomId, JsonElement? Input,
         outcome.IsError ? LineStatus.Failed : LineStatus.Completed,
         JsonElement.Parse(outcome.Json));
 
+    /// <summary>A finished line whose request is lost.</summary>
+    public static LineResult Finished(PartLine outcome) =>
+        Finished(JsonElement.Parse(outcome.Json).FindText("custom_id") ?? "", input: null, outcome);
+
     /// <summary>The code of a failed line's error.</summary>
     public string ErrorCode => ErrorCounts.CodeOf(Outcome!.Value);
 

@@ -32,7 +32,7 @@ internal static class ShardResults
                 IReadOnlyList<PartLine> finished = parts.ContainsKey(shard) ? await blobs.ReadPartAsync(shard, stop)
                     : progress.ContainsKey(shard) ? (await blobs.ReadProgressAsync(shard, stop)).Lines
                     : [];
-                lines[index] = Join(await blobs.ReadShardAsync(plan.PlanId, shard, stop), finished, hasInputs);
+                lines[index] = Join(await blobs.FindShardAsync(plan.PlanId, shard, stop), finished, hasInputs);
             });
             foreach (var line in lines.SelectMany(shard => shard).Where(line => line.Line > after).OrderBy(line => line.Line))
                 yield return line;
@@ -49,7 +49,7 @@ internal static class ShardResults
         for (int end = after > 0 ? windows.Length : 0; end - first > 1;)
         {
             int middle = (first + end) / 2;
-            if (await blobs.ReadAnyLineNumberAsync(plan.PlanId, windows[middle][0], cancellation) <= after)
+            if (await blobs.FindLineNumberAsync(plan.PlanId, windows[middle][0], cancellation) <= after)
                 first = middle;
             else
                 end = middle;
@@ -57,8 +57,11 @@ internal static class ShardResults
         return first;
     }
 
-    private static LineResult[] Join(IReadOnlyList<ShardLine> lines, IReadOnlyList<PartLine> finished, bool hasInputs)
+    /// <param name="lines">Null for a shard that is lost: its outcomes still name their lines.</param>
+    private static LineResult[] Join(IReadOnlyList<ShardLine>? lines, IReadOnlyList<PartLine> finished, bool hasInputs)
     {
+        if (lines is null)
+            return [.. finished.Select(LineResult.Finished)];
         var outcomes = finished.ToDictionary(line => line.Line);
         return
         [

@@ -94,6 +94,25 @@ public sealed class BatchResultsTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_lost_shard_hides_the_requests_of_its_lines_and_not_their_outcomes()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(2));
+        await AnswerAllAsync(plane, batch);
+        var container = plane.Storage.Container(Shared.Storage.StorageNames.BatchesContainer);
+        await foreach (var blob in container.GetBlobsAsync())
+        {
+            if (blob.Name.Contains("/shards/", StringComparison.Ordinal))
+                await container.DeleteBlobAsync(blob.Name);
+        }
+
+        var lines = await ResultsAsync(plane, batch);
+
+        Assert.Equal(["1 id-1 completed", "2 id-2 completed"], lines.Select(line => $"{line["line"]} {line["custom_id"]} {line["status"]}"));
+        Assert.All(lines, line => Assert.Null(line["input"]));
+    }
+
+    [Fact]
     public async Task A_batch_that_is_not_planned_or_failed_before_has_no_lines()
     {
         await using var plane = await StartAsync(fixture);
