@@ -128,7 +128,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     {
         string name = PartName(shard)[_prefix.Length..];
         PartLine[] all = [.. lines];
-        bool isWritten = await WriteOnceAsync(name, Content(all), Metadata(counts, all, worker), cancellation);
+        bool isWritten = await WriteOnceAsync(name, Content(all), PartMetadata.Of(counts, all, worker), cancellation);
         if (isWritten)
         {
             Telemetry.Lines.Add(counts.Completed, Telemetry.With(Telemetry.Outcome, "completed"));
@@ -141,14 +141,17 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);
 
     /// <summary>The counts of a part that exists.</summary>
-    public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation) =>
-        Counts((await _container.GetBlobClient(PartName(shard)).GetPropertiesAsync(cancellationToken: cancellation)).Value.Metadata);
+    public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation)
+    {
+        var properties = await _container.GetBlobClient(PartName(shard)).GetPropertiesAsync(cancellationToken: cancellation);
+        return PartMetadata.CountsOf(properties.Value.Metadata);
+    }
 
     /// <summary>Keeps the finished lines of a shard for its next owner; guarded by the shard's lease.</summary>
     public Task WriteProgressAsync(
         int shard, IReadOnlyCollection<PartLine> lines, PartCounts counts, CancellationToken cancellation, string? worker = null) =>
         _container.GetBlobClient(ProgressName(shard))
-            .UploadAsync(Content(lines), new BlobUploadOptions { Metadata = Metadata(counts, lines, worker) }, cancellation);
+            .UploadAsync(Content(lines), new BlobUploadOptions { Metadata = PartMetadata.Of(counts, lines, worker) }, cancellation);
 
     /// <summary>The lines that a previous owner of the shard had finished.</summary>
     public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)> ReadProgressAsync(int shard, CancellationToken cancellation)
@@ -156,7 +159,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         try
         {
             var content = (await _container.GetBlobClient(ProgressName(shard)).DownloadContentAsync(cancellation)).Value;
-            return (Lines(content.Content), Counts(content.Details.Metadata));
+            return (Lines(content.Content), PartMetadata.CountsOf(content.Details.Metadata));
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
@@ -230,8 +233,9 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         await foreach (var blob in _container.GetBlobsAsync(options, cancellation))
         {
             int shard = int.Parse(blob.Name.AsSpan(options.Prefix.Length), CultureInfo.InvariantCulture);
-            string? worker = blob.Metadata.TryGetValue("worker", out string? name) ? name : null;
-            finished[shard] = new FinishedWork(Counts(blob.Metadata), blob.Properties.LastModified ?? default, worker);
+            var counts = PartMetadata.CountsOf(blob.Metadata);
+            finished[shard] = new FinishedWork(
+                counts, blob.Properties.LastModified ?? default, PartMetadata.WorkerOf(blob.Metadata));
         }
         return finished;
     }
@@ -265,32 +269,6 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     private static List<PartLine> Lines(BinaryData content) =>
         [.. content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(PartLine.Parse)];
 
-    private static Dictionary<string, string> Metadata(PartCounts counts, IEnumerable<PartLine> lines, string? worker)
-    {
-        Dictionary<string, string> metadata = new()
-        {
-            ["completed"] = Invariant(counts.Completed),
-            ["failed"] = Invariant(counts.Failed),
-            ["prompt_tokens"] = Invariant(counts.PromptTokens),
-            ["completion_tokens"] = Invariant(counts.CompletionTokens),
-            ["expired"] = Invariant(counts.Expired),
-        };
-        if (ErrorCounts.Of(lines) is { IsEmpty: false } errors)
-            metadata["errors"] = errors.ToString();
-        if (worker is not null)
-            metadata["worker"] = worker;
-        return metadata;
-    }
-
-    private static PartCounts Counts(IDictionary<string, string> metadata)
-    {
-        long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
-        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;     // parts of earlier versions have none
-        var errors = ErrorCounts.Parse(metadata.TryGetValue("errors", out string? text) ? text : null);
-        return new PartCounts(
-            (int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"), expired, errors);
-    }
-
     private async Task<bool> WriteOnceAsync(
         string name, BinaryData content, Dictionary<string, string>? metadata, CancellationToken cancellation)
     {
@@ -305,6 +283,4 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
             return false;
         }
     }
-
-    private static string Invariant(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -108,7 +108,8 @@ public sealed class BatchResultsTests(StorageFixture fixture)
 
         var lines = await ResultsAsync(plane, batch);
 
-        Assert.Equal(["1 id-1 completed", "2 id-2 completed"], lines.Select(line => $"{line["line"]} {line["custom_id"]} {line["status"]}"));
+        Assert.Equal(
+            ["1 id-1 completed", "2 id-2 completed"], lines.Select(line => $"{line["line"]} {line["custom_id"]} {line["status"]}"));
         Assert.All(lines, line => Assert.Null(line["input"]));
     }
 
