@@ -24,7 +24,7 @@ internal sealed record NewBatch
     {
         string endpoint = body.Text("endpoint");
         if (!BatchEndpoint.All.Contains(endpoint))
-            throw body.Invalid("endpoint", $"must be one of {string.Join(", ", BatchEndpoint.All)}, not '{endpoint}'");
+            throw body.Invalid("endpoint", $"must be one of {string.Join(", ", BatchEndpoint.All)}, not '{Excerpt.Of(endpoint)}'");
         string window = body.Text("completion_window");
         return new NewBatch
         {
