@@ -12,9 +12,12 @@ namespace LLaDA.Diffusion.Sampling;
 /// </remarks>
 /// <param name="numTokens">As for <see cref="Sampler"/>.</param>
 /// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone.</param>
-public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable
+/// <param name="prefixBytes">Memory for keys and values that rows of a block-causal model which begin alike share; 0 shares none.</param>
+public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens, long prefixBytes = 0) : IDisposable
 {
     private readonly Denoiser _denoiser = new(model, numTokens);
+    private readonly SharedPrefixes _prefixes = new(prefixBytes);
+    private readonly double _keptShare = PassBudget.KeptShare(model.Config, model.ComputeType);
     private readonly Queue<Request> _waiting = new();
     private readonly Lock _lock = new();
     private List<Request> _active = [];
@@ -59,10 +62,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         using var scope = NewDisposeScope();
         Volatile.Write(ref _active, Admit());
         var stepping = _active.Where(request => request.Row is { IsDone: false }).ToDictionary(request => request.Row!);
+        int numPassed = 0;
         try
         {
-            if (stepping.Count > 0)
-                _denoiser.Step([.. stepping.Keys], (row, exception) => stepping[row].Fail(exception));
+            numPassed = StepTogether(stepping);
         }
         catch (Exception exception)
         {
@@ -75,7 +78,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
                 Interlocked.Increment(ref _numCompleted);
         }
         Volatile.Write(ref _active, Remaining());
-        return stepping.Count;
+        return numPassed;
     }
 
     /// <summary>Fails all rows, running and waiting; the engine takes further ones. Not to be called during a step.</summary>
@@ -100,7 +103,20 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
             _waiting.Clear();
         }
         _active = Remaining();
+        _prefixes.Dispose();
         _denoiser.Dispose();
+    }
+
+    private int StepTogether(Dictionary<DenoisingRow, Request> stepping)
+    {
+        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), model);
+        if (ready.Count == 0)
+            return 0;
+        BlockCausalRow[] beginning = [.. ready.OfType<BlockCausalRow>().Where(row => row.SharesPrefix)];
+        _denoiser.Step(ready, (row, exception) => stepping[row].Fail(exception));
+        foreach (var row in beginning)
+            _prefixes.Keep(row, stepping[row].Party, model);
+        return ready.Count;
     }
 
     private List<Request> Admit()
@@ -112,7 +128,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
             while (_waiting.TryPeek(out var next) && (next.IsEnded || active.Count == 0 || passing + next.NumTokens <= maxTokens))
             {
                 _waiting.Dequeue();
-                if (!next.IsEnded && next.TryStart(model.Config))
+                if (!next.IsEnded && next.TryStart(model.Config, _keptShare))
                 {
                     active.Add(next);
                     passing += next.NumTokens;
@@ -135,11 +151,13 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         private readonly SamplingRow _row;
         private readonly TaskCompletionSource<SampledRow> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly CancellationTokenRegistration _registration;
+        private readonly int _numTokensAtStart;
+        private double _keptShare;
 
         public Request(SamplingRow row, CancellationToken cancellation)
         {
             _row = row;
-            NumTokens = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
+            _numTokensAtStart = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
             _registration = cancellation.UnsafeRegister((_, token) => _result.TrySetCanceled(token), null);
         }
 
@@ -149,13 +167,19 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
         public bool IsEnded => _result.Task.IsCompleted;
 
-        public int NumTokens { get; }
+        /// <summary>Its share of a pass.</summary>
+        public int NumTokens => Row?.NumTokensHeld(_keptShare) ?? _numTokensAtStart;
 
-        public bool TryStart(LLaDAConfig config)
+        /// <summary>Whose row it is; rows of several share no prefix.</summary>
+        public string Party => "";
+
+        /// <param name="keptShare">As <see cref="DenoisingRow.NumTokensHeld"/> has it.</param>
+        public bool TryStart(LLaDAConfig config, double keptShare)
         {
             try
             {
-                Row = new DenoisingRow(_row, config);
+                _keptShare = keptShare;
+                Row = DenoisingRow.Create(_row, config);
                 return true;
             }
             catch (Exception exception)
