@@ -9,6 +9,8 @@ public sealed class GoldenFamilySamplingTests
 {
     public static TheoryData<string> Folders => [.. GoldenFolder.Families.Select(row => row.Data).Where(HasCases)];
 
+    public static TheoryData<string> Dream => GoldenFolder.Of("dream");
+
     [Theory]
     [MemberData(nameof(Folders))]
     public void Tokens_and_canvases_equal_the_official_loops_in_no_more_passes(string folder)
@@ -18,7 +20,7 @@ public sealed class GoldenFamilySamplingTests
         using var model = golden.Load();
         using var sampler = new Sampler(model);
 
-        Assert.All(FamilyCase.Of(golden, model.Config), expected =>
+        Assert.All(FamilyCase.Of(golden, model.Config).Where(expected => !expected.HasTies(model.Config)), expected =>
         {
             List<int[]> canvases = [[.. expected.Row.Canvas]];
             var row = expected.Row with { OnStep = step => canvases.Add([.. step.Canvas]) };
@@ -52,6 +54,31 @@ public sealed class GoldenFamilySamplingTests
             Assert.Equal(alone.Confidence, sampled.Confidence);
             Assert.Equal(alone.NumTokenForwards, sampled.NumTokenForwards);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Dream))]
+    public void Every_recorded_step_of_a_time_schedule_is_ours_up_to_ties(string folder)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var golden = new GoldenFolder(folder);
+        using var model = golden.Load();
+
+        Assert.All(FamilyCase.Of(golden, model.Config).Where(expected => expected.Row.Options.Remasking != Remasking.Origin), expected =>
+        {
+            var schedule = new TimeSchedule(expected.Row.Options.Steps!.Value, expected.Row.Options.EndTime!.Value);
+            for (int step = 0; step < schedule.NumSteps; step++)
+            {
+                int[] before = expected.EveryCanvas[step], after = expected.EveryCanvas[step + 1];
+                var predictions = expected.Predict(model, before, (uint)step);
+                var written = predictions.Where(prediction => after[prediction.Position] != model.Config.MaskTokenId).ToList();
+                Assert.Equal(schedule.Count(step, predictions.Count), written.Count);
+                Assert.All(written, prediction => Assert.Equal(after[prediction.Position], prediction.Token));
+                var rest = predictions.Except(written);
+                double least = written.Select(prediction => prediction.Confidence).DefaultIfEmpty(double.MaxValue).Min();
+                Assert.All(rest, prediction => Assert.True(prediction.Confidence <= least + 1e-5));
+            }
+        });
     }
 
     private static bool HasCases(string folder)

@@ -9,6 +9,8 @@ namespace LLaDA.Diffusion.Sampling;
 /// <param name="endTime">In (0, 1).</param>
 internal sealed class TimeSchedule(int numSteps, double endTime)
 {
+    public int NumSteps => numSteps;
+
     /// <param name="step">From 0.</param>
     /// <returns>In [0, 1].</returns>
     public float Share(int step) => step >= numSteps - 1 ? 1 : 1 - (Time(step + 1) / Time(step));

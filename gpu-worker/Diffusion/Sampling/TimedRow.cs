@@ -7,15 +7,14 @@ namespace LLaDA.Diffusion.Sampling;
 internal sealed class TimedRow : DenoisingRow
 {
     private readonly TimeSchedule _schedule;
-    private readonly int _numSteps;
     private List<int> _masked;
     private bool _isDone;
 
     public TimedRow(SamplingRow row, LLaDAConfig config)
         : base(row, config)
     {
-        _numSteps = row.Options.Steps ?? Math.Max(1, Math.Min(Targets.Length, SamplingOptions.MaxSteps));
-        _schedule = new TimeSchedule(_numSteps, row.Options.EndTime ?? SamplingOptions.DefaultEndTime);
+        int numSteps = row.Options.Steps ?? Math.Clamp(Targets.Length, 1, SamplingOptions.MaxSteps);
+        _schedule = new TimeSchedule(numSteps, row.Options.EndTime ?? SamplingOptions.DefaultEndTime);
         _masked = [.. Targets];
         EnterStep();
     }
@@ -43,7 +42,7 @@ internal sealed class TimedRow : DenoisingRow
         Candidates = [];
         while (!_isDone && Candidates.Count == 0)
         {
-            _isDone = _masked.Count == 0 || NumSteps == _numSteps;
+            _isDone = _masked.Count == 0 || NumSteps == _schedule.NumSteps;
             Candidates = _isDone ? [] : CandidatesOfStep();
             if (!_isDone && Candidates.Count == 0)
                 SkipStep();

@@ -16,13 +16,13 @@ public sealed class BlockCausalLawTests : IDisposable
         from prompt in Gen.Int[0, TinyModel.NumTextTokens - 1].Array[0, 14]
         from numMasks in Gen.Int[1, 17]
         from steps in Gen.Int[0, 6]
-        from blockLength in Gen.OneOfConst(0, 3, 8)
-        from temperature in Gen.OneOfConst(0, 0.8)
-        from topK in Gen.OneOfConst(0, 5)
-        from remasking in Gen.OneOfConst(Remasking.LowConfidence, Remasking.Sequential, Remasking.EntropyBounded)
-        from threshold in Gen.OneOfConst(0, 0.05)
-        from editing in Gen.OneOfConst(-1, 0.04)
-        from cfgScale in Gen.OneOfConst(0, 0, 1.0)
+        from blockLength in Gen.OneOf(0, 3, 8)
+        from temperature in Gen.OneOf(0.0, 0.8)
+        from topK in Gen.OneOf(0, 5)
+        from remasking in Gen.OneOf(Remasking.LowConfidence, Remasking.Sequential, Remasking.EntropyBounded)
+        from threshold in Gen.OneOf(0.0, 0.05)
+        from editing in Gen.OneOf(-1.0, 0.04)
+        from cfgScale in Gen.OneOf(0.0, 0.0, 1.0)
         from seed in Gen.ULong
         select SamplingRows.Generation(numMasks, new SamplingOptions
         {

@@ -6,8 +6,41 @@ using TorchSharp;
 namespace LLaDA.Diffusion.Tests.Sampling;
 
 /// <summary>A row of a golden case of a family, with the options that ask for what the official function was asked for.</summary>
-internal sealed record FamilyCase(string Name, SamplingRow Row, int[] Output, int[][] Canvases, int MaxForwards)
+/// <param name="EveryCanvas">What each pass saw, and the last canvas.</param>
+internal sealed record FamilyCase(string Name, SamplingRow Row, int[] Output, int[][] EveryCanvas, int MaxForwards)
 {
+    /// <summary>The canvases without repetitions.</summary>
+    public int[][] Canvases => Distinct(EveryCanvas);
+
+    /// <summary>
+    /// In this case of Dream most confidences are exactly 1, since the nucleus holds one token. The official code leaves the choice among
+    /// them to torch.topk, which promises no order.
+    /// </summary>
+    public bool HasTies(LLaDAConfig config) => config.Family == ModelFamilies.Dream && Name == "generate.10[0]";
+
+    /// <summary>The predictions for all masks of a canvas in a step of the case.</summary>
+    public List<Prediction> Predict(MaskPredictor model, int[] canvas, uint step)
+    {
+        using var noGradient = torch.no_grad();
+        using var scope = torch.NewDisposeScope();
+        int[] masked = [.. Enumerable.Range(0, canvas.Length).Where(position => canvas[position] == model.Config.MaskTokenId)];
+        var measure = Row.Options.Remasking switch
+        {
+            Remasking.TopkMargin => ConfidenceMeasure.Margin,
+            Remasking.Entropy => ConfidenceMeasure.NegativeEntropy,
+            _ => ConfidenceMeasure.DrawnProbability,
+        };
+        var logits = model.call(TinyModel.Canvas([.. canvas.Select(token => (long)token)]))[0]
+            .index_select(0, torch.tensor(masked.Select(position => (long)model.Config.PlaceOf(position)).ToArray()));
+        var requests = masked.Select(position => new TokenRequest(
+            Row.Options, Row.Draws?.Invoke(RandomStream.Token, step, position) ?? 0.5, measure, FiltersByTopPFirst: true));
+        var (tokens, ranks) = TokenChoice.Choose(logits, [.. requests]);
+        double[] own = [.. TokenChoice.LogProbability(logits, tokens).exp().to(torch.ScalarType.Float64).data<double>()];
+        double[] confidence = requests.First().RanksByDistribution ? [.. ranks.data<double>()] : own;
+        return [.. masked.Zip(tokens.data<long>(), confidence).Select(
+            entry => new Prediction(entry.First, (int)entry.Second, own[0], entry.Third))];
+    }
+
     /// <summary>The tokens that count: up to the first end where the row stops at one.</summary>
     public int[] Counted(int[] tokens, LLaDAConfig config)
     {
@@ -43,7 +76,7 @@ internal sealed record FamilyCase(string Name, SamplingRow Row, int[] Output, in
         // LLaDA2's function returns the new tokens alone, up to their end.
         int[] whole = config.Family == ModelFamilies.LLaDA2 ? [.. prompt, .. output] : output[numPads..];
         int[] expected = whole[..Math.Min(whole.Length, canvas.Length)];
-        int[][] canvases = Canvases(golden, name, row, numPads, canvas.Length);
+        int[][] canvases = CanvasesOf(golden, name, row, numPads, canvas.Length);
         int width = config.Family.IsBlockCausal ? options.BlockLength!.Value : 0;
         return new FamilyCase(
             label,
@@ -96,13 +129,12 @@ internal sealed record FamilyCase(string Name, SamplingRow Row, int[] Output, in
         return sum * (settings.TryGetProperty("cfg_scale", out var scale) && scale.GetDouble() > 0 ? 2 : 1);
     }
 
-    /// <summary>The canvases that the passes saw, and the last one, without repetitions.</summary>
-    private static int[][] Canvases(GoldenFolder golden, string name, int row, int numPads, int length)
+    private static int[][] CanvasesOf(GoldenFolder golden, string name, int row, int numPads, int length)
     {
         using var all = golden[$"{name}.canvas"];                                                                // [S + 1, B, T]
         using var ofRow = all.select(1, row).contiguous();
         int width = (int)ofRow.shape[1];
-        return Distinct(ofRow.data<long>().Select(token => (int)token).Chunk(width).Select(canvas => canvas[numPads..(numPads + length)]));
+        return [.. ofRow.data<long>().Select(token => (int)token).Chunk(width).Select(canvas => canvas[numPads..(numPads + length)])];
     }
 
     public static int[][] Distinct(IEnumerable<int[]> canvases)
