@@ -7,7 +7,7 @@ namespace LLaDA.Diffusion.Sampling;
 internal sealed class TimedRow : DenoisingRow
 {
     private readonly TimeSchedule _schedule;
-    private List<int> _masked;
+    private readonly List<int> _masked;
     private bool _isDone;
 
     public TimedRow(SamplingRow row, LLaDAConfig config)

@@ -120,8 +120,8 @@ internal static class TokenChoice
         var basis = where(
             Flags(probabilities.device, chunk, request => request.FiltersByTopPFirst), Last(cumulative), massOfTopK);
         var last = minimum(FirstNotBelow(cumulative, topP * basis), lastOfTopK);
-        var places = arange(size, ScalarType.Int64, probabilities.device).unsqueeze(0);
-        var kept = sorted * (places <= last).to(ScalarType.Float64);
+        var ones = ones_like(sorted);
+        var kept = sorted * (ones.cumsum(-1) - ones <= last.to(ScalarType.Float64)).to(ScalarType.Float64);
         return zeros_like(probabilities).scatter(1, ids, kept);
     }
 

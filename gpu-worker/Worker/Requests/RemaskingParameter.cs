@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 
@@ -32,7 +33,7 @@ internal sealed record RemaskingParameter(Remasking Remasking, double? DefaultTh
         if (name is null)
             return known[JsonNamingPolicy.SnakeCaseLower.ConvertName(rules[0].ToString())];
         return known.GetValueOrDefault(name)
-            ?? throw body.Invalid(parameter, $"must be one of {string.Join(", ", known.Keys)} for a {config.Family} model, not '{name}'");
+            ?? throw body.Invalid(parameter, $"must be one of {string.Join(", ", known.Keys)} for a {config.Family} model, not '{Excerpt.Of(name)}'");
     }
 
     /// <param name="isReplaced">Whether another parameter decides in its place.</param>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -91,7 +92,7 @@ internal sealed class RequestBody
                 return value;
         }
         string known = string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
-        throw Invalid(parameter, $"must be one of {known}, not '{name}'");
+        throw Invalid(parameter, $"must be one of {known}, not '{Excerpt.Of(name)}'");
     }
 
     /// <summary>Call it after the last read: refuses all parameters that were not read, unless they ask for nothing.</summary>
@@ -102,7 +103,7 @@ internal sealed class RequestBody
         {
             if (_read.Contains(parameter.Name) || parameter.Value.ValueKind == JsonValueKind.Null)
                 continue;
-            string path = _prefix + parameter.Name;
+            string path = _prefix + Excerpt.Of(parameter.Name);
             if (!_neutral.TryGetValue(parameter.Name, out var isNeutral))
                 throw new LineException("unknown_parameter", $"'{path}' is not a parameter of this endpoint", path);
             if (!isNeutral(parameter.Value))
