@@ -64,8 +64,8 @@ public sealed class InfillDocument
         if (config.Family.IsBlockCausal && OpenGaps is [var open, ..])
         {
             throw new InfillException("gap_without_length",
-                $"Gap {open} has no length, and a {config.Family} model cannot find it: it sees what is before a gap and the gap's own block, "
-                + "not what is behind; write [MASK:n] for n tokens");
+                $"Gap {open} has no length, and a {config.Family} model cannot find it: "
+                + "it sees what is before a gap and the gap's own block, not what is behind; write [MASK:n] for n tokens");
         }
     }
 

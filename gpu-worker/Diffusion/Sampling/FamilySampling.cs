@@ -5,7 +5,9 @@ namespace LLaDA.Diffusion.Sampling;
 /// <summary>Which reverse processes a family has, and what its references use where a request says nothing.</summary>
 public static class FamilySampling
 {
-    /// <summary>Masks of a block of a new text in a model without blocks of its own; LLaDA's instruction-tuned models work best so.</summary>
+    /// <summary>
+    /// Masks of a block of a new text in a model without blocks of its own; LLaDA's instruction-tuned models work best so.
+    /// </summary>
     public const int DefaultBlockLength = 32;
 
     private static readonly Remasking[] s_canvas = [Remasking.LowConfidence, Remasking.Random, Remasking.Revision];
@@ -20,11 +22,15 @@ public static class FamilySampling
     public static IReadOnlyList<Remasking> Rules(LLaDAConfig config) =>
         config.Family.IsBlockCausal ? s_blocks : config.Family.ShiftsLogits ? [.. s_timed, .. s_canvas] : s_canvas;
 
-    /// <summary>The probability above which a step of a block-causal model commits all tokens, as in its reference; null for others.</summary>
+    /// <summary>
+    /// The probability above which a step of a block-causal model commits all tokens, as in its reference; null for others.
+    /// </summary>
     public static double? DefaultThreshold(LLaDAConfig config) =>
         !config.Family.IsBlockCausal ? null : config.Family == ModelFamilies.Sdar ? 0.85 : 0.95;
 
-    /// <summary>Whether the model was trained to replace tokens that were committed before: LLaDA2.1, which shares its class with 2.0.</summary>
+    /// <summary>
+    /// Whether the model may have been trained to replace tokens that were committed before: LLaDA2.1, whose class is that of 2.0.
+    /// </summary>
     public static bool Edits(LLaDAConfig config) => config.Family == ModelFamilies.LLaDA2;
 
     /// <summary>Every option that a model does not have, besides those of <see cref="SamplingOptions.Validate"/>.</summary>
@@ -38,9 +44,15 @@ public static class FamilySampling
         if (!family.IsBlockCausal)
             yield break;
         if (options.Cache != CachePolicy.None)
-            yield return new("cache", $"cache does not go with {family} models: they keep the exact keys and values of finished blocks always");
+        {
+            yield return new("cache",
+                $"cache does not go with {family} models: they always keep the exact keys and values of finished blocks");
+        }
         if (options.DefersEos)
-            yield return new("confidence_eos_eot_inf", $"confidence_eos_eot_inf does not go with {family} models: their blocks are in order");
+        {
+            yield return new("confidence_eos_eot_inf",
+                $"confidence_eos_eot_inf does not go with {family} models, which rank by the distribution that they draw from");
+        }
         if (options.BlockLength > config.MaxSequenceLength)
         {
             yield return new("block_length",

@@ -47,7 +47,10 @@ internal static class SamplingRowCheck
         foreach (var (position, token) in row.Canvas.Index())
         {
             if (token < 0 || token >= size)
-                throw new ArgumentException($"Position {position} of the canvas holds the id {token}; ids must lie in [0, {size})", nameof(row));
+            {
+                throw new ArgumentException(
+                    $"Position {position} of the canvas holds the id {token}; ids must lie in [0, {size})", nameof(row));
+            }
         }
         if (row.Options.Forbidden is { } forbidden && !forbidden.LiesBelow(size))
             throw new ArgumentException($"A forbidden id is not a token: ids must lie in [0, {size})", nameof(row));

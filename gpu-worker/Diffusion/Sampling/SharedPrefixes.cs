@@ -9,8 +9,8 @@ namespace LLaDA.Diffusion.Sampling;
 /// number of bytes.
 /// </summary>
 /// <remarks>
-/// A block's keys and values follow from its tokens and those before it alone, and they are computed with the same shapes wherever the block
-/// passes. So a row has the same bits with them as without. Rows of different scopes share nothing. Used on the thread of the model.
+/// A block's keys and values follow from its tokens and those before it alone, and they are computed with the same shapes wherever the
+/// block passes. So a row has the same bits with them as without. Rows of different scopes share nothing. Used on the thread of the model.
 /// </remarks>
 /// <param name="maxBytes">Of all kept blocks; 0 keeps none.</param>
 internal sealed class SharedPrefixes(long maxBytes) : IDisposable
@@ -142,7 +142,10 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
         public Key At(int index, long before)
         {
             var tokens = MemoryMarshal.Cast<int, char>(row.Canvas.AsSpan(index * BlockLength, BlockLength));
-            return new Key(before, index == 0 ? string.Create(CultureInfo.InvariantCulture, $"{scope}/{BlockLength}/{tokens}") : new string(tokens));
+            string text = index > 0
+                ? new string(tokens)
+                : string.Create(CultureInfo.InvariantCulture, $"{scope}/{BlockLength}/{tokens}");
+            return new Key(before, text);
         }
     }
 }

@@ -33,7 +33,11 @@ internal sealed class StepPass(MaskPredictor model)
             _tokens.Add(isUnconditional && row.IsGiven[position] ? model.Config.MaskTokenId : row.Canvas[position]);
             _positions.Add(position);
         }
-        var segment = new Segment(start, 1, positions.Length) { Cache = row.CacheOn(model, isUnconditional), CachePositions = cachePositions };
+        var segment = new Segment(start, 1, positions.Length)
+        {
+            Cache = row.CacheOn(model, isUnconditional),
+            CachePositions = cachePositions,
+        };
         if (row.BlockLength is { } blockLength)
             _segments.AddRange(Blocks(segment, positions, blockLength));
         else
@@ -43,8 +47,8 @@ internal sealed class StepPass(MaskPredictor model)
     }
 
     /// <summary>
-    /// Each block is a segment of its own: it stores its keys and values and then sees those up to itself, so no mask is needed, and a block
-    /// has the same bits whichever blocks pass with it.
+    /// Each block is a segment of its own: it stores its keys and values and then sees those up to itself, so no mask is needed, and a
+    /// block has the same bits whichever blocks pass with it.
     /// </summary>
     private static IEnumerable<Segment> Blocks(Segment segment, int[] positions, int blockLength)
     {

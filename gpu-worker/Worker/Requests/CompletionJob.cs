@@ -20,7 +20,8 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         {
             throw new LineException(
                 "unsupported_parameter",
-                $"suffix does not go with {model.Config.Family} models: they see what is before a place and its own block, not what is behind",
+                $"suffix does not go with {model.Config.Family} models: "
+                + "they see what is before a place and its own block, not what is behind",
                 "suffix");
         }
         // Between two texts no token may end the text; after a prompt an end token stops the answer.

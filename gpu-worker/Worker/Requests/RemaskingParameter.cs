@@ -13,7 +13,6 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <param name="DefaultThreshold">The model's threshold where the line names none; null for none.</param>
 internal sealed record RemaskingParameter(Remasking Remasking, double? DefaultThreshold)
 {
-    private const string Parameter = "remasking", DreamsParameter = "alg";
     private const string Dynamic = "low_confidence_dynamic", Static = "low_confidence_static";
 
     /// <exception cref="LineException">The model's family does not have the rule, or two parameters name one.</exception>
@@ -32,8 +31,9 @@ internal sealed record RemaskingParameter(Remasking Remasking, double? DefaultTh
         }
         if (name is null)
             return known[JsonNamingPolicy.SnakeCaseLower.ConvertName(rules[0].ToString())];
+        string names = string.Join(", ", known.Keys);
         return known.GetValueOrDefault(name)
-            ?? throw body.Invalid(parameter, $"must be one of {string.Join(", ", known.Keys)} for a {config.Family} model, not '{Excerpt.Of(name)}'");
+            ?? throw body.Invalid(parameter, $"must be one of {names} for a {config.Family} model, not '{Excerpt.Of(name)}'");
     }
 
     /// <param name="isReplaced">Whether another parameter decides in its place.</param>
@@ -41,13 +41,13 @@ internal sealed record RemaskingParameter(Remasking Remasking, double? DefaultTh
 
     private static (string Parameter, string? Name) ReadName(RequestBody body, LLaDAConfig config)
     {
-        string? name = body.OptionalText(Parameter);
-        string? alias = config.Family.ShiftsLogits ? body.OptionalText(DreamsParameter) : null;
+        string? name = body.OptionalText("remasking");
+        string? alias = config.Family.ShiftsLogits ? body.OptionalText("alg") : null;
         if (name is not null && alias is not null)
         {
             throw new LineException(
-                "invalid_parameter_combination", $"{Parameter} and {DreamsParameter} cannot be used together; use one of them", Parameter);
+                "invalid_parameter_combination", "remasking and alg cannot be used together; use one of them", "remasking");
         }
-        return alias is null ? (Parameter, name) : (DreamsParameter, alias);
+        return alias is null ? ("remasking", name) : ("alg", alias);
     }
 }

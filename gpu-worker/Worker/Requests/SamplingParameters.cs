@@ -3,7 +3,9 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
-/// <summary>The diffusion parameters, which have the same names at every endpoint. Their defaults are those of the model's family.</summary>
+/// <summary>
+/// The diffusion parameters, which have the same names at every endpoint. Their defaults are those of the model's family.
+/// </summary>
 internal static class SamplingParameters
 {
     /// <param name="blockLength">The default of a model that sees the whole canvas; null for all of it.</param>

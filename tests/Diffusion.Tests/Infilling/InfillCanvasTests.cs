@@ -160,7 +160,8 @@ public sealed class InfillCanvasTests
     internal static InfillCanvas Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null)
     {
         var document = new InfillDocument(
-            GapText.Parse(text), s_tokenizer, s_config with { MaxSequenceLength = context }, new InfillOptions { Sampling = options ?? new() });
+            GapText.Parse(text), s_tokenizer, s_config with { MaxSequenceLength = context },
+            new InfillOptions { Sampling = options ?? new() });
         return new InfillCanvas(document, openLengths ?? []);
     }
 
