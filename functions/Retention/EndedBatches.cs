@@ -5,7 +5,7 @@ namespace LLaDA.Batch.Functions.Retention;
 
 /// <summary>
 /// Ended batches: their intermediate blobs after <see cref="RetentionOptions.Work"/>, and their rows after
-/// <see cref="RetentionOptions.Batches"/>.
+/// <see cref="RetentionOptions.Batches"/>. An answer at once goes as a whole after <see cref="RetentionOptions.Answers"/>.
 /// </summary>
 internal sealed class EndedBatches(BatchStore batches, StorageAccount storage, RetentionOptions options, ILogger<EndedBatches> logger)
     : IPurge
@@ -18,9 +18,11 @@ internal sealed class EndedBatches(BatchStore batches, StorageAccount storage, R
         {
             if (!batch.IsTerminal || batch.EndedAt > now - options.Work)
                 continue;
+            if (batch.IsNow && batch.EndedAt > now - options.Answers)
+                continue;
             if (batch.WorkDeletedAt is null)
                 await DeleteWorkAsync(batch, now, cancellation);
-            if (batch.EndedAt <= now - options.Batches)
+            if (batch.EndedAt <= now - (batch.IsNow ? options.Answers : options.Batches))
             {
                 await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, cancellation);
                 RetentionLog.Deleted(logger, batch.Id);

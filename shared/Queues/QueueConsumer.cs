@@ -30,6 +30,9 @@ public sealed partial class QueueConsumer<T>(
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);
 
+    /// <summary>One at a time looks for a message: the polls of an empty queue do not grow with the concurrency.</summary>
+    private readonly SemaphoreSlim _polling = new(1);
+
     /// <summary>
     /// Runs until the shutdown, or until the queue has been empty for <see cref="QueueConsumerOptions.IdleLimit"/>. Returns when every
     /// received message has been deleted or made visible again.
@@ -39,39 +42,72 @@ public sealed partial class QueueConsumer<T>(
 
     private async Task ConsumeAsync(CancellationToken shutdown)
     {
+        while (await NextAsync(shutdown) is { } message)
+        {
+            try
+            {
+                await ProcessAsync(message, shutdown);
+            }
+            catch (Exception failure)
+            {
+                // The message could not be returned or copied: it becomes visible by itself.
+                LogReceiveFailed(logger, queueName, failure);
+            }
+            finally
+            {
+                options.Idle.End(time);
+            }
+        }
+    }
+
+    /// <summary>Waits for a message.</summary>
+    /// <returns>Null at the end.</returns>
+    private async Task<QueueMessage?> NextAsync(CancellationToken shutdown)
+    {
+        try
+        {
+            await _polling.WaitAsync(shutdown);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        try
+        {
+            return await PollAsync(shutdown);
+        }
+        catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            _polling.Release();
+        }
+    }
+
+    private async Task<QueueMessage?> PollAsync(CancellationToken shutdown)
+    {
         var pause = s_shortestPause;
-        long idleSince = time.GetTimestamp();
-        while (!shutdown.IsCancellationRequested && !(time.GetElapsedTime(idleSince) > options.IdleLimit))
+        while (!shutdown.IsCancellationRequested && !(options.Idle.Elapsed(time) > options.IdleLimit))
         {
             try
             {
                 if (await ReceiveAsync(shutdown) is { } message)
                 {
-                    pause = s_shortestPause;
-                    await ProcessAsync(message, shutdown);
-                    idleSince = time.GetTimestamp();
-                    continue;
+                    options.Idle.Begin();
+                    return message;
                 }
             }
-            catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure)
+            catch (Exception failure) when (!(failure is OperationCanceledException && shutdown.IsCancellationRequested))
             {
                 // Any failure, also to get a token: a consumer that ended would leave its queue unread.
                 LogReceiveFailed(logger, queueName, failure);
             }
-            try
-            {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
             pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
         }
+        return null;
     }
 
     private async Task<QueueMessage?> ReceiveAsync(CancellationToken shutdown)

@@ -23,8 +23,9 @@ internal sealed record ShardWork
     public static async Task<ShardWork> ReadAsync(
         BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
     {
-        var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
-        var (finished, counts) = await blobs.ReadProgressAsync(shard, cancellation);
+        var (reading, progress) = (blobs.ReadShardAsync(plan.PlanId, shard, cancellation), blobs.ReadProgressAsync(shard, cancellation));
+        await Task.WhenAll(reading, progress);
+        var (lines, (finished, counts)) = (await reading, await progress);
         return new ShardWork
         {
             Batch = batch,
