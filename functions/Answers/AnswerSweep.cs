@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Timers;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
@@ -13,9 +14,12 @@ internal sealed partial class AnswerSweep(
     WorkQueues queues,
     AnswerStart start,
     AnswerEnding ending,
+    RowByRow rows,
     TimeProvider time,
     ILogger<AnswerSweep> logger)
 {
+    public const string Name = "sweep-answers";
+
     /// <summary>The interval of the timer.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
@@ -25,7 +29,7 @@ internal sealed partial class AnswerSweep(
     public async Task RunAsync(CancellationToken cancellation)
     {
         await foreach (var (open, answer) in batches.OpenAnswers.ListJobsAsync(tenant: null, cancellation))
-            await CheckAsync(open, answer, cancellation);
+            await rows.TryAsync(Name, answer.Id, () => CheckAsync(open, answer, cancellation), cancellation);
     }
 
     private async Task CheckAsync(OpenBatchRow open, BatchRecord answer, CancellationToken cancellation)

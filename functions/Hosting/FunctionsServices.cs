@@ -8,6 +8,7 @@ using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
+using LLaDA.Batch.Functions.Timers;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Hosting;
 using LLaDA.Batch.Shared.Batches;
@@ -44,13 +45,14 @@ public static class FunctionsServices
         services.AddSingleton(new StorageAccount(account));
         services.AddTelemetryExport(
             configuration, account, "llada-functions", tracing => tracing.AddSource(InvocationSource).AddAspNetCoreInstrumentation());
-        services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
+        services.AddSingleton<RowByRow>().AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
-        services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
+        services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
+        services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
         services.AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>();
         services.AddSingleton<AnswerEnding>().AddSingleton<AnswerSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();

@@ -31,6 +31,10 @@ public sealed class ApiException(int status, ApiError error) : Exception(error.M
         StatusCodes.Status404NotFound,
         new ApiError(advice is null ? $"No such {what}" : $"No such {what}. {advice}", "invalid_request_error", Param: null, "not_found"));
 
+    /// <summary>An object whose content storage has lost; a retry changes nothing.</summary>
+    public static ApiException Lost(string message, string code) =>
+        new(StatusCodes.Status404NotFound, new ApiError(message, "invalid_request_error", Param: null, code)) { ShouldRetry = false };
+
     /// <summary>The tenant may see the object and may not change it.</summary>
     public static ApiException Forbidden(string message) =>
         new(StatusCodes.Status403Forbidden, new ApiError(message, "permission_error", Param: null, "forbidden"));

@@ -74,6 +74,25 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         return errors.Any ? null : model;
     }
 
+    /// <summary>The names of the documents in their order, as they are now; none when the folder cannot be read.</summary>
+    public async Task<IReadOnlyList<string>> ListNamesAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        var folder = BlobFolder.FromJson(batch.InputFolder!);
+        try
+        {
+            if (await folders.OpenAsync(folder, batch.Tenant, cancellation) is { } container)
+            {
+                var documents = DocumentReader.ListAsync(container, folder.Prefix, cancellation);
+                return await documents.Select(document => document.Name).ToListAsync(cancellation);
+            }
+        }
+        catch (RequestFailedException)
+        {
+            // Its client may have taken the folder away.
+        }
+        return [];
+    }
+
     /// <summary>
     /// Writes the filled documents, the manifest beside them, and the batch's files, all in the order of the documents' names.
     /// </summary>
