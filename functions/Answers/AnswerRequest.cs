@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Http;
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Wire;
 

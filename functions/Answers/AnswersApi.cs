@@ -19,21 +19,29 @@ internal static class AnswersApi
         {
             v1.MapPost(
                 endpoint["/v1".Length..],
-                (HttpContext context, ModelCatalog models, AnswerStart start, AnswerDelivery delivery, TimeProvider time) =>
-                    AnswerAsync(endpoint, context, models, start, delivery, time));
+                (HttpContext context, ModelCatalog models, AnswerKeys keys, AnswerStart start, AnswerDelivery delivery) =>
+                    AnswerAsync(endpoint, context, models, keys, start, delivery));
         }
         v1.MapGet("/answers/{id}", GetAsync);
     }
 
     private static async Task AnswerAsync(
-        string endpoint, HttpContext context, ModelCatalog models, AnswerStart start, AnswerDelivery delivery, TimeProvider time)
+        string endpoint, HttpContext context, ModelCatalog models, AnswerKeys keys, AnswerStart start, AnswerDelivery delivery)
     {
         var (tenant, cancellation) = (context.Tenant(), context.RequestAborted);
         var preference = Preference.Read(context.Request);
+        var work = await keys.FindAsync(context, endpoint);
+        if (work.Answer is { IsTerminal: true } ended)
+        {
+            await delivery.RunAsync(context, ended, preference, s_usualWait);
+            return;
+        }
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
         var request = await AnswerRequest.ReadAsync(endpoint, body, id => models.FindAsync(tenant, id, cancellation));
-        await start.RequireRoomAsync(tenant, cancellation);
-        var answer = await start.RunAsync(tenant, SortableKey.Create(time), request, cancellation);
+        if (work.Answer is null)
+            await start.RequireRoomAsync(tenant, cancellation);
+        // Also where the record is there: its first request may have ended between the record and the message.
+        var answer = await start.RunAsync(tenant, work.Key, request, cancellation);
         await delivery.RunAsync(context, answer, preference, s_usualWait);
     }
 

@@ -4,6 +4,7 @@ using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
@@ -53,7 +54,8 @@ public static class FunctionsServices
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
         services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
-        services.AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>();
+        services.AddSingleton<IdempotencyRecords>().AddSingleton<IPurge, ExpiredIdempotencyKeys>();
+        services.AddSingleton<AnswerKeys>().AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>();
         services.AddSingleton<AnswerEnding>().AddSingleton<AnswerSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
         services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();

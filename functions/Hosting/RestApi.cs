@@ -3,6 +3,7 @@ using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
@@ -26,6 +27,7 @@ public static class RestApi
         app.Use(Authenticated);
         app.Use(Uncompressed);
         app.Use(RequestSize.Limit);
+        app.UseMiddleware<IdempotentRequests>();
         app.Use(HeadRequests.RouteAsGet);
         app.UseRouting();
         app.Use(HeadRequests.Restore);

@@ -25,9 +25,11 @@ public sealed class BatchStore
     public OpenRows<OpenBatchRow, BatchRecord> OpenAnswers { get; }
 
     /// <summary>Writes a new batch, and before it the row by which a sweep finds it if everything after this fails.</summary>
+    /// <param name="batch">With its key, or it gets one; a batch that exists under its key stays as it is.</param>
     public async Task AddAsync(BatchRecord batch, long inputBytes, CancellationToken cancellation)
     {
-        batch.RowKey = SortableKey.Create(_time);
+        if (batch.RowKey.Length == 0)
+            batch.RowKey = SortableKey.Create(_time);
         batch.CreatedAt = _time.GetUtcNow();
         batch.TraceParent = TracedWork.CurrentTraceParent;
         await Open.PutAsync(batch.Key, new OpenBatchRow { InputBytes = inputBytes }, cancellation);

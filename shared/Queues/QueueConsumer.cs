@@ -30,19 +30,20 @@ public sealed partial class QueueConsumer<T>(
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);
 
-    /// <summary>One at a time looks for a message: the polls of an empty queue do not grow with the concurrency.</summary>
-    private readonly SemaphoreSlim _polling = new(1);
-
     /// <summary>
     /// Runs until the shutdown, or until the queue has been empty for <see cref="QueueConsumerOptions.IdleLimit"/>. Returns when every
     /// received message has been deleted or made visible again.
     /// </summary>
-    public Task RunAsync(CancellationToken shutdown) =>
-        Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
-
-    private async Task ConsumeAsync(CancellationToken shutdown)
+    public async Task RunAsync(CancellationToken shutdown)
     {
-        while (await NextAsync(shutdown) is { } message)
+        // One at a time looks for a message: the polls of an empty queue do not grow with the concurrency.
+        using var polling = new SemaphoreSlim(1);
+        await Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(polling, shutdown)));
+    }
+
+    private async Task ConsumeAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        while (await NextAsync(polling, shutdown) is { } message)
         {
             try
             {
@@ -62,11 +63,11 @@ public sealed partial class QueueConsumer<T>(
 
     /// <summary>Waits for a message.</summary>
     /// <returns>Null at the end.</returns>
-    private async Task<QueueMessage?> NextAsync(CancellationToken shutdown)
+    private async Task<QueueMessage?> NextAsync(SemaphoreSlim polling, CancellationToken shutdown)
     {
         try
         {
-            await _polling.WaitAsync(shutdown);
+            await polling.WaitAsync(shutdown);
         }
         catch (OperationCanceledException)
         {
@@ -82,7 +83,7 @@ public sealed partial class QueueConsumer<T>(
         }
         finally
         {
-            _polling.Release();
+            polling.Release();
         }
     }
 

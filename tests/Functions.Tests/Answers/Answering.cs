@@ -1,9 +1,12 @@
 using System.Text;
 using LLaDA.Batch.Functions.Answers;
+using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace LLaDA.Batch.Functions.Tests.Answers;
 
@@ -26,6 +29,20 @@ internal static class Answering
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
         return (client ?? plane.Client).SendAsync(request);
+    }
+
+    /// <summary>Asks another process of the control plane, whose fault ends the request.</summary>
+    public static async Task AskOnAsync(this ControlPlane plane, IServiceProvider host, params (string Name, string Value)[] headers)
+    {
+        await using var scope = host.CreateAsyncScope();
+        var context = new DefaultHttpContext { RequestServices = scope.ServiceProvider };
+        context.Request.Method = HttpMethod.Post.Method;
+        context.Request.Path = "/v1/infill";
+        context.Request.Body = new MemoryStream(Encoding.UTF8.GetBytes(Infill));
+        context.Request.Headers.Authorization = plane.Client.DefaultRequestHeaders.Authorization!.ToString();
+        foreach (var (name, value) in headers)
+            context.Request.Headers[name] = value;
+        await RestApi.Build(host)(context);
     }
 
     /// <summary>Waits for the message of the next answer, and takes it.</summary>
@@ -60,14 +77,14 @@ internal static class Answering
         return (await plane.Blobs(answer).ReadShardAsync(plan.PlanId, 0, CancellationToken.None)).Single();
     }
 
-    /// <summary>Lets the clock run until a request is answered.</summary>
+    /// <summary>Lets the clock run until a request is answered, a step for each call to storage.</summary>
     public static async Task<HttpResponseMessage> WhileTimePassesAsync(
         this ControlPlane plane, Task<HttpResponseMessage> request, TimeSpan step)
     {
         while (!request.IsCompleted)
         {
             plane.Time.Advance(step);
-            await Task.Yield();
+            await plane.CountAsync(Queue);
         }
         return await request;
     }
