@@ -8,6 +8,8 @@ namespace LLaDA.Diffusion.Sampling;
 /// cancelled leaves alone. A row's result is the one that <see cref="Sampler"/> gives.
 /// </summary>
 /// <remarks>
+/// Where the rows of several parties do not fit a pass together, each step takes equal shares of them. A row that has to wait in between
+/// keeps its canvas and its cache, which is at most another pass's worth for each party, and its result does not change.
 /// Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.
 /// </remarks>
 /// <param name="numTokens">As for <see cref="Sampler"/>.</param>
@@ -15,7 +17,7 @@ namespace LLaDA.Diffusion.Sampling;
 public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable
 {
     private readonly Denoiser _denoiser = new(model, numTokens);
-    private readonly Queue<Request> _waiting = new();
+    private readonly PartyTurns<Request> _requests = new(request => request.NumTokens);
     private readonly Lock _lock = new();
     private List<Request> _active = [];
     private bool _isDisposed;
@@ -33,20 +35,34 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         get
         {
             lock (_lock)
-                return _waiting.Count > 0 || NumActive > 0;
+                return !_requests.IsEmpty;
         }
     }
 
-    /// <summary>Rows are admitted in the order in which they were submitted.</summary>
+    /// <summary>Parties that have rows, running or waiting.</summary>
+    public int NumParties
+    {
+        get
+        {
+            lock (_lock)
+                return _requests.NumParties;
+        }
+    }
+
+    /// <summary>Rows of a party without a name.</summary>
+    public Task<SampledRow> SubmitAsync(SamplingRow row, CancellationToken cancellation = default) => SubmitAsync(row, "", cancellation);
+
+    /// <summary>Rows of a party are admitted in the order in which they were submitted.</summary>
+    /// <param name="party">Whose row it is: parties share the steps equally.</param>
     /// <param name="cancellation">Ends the row's task at once; its place is free at the next step.</param>
     /// <returns>Fails with <see cref="ArgumentException"/> if the row is out of range or does not fit the model.</returns>
-    public Task<SampledRow> SubmitAsync(SamplingRow row, CancellationToken cancellation = default)
+    public Task<SampledRow> SubmitAsync(SamplingRow row, string party, CancellationToken cancellation)
     {
         var request = new Request(row, cancellation);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            _waiting.Enqueue(request);
+            _requests.Add(party, request);
         }
         return request.Result;
     }
@@ -83,9 +99,9 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     {
         lock (_lock)
         {
-            foreach (var request in _active.Concat(_waiting))
+            foreach (var request in _requests.Items)
                 request.Fail(exception);
-            _waiting.Clear();
+            _requests.Clear();
         }
         Volatile.Write(ref _active, []);
     }
@@ -95,39 +111,40 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         lock (_lock)
         {
             _isDisposed = true;
-            foreach (var request in _active.Concat(_waiting))
+            foreach (var request in _requests.Items)
+            {
                 request.Fail(new ObjectDisposedException(nameof(SamplingEngine)));
-            _waiting.Clear();
+                request.Row?.Dispose();
+            }
+            _requests.Clear();
         }
-        _active = Remaining();
+        _active = [];
         _denoiser.Dispose();
     }
 
+    /// <summary>The rows of the next step. Rows that have ended leave, and their memory is freed.</summary>
     private List<Request> Admit()
     {
-        List<Request> active = Remaining();
-        long passing = active.Sum(request => request.NumTokens);
+        List<Request> admitted;
         lock (_lock)
         {
-            while (_waiting.TryPeek(out var next) && (next.IsEnded || active.Count == 0 || passing + next.NumTokens <= maxTokens))
-            {
-                _waiting.Dequeue();
-                if (!next.IsEnded && next.TryStart(model.Config))
-                {
-                    active.Add(next);
-                    passing += next.NumTokens;
-                }
-            }
+            RemoveEnded();
+            admitted = _requests.Next(maxTokens);
         }
-        return active;
+        return [.. admitted.Where(request => request.Row is not null || request.TryStart(model.Config))];
     }
 
-    /// <summary>The requests that have not ended; the memory of the others is freed.</summary>
     private List<Request> Remaining()
     {
-        foreach (var request in _active.Where(request => request.IsEnded))
-            request.Row?.Dispose();
+        lock (_lock)
+            RemoveEnded();
         return [.. _active.Where(request => !request.IsEnded)];
+    }
+
+    private void RemoveEnded()
+    {
+        foreach (var ended in _requests.Remove(request => request.IsEnded))
+            ended.Row?.Dispose();
     }
 
     private sealed class Request

@@ -64,18 +64,22 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>The operations that lines run on this model, from any thread.</summary>
+    /// <param name="party">The tenant of the lines: tenants share the model's time equally.</param>
     /// <param name="cancellation">Cancels all of them.</param>
-    public ModelOperations Operations(CancellationToken cancellation) => new(
-        row => _loop.SampleAsync(row, cancellation),
+    public ModelOperations Operations(string party, CancellationToken cancellation) => new(
+        row => _loop.SampleAsync(row, party, cancellation),
         async (prompt, answer, options) =>
         {
             using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
             double sum = 0;
-            while (await _tensors.RunAsync(terms.MoveNext, cancellation))
+            await _tensors.RepeatAsync(party, () =>
             {
+                if (!terms.MoveNext())
+                    return false;
                 sum += terms.Current;
                 Telemetry.ForwardPasses.Add(1);
-            }
+                return true;
+            }, cancellation);
             return sum;
         },
         cancellation);

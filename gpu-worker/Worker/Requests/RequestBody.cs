@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -87,7 +88,7 @@ internal sealed class RequestBody
         {
             if (_read.Contains(parameter.Name) || parameter.Value.ValueKind == JsonValueKind.Null)
                 continue;
-            string path = _prefix + parameter.Name;
+            string path = _prefix + Excerpt.Of(parameter.Name);
             if (!_neutral.TryGetValue(parameter.Name, out var isNeutral))
                 throw new LineException("unknown_parameter", $"'{path}' is not a parameter of this endpoint", path);
             if (!isNeutral(parameter.Value))

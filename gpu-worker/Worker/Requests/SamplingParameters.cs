@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
 using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
@@ -48,6 +49,6 @@ internal static class SamplingParameters
                 return value;
         }
         string known = string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
-        throw body.Invalid(parameter, $"must be one of {known}, not '{name}'");
+        throw body.Invalid(parameter, $"must be one of {known}, not '{Excerpt.Of(name)}'");
     }
 }

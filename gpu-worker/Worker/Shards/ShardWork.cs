@@ -19,6 +19,12 @@ internal sealed record ShardWork
 
     public required ShardAnswers Answers { get; init; }
 
+    /// <summary>
+    /// Whose lines they are: parties share the model. A tenant's answers at once are a party beside its batches, so they join the running
+    /// batch at its next step, however many lines of the tenant run.
+    /// </summary>
+    public string Party => Batch.IsNow ? $"{Batch.Tenant}|now" : Batch.Tenant;
+
     /// <summary>Reads the lines and the answers that a previous owner stored.</summary>
     public static async Task<ShardWork> ReadAsync(
         BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
