@@ -9,6 +9,8 @@ namespace LLaDA.Batch.EndToEnd.Tests;
 /// <summary>OpenAI's own .NET client asks for answers at once, unmodified.</summary>
 public sealed class OpenAIAnswersTests(StackFixture fixture)
 {
+    private const string Model = "llada-tiny-instruct";
+
     private static readonly ChatMessage[] s_messages = [new SystemChatMessage("Answer briefly."), new UserChatMessage("What is a fox?")];
 
     [Fact]
@@ -16,7 +18,7 @@ public sealed class OpenAIAnswersTests(StackFixture fixture)
     {
         var completion = (await NewClient().CompleteChatAsync(s_messages, new ChatCompletionOptions { MaxOutputTokenCount = 8 })).Value;
 
-        Assert.Equal((Batches.ChatModel, ChatMessageRole.Assistant), (completion.Model, completion.Role));
+        Assert.Equal((Model, ChatMessageRole.Assistant), (completion.Model, completion.Role));
         Assert.NotEmpty(completion.Content.Single().Text);
         Assert.True(completion.FinishReason is ChatFinishReason.Stop or ChatFinishReason.Length);
         Assert.InRange(completion.Usage.OutputTokenCount, 1, 8);
@@ -60,7 +62,7 @@ public sealed class OpenAIAnswersTests(StackFixture fixture)
     }
 
     private ChatClient NewClient() => new(
-        Batches.ChatModel,
+        Model,
         new ApiKeyCredential(fixture.Stack.ApiKey),
         new OpenAIClientOptions { Endpoint = new Uri(fixture.Stack.Address + "/v1"), RetryPolicy = new ClientRetryPolicy(0) });
 }
