@@ -69,7 +69,8 @@ public sealed class IdempotencyTests(StorageFixture fixture)
         string first = await TextAsync(await PostAsync(plane, "/v1/webhook_endpoints", Webhook, "key"));
 
         using var body = await PostAsync(plane, "/v1/webhook_endpoints", Webhook.Replace("hook", "look", StringComparison.Ordinal), "key");
-        await AssertErrorAsync(await PostAsync(plane, "/v1/batches", Webhook, "key"), HttpStatusCode.UnprocessableEntity, "Idempotency-Key");
+        using var path = await PostAsync(plane, "/v1/batches", Webhook, "key");
+        await AssertErrorAsync(path, HttpStatusCode.UnprocessableEntity, "Idempotency-Key");
         using var stranger = await plane.NewClientAsync("stranger");
         string others = await TextAsync(await PostAsync(plane, "/v1/webhook_endpoints", Webhook, "key", stranger));
 
@@ -142,7 +143,8 @@ public sealed class IdempotencyTests(StorageFixture fixture)
     {
         var faults = new StorageFaults();
         await using var plane = await StartAsync(fixture, faults);
-        string body = $$"""{"input_file_id":"{{Id(await plane.UploadAsync(Lines(1)))}}","endpoint":"/v1/infill","completion_window":"24h"}""";
+        string file = Id(await plane.UploadAsync(Lines(1)));
+        string body = $$"""{"input_file_id":"{{file}}","endpoint":"/v1/infill","completion_window":"24h"}""";
         faults.Refuses = call => call.EndsWith($"/{StorageNames.PlanQueue}/messages", StringComparison.Ordinal);
 
         using (var failed = await PostAsync(plane, "/v1/batches", body, "key"))
