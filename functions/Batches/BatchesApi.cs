@@ -47,6 +47,7 @@ internal static class BatchesApi
         var batch = new BatchRecord
         {
             PartitionKey = context.Tenant(),
+            RowKey = context.NewKey(time),
             Endpoint = asked.Endpoint,
             InputFileId = input?.Id,
             InputFolder = documents?.Input.ToJson(),
@@ -58,8 +59,8 @@ internal static class BatchesApi
             OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
             ExpiresAt = expiresAt,
         };
-        await newBatches.AddAsync(batch, input?.Bytes ?? 0, cancellation);
-        return Results.Wire(await view.OfAsync(batch, cancellation));
+        var added = await newBatches.AddAsync(batch, input?.Bytes ?? 0, cancellation);
+        return Results.Wire(await view.OfAsync(added, cancellation));
     }
 
     private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)

@@ -26,6 +26,7 @@ internal static class BatchRetryApi
         var retry = new BatchRecord
         {
             PartitionKey = parent.Tenant,
+            RowKey = context.NewKey(time),
             ParentKey = parent.RowKey,
             Endpoint = parent.Endpoint,
             InputFolder = parent.InputFolder,
@@ -38,9 +39,9 @@ internal static class BatchRetryApi
             ExpiresAt = time.GetUtcNow() + CompletionWindow.Parse(window)!.Value,
         };
         var lines = FailedAsync(await results.OpenAsync(parent, after: 0, stop), asked, stop);
-        if (!await newBatches.AddAsync(retry, $"{parent.Id}_retry.jsonl", Requests(lines, parent.Endpoint), stop))
-            throw ApiException.Conflict(NothingFailed(parent, asked), "nothing_to_retry");
-        return Results.Wire(await view.OfAsync(retry, stop));
+        var added = await newBatches.AddAsync(retry, $"{parent.Id}_retry.jsonl", Requests(lines, parent.Endpoint), stop)
+            ?? throw ApiException.Conflict(NothingFailed(parent, asked), "nothing_to_retry");
+        return Results.Wire(await view.OfAsync(added, stop));
     }
 
     private static void RequireRetryable(BatchRecord parent)

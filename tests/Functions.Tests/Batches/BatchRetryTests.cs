@@ -151,6 +151,21 @@ public sealed class BatchRetryTests(StorageFixture fixture)
         }
     }
 
+    [Fact]
+    public async Task A_retry_that_is_asked_for_again_under_its_key_is_there_once()
+    {
+        await using var plane = await StartAsync(fixture);
+        var parent = await EndedAsync(plane, _ => true);
+        plane.Client.DefaultRequestHeaders.Add("Idempotency-Key", "one");
+
+        var first = await RetryAsync(plane, parent);
+        var again = await RetryAsync(plane, parent);
+
+        Assert.Equal(first["id"]!.GetValue<string>(), again["id"]!.GetValue<string>());
+        Assert.Single(await plane.Batches.ListRetriesAsync(parent, CancellationToken.None));
+        Assert.Equal(2, await CountFilesAsync(plane));
+    }
+
     internal static async Task<BatchRecord> EndedAsync(ControlPlane plane, Func<int, bool> isError)
     {
         var batch = await plane.PlannedAsync(Lines(6, "[MASK:300] x"));
