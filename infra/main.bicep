@@ -84,6 +84,8 @@ var suffix = uniqueString(subscription().id, environmentName, location)
 var profileQueues = flatten(map(profiles, profile => [
   '${names.generateQueue}${profile.name}'
   '${names.generateQueue}${profile.name}${names.poisonSuffix}'
+  '${names.nowQueue}${profile.name}'
+  '${names.nowQueue}${profile.name}${names.poisonSuffix}'
   '${names.trainQueue}${profile.name}'
   '${names.trainQueue}${profile.name}${names.poisonSuffix}'
 ]))
@@ -223,6 +225,7 @@ module workers 'modules/workers.bicep' = {
     image: workerImage
     healthPort: names.healthPort
     generateQueue: names.generateQueue
+    nowQueue: names.nowQueue
     trainQueue: names.trainQueue
     profiles: profiles
     gracePeriod: gracePeriod

@@ -5,7 +5,7 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Testing;
 
-/// <summary>Refuses calls to storage that the roles of the workers' identity do not allow, as names.json and access.bicep give them.</summary>
+/// <summary>Refuses calls to storage that the roles of the workers do not allow, as names.json and access.bicep give them.</summary>
 /// <param name="connectionString">Of the emulator, whose paths begin with the account.</param>
 public sealed class WorkerRoles(string connectionString) : HttpPipelinePolicy
 {

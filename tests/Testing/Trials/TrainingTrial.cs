@@ -107,7 +107,8 @@ internal sealed class TrainingTrial(
             ("Worker:CachePath", Path.Combine(_folder, $"models{number}")),
             ("Worker:TrainingPath", Path.Combine(_folder, $"training{number}")),
             ("Worker:BatchTokens", "256"));
-        var services = Process(transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time, isWorker: true);
+        var services = Process(
+            transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time, isWorker: true);
         return services.GetRequiredService<TrainingMessageHandler>();
     }
 
