@@ -115,9 +115,9 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         {
             throw TooLarge();
         }
-        catch (IOException)
+        catch (Exception exception) when (exception is IOException or InvalidDataException)
         {
-            throw ApiException.InvalidRequest("The upload ended early", "file");
+            throw ApiException.InvalidRequest("The upload ended early or is not well-formed multipart/form-data", "file");
         }
     }
 
@@ -135,7 +135,15 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
 
     private static string Filename(ContentDispositionHeaderValue disposition)
     {
-        var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
-        return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
+        try
+        {
+            var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
+            return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
+        }
+        catch (ArgumentException)
+        {
+            // ASP.NET's answer to an empty "filename*=".
+            throw ApiException.InvalidRequest("The name of the file cannot be read", UploadForm.FilePart);
+        }
     }
 }

@@ -3,11 +3,13 @@ using LLaDA.Batch.Benchmarks;
 using LLaDA.Batch.Benchmarks.Fairness;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
+using LLaDA.Batch.Benchmarks.Hostile;
 using LLaDA.Batch.Benchmarks.Pipeline;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
 using LLaDA.Batch.Benchmarks.Schedules;
+using LLaDA.Batch.Benchmarks.Soak;
 using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
@@ -100,4 +102,5 @@ tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 
 return await new RootCommand("Measures LLaDA.Batch")
     { tables, pipeline, sampler, rows, trainer, fits, faults, schedules,
+    FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
     ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json) }.Parse(args).InvokeAsync();

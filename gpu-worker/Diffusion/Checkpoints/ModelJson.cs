@@ -15,8 +15,10 @@ internal static class ModelJson
             if (ForeignFile.Describe(text) is { } foreign)
                 throw new CheckpointException(path, foreign);
             var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            return JsonNode.Parse(PythonJson.ToStrict(text), documentOptions: options) as JsonObject
+            var json = JsonNode.Parse(PythonJson.ToStrict(text), documentOptions: options) as JsonObject
                 ?? throw new JsonException("not an object");
+            RequireText(json);
+            return json;
         }
         catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -25,6 +27,19 @@ internal static class ModelJson
         catch (JsonException exception)
         {
             throw new CheckpointException(path, $"is not a JSON object: {exception.Message}");
+        }
+    }
+
+    /// <summary>JSON's grammar allows half of a surrogate pair in a string, which cannot be read as text.</summary>
+    private static void RequireText(JsonObject json)
+    {
+        try
+        {
+            _ = json.ToJsonString();
+        }
+        catch (InvalidOperationException)
+        {
+            throw new JsonException("a string has half of a surrogate pair");
         }
     }
 

@@ -125,6 +125,8 @@ internal sealed record TokenizerJson(
             .Select(pattern => new Regex(OnigurumaPattern.ToDotNet(pattern), options, s_matchTimeout))];
         if (Array.FindIndex(steps, step => step.GetProperty("type").GetString() == "ByteLevel") != steps.Length - 1)
             throw new CheckpointException(path, "has a pre-tokenizer that does not end with ByteLevel, which is not supported");
+        foreach (var pattern in patterns)
+            PatternProbe.RequireQuick(pattern.ToString());
         return patterns.Length > 0 ? new WordSplitter(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -33,6 +34,10 @@ internal static class LineJobs
         catch (InfillException exception)
         {
             throw new LineException(exception.Code, exception.Message, "text");
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            throw new LineException("server_error", "The model's tokenizer takes too long for this text: its pattern backtracks");
         }
     }
 }
