@@ -73,16 +73,39 @@ internal sealed class InfillCanvas
         return new SamplingRow(_tokens[extent.Start..extent.End], options, targets);
     }
 
-    public void Accept(SampledRow sampled)
+    /// <summary>Takes the result of the next window.</summary>
+    public FilledWindow Accept(SampledRow sampled)
     {
-        var extent = ExtentOf(_windows[_window]);
+        int start = ExtentOf(_windows[_window]).Start;
+        List<int> tokens = [];
+        List<double> confidence = [];
         foreach (var gap in Gaps(_windows[_window]))
         {
-            sampled.Tokens.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
-            sampled.Confidence.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+            tokens.AddRange(sampled.Tokens.AsSpan(gap.Start - start, gap.Length));
+            confidence.AddRange(sampled.Confidence.AsSpan(gap.Start - start, gap.Length));
+        }
+        var filled = new FilledWindow([.. tokens], [.. confidence]);
+        Accept(filled);
+        return filled;
+    }
+
+    /// <summary>Takes the fills of the next window.</summary>
+    public void Accept(FilledWindow filled)
+    {
+        int first = 0;
+        foreach (var gap in Gaps(_windows[_window]))
+        {
+            filled.Tokens.AsSpan(first, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
+            filled.Confidence.AsSpan(first, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+            first += gap.Length;
         }
         _window++;
     }
+
+    /// <summary>Whether windows have the sizes of the document's first ones.</summary>
+    public bool Accepts(IReadOnlyList<FilledWindow> filled) => filled.Count <= _windows.Length && filled.Index().All(window =>
+        window.Item.Tokens.Length == NumMasks(Gaps(_windows[window.Index]))
+        && window.Item.Confidence.Length == window.Item.Tokens.Length);
 
     /// <summary>The filled text; call it when <see cref="IsDone"/>.</summary>
     public InfilledText ToText()

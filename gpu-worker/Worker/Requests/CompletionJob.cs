@@ -28,7 +28,7 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         // Between two texts the model chooses the length, up to max_tokens.
         int length = generation.Suffix.Count == 0

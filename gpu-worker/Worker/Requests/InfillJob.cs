@@ -20,9 +20,9 @@ internal sealed class InfillJob(InfillDocument document, string modelId, DateTim
         return new InfillJob(new InfillDocument(text, model.Tokenizer, model.MaskTokenId, model.ContextLength, options), model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
-        var filled = await model.FillAsync(document);
+        var filled = await model.FillAsync(document, progress.State.Infill, state => progress.Set(state, document.ShareOf(state)));
         var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens);
         var spans = filled.Spans.Select(span => new InfillSpan(span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4)));
         var answer = new InfillAnswer($"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled.Text, [.. spans], usage);

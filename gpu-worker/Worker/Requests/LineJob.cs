@@ -8,7 +8,8 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <summary>A line whose request is valid and can be run.</summary>
 internal interface ILineJob
 {
-    Task<LineAnswer> RunAsync(ModelOperations model);
+    /// <param name="progress">Where the line resumes, and what it adds to.</param>
+    Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress);
 }
 
 /// <summary>Turns the lines of a batch into jobs.</summary>

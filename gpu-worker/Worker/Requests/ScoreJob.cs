@@ -49,10 +49,13 @@ internal sealed class ScoreJob(
         return new ScoreJob(before, encoded, options, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
-        double[] scores = await Task.WhenAll(
-            completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
+        double numSamples = (double)completions.Count * options.NumSamples;
+        var done = progress.State.Scores;
+        double[] scores = await Task.WhenAll(completions.Select((completion, index) => model.LogLikelihoodAsync(
+            prompt, completion.Tokens, options, done.GetValueOrDefault(index, PartialScore.None),
+            score => progress.Set(index, score, numSamples))));
         var results = completions.Select((completion, index) =>
             new CompletionScore(index, Math.Round(scores[index], 5), completion.Tokens.Count, completion.NumBytes));
         var usage = new LineUsage(prompt.Count + completions.Sum(completion => completion.Tokens.Count), 0);
