@@ -42,10 +42,15 @@ public sealed class InfillDocument
 
     internal int MaskTokenId { get; }
 
-    internal int Context { get; }
-
     /// <summary>The most tokens of a gap of unknown length.</summary>
-    internal int MaxGapLength { get; }
+    public int MaxGapLength { get; }
+
+    /// <summary>The model's longest canvas, in tokens.</summary>
+    public int Context { get; }
+
+    /// <summary>The sizes of the passes that a fill takes.</summary>
+    public InfillSizes Sizes => new(
+        new InfillCanvas(this, [.. OpenGaps.Select(_ => MaxGapLength)]).WindowSizes, InfillCanvas.Draft(this).SearchSizes);
 
     internal int BeginningOfTextId => _tokenizer.BeginningOfTextId;
 

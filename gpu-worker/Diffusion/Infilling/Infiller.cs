@@ -13,9 +13,6 @@ namespace LLaDA.Diffusion.Infilling;
 /// <param name="maxTokens">Tokens of candidate rows that share a pass, at least 1; a longer row runs alone.</param>
 public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxTokens = PassBudget.MaxTokensOnCpu) : IDisposable
 {
-    /// <summary>The length of a gap <c>[MASK]</c> while the lengths of the others are searched.</summary>
-    private const int ProvisionalGapLength = 2;
-
     private readonly TokenSet _nonText = NonText(tokenizer, sampler.Config);
 
     /// <summary>Fills a text.</summary>
@@ -85,8 +82,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         var open = document.OpenGaps;
         if (open.Count == 0)
             return [];
-        int provisional = Math.Min(ProvisionalGapLength, document.MaxGapLength);
-        var draft = new InfillCanvas(document, [.. Enumerable.Repeat(provisional, open.Count)]);
+        var draft = InfillCanvas.Draft(document);
         var known = memory.State.Lengths;
         return await Task.WhenAll(open.Select(async gap =>
         {

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Text;
@@ -29,6 +30,8 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
         return new ChatJob(new Generation(model, prompt, newTokens, [], stops, options), model.Id, now);
     }
+
+    public LineWork Work => generation.Work;
 
     public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {

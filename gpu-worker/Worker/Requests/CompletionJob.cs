@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 
@@ -27,6 +28,8 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         int newTokens = limit.Within(model, before.Length + after.Length, DefaultMaxTokens);
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
+
+    public LineWork Work => generation.Work;
 
     public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -18,6 +19,18 @@ internal sealed class InfillJob(InfillDocument document, string modelId, DateTim
 
         var options = new InfillOptions { Sampling = sampling, MaxGapLength = maxGapLength };
         return new InfillJob(new InfillDocument(text, model.Tokenizer, model.MaskTokenId, model.ContextLength, options), model.Id, now);
+    }
+
+    public LineWork Work
+    {
+        get
+        {
+            var (windows, searches) = document.Sizes;
+            bool isGuided = document.Options.Sampling.CfgScale > 0;
+            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + LineWork.OfCanvas(size.Tokens, size.Steps, isGuided));
+            return searches.Aggregate(filling, (sum, size) =>
+                sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
+        }
     }
 
     public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)

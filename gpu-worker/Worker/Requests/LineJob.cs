@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -8,6 +9,9 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <summary>A line whose request is valid and can be run.</summary>
 internal interface ILineJob
 {
+    /// <summary>What it takes at most.</summary>
+    LineWork Work { get; }
+
     /// <param name="progress">Where the line resumes, and what it adds to.</param>
     Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress);
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Evaluation;
@@ -48,6 +49,9 @@ internal sealed class ScoreJob(
         }
         return new ScoreJob(before, encoded, options, model.Id, now);
     }
+
+    public LineWork Work => completions.Aggregate(default(LineWork), (sum, completion) =>
+        sum + LineWork.OfScore(prompt.Count, completion.Tokens.Count, options.NumSamples, options.CfgScale > 0));
 
     public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {

@@ -60,6 +60,8 @@ internal sealed class ShardGeneration(TimeProvider time)
             {
                 ulong seed = XxHash64.HashToUInt64(Encoding.UTF8.GetBytes($"{batch.Id}/{line.Line}"));
                 var job = LineJobs.Create(batch.Endpoint, line.Body, model, seed, time.GetUtcNow());
+                if (work.Plan.Limit is { } limit && !limit.Admits(job.Work))
+                    throw new LineException(WorkLimit.Code, limit.Refusal(job.Work, isAtLeast: false));
                 runnable.Add(async operations => (line, await job.RunAsync(operations, work.Unfinished.Of(line))));
             }
             catch (LineException exception)
