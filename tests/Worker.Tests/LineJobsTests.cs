@@ -312,7 +312,7 @@ public sealed class LineJobsTests(TinyModel model)
                 asked++;
                 return new TaskCompletionSource<SampledRow>().Task;
             },
-            (_, _, _) => throw new InvalidOperationException()));
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
 
         Assert.Equal(LengthSearch.MaxSearches * InfillOptions.DefaultMaxGapLength, asked);
     }
@@ -327,7 +327,7 @@ public sealed class LineJobsTests(TinyModel model)
                 first ??= row;
                 return new TaskCompletionSource<SampledRow>().Task;
             },
-            (_, _, _) => throw new InvalidOperationException()));
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
         return first!;
     }
 
