@@ -55,6 +55,10 @@ public sealed record BatchObject
 
     public required RequestCounts RequestCounts { get; init; }
 
+    /// <summary>The share of the work that is done, 0 to 1 in lines; also counts the finished gaps, windows and samples of lines that still
+    /// run.</summary>
+    public double Progress { get; init; }
+
     public required BatchUsage Usage { get; init; }
 
     public JsonNode? Metadata { get; init; }
@@ -83,9 +87,14 @@ public sealed record BatchObject
         CancellingAt = batch.CancellingAt?.ToUnixTimeSeconds(),
         CancelledAt = batch.CancelledAt?.ToUnixTimeSeconds(),
         RequestCounts = new RequestCounts { Total = batch.TotalLines, Completed = counts.Completed, Failed = counts.Failed },
+        Progress = ProgressOf(batch, counts),
         Usage = BatchUsage.Of(counts),
         Metadata = batch.Metadata is null ? null : JsonNode.Parse(batch.Metadata),
     };
+
+    private static double ProgressOf(BatchRecord batch, PartCounts counts) => batch.TotalLines == 0
+        ? 0
+        : Math.Min(1, Math.Round((counts.Completed + counts.Failed + counts.InWork) / batch.TotalLines, 4));
 
     private static object? Folder(string? json) => json is null ? null : BlobFolder.FromJson(json).ToObject();
 }

@@ -1,55 +1,58 @@
 using System.Text;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// An estimate of the cost of a line, made without a tokenizer: enough to group lines of similar length and to cut shards of similar
-/// duration.
+/// The work of a line without a tokenizer: an estimate, good enough to group lines of similar length and to cut shards of similar duration,
+/// and a lower bound, by which a line is refused.
 /// </summary>
-/// <param name="CanvasTokens">Tokens of its canvas.</param>
-/// <param name="TokenForwards">Canvas tokens times forward passes.</param>
-internal readonly record struct LineCost(int CanvasTokens, long TokenForwards)
+/// <param name="context">The model's longest canvas, in tokens.</param>
+internal sealed class LineCost(int context)
 {
-    /// <summary>
-    /// Forward passes of the search for the length of an open gap: eight lengths, one token a step, with four known tokens each.
-    /// </summary>
-    private const int SearchForwards = 68;
-
     private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
+    private const int DefaultMaxGapLength = 8, ForcedTokens = 4;
 
+    /// <summary>Text counts a token for four bytes.</summary>
     /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
-    public static LineCost Of(JsonElement body)
+    public LineWork Estimate(JsonElement body) => Of(body, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens);
+
+    /// <summary>No tokenizer makes it less: only what the parameters ask for counts, and text as no token at all.</summary>
+    /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
+    public LineWork AtLeast(JsonElement body) => Of(body, _ => 0, openGapTokens: 1, forced: 0);
+
+    private LineWork Of(JsonElement body, Func<int, int> tokensOf, int openGapTokens, int forced)
     {
-        int textTokens = TextBytes(body) / BytesPerToken;
+        bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale && scale.TryGetDouble(out double value) && value > 0;
+        int textTokens = tokensOf(TextBytes(body));
         if (body.Find("completions") is { ValueKind: JsonValueKind.Array } completions)
         {
-            int numSamples = Clamped(body, "num_samples") ?? DefaultSamples;
-            return Score(textTokens, TextBytes(completions) / BytesPerToken, completions.GetArrayLength(), numSamples);
+            int prompt = Math.Max(1, textTokens - tokensOf(TextBytes(completions)));
+            return completions.EnumerateArray().Aggregate(default(LineWork), (sum, completion) => sum + LineWork.OfScore(
+                prompt, Math.Max(1, tokensOf(TextBytes(completion))), Clamped(body, "num_samples") ?? DefaultSamples, isGuided));
         }
         string? text = body.FindText("text");
-        int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text);
-        int canvas = textTokens + newTokens;
-        int steps = Clamped(body, "steps") ?? newTokens;
-        return new LineCost(canvas, (long)canvas * (steps + (SearchForwards * NumOpenGaps(text))));
-    }
-
-    /// <summary>Each completion passes behind the prompt once a sample.</summary>
-    private static LineCost Score(int textTokens, int completionTokens, int numCompletions, int numSamples)
-    {
-        int promptTokens = textTokens - completionTokens;
-        long tokens = ((long)promptTokens * numCompletions) + completionTokens;
-        return new LineCost(promptTokens + (completionTokens / Math.Max(1, numCompletions)), tokens * numSamples);
+        int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text, openGapTokens);
+        int canvas = (int)Math.Min(context, (long)textTokens + newTokens);
+        int passes = Math.Min(newTokens, Clamped(body, "steps") ?? newTokens);
+        var work = LineWork.OfCanvas(canvas, passes, isGuided);
+        int numOpen = NumOpenGaps(text);
+        if (numOpen == 0)
+            return work;
+        int bound = Math.Min(Clamped(body, "max_gap_length") ?? DefaultMaxGapLength, Math.Max(1, context - 2));
+        var search = LineWork.OfSearch(textTokens + newTokens - openGapTokens, forced, bound, context);
+        return work + (search with { TokenForwards = search.TokenForwards * numOpen });
     }
 
     private static int NumOpenGaps(string? text) => text is null ? 0 : GapMarks.LengthsIn(text).Count(length => length is null);
 
-    private static int GapTokens(string? text)
+    private static int GapTokens(string? text, int openGapTokens)
     {
         if (text is null)
             return DefaultNewTokens;
-        long tokens = GapMarks.LengthsIn(text).Sum(length => length ?? DefaultGapTokens);
+        long tokens = GapMarks.LengthsIn(text).Sum(length => length ?? openGapTokens);
         return (int)Math.Clamp(tokens, 1, MaxTokens);
     }
 

@@ -15,6 +15,7 @@ internal sealed partial class PlanBatchHandler(
     BatchInput input,
     ShardDispatcher dispatcher,
     BatchClosing closing,
+    ServiceLimits limits,
     TimeProvider time,
     ILogger<PlanBatchHandler> logger)
 {
@@ -73,12 +74,12 @@ internal sealed partial class PlanBatchHandler(
     private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
     {
         string planId = Guid.NewGuid().ToString("N");
-        var shards = new ShardWriter(blobs, planId);
+        var shards = new ShardWriter(blobs, planId, limits.MaxLineWork);
         var errors = new BatchValidationErrors();
         if (await input.ReadAsync(batch, shards, errors, cancellation) is { } model)
         {
             await shards.CloseWindowAsync(model, cancellation);
-            var plan = new BatchPlan(planId, model.Id, model.Profile, shards.NumLines, shards.Shards);
+            var plan = new BatchPlan(planId, model.Id, model.Profile, shards.NumLines, shards.Shards, shards.LimitOf(model));
             return await blobs.PublishPlanAsync(plan, cancellation);
         }
         await RefuseAsync(batch, errors, cancellation);

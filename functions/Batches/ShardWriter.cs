@@ -9,7 +9,8 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
 /// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string planId)
+/// <param name="maxLineSeconds">Work of a line, at the speed of its model; more is an error of that line.</param>
+internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSeconds)
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
@@ -19,7 +20,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 
     private static readonly TimeSpan s_shardDuration = TimeSpan.FromMinutes(1);
 
-    private readonly List<(byte[] Json, LineCost Cost)> _window = [];
+    private readonly List<(byte[] Json, LineWork Cost)> _window = [];
     private readonly List<byte[]> _settled = [];
     private readonly List<PlannedShard> _shards = [];
     private long _windowBytes;
@@ -31,10 +32,21 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 
     public async Task AddAsync(ShardLine line, ModelRecord model, CancellationToken cancellation)
     {
+        var cost = new LineCost(model.ContextLength);
+        var (limit, least) = (LimitOf(model), cost.AtLeast(line.Body));
+        if (!limit.Admits(least))
+        {
+            var error = new LineError(WorkLimit.Code, limit.Refusal(least, isAtLeast: true));
+            await AddAsync(SettledLine.Refused(line.Line, line.CustomId, error), model, cancellation);
+            return;
+        }
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
-        _window.Add((json, LineCost.Of(line.Body)));
+        _window.Add((json, cost.Estimate(line.Body)));
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
+
+    /// <summary>The most work of a line.</summary>
+    public WorkLimit LimitOf(ModelRecord model) => WorkLimit.Of(model.Id, model.PlannedTokenForwardsPerSecond, maxLineSeconds);
 
     /// <summary>Adds a line whose outcome is known: no worker runs it.</summary>
     public async Task AddAsync(SettledLine line, ModelRecord model, CancellationToken cancellation)
@@ -51,7 +63,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
         foreach (var lines in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget))
             Add(lines, isRefused: false);
-        foreach (var lines in Cut(_settled.Select(json => (json, default(LineCost))), budget))
+        foreach (var lines in Cut(_settled.Select(json => (json, default(LineWork))), budget))
             Add(lines, isRefused: true);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
@@ -75,7 +87,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         return isFull ? CloseWindowAsync(model, cancellation) : Task.CompletedTask;
     }
 
-    private static IEnumerable<IReadOnlyCollection<byte[]>> Cut(IEnumerable<(byte[] Json, LineCost Cost)> window, double budget)
+    private static IEnumerable<IReadOnlyCollection<byte[]>> Cut(IEnumerable<(byte[] Json, LineWork Cost)> window, double budget)
     {
         List<byte[]> shard = [];
         double cost = 0;

@@ -32,29 +32,38 @@ internal sealed class WorkerService(
         if (options.Generates)
         {
             string queue = StorageNames.GenerateQueue(options.Profile);
-            consuming.Add(ConsumeAsync<ShardMessage>(queue, options.ShardsInHand, shards.RunAsync, stoppingToken));
+            consuming.Add(ConsumeAsync<ShardMessage>(
+                queue, options.ShardsInHand, options.GuestShards, message => message.Tenant, shards.RunAsync, stoppingToken));
         }
         if (options.Trains)
         {
             string queue = StorageNames.TrainQueue(options.Profile);
-            consuming.Add(ConsumeAsync<TrainingMessage>(queue, concurrency: 1, trainings.RunAsync, stoppingToken));
+            consuming.Add(ConsumeAsync<TrainingMessage>(
+                queue, concurrency: 1, guests: 0, message => message.Tenant, trainings.RunAsync, stoppingToken));
         }
         await Task.WhenAll(consuming);
         lifetime.StopApplication();
     }
 
     /// <summary>The jobs' own records count failed attempts, not the queue: a preempted message is not poison.</summary>
-    private Task ConsumeAsync<T>(string queue, int concurrency, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
+    private Task ConsumeAsync<T>(
+        string queue,
+        int concurrency,
+        int guests,
+        Func<T, string> tenantOf,
+        Func<T, CancellationToken, Task> handler,
+        CancellationToken shutdown)
         where T : class
     {
         var consumer = new QueueConsumerOptions
         {
             Concurrency = concurrency,
+            Guests = guests,
             MaxDequeueCount = int.MaxValue,
             VisibilityTimeout = options.LeaseDuration,
             IdleLimit = options.IdleLimit,
         };
-        return new QueueConsumer<T>(storage, queue, consumer, (message, stop) => guard.RunAsync(() => handler(message, stop)), time, logger)
-            .RunAsync(shutdown);
+        Task RunAsync(T message, CancellationToken stop) => guard.RunAsync(() => handler(message, stop));
+        return new QueueConsumer<T>(storage, queue, consumer, RunAsync, time, logger, tenantOf).RunAsync(shutdown);
     }
 }

@@ -151,11 +151,30 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         try
         {
             var content = (await _container.GetBlobClient(ProgressName(shard)).DownloadContentAsync(cancellation)).Value;
-            return (Lines(content.Content), Counts(content.Details.Metadata));
+            return (Lines(content.Content), Counts(content.Details.Metadata) with { InWork = 0 });
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
             return ([], PartCounts.None);
+        }
+    }
+
+    /// <summary>Keeps what of unfinished lines is done for the shard's next owner; guarded by the shard's lease.</summary>
+    public Task WriteUnfinishedAsync(int shard, IReadOnlyList<UnfinishedLine> lines, CancellationToken cancellation) =>
+        _container.GetBlobClient(UnfinishedName(shard))
+            .UploadAsync(BinaryData.FromObjectAsJson(lines, WireJson.Options), overwrite: true, cancellation);
+
+    /// <summary>What a previous owner of the shard had done of unfinished lines; of lines that are finished by now, it is out of date.</summary>
+    public async Task<IReadOnlyList<UnfinishedLine>> ReadUnfinishedAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = await _container.GetBlobClient(UnfinishedName(shard)).DownloadContentAsync(cancellation);
+            return content.Value.Content.ToObjectFromJson<List<UnfinishedLine>>(WireJson.Options)!;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return [];
         }
     }
 
@@ -216,6 +235,8 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
 
     private string ProgressName(int shard) => $"{_prefix}progress/{shard:D6}";
 
+    private string UnfinishedName(int shard) => $"{_prefix}unfinished/{shard:D6}";
+
     private string AttemptsName(int shard) => $"{_prefix}attempts/{shard:D6}";
 
     private static BinaryData Content(IEnumerable<PartLine> lines) =>
@@ -231,13 +252,17 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         ["prompt_tokens"] = Invariant(counts.PromptTokens),
         ["completion_tokens"] = Invariant(counts.CompletionTokens),
         ["expired"] = Invariant(counts.Expired),
+        ["in_work"] = counts.InWork.ToString("F4", CultureInfo.InvariantCulture),
     };
 
     private static PartCounts Counts(IDictionary<string, string> metadata)
     {
         long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
-        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;     // parts of earlier versions have none
-        return new PartCounts((int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"), expired);
+        // Blobs of earlier versions have neither.
+        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;
+        double inWork = metadata.TryGetValue("in_work", out string? share) ? double.Parse(share, CultureInfo.InvariantCulture) : 0;
+        return new PartCounts(
+            (int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"), expired, inWork);
     }
 
     private async Task<bool> WriteOnceAsync(

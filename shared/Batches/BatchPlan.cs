@@ -6,8 +6,14 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <param name="PlanId">The planning that won; shards of other plannings are never read.</param>
 /// <param name="NumLines">Requests in the input.</param>
 /// <param name="Shards">By shard number.</param>
+/// <param name="Limit">Of each line's work; null in plans of earlier versions.</param>
 public sealed record BatchPlan(
-    [property: JsonPropertyName("attempt")] string PlanId, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
+    [property: JsonPropertyName("attempt")] string PlanId,
+    string Model,
+    string Profile,
+    int NumLines,
+    IReadOnlyList<PlannedShard> Shards,
+    WorkLimit? Limit = null);
 
 /// <param name="Window">The line window of its lines: the finish orders one window at a time.</param>
 /// <param name="IsRefused">

@@ -2,7 +2,9 @@ namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>The metadata of a part. Progress and usage are sums over the parts.</summary>
 /// <param name="Expired">How many of the failed lines were not run because the completion window had ended.</param>
-public sealed record PartCounts(int Completed, int Failed, long PromptTokens, long CompletionTokens, int Expired = 0)
+/// <param name="InWork">The finished shares of lines that still run, in lines; 0 in a part.</param>
+public sealed record PartCounts(
+    int Completed, int Failed, long PromptTokens, long CompletionTokens, int Expired = 0, double InWork = 0)
 {
     public static PartCounts None { get; } = new(0, 0, 0, 0);
 
@@ -16,7 +18,7 @@ public sealed record PartCounts(int Completed, int Failed, long PromptTokens, lo
 
     public PartCounts Add(PartCounts other) => new(
         Completed + other.Completed, Failed + other.Failed, PromptTokens + other.PromptTokens, CompletionTokens + other.CompletionTokens,
-        Expired + other.Expired);
+        Expired + other.Expired, InWork + other.InWork);
 
     /// <summary>Counts completed lines as failed: their answers could not be written.</summary>
     public PartCounts WithRefused(int numLines) => this with { Completed = Completed - numLines, Failed = Failed + numLines };

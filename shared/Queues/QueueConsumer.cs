@@ -16,38 +16,99 @@ namespace LLaDA.Batch.Shared.Queues;
 /// lease (another consumer owns the message: nothing more is written), and the handler's own failure. A message whose handler has returned
 /// is deleted even during a shutdown.
 /// </remarks>
+/// <param name="partyOf">Whose message it is; parties without a message in process come first. Null where messages come as they stand.</param>
 public sealed partial class QueueConsumer<T>(
     StorageAccount storage,
     string queueName,
     QueueConsumerOptions options,
     Func<T, CancellationToken, Task> handler,
     TimeProvider time,
-    ILogger logger)
+    ILogger logger,
+    Func<T, string>? partyOf = null)
     where T : class
 {
+    /// <summary>The longest wait of a failed message, as a multiple of <see cref="QueueConsumerOptions.RetryDelay"/>.</summary>
+    private const int MaxRetryDelays = 12;
+
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50);
 
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);
+    private readonly MessagePassing<T> _passing = new(storage.Queue(queueName), options.VisibilityTimeout);
+    private readonly PartiesInHand _inHand = new(options.Concurrency);
 
     /// <summary>
     /// Runs until the shutdown, or until the queue has been empty for <see cref="QueueConsumerOptions.IdleLimit"/>. Returns when every
     /// received message has been deleted or made visible again.
     /// </summary>
-    public Task RunAsync(CancellationToken shutdown) =>
-        Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
+    public async Task RunAsync(CancellationToken shutdown)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
+        var welcoming = partyOf is not null && options.Guests > 0 ? WelcomeAsync(ending.Token, shutdown) : Task.CompletedTask;
+        await Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
+        await ending.CancelAsync();
+        await welcoming;
+    }
+
+    /// <summary>Takes guests as long as all other places are taken.</summary>
+    /// <param name="ending">No further guest is taken.</param>
+    private async Task WelcomeAsync(CancellationToken ending, CancellationToken shutdown)
+    {
+        List<Task> guests = [];
+        var pause = s_shortestPause;
+        while (!ending.IsCancellationRequested)
+        {
+            guests.RemoveAll(guest => guest.IsCompleted);
+            try
+            {
+                if (_inHand.IsFull && guests.Count < options.Guests && await FindOtherAsync(last: null, ending) is { } message)
+                {
+                    guests.Add(ServeAsync(message, shutdown));
+                    pause = s_shortestPause;
+                    continue;
+                }
+            }
+            catch (Exception failure) when (!ending.IsCancellationRequested)
+            {
+                LogReceiveFailed(logger, queueName, failure);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            await Task.Delay(pause, time, ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = Longer(pause);
+        }
+        await Task.WhenAll(guests);
+    }
+
+    private async Task ServeAsync(QueueMessage message, CancellationToken shutdown)
+    {
+        try
+        {
+            await ProcessAsync(message, shutdown);
+        }
+        catch (Exception failure)
+        {
+            LogReceiveFailed(logger, queueName, failure);
+        }
+    }
+
+    private TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
 
     private async Task ConsumeAsync(CancellationToken shutdown)
     {
         var pause = s_shortestPause;
         long idleSince = time.GetTimestamp();
+        string? last = null;
         while (!shutdown.IsCancellationRequested && !(time.GetElapsedTime(idleSince) > options.IdleLimit))
         {
             try
             {
-                if (await ReceiveAsync(shutdown) is { } message)
+                if (await ReceiveAsync(last, shutdown) is { } message)
                 {
                     pause = s_shortestPause;
+                    last = PartyOf(message);
                     await ProcessAsync(message, shutdown);
                     idleSince = time.GetTimestamp();
                     continue;
@@ -70,15 +131,17 @@ public sealed partial class QueueConsumer<T>(
             {
                 return;
             }
-            pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
+            pause = Longer(pause);
         }
     }
 
-    private async Task<QueueMessage?> ReceiveAsync(CancellationToken shutdown)
+    /// <param name="last">The party of the last message: others come before it.</param>
+    private async Task<QueueMessage?> ReceiveAsync(string? last, CancellationToken shutdown)
     {
         try
         {
-            return (await _queue.ReceiveMessageAsync(options.VisibilityTimeout, shutdown)).Value;
+            return (partyOf is null ? null : await FindOtherAsync(last, shutdown))
+                ?? (await _queue.ReceiveMessageAsync(options.VisibilityTimeout, shutdown)).Value;
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
@@ -86,6 +149,13 @@ public sealed partial class QueueConsumer<T>(
             return null;
         }
     }
+
+    /// <returns>A message of a party of which none is in process; null where there is none.</returns>
+    private Task<QueueMessage?> FindOtherAsync(string? last, CancellationToken cancellation) =>
+        _passing.FindAsync(message => partyOf!(message) is var party && party != last && !_inHand.Has(party), cancellation);
+
+    private string? PartyOf(QueueMessage message) =>
+        partyOf is not null && MessageReader.TryRead<T>(message.Body.ToString()) is { } work ? partyOf(work) : null;
 
     private async Task ProcessAsync(QueueMessage message, CancellationToken shutdown)
     {
@@ -96,6 +166,7 @@ public sealed partial class QueueConsumer<T>(
             return;
         }
 
+        using var inHand = _inHand.Enter(partyOf?.Invoke(work) ?? "");
         await using var lease = new MessageLease(_queue, message, options.VisibilityTimeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(shutdown, lease.Lost);
         try
@@ -119,7 +190,7 @@ public sealed partial class QueueConsumer<T>(
         catch (Exception failure)
         {
             LogFailed(logger, queueName, message.MessageId, message.DequeueCount, failure);
-            await lease.ReturnAsync(options.RetryDelay * message.DequeueCount);
+            await lease.ReturnAsync(options.RetryDelay * Math.Min(message.DequeueCount, MaxRetryDelays));
         }
     }
 

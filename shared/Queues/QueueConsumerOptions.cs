@@ -6,6 +6,12 @@ public sealed record QueueConsumerOptions
     /// <summary>Messages processed at the same time.</summary>
     public int Concurrency { get; init; } = 1;
 
+    /// <summary>
+    /// Messages processed besides those, each of a party of which none is in process: so a party's first message does not wait behind all
+    /// those of others. Needs a consumer that knows the parties.
+    /// </summary>
+    public int Guests { get; init; }
+
     /// <summary>How long a message in process stays invisible to other consumers; renewed at half of it.</summary>
     public TimeSpan VisibilityTimeout { get; init; } = TimeSpan.FromMinutes(1);
 

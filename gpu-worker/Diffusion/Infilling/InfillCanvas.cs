@@ -9,6 +9,9 @@ namespace LLaDA.Diffusion.Infilling;
 /// </remarks>
 internal sealed class InfillCanvas
 {
+    /// <summary>The length of a gap <c>[MASK]</c> while the lengths of the others are searched.</summary>
+    private const int ProvisionalGapLength = 2;
+
     private readonly InfillDocument _document;
     private readonly int[] _tokens;
     private readonly double[] _confidence;
@@ -41,7 +44,22 @@ internal sealed class InfillCanvas
             : [];
     }
 
+    /// <summary>The canvas on which the lengths of its gaps are searched.</summary>
+    public static InfillCanvas Draft(InfillDocument document) =>
+        new(document, [.. document.OpenGaps.Select(_ => Math.Min(ProvisionalGapLength, document.MaxGapLength))]);
+
     public bool IsDone => _window == _windows.Length;
+
+    /// <summary>Of each window, the tokens of its canvas and the most denoising steps.</summary>
+    public IReadOnlyList<(int Tokens, int Steps)> WindowSizes => [.. _windows.Index().Select(window => (
+        ExtentOf(window.Item).Length,
+        TransferSchedule.MaxSteps(
+            NumMasks(Gaps(window.Item)), Options.BlockLength, Options.Steps is null ? null : _stepsOfWindow[window.Index])))];
+
+    /// <summary>Of each gap of unknown length, the tokens around it and those behind it that a search scores.</summary>
+    public IReadOnlyList<(int Around, int Forced)> SearchSizes => [.. _document.OpenGaps.Select(gap => (
+        _tokens.Length - _gaps[gap].Length,
+        _tokens.Skip(_gaps[gap].End).Take(LengthSearch.NumForcedBehind).TakeWhile(token => token != _document.MaskTokenId).Count()))];
 
     /// <summary>Tokens of the document, its gaps and its ends included.</summary>
     public int NumTokens => _tokens.Length;
@@ -73,16 +91,39 @@ internal sealed class InfillCanvas
         return new SamplingRow(_tokens[extent.Start..extent.End], options, targets);
     }
 
-    public void Accept(SampledRow sampled)
+    /// <summary>Takes the result of the next window.</summary>
+    public FilledWindow Accept(SampledRow sampled)
     {
-        var extent = ExtentOf(_windows[_window]);
+        int start = ExtentOf(_windows[_window]).Start;
+        List<int> tokens = [];
+        List<double> confidence = [];
         foreach (var gap in Gaps(_windows[_window]))
         {
-            sampled.Tokens.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
-            sampled.Confidence.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+            tokens.AddRange(sampled.Tokens.AsSpan(gap.Start - start, gap.Length));
+            confidence.AddRange(sampled.Confidence.AsSpan(gap.Start - start, gap.Length));
+        }
+        var filled = new FilledWindow([.. tokens], [.. confidence]);
+        Accept(filled);
+        return filled;
+    }
+
+    /// <summary>Takes the fills of the next window.</summary>
+    public void Accept(FilledWindow filled)
+    {
+        int first = 0;
+        foreach (var gap in Gaps(_windows[_window]))
+        {
+            filled.Tokens.AsSpan(first, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
+            filled.Confidence.AsSpan(first, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+            first += gap.Length;
         }
         _window++;
     }
+
+    /// <summary>Whether windows have the sizes of the document's first ones.</summary>
+    public bool Accepts(IReadOnlyList<FilledWindow> filled) => filled.Count <= _windows.Length && filled.Index().All(window =>
+        window.Item.Tokens.Length == NumMasks(Gaps(_windows[window.Index]))
+        && window.Item.Confidence.Length == window.Item.Tokens.Length);
 
     /// <summary>The filled text; call it when <see cref="IsDone"/>.</summary>
     public InfilledText ToText()

@@ -13,9 +13,6 @@ namespace LLaDA.Diffusion.Infilling;
 /// <param name="maxTokens">Tokens of candidate rows that share a pass, at least 1; a longer row runs alone.</param>
 public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxTokens = PassBudget.MaxTokensOnCpu) : IDisposable
 {
-    /// <summary>The length of a gap <c>[MASK]</c> while the lengths of the others are searched.</summary>
-    private const int ProvisionalGapLength = 2;
-
     private readonly TokenSet _nonText = NonText(tokenizer, sampler.Config);
 
     /// <summary>Fills a text.</summary>
@@ -44,13 +41,25 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     /// <param name="lengths">May be shared by many documents.</param>
     /// <param name="onWindow">Called after each infill window.</param>
     /// <param name="cancellation">Ends the wait for a search; <paramref name="sample"/> has a cancellation of its own.</param>
+    public static Task<InfilledText> FillAsync(
+        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow,
+        CancellationToken cancellation) =>
+        FillAsync(document, sample, lengths, onWindow, InfillState.None, onState: null, cancellation);
+
+    /// <summary>The same from where an earlier fill of the same document came to.</summary>
+    /// <param name="state">Of the earlier fill; one that does not fit the document is left aside.</param>
+    /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
     public static async Task<InfilledText> FillAsync(
-        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow, CancellationToken cancellation)
+        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow,
+        InfillState state, Action<InfillState>? onState, CancellationToken cancellation)
     {
-        var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, cancellation));
+        var memory = new InfillMemory(document.Accepts(state) ? state : InfillState.None, onState);
+        var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, memory, cancellation));
+        foreach (var window in memory.State.Windows)
+            canvas.Accept(window);
         while (!canvas.IsDone)
         {
-            canvas.Accept((await sample([canvas.Next()]))[0]);
+            memory.AddWindow(canvas.Accept((await sample([canvas.Next()]))[0]));
             onWindow?.Invoke(canvas.Progress);
         }
         return canvas.ToText();
@@ -67,15 +76,22 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     public void Dispose() => _nonText.Dispose();
 
     /// <summary>All gaps of unknown length at once, each with the others masked.</summary>
-    private static async Task<int[]> FindLengthsAsync(InfillDocument document, LengthSearch lengths, CancellationToken cancellation)
+    private static async Task<int[]> FindLengthsAsync(
+        InfillDocument document, LengthSearch lengths, InfillMemory memory, CancellationToken cancellation)
     {
         var open = document.OpenGaps;
         if (open.Count == 0)
             return [];
-        int provisional = Math.Min(ProvisionalGapLength, document.MaxGapLength);
-        var draft = new InfillCanvas(document, [.. Enumerable.Repeat(provisional, open.Count)]);
-        return await Task.WhenAll(open.Select(gap =>
-            lengths.FindAsync(document.MaxGapLength, length => draft.CandidateRow(gap, length), cancellation)));
+        var draft = InfillCanvas.Draft(document);
+        var known = memory.State.Lengths;
+        return await Task.WhenAll(open.Select(async gap =>
+        {
+            if (known.TryGetValue(gap, out int length))
+                return length;
+            length = await lengths.FindAsync(document.MaxGapLength, candidate => draft.CandidateRow(gap, candidate), cancellation);
+            memory.AddLength(gap, length);
+            return length;
+        }));
     }
 
     /// <summary>Long candidate rows of one gap would otherwise need the memory of all of them at once.</summary>

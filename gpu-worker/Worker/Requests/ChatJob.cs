@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Text;
@@ -30,7 +31,9 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         return new ChatJob(new Generation(model, prompt, newTokens, [], stops, options), model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         var (text, finishReason, usage) = generation.Result(await model.SampleAsync(generation.Row));
         var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text.Trim()), finishReason, null);

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 
@@ -28,7 +29,9 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         // Between two texts the model chooses the length, up to max_tokens.
         int length = generation.Suffix.Count == 0

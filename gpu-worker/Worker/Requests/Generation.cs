@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -19,6 +20,20 @@ internal sealed record Generation(
 {
     /// <summary>The canvas to sample.</summary>
     public SamplingRow Row => new([.. Prompt, .. Enumerable.Repeat(Model.MaskTokenId, NumNewTokens), .. Suffix], Options);
+
+    /// <summary>What sampling it takes at most; between two texts the search for its length as well.</summary>
+    public LineWork Work
+    {
+        get
+        {
+            int steps = TransferSchedule.MaxSteps(NumNewTokens, Options.BlockLength, Options.Steps);
+            var work = LineWork.OfCanvas(Prompt.Count + NumNewTokens + Suffix.Count, steps, Options.CfgScale > 0);
+            int forced = Math.Min(LengthSearch.NumForcedBehind, Suffix.Count);
+            return Suffix.Count == 0
+                ? work
+                : work + LineWork.OfSearch(Prompt.Count + Suffix.Count, forced, NumNewTokens, Model.ContextLength);
+        }
+    }
 
     /// <summary>The canvas of a candidate length for the new text between prompt and suffix.</summary>
     public SamplingRow CandidateRow(int length) =>

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -20,9 +21,21 @@ internal sealed class InfillJob(InfillDocument document, string modelId, DateTim
         return new InfillJob(new InfillDocument(text, model.Tokenizer, model.MaskTokenId, model.ContextLength, options), model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work
     {
-        var filled = await model.FillAsync(document);
+        get
+        {
+            var (windows, searches) = document.Sizes;
+            bool isGuided = document.Options.Sampling.CfgScale > 0;
+            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + LineWork.OfCanvas(size.Tokens, size.Steps, isGuided));
+            return searches.Aggregate(filling, (sum, size) =>
+                sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
+        }
+    }
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
+    {
+        var filled = await model.FillAsync(document, progress.State.Infill, state => progress.Set(state, document.ShareOf(state)));
         var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens);
         var spans = filled.Spans.Select(span => new InfillSpan(span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4)));
         var answer = new InfillAnswer($"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled.Text, [.. spans], usage);
