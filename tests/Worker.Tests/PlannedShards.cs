@@ -47,7 +47,6 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
         Action<ClientOptions>? configure = null,
         WorkLimit? limit = null)
     {
-        _worker?.Dispose();
         _worker = await WorkerUnderTest.CreateAsync(
             fixture.NewConnectionString(),
             modelsPath ?? model.Folder,

@@ -4,6 +4,7 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Worker.Jobs;
 using LLaDA.Batch.Worker.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
@@ -14,7 +15,7 @@ namespace LLaDA.Batch.Worker.Tests;
 /// <summary>A shard that takes long makes room for others and continues later, within a line too.</summary>
 public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : IDisposable
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60), s_slice = new WorkerOptions().Slice;
+    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60), s_lease = TimeSpan.FromMinutes(1), s_step = TimeSpan.FromSeconds(3);
 
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly List<WorkerUnderTest> _workers = [];
@@ -40,11 +41,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
         {
             double before = (await blobs.CountLinesAsync(CancellationToken.None)).InWork;
             var running = worker.Shards.RunAsync(Message(batch, 0), CancellationToken.None);
-            while (!running.IsCompleted)
-            {
-                _time.Advance(s_slice);
-                await Task.Delay(1, TestContext.Current.CancellationToken);
-            }
+            await AdvanceAsync(running, blobs);
             if (running.IsCompletedSuccessfully)
                 break;
             Assert.Equal(TimeSpan.Zero, (await Assert.ThrowsAsync<TryAgainException>(() => running)).Delay);
@@ -65,11 +62,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
         var (worker, batch) = await NewAsync(BatchEndpoint.Infill, """{"model":"tiny","text":"the [MASK:50]"}""", count: 60);
 
         var running = worker.Shards.RunAsync(Message(batch, 0), CancellationToken.None);
-        while (!running.IsCompleted)
-        {
-            _time.Advance(s_slice);
-            await Task.Yield();
-        }
+        await AdvanceAsync(running, Blobs(worker.Storage, batch));
 
         await running;
         Assert.Equal(60, (await Blobs(worker.Storage, batch).CountLinesAsync(CancellationToken.None)).Completed);
@@ -87,11 +80,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
         lease.Dispose();
 
         var other = worker.Models.AcquireAsync(new ModelSource($"other{batch.RowKey}"), isExclusive: false, CancellationToken.None);
-        while (!running.IsCompleted)
-        {
-            _time.Advance(s_slice);
-            await Task.Yield();
-        }
+        await AdvanceAsync(running, Blobs(worker.Storage, batch));
 
         await Assert.ThrowsAsync<TryAgainException>(() => running);
         using var taken = await other.WaitAsync(s_limit);
@@ -108,10 +97,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
         var running = worker.Shards.RunAsync(Message(batch, 0), death.Token);
         PartCounts counts;
         while ((counts = await blobs.CountLinesAsync(CancellationToken.None)).InWork == 0 && !running.IsCompleted)
-        {
-            _time.Advance(Heartbeat.Interval);
-            await Task.Yield();
-        }
+            _time.Advance(s_step);
 
         Assert.InRange(counts.InWork, 0.0001, 0.9999);
         Assert.Equal(0, counts.Completed);
@@ -129,12 +115,24 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
     private async Task<(WorkerUnderTest Worker, BatchRecord Batch)> NewAsync(string endpoint, string body, int count = 1)
     {
         var worker = await WorkerUnderTest.CreateAsync(
-            fixture.NewConnectionString(), model.Folder, register: services => services.AddSingleton<TimeProvider>(_time));
+            fixture.NewConnectionString(), model.Folder, register: services => services
+                .AddSingleton<TimeProvider>(_time)
+                .AddSingleton(new JobOptions(s_lease, Slice: s_step)));
         _workers.Add(worker);
         string[] lines = [.. Enumerable.Range(1, count).Select(line => WorkerUnderTest.Line(line, JsonNode.Parse(body)!))];
         var batch = await worker.PlanAsync([lines], endpoint);
         await worker.ClearShardQueueAsync();
         return (worker, batch);
+    }
+
+    /// <summary>Lets time pass until the work is over, and storage answer in between: leases are renewed.</summary>
+    private async Task AdvanceAsync(Task running, BatchBlobs blobs)
+    {
+        while (!running.IsCompleted)
+        {
+            _time.Advance(s_step);
+            await blobs.CountLinesAsync(CancellationToken.None);
+        }
     }
 
     private static Task OtherTenantAsync(WorkerUnderTest worker) => new WorkQueues(worker.Storage).SendShardAsync(

@@ -79,7 +79,7 @@ internal sealed class InfillCanvas
             _tokens.AsSpan(0, start), length, _tokens.AsSpan(end), _document.MaskTokenId, _document.Context, Options.Forbidden);
     }
 
-    /// <summary>The next window to sample; its result goes to <see cref="Accept"/>.</summary>
+    /// <summary>The next window to sample; its result goes to <see cref="Accept(SampledRow)"/>.</summary>
     public SamplingRow Next()
     {
         var window = _windows[_window];

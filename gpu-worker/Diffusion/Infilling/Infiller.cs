@@ -6,7 +6,7 @@ namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>Fills the gaps of texts: searches the lengths of gaps <c>[MASK]</c>, then samples infill window by infill window.</summary>
 /// <remarks>
-/// <see cref="Fill"/> computes on the calling thread. <see cref="FillAsync"/> does the same over any source of samples, such as a
+/// <see cref="Fill"/> computes on the calling thread. <c>FillAsync</c> does the same over any source of samples, such as a
 /// <see cref="SamplingEngine"/> that many callers share; both give the same text for the same options, bit for bit on a CPU.
 /// </remarks>
 /// <param name="sampler">Samples the rows; used on the calling thread, and not disposed of.</param>

@@ -17,14 +17,15 @@ internal sealed record LineState(InfillState Infill, ImmutableDictionary<int, Pa
 
 /// <summary>The state of a line while it runs. Safe for use by several threads.</summary>
 /// <param name="state">Where it resumes.</param>
-internal sealed class LineProgress(LineState state)
+/// <param name="share">The share of the line that is done there, in [0, 1].</param>
+internal sealed class LineProgress(LineState state, double share)
 {
     private readonly Lock _lock = new();
     private LineState _state = state;
-    private double _share;
+    private double _share = share;
 
     public LineProgress()
-        : this(LineState.None)
+        : this(LineState.None, share: 0)
     {
     }
 

@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using System.Text;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Batch.Worker.Requests;

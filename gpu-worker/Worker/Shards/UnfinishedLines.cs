@@ -13,7 +13,7 @@ internal sealed class UnfinishedLines
 
     /// <param name="stored">Of a previous owner.</param>
     public UnfinishedLines(IEnumerable<UnfinishedLine> stored) => _lines = new(stored.Select(
-        line => KeyValuePair.Create(line.Line, new LineProgress(line.State.Deserialize<LineState>(WireJson.Options)!))));
+        line => KeyValuePair.Create(line.Line, new LineProgress(line.State.Deserialize<LineState>(WireJson.Options)!, line.Share))));
 
     /// <summary>The finished shares of the lines, in lines.</summary>
     public double Share => _lines.Values.Sum(line => line.Share);
@@ -21,9 +21,8 @@ internal sealed class UnfinishedLines
     /// <summary>The states of the lines, for the next owner.</summary>
     public IReadOnlyList<UnfinishedLine> ToStored() =>
     [
-        .. _lines.Select(line => (Number: line.Key, line.Value.State)).Where(line => line.State != LineState.None)
-            .OrderBy(line => line.Number)
-            .Select(line => new UnfinishedLine(line.Number, JsonSerializer.SerializeToElement(line.State, WireJson.Options))),
+        .. _lines.Where(line => line.Value.Share > 0).OrderBy(line => line.Key).Select(line => new UnfinishedLine(
+            line.Key, line.Value.Share, JsonSerializer.SerializeToElement(line.Value.State, WireJson.Options))),
     ];
 
     public LineProgress Of(ShardLine line) => _lines.GetOrAdd(line.Line, _ => new LineProgress());
