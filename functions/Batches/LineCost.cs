@@ -7,7 +7,7 @@ namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
 /// The work of a line without a tokenizer: an estimate, good enough to group lines of similar length and to cut shards of similar duration,
-/// and a lower bound, by which a line is refused.
+/// and a lower bound, by which a line is refused. The canvas is the whole text, also where infill windows divide it.
 /// </summary>
 /// <param name="context">The model's longest canvas, in tokens.</param>
 internal sealed class LineCost(int context)
@@ -35,9 +35,9 @@ internal sealed class LineCost(int context)
         }
         string? text = body.FindText("text");
         int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text, openGapTokens);
-        int canvas = (int)Math.Min(context, (long)textTokens + newTokens);
+        int tokens = (int)Math.Min(int.MaxValue, (long)textTokens + newTokens);
         int passes = Math.Min(newTokens, Clamped(body, "steps") ?? newTokens);
-        var work = LineWork.OfCanvas(canvas, passes, isGuided);
+        var work = LineWork.OfCanvas(Math.Min(context, tokens), passes, isGuided) with { CanvasTokens = tokens };
         int numOpen = NumOpenGaps(text);
         if (numOpen == 0)
             return work;

@@ -13,7 +13,7 @@ public sealed record BatchPlan(
     string Profile,
     int NumLines,
     IReadOnlyList<PlannedShard> Shards,
-    WorkLimit? Limit = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WorkLimit? Limit = null);
 
 /// <param name="Window">The line window of its lines: the finish orders one window at a time.</param>
 /// <param name="IsRefused">

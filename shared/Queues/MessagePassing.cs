@@ -15,11 +15,12 @@ internal sealed class MessagePassing<T>(QueueClient queue, TimeSpan visibilityTi
     /// <summary>Messages that storage shows or hands out in one call.</summary>
     private const int PageSize = 32;
 
-    /// <summary>Pages that are passed at most: a wanted message behind them is found later, since these go to the end.</summary>
-    private const int MaxPages = 8;
-
-    /// <returns>Null when there is none; then the queue was only looked at, unless it is longer than a page.</returns>
-    public async Task<QueueMessage?> FindAsync(Func<T, bool> isWanted, CancellationToken cancellation)
+    /// <param name="maxPages">
+    /// Pages that are received and passed where none is shown at the front, at most; 0 only looks. A wanted message behind them is found
+    /// later, since these go to the end.
+    /// </param>
+    /// <returns>Null when there is none.</returns>
+    public async Task<QueueMessage?> FindAsync(Func<T, bool> isWanted, int maxPages, CancellationToken cancellation)
     {
         bool IsWanted(BinaryData body) => MessageReader.TryRead<T>(body.ToString()) is { } message && isWanted(message);
 
@@ -27,17 +28,17 @@ internal sealed class MessagePassing<T>(QueueClient queue, TimeSpan visibilityTi
         int index = Array.FindIndex(shown, message => IsWanted(message.Body));
         if (index < 0 && shown.Length < PageSize)
             return null;
-        int count = index < 0 ? PageSize : index + 1;
+        (int count, int pages) = index < 0 ? (PageSize, maxPages) : (index + 1, 1);
         List<QueueMessage> passed = [];
         try
         {
             QueueMessage? found = null;
-            for (int page = 0, received = count; page < MaxPages && received == count && found is null; page++)
+            for (int page = 0, received = count; page < pages && received == count && found is null; page++)
             {
                 var messages = (await queue.ReceiveMessagesAsync(count, visibilityTimeout, cancellation)).Value;
                 found = Array.Find(messages, message => IsWanted(message.Body));
                 passed.AddRange(messages.Where(message => message != found));
-                received = index < 0 ? messages.Length : 0;
+                received = messages.Length;
             }
             return found;
         }

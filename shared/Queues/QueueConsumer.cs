@@ -30,7 +30,10 @@ public sealed partial class QueueConsumer<T>(
     /// <summary>The longest wait of a failed message, as a multiple of <see cref="QueueConsumerOptions.RetryDelay"/>.</summary>
     private const int MaxRetryDelays = 12;
 
-    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50);
+    /// <summary>Pages of a long queue that are searched for a guest, and how long they are not searched again after that was in vain.</summary>
+    private const int SearchedPages = 8;
+
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50), s_searchInterval = TimeSpan.FromSeconds(10);
 
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);
@@ -56,16 +59,22 @@ public sealed partial class QueueConsumer<T>(
     {
         List<Task> guests = [];
         var pause = s_shortestPause;
+        long? searched = null;
         while (!ending.IsCancellationRequested)
         {
             guests.RemoveAll(guest => guest.IsCompleted);
             try
             {
-                if (_inHand.IsFull && guests.Count < options.Guests && await FindOtherAsync(last: null, ending) is { } message)
+                if (_inHand.IsFull && guests.Count < options.Guests)
                 {
-                    guests.Add(ServeAsync(message, shutdown));
-                    pause = s_shortestPause;
-                    continue;
+                    bool searches = searched is not { } since || time.GetElapsedTime(since) >= s_searchInterval;
+                    if (await FindOtherAsync(last: null, searches ? SearchedPages : 0, ending) is { } message)
+                    {
+                        guests.Add(ServeAsync(message, shutdown));
+                        pause = s_shortestPause;
+                        continue;
+                    }
+                    searched = searches ? time.GetTimestamp() : searched;
                 }
             }
             catch (Exception failure) when (!ending.IsCancellationRequested)
@@ -140,7 +149,7 @@ public sealed partial class QueueConsumer<T>(
     {
         try
         {
-            return (partyOf is null ? null : await FindOtherAsync(last, shutdown))
+            return (partyOf is null ? null : await FindOtherAsync(last, maxPages: 0, shutdown))
                 ?? (await _queue.ReceiveMessageAsync(options.VisibilityTimeout, shutdown)).Value;
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
@@ -151,8 +160,8 @@ public sealed partial class QueueConsumer<T>(
     }
 
     /// <returns>A message of a party of which none is in process; null where there is none.</returns>
-    private Task<QueueMessage?> FindOtherAsync(string? last, CancellationToken cancellation) =>
-        _passing.FindAsync(message => partyOf!(message) is var party && party != last && !_inHand.Has(party), cancellation);
+    private Task<QueueMessage?> FindOtherAsync(string? last, int maxPages, CancellationToken cancellation) =>
+        _passing.FindAsync(message => partyOf!(message) is var party && party != last && !_inHand.Has(party), maxPages, cancellation);
 
     private string? PartyOf(QueueMessage message) =>
         partyOf is not null && MessageReader.TryRead<T>(message.Body.ToString()) is { } work ? partyOf(work) : null;
