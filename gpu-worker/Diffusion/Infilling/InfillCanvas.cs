@@ -19,6 +19,7 @@ internal sealed class InfillCanvas
     private readonly Window[] _windows;
     private readonly int[] _stepsOfWindow;
     private int _window;
+    private int _numReused;
 
     /// <param name="openLengths">By gap of unknown length, in text order: its number of tokens, in [1, the document's bound].</param>
     public InfillCanvas(InfillDocument document, IReadOnlyList<int> openLengths)
@@ -102,7 +103,7 @@ internal sealed class InfillCanvas
             tokens.AddRange(sampled.Tokens.AsSpan(gap.Start - start, gap.Length));
             confidence.AddRange(sampled.Confidence.AsSpan(gap.Start - start, gap.Length));
         }
-        var filled = new FilledWindow([.. tokens], [.. confidence]);
+        var filled = new FilledWindow([.. tokens], [.. confidence], sampled.NumReusedTokens);
         Accept(filled);
         return filled;
     }
@@ -117,6 +118,7 @@ internal sealed class InfillCanvas
             filled.Confidence.AsSpan(first, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
             first += gap.Length;
         }
+        _numReused = Math.Max(_numReused, filled.NumReusedTokens);
         _window++;
     }
 
@@ -138,7 +140,7 @@ internal sealed class InfillCanvas
             double confidence = GeometricMean(_confidence.AsSpan(gap.Start, gap.Length));
             spans.Add(new FilledSpan(index, GapText.Restored(_document.Text.Gaps[index], fill), tokens, confidence));
         }
-        return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked);
+        return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked) { NumReusedTokens = _numReused };
     }
 
     /// <summary>Takes as many gaps together as leave half of the context for the text around them.</summary>

@@ -17,4 +17,5 @@ public sealed record InfillState(ImmutableDictionary<int, int> Lengths, Immutabl
 /// <summary>The fills of an infill window.</summary>
 /// <param name="Tokens">Of its gaps, in order.</param>
 /// <param name="Confidence">By token: the probability with which it was committed, in [0, 1].</param>
-public sealed record FilledWindow(ImmutableArray<int> Tokens, ImmutableArray<double> Confidence);
+/// <param name="NumReusedTokens">As <see cref="InfilledText.NumReusedTokens"/>.</param>
+public sealed record FilledWindow(ImmutableArray<int> Tokens, ImmutableArray<double> Confidence, int NumReusedTokens = 0);

@@ -14,9 +14,12 @@ namespace LLaDA.Diffusion.Sampling;
 /// </remarks>
 /// <param name="numTokens">As for <see cref="Sampler"/>.</param>
 /// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone.</param>
-public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable
+/// <param name="prefixBytes">Memory for keys and values that rows of a block-causal model which begin alike share; 0 shares none.</param>
+public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens, long prefixBytes = 0) : IDisposable
 {
     private readonly Denoiser _denoiser = new(model, numTokens);
+    private readonly SharedPrefixes _prefixes = new(prefixBytes);
+    private readonly double _keptShare = PassBudget.KeptShare(model.Config, model.ComputeType);
     private readonly PartyTurns<Request> _requests = new(request => request.NumTokens);
     private readonly Lock _lock = new();
     private List<Request> _active = [];
@@ -58,7 +61,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     /// <returns>Fails with <see cref="ArgumentException"/> if the row is out of range or does not fit the model.</returns>
     public Task<SampledRow> SubmitAsync(SamplingRow row, string party, CancellationToken cancellation)
     {
-        var request = new Request(row, cancellation);
+        var request = new Request(row, party, cancellation);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -75,10 +78,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         using var scope = NewDisposeScope();
         Volatile.Write(ref _active, Admit());
         var stepping = _active.Where(request => request.Row is { IsDone: false }).ToDictionary(request => request.Row!);
+        int numPassed = 0;
         try
         {
-            if (stepping.Count > 0)
-                _denoiser.Step([.. stepping.Keys], (row, exception) => stepping[row].Fail(exception));
+            numPassed = StepTogether(stepping);
         }
         catch (Exception exception)
         {
@@ -91,7 +94,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
                 Interlocked.Increment(ref _numCompleted);
         }
         Volatile.Write(ref _active, Remaining());
-        return stepping.Count;
+        return numPassed;
     }
 
     /// <summary>Fails all rows, running and waiting; the engine takes further ones. Not to be called during a step.</summary>
@@ -119,7 +122,20 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
             _requests.Clear();
         }
         _active = [];
+        _prefixes.Dispose();
         _denoiser.Dispose();
+    }
+
+    private int StepTogether(Dictionary<DenoisingRow, Request> stepping)
+    {
+        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), model);
+        if (ready.Count == 0)
+            return 0;
+        BlockCausalRow[] beginning = [.. ready.OfType<BlockCausalRow>().Where(row => row.SharesPrefix)];
+        _denoiser.Step(ready, (row, exception) => stepping[row].Fail(exception));
+        foreach (var row in beginning)
+            _prefixes.Keep(row, stepping[row].Party, model);
+        return ready.Count;
     }
 
     /// <summary>The rows of the next step. Rows that have ended leave, and their memory is freed.</summary>
@@ -131,7 +147,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
             RemoveEnded();
             admitted = _requests.Next(maxTokens);
         }
-        return [.. admitted.Where(request => request.Row is not null || request.TryStart(model.Config))];
+        return [.. admitted.Where(request => request.Row is not null || request.TryStart(model.Config, _keptShare))];
     }
 
     private List<Request> Remaining()
@@ -152,11 +168,13 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         private readonly SamplingRow _row;
         private readonly TaskCompletionSource<SampledRow> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly CancellationTokenRegistration _registration;
+        private readonly int _numTokensAtStart;
+        private double _keptShare;
 
-        public Request(SamplingRow row, CancellationToken cancellation)
+        public Request(SamplingRow row, string party, CancellationToken cancellation)
         {
-            _row = row;
-            NumTokens = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
+            (_row, Party) = (row, party);
+            _numTokensAtStart = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
             _registration = cancellation.UnsafeRegister((_, token) => _result.TrySetCanceled(token), null);
         }
 
@@ -166,13 +184,19 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
         public bool IsEnded => _result.Task.IsCompleted;
 
-        public int NumTokens { get; }
+        /// <summary>Its share of a pass.</summary>
+        public int NumTokens => Row?.NumTokensHeld(_keptShare) ?? _numTokensAtStart;
 
-        public bool TryStart(LLaDAConfig config)
+        /// <summary>Whose row it is; rows of several share no prefix.</summary>
+        public string Party { get; }
+
+        /// <param name="keptShare">As <see cref="DenoisingRow.NumTokensHeld"/> has it.</param>
+        public bool TryStart(LLaDAConfig config, double keptShare)
         {
             try
             {
-                Row = new DenoisingRow(_row, config);
+                _keptShare = keptShare;
+                Row = DenoisingRow.Create(_row, config);
                 return true;
             }
             catch (Exception exception)

@@ -25,10 +25,11 @@ internal sealed class LoadedModel : IDisposable
     private readonly SamplingLoop _loop;
     private readonly LikelihoodEstimator _likelihood;
 
-    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, int batchTokens)
+    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, Hardware hardware)
     {
         (Id, _predictor, Tokenizer, _tensors) = (id, predictor, tokenizer, tensors);
-        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens);
+        int batchTokens = hardware.PassTokens(predictor.Config);
+        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens, hardware.PrefixBytes(predictor.Config));
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
         NonText = Infiller.NonText(tokenizer, predictor.Config);
@@ -43,6 +44,9 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>Number of rows sampled to completion.</summary>
     public long NumSampled => _engine.NumCompleted;
+
+    /// <summary>Shape and family.</summary>
+    public LLaDAConfig Config => _predictor.Config;
 
     public int MaskTokenId => _predictor.Config.MaskTokenId;
 
@@ -60,7 +64,7 @@ internal sealed class LoadedModel : IDisposable
         if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
         var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
-        return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
+        return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }
 
     /// <summary>The operations that lines run on this model, from any thread.</summary>

@@ -79,7 +79,7 @@ public sealed class InfillerTests : IDisposable
         };
         using var engine = new SamplingEngine(_model, null, maxTokens: 200);
         using var lengths = new LengthSearch(SubmitAsync);
-        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config.MaskTokenId, Context, options);
+        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
 
         var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, CancellationToken.None);
         while (!running.IsCompleted)
@@ -106,7 +106,7 @@ public sealed class InfillerTests : IDisposable
         using var nonText = Infiller.NonText(s_tokenizer, _model.Config);
         var sampling = new SamplingOptions { Temperature = 1, Seed = 3, Forbidden = nonText };
         var document = new InfillDocument(
-            GapText.Parse(text), s_tokenizer, _model.Config.MaskTokenId, Context, new InfillOptions { Sampling = sampling });
+            GapText.Parse(text), s_tokenizer, _model.Config, new InfillOptions { Sampling = sampling });
         int numSampled = 0;
         using var lengths = new LengthSearch(Sample);
         List<(InfillState State, int NumSampled)> states = [(InfillState.None, 0)];
@@ -140,7 +140,7 @@ public sealed class InfillerTests : IDisposable
         const string text = "a [MASK] b [MASK:5] c";
         using var nonText = Infiller.NonText(s_tokenizer, _model.Config);
         var options = new InfillOptions { Sampling = new SamplingOptions { Forbidden = nonText } };
-        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config.MaskTokenId, Context, options);
+        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
         using var lengths = new LengthSearch(rows => Task.FromResult(_sampler.Sample(rows)));
         InfillState[] others =
         [
