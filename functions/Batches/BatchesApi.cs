@@ -52,6 +52,7 @@ internal static class BatchesApi
         var batch = new BatchRecord
         {
             PartitionKey = context.Tenant(),
+            RowKey = context.NewKey(time),
             Status = BatchStatus.Validating,
             Endpoint = asked.Endpoint,
             InputFileId = input?.Id,

@@ -16,7 +16,8 @@ namespace LLaDA.Batch.Shared.Queues;
 /// lease (another consumer owns the message: nothing more is written), and the handler's own failure. A message whose handler has returned
 /// is deleted even during a shutdown.
 /// </remarks>
-/// <param name="partyOf">Whose message it is; parties without a message in process come first. Null where messages come as they stand.</param>
+/// <param name="partyOf">Whose message it is, for <see cref="QueueConsumerOptions.Guests"/> and
+/// <see cref="QueueConsumerOptions.TakesTurns"/>; null without them.</param>
 public sealed partial class QueueConsumer<T>(
     StorageAccount storage,
     string queueName,
@@ -39,6 +40,7 @@ public sealed partial class QueueConsumer<T>(
     private readonly WorkQueues _queues = new(storage);
     private readonly MessagePassing<T> _passing = new(storage.Queue(queueName), options.VisibilityTimeout);
     private readonly PartiesInHand _inHand = new(options.Concurrency);
+    private string? _last;
 
     /// <summary>
     /// Runs until the shutdown, or until the queue has been empty for <see cref="QueueConsumerOptions.IdleLimit"/>. Returns when every
@@ -46,9 +48,11 @@ public sealed partial class QueueConsumer<T>(
     /// </summary>
     public async Task RunAsync(CancellationToken shutdown)
     {
+        // One at a time looks for a message: the polls of an empty queue do not grow with the concurrency.
+        using var polling = new SemaphoreSlim(1);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
-        var welcoming = partyOf is not null && options.Guests > 0 ? WelcomeAsync(ending.Token, shutdown) : Task.CompletedTask;
-        await Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
+        var welcoming = options.Guests > 0 ? WelcomeAsync(ending.Token, shutdown) : Task.CompletedTask;
+        await Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(polling, shutdown)));
         await ending.CancelAsync();
         await welcoming;
     }
@@ -70,6 +74,7 @@ public sealed partial class QueueConsumer<T>(
                     bool searches = searched is not { } since || time.GetElapsedTime(since) >= s_searchInterval;
                     if (await FindOtherAsync(last: null, searches ? SearchedPages : 0, ending) is { } message)
                     {
+                        options.Idle.Begin();
                         guests.Add(ServeAsync(message, shutdown));
                         pause = s_shortestPause;
                         continue;
@@ -91,6 +96,12 @@ public sealed partial class QueueConsumer<T>(
         await Task.WhenAll(guests);
     }
 
+    private async Task ConsumeAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        while (await NextAsync(polling, shutdown) is { } message)
+            await ServeAsync(message, shutdown);
+    }
+
     private async Task ServeAsync(QueueMessage message, CancellationToken shutdown)
     {
         try
@@ -99,58 +110,76 @@ public sealed partial class QueueConsumer<T>(
         }
         catch (Exception failure)
         {
+            // The message could not be returned or copied: it becomes visible by itself.
             LogReceiveFailed(logger, queueName, failure);
+        }
+        finally
+        {
+            options.Idle.End(time);
         }
     }
 
-    private TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
+    /// <summary>Waits for a message.</summary>
+    /// <returns>Null at the end.</returns>
+    private async Task<QueueMessage?> NextAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        try
+        {
+            await polling.WaitAsync(shutdown);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        try
+        {
+            return await PollAsync(shutdown);
+        }
+        catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            polling.Release();
+        }
+    }
 
-    private async Task ConsumeAsync(CancellationToken shutdown)
+    private async Task<QueueMessage?> PollAsync(CancellationToken shutdown)
     {
         var pause = s_shortestPause;
-        long idleSince = time.GetTimestamp();
-        string? last = null;
-        while (!shutdown.IsCancellationRequested && !(time.GetElapsedTime(idleSince) > options.IdleLimit))
+        while (!shutdown.IsCancellationRequested && !(options.Idle.Elapsed(time) > options.IdleLimit))
         {
             try
             {
-                if (await ReceiveAsync(last, shutdown) is { } message)
+                if (await ReceiveAsync(shutdown) is { } message)
                 {
-                    pause = s_shortestPause;
-                    last = PartyOf(message);
-                    await ProcessAsync(message, shutdown);
-                    idleSince = time.GetTimestamp();
-                    continue;
+                    options.Idle.Begin();
+                    return message;
                 }
             }
-            catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure)
+            catch (Exception failure) when (!(failure is OperationCanceledException && shutdown.IsCancellationRequested))
             {
                 // Any failure, also to get a token: a consumer that ended would leave its queue unread.
                 LogReceiveFailed(logger, queueName, failure);
             }
-            try
-            {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
             pause = Longer(pause);
         }
+        return null;
     }
 
-    /// <param name="last">The party of the last message: others come before it.</param>
-    private async Task<QueueMessage?> ReceiveAsync(string? last, CancellationToken shutdown)
+    private TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
+
+    private async Task<QueueMessage?> ReceiveAsync(CancellationToken shutdown)
     {
         try
         {
-            return (partyOf is null ? null : await FindOtherAsync(last, maxPages: 0, shutdown))
+            var message = (options.TakesTurns ? await FindOtherAsync(_last, maxPages: 0, shutdown) : null)
                 ?? (await _queue.ReceiveMessageAsync(options.VisibilityTimeout, shutdown)).Value;
+            if (options.TakesTurns && message is not null && MessageReader.TryRead<T>(message.Body.ToString()) is { } work)
+                _last = partyOf!(work);
+            return message;
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
@@ -159,12 +188,10 @@ public sealed partial class QueueConsumer<T>(
         }
     }
 
+    /// <param name="last">The party of the last message, which is not wanted either.</param>
     /// <returns>A message of a party of which none is in process; null where there is none.</returns>
     private Task<QueueMessage?> FindOtherAsync(string? last, int maxPages, CancellationToken cancellation) =>
         _passing.FindAsync(message => partyOf!(message) is var party && party != last && !_inHand.Has(party), maxPages, cancellation);
-
-    private string? PartyOf(QueueMessage message) =>
-        partyOf is not null && MessageReader.TryRead<T>(message.Body.ToString()) is { } work ? partyOf(work) : null;
 
     private async Task ProcessAsync(QueueMessage message, CancellationToken shutdown)
     {

@@ -51,11 +51,13 @@ internal sealed class InfillCanvas
 
     public bool IsDone => _window == _windows.Length;
 
-    /// <summary>Of each window, the tokens of its canvas and the most denoising steps.</summary>
-    public IReadOnlyList<(int Tokens, int Steps)> WindowSizes => [.. _windows.Index().Select(window => (
-        ExtentOf(window.Item).Length,
-        TransferSchedule.MaxSteps(
-            NumMasks(Gaps(window.Item)), Options.BlockLength, Options.Steps is null ? null : _stepsOfWindow[window.Index])))];
+    /// <summary>Of each window, the tokens of its canvas and the most that pass through the network.</summary>
+    public IReadOnlyList<(int Tokens, long TokenForwards)> WindowSizes => [.. _windows.Index().Select(window =>
+    {
+        int length = ExtentOf(window.Item).Length;
+        var options = Options.Steps is null ? Options : Options with { Steps = _stepsOfWindow[window.Index] };
+        return (length, SamplingSize.TokenForwards(length, NumMasks(Gaps(window.Item)), options, _document.Config));
+    })];
 
     /// <summary>Of each gap of unknown length, the tokens around it and those behind it that a search scores.</summary>
     public IReadOnlyList<(int Around, int Forced)> SearchSizes => [.. _document.OpenGaps.Select(gap => (

@@ -26,7 +26,7 @@ public sealed class InfillDocument
             throw new InfillException("too_many_gaps", $"The text has {text.Gaps.Count} gaps; at most {MaxGaps} are allowed");
 
         int context = config.MaxSequenceLength;
-        (Text, _tokenizer, MaskTokenId, Context, Options) = (text, tokenizer, config.MaskTokenId, context, options);
+        (Text, _tokenizer, Config, Options) = (text, tokenizer, config, options);
         if (options.MaxGapLength < 1 || options.MaxGapLength > context - 2)
             throw new ArgumentOutOfRangeException(nameof(options), options.MaxGapLength, $"MaxGapLength must lie in [1, {context - 2}]");
         MaxGapLength = options.MaxGapLength ?? Math.Clamp(context - 2, 1, InfillOptions.DefaultMaxGapLength);
@@ -43,13 +43,16 @@ public sealed class InfillDocument
     /// <summary>Tokens between the gaps, one piece more than there are gaps.</summary>
     internal IReadOnlyList<IReadOnlyList<int>> Pieces { get; }
 
-    internal int MaskTokenId { get; }
+    /// <summary>Of the model that fills it.</summary>
+    internal LLaDAConfig Config { get; }
+
+    internal int MaskTokenId => Config.MaskTokenId;
 
     /// <summary>The most tokens of a gap of unknown length.</summary>
     public int MaxGapLength { get; }
 
     /// <summary>The model's longest canvas, in tokens.</summary>
-    public int Context { get; }
+    public int Context => Config.MaxSequenceLength;
 
     /// <summary>The sizes of the passes that a fill takes.</summary>
     public InfillSizes Sizes => new(

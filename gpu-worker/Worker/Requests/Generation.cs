@@ -26,8 +26,8 @@ internal sealed record Generation(
     {
         get
         {
-            int steps = TransferSchedule.MaxSteps(NumNewTokens, Options.BlockLength, Options.Steps);
-            var work = LineWork.OfCanvas(Prompt.Count + NumNewTokens + Suffix.Count, steps, Options.CfgScale > 0);
+            int numTokens = Prompt.Count + NumNewTokens + Suffix.Count;
+            var work = new LineWork(numTokens, SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config));
             int forced = Math.Min(LengthSearch.NumForcedBehind, Suffix.Count);
             return Suffix.Count == 0
                 ? work

@@ -32,8 +32,7 @@ internal sealed class InfillJob(InfillDocument document, string context, string 
         get
         {
             var (windows, searches) = document.Sizes;
-            bool isGuided = document.Options.Sampling.CfgScale > 0;
-            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + LineWork.OfCanvas(size.Tokens, size.Steps, isGuided));
+            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
             return searches.Aggregate(filling, (sum, size) =>
                 sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
         }

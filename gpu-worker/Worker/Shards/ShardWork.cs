@@ -22,6 +22,12 @@ internal sealed record ShardWork
 
     public required ShardAnswers Answers { get; init; }
 
+    /// <summary>
+    /// Whose lines they are: parties share the model. A tenant's answers at once are a party beside its batches, so they join the running
+    /// batch at its next step, however many lines of the tenant run.
+    /// </summary>
+    public string Party => Batch.IsNow ? $"{Batch.Tenant}|now" : Batch.Tenant;
+
     public required UnfinishedLines Unfinished { get; init; }
 
     /// <summary>Finished lines and the finished share of the others: it grows with all that the next owner need not do again.</summary>
@@ -31,9 +37,11 @@ internal sealed record ShardWork
     public static async Task<ShardWork> ReadAsync(
         BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
     {
-        var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
-        var unfinished = await blobs.ReadUnfinishedAsync(shard, cancellation);
-        var (finished, counts) = await blobs.ReadProgressAsync(shard, cancellation);
+        var (reading, progress) = (blobs.ReadShardAsync(plan.PlanId, shard, cancellation), blobs.ReadProgressAsync(shard, cancellation));
+        var resuming = blobs.ReadUnfinishedAsync(shard, cancellation);
+        await Task.WhenAll(reading, progress, resuming);
+        var (lines, (finished, counts)) = (await reading, await progress);
+        var unfinished = await resuming;
         var numbers = finished.Select(line => line.Line).ToHashSet();
         return new ShardWork
         {

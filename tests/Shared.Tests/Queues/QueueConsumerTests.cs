@@ -242,7 +242,7 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         var (storage, _) = await NewQueueAsync([.. Messages("a", 4), .. Messages("b", 2)]);
         var order = new ConcurrentQueue<string>();
 
-        await RunUntilAsync(storage, _options, (message, _) =>
+        await RunUntilAsync(storage, _options with { TakesTurns = true }, (message, _) =>
         {
             order.Enqueue(message.Tenant);
             return Task.CompletedTask;
