@@ -5,8 +5,8 @@ using Azure.Storage.Queues.Models;
 namespace LLaDA.Batch.Shared.Queues;
 
 /// <summary>
-/// Takes the first message of a queue that is wanted and passes the ones before it. Passed messages go to the end of the queue at once, in
-/// their order.
+/// Takes the first message of a queue that is wanted and passes the ones before it. Passed messages go to the end of the queue at once,
+/// about in their order.
 /// </summary>
 /// <param name="visibilityTimeout">How long the message found stays invisible to other consumers.</param>
 internal sealed class MessagePassing<T>(QueueClient queue, TimeSpan visibilityTimeout)
@@ -14,6 +14,8 @@ internal sealed class MessagePassing<T>(QueueClient queue, TimeSpan visibilityTi
 {
     /// <summary>Messages that storage shows or hands out in one call.</summary>
     private const int PageSize = 32;
+
+    private const int ReturnedAtOnce = 8;
 
     /// <param name="maxPages">
     /// Pages that are received and passed where none is shown at the front, at most; 0 only looks. A wanted message behind them is found
@@ -44,8 +46,8 @@ internal sealed class MessagePassing<T>(QueueClient queue, TimeSpan visibilityTi
         }
         finally
         {
-            foreach (var message in passed)
-                await ReturnAsync(message);
+            foreach (var some in passed.Chunk(ReturnedAtOnce))
+                await Task.WhenAll(some.Select(ReturnAsync));
         }
     }
 

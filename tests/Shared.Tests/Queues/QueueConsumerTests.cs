@@ -204,7 +204,7 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
 
     [Theory]
     [InlineData(3)]
-    [InlineData(70)]
+    [InlineData(40)]
     public async Task A_partys_first_message_does_not_wait_behind_those_of_others(int numOthers)
     {
         var (storage, queue) = await NewQueueAsync([.. Messages("many", numOthers), .. Messages("few", 2)]);
