@@ -55,16 +55,27 @@ public sealed record BatchObject
 
     public required RequestCounts RequestCounts { get; init; }
 
-    /// <summary>The share of the work that is done, 0 to 1 in lines; also counts the finished gaps, windows and samples of lines that still
-    /// run.</summary>
-    public double Progress { get; init; }
-
     public required BatchUsage Usage { get; init; }
 
     public JsonNode? Metadata { get; init; }
 
+    /// <summary>The batch whose failed lines this one runs again; null for another batch.</summary>
+    public string? ParentBatchId { get; init; }
+
+    /// <summary>Null once the batch has ended, and while its speed is unknown.</summary>
+    public long? EstimatedCompletionAt { get; init; }
+
+    /// <summary>The failed lines by the code of their error.</summary>
+    public required IReadOnlyDictionary<string, int> ErrorCounts { get; init; }
+
+    /// <summary>Null once the batch has ended.</summary>
+    public BatchProgress? Progress { get; init; }
+
     /// <param name="counts">The sum over the parts that exist; the record's own once the batch is terminal.</param>
-    public static BatchObject From(BatchRecord batch, PartCounts counts) => new()
+    /// <param name="progress">Null once the batch is terminal.</param>
+    /// <param name="now">The time of the estimate.</param>
+    public static BatchObject From(
+        BatchRecord batch, PartCounts counts, BatchProgress? progress = null, DateTimeOffset now = default) => new()
     {
         Id = batch.Id,
         Endpoint = batch.Endpoint,
@@ -86,15 +97,14 @@ public sealed record BatchObject
         ExpiredAt = batch.ExpiredAt?.ToUnixTimeSeconds(),
         CancellingAt = batch.CancellingAt?.ToUnixTimeSeconds(),
         CancelledAt = batch.CancelledAt?.ToUnixTimeSeconds(),
+        ParentBatchId = batch.ParentKey is null ? null : BatchRecord.IdPrefix + batch.ParentKey,
+        EstimatedCompletionAt = progress?.EndsAt(batch.TotalLines - counts.Completed - counts.Failed, now)?.ToUnixTimeSeconds(),
+        ErrorCounts = counts.Errors.ToDictionary(),
+        Progress = progress,
         RequestCounts = new RequestCounts { Total = batch.TotalLines, Completed = counts.Completed, Failed = counts.Failed },
-        Progress = ProgressOf(batch, counts),
         Usage = BatchUsage.Of(counts),
         Metadata = batch.Metadata is null ? null : JsonNode.Parse(batch.Metadata),
     };
-
-    private static double ProgressOf(BatchRecord batch, PartCounts counts) => batch.TotalLines == 0
-        ? 0
-        : Math.Min(1, Math.Round((counts.Completed + counts.Failed + counts.InWork) / batch.TotalLines, 4));
 
     private static object? Folder(string? json) => json is null ? null : BlobFolder.FromJson(json).ToObject();
 }

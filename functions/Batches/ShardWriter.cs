@@ -30,6 +30,9 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSe
 
     public int NumLines => _shards.Sum(shard => shard.NumLines);
 
+    /// <summary>Tokens of all lines, given and new ones, by the estimate of <see cref="LineCost"/>.</summary>
+    public long EstimatedTokens { get; private set; }
+
     public async Task AddAsync(ShardLine line, ModelRecord model, CancellationToken cancellation)
     {
         var cost = new LineCost(model.ContextLength);
@@ -41,7 +44,9 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSe
             return;
         }
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
-        _window.Add((json, cost.Estimate(line.Body)));
+        var estimate = cost.Estimate(line.Body);
+        _window.Add((json, estimate));
+        EstimatedTokens += estimate.CanvasTokens;
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
 

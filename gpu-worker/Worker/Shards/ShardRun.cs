@@ -95,7 +95,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
     private async Task<bool> WritePartAsync(ShardWork work, string outcome, long started)
     {
         var (lines, counts) = work.Answers.Finished;
-        bool isFirst = await work.Blobs.WritePartAsync(work.Shard, lines, counts, CancellationToken.None);
+        bool isFirst = await work.Blobs.WritePartAsync(work.Shard, lines, counts, CancellationToken.None, ShardWork.WorkerName);
         Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isFirst ? outcome : "late"));
         if (isFirst)
             LogFinished(logger, work.Batch.Id, work.Shard, work.Lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);

@@ -6,6 +6,9 @@ namespace LLaDA.Batch.Worker.Shards;
 /// <summary>One shard in work: its lines, their answers so far, and what of the others is done.</summary>
 internal sealed record ShardWork
 {
+    /// <summary>Names this process beside its answers, so that clients see how many workers a batch has.</summary>
+    public static readonly string WorkerName = $"{Environment.MachineName}/{Environment.ProcessId}";
+
     private readonly SemaphoreSlim _saving = new(1);
     private (int NumLines, double Share) _saved;
 
@@ -66,7 +69,7 @@ internal sealed record ShardWork
             if (unfinished.Count > 0)
                 await Blobs.WriteUnfinishedAsync(Shard, unfinished, cancellation);
             var (lines, counts) = Answers.Finished;
-            await Blobs.WriteProgressAsync(Shard, lines, counts with { InWork = progress.Share }, cancellation);
+            await Blobs.WriteProgressAsync(Shard, lines, counts with { InWork = progress.Share }, cancellation, WorkerName);
             _saved = progress;
         }
         finally

@@ -196,7 +196,7 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
         Assert.Equal(0, (await blobs.ReadProgressAsync(0, CancellationToken.None)).Counts.InWork);
 
         async Task<double> ProgressAsync() =>
-            (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["progress"]!.GetValue<double>();
+            (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["progress"]!["share"]!.GetValue<double>();
     }
 
     [Fact]
