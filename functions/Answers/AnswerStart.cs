@@ -31,7 +31,7 @@ internal sealed class AnswerStart(BatchStore batches, StorageAccount storage, Wo
     {
         var limit = WorkLimit.Of(request.Model.Id, request.Model.PlannedTokenForwardsPerSecond, limits.MaxLineWork);
         PlannedShard[] shards = [new PlannedShard(Window: 0, NumLines: 1)];
-        var plan = new BatchPlan(PlanId, request.Model.Id, request.Model.Profile, NumLines: 1, shards, limit);
+        var plan = new BatchPlan(PlanId, request.Model.Id, request.Model.Profile, NumLines: 1, shards, Limit: limit);
         var answer = new BatchRecord
         {
             PartitionKey = tenant,

@@ -48,7 +48,7 @@ internal sealed class ShardMessageHandler(
         await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop)
             ?? throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);
-        var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
+        using var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
         var begun = work.Progress;
         await using var slice = new Slice(
             options.Slice, () => work.Progress != begun, token => AreOthersWaitingAsync(batch.Tenant, plan.Profile, token), time);

@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Worker.Shards;
 
 /// <summary>One shard in work: its lines, their answers so far, and what of the others is done.</summary>
-internal sealed record ShardWork
+internal sealed record ShardWork : IDisposable
 {
     /// <summary>Names this process beside its answers, so that clients see how many workers a batch has.</summary>
     public static readonly string WorkerName = $"{Environment.MachineName}/{Environment.ProcessId}";
@@ -81,4 +81,6 @@ internal sealed record ShardWork
     /// <summary>The same if there is more than at the last time.</summary>
     public Task SaveNewProgressAsync(CancellationToken cancellation) =>
         Progress == _saved ? Task.CompletedTask : SaveProgressAsync(cancellation);
+
+    public void Dispose() => _saving.Dispose();
 }
