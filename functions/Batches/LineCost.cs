@@ -25,7 +25,8 @@ internal sealed class LineCost(int context)
 
     private LineWork Of(JsonElement body, Func<int, int> tokensOf, int openGapTokens, int forced)
     {
-        bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale && scale.TryGetDouble(out double value) && value > 0;
+        bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale
+            && scale.TryGetDouble(out double strength) && strength > 0;
         int textTokens = tokensOf(TextBytes(body));
         if (body.Find("completions") is { ValueKind: JsonValueKind.Array } completions)
         {

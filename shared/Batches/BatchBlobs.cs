@@ -190,7 +190,9 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         _container.GetBlobClient(UnfinishedName(shard))
             .UploadAsync(BinaryData.FromObjectAsJson(lines, WireJson.Options), overwrite: true, cancellation);
 
-    /// <summary>What a previous owner of the shard had done of unfinished lines; of lines that are finished by now, it is out of date.</summary>
+    /// <summary>
+    /// What a previous owner of the shard had done of unfinished lines; of lines that are finished by now, it is out of date.
+    /// </summary>
     public async Task<IReadOnlyList<UnfinishedLine>> ReadUnfinishedAsync(int shard, CancellationToken cancellation)
     {
         try

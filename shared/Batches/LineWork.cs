@@ -1,8 +1,8 @@
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>
-/// The work of a line: the tokens that pass through the network for it, at most. Caches, thresholds and ends of text only lessen it. The plan
-/// knows the sizes by estimate, the worker exactly.
+/// The work of a line: the tokens that pass through the network for it, at most. Caches, thresholds and ends of text only lessen it. The
+/// plan knows the sizes by estimate, the worker exactly.
 /// </summary>
 /// <param name="CanvasTokens">Tokens of its longest canvas.</param>
 /// <param name="TokenForwards">Tokens times forward passes, the unconditional halves of guidance included.</param>

@@ -6,7 +6,8 @@ namespace LLaDA.Batch.Shared.Batches;
 internal static class PartMetadata
 {
     private const string CompletedName = "completed", FailedName = "failed", ExpiredName = "expired", ErrorsName = "errors";
-    private const string PromptTokensName = "prompt_tokens", CompletionTokensName = "completion_tokens", WorkerName = "worker", InWorkName = "in_work";
+    private const string PromptTokensName = "prompt_tokens", CompletionTokensName = "completion_tokens", WorkerName = "worker";
+    private const string InWorkName = "in_work";
 
     /// <param name="worker">Null where no worker ran the lines.</param>
     public static Dictionary<string, string> Of(PartCounts counts, IEnumerable<PartLine> lines, string? worker)
@@ -35,8 +36,8 @@ internal static class PartMetadata
         int expired = metadata.ContainsKey(ExpiredName) ? (int)Count(ExpiredName) : 0;
         var errors = ErrorCounts.Parse(metadata.TryGetValue(ErrorsName, out string? text) ? text : null);
         double inWork = metadata.TryGetValue(InWorkName, out string? share) ? double.Parse(share, CultureInfo.InvariantCulture) : 0;
-        return new PartCounts(
-            (int)Count(CompletedName), (int)Count(FailedName), Count(PromptTokensName), Count(CompletionTokensName), expired, errors, inWork);
+        var (completed, failed) = ((int)Count(CompletedName), (int)Count(FailedName));
+        return new PartCounts(completed, failed, Count(PromptTokensName), Count(CompletionTokensName), expired, errors, inWork);
     }
 
     /// <returns>Null where no worker ran the lines, and for parts of earlier versions.</returns>

@@ -22,8 +22,8 @@ public sealed record WorkLimit(string Model, int Seconds, long TokenForwards)
         string than = isAtLeast ? "at least " : "";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"The line takes {than}{factor:G3} times the work that a line may take: {than}{work.TokenForwards:N0} tokens would pass through "
-            + $"'{Model}', and {TokenForwards:N0} may, which is {Seconds:N0} s at its measured speed; ")
+            $"The line takes {than}{factor:G3} times the work that a line may take: {than}{work.TokenForwards:N0} tokens would pass "
+            + $"through '{Model}', and {TokenForwards:N0} may, which is {Seconds:N0} s at its measured speed; ")
             + "ask for fewer samples, completions, steps or gaps without a length, or split the line";
     }
 }

@@ -31,10 +31,13 @@ public sealed partial class QueueConsumer<T>(
     /// <summary>The longest wait of a failed message, as a multiple of <see cref="QueueConsumerOptions.RetryDelay"/>.</summary>
     private const int MaxRetryDelays = 12;
 
-    /// <summary>Pages of a long queue that are searched for a guest, and how long they are not searched again after that was in vain.</summary>
+    /// <summary>Pages of a long queue that are searched for a guest.</summary>
     private const int SearchedPages = 8;
 
-    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50), s_searchInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How long they are not searched again after that was in vain.</summary>
+    private static readonly TimeSpan s_searchInterval = TimeSpan.FromSeconds(10);
 
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);

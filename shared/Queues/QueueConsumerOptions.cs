@@ -8,7 +8,8 @@ public sealed record QueueConsumerOptions
 
     /// <summary>
     /// Messages processed besides those, each of a party of which none is in process: so a party's first message does not wait behind all
-    /// those of others. Needs a consumer that knows the parties.
+    /// those of others. Needs a consumer that knows the parties. Messages that are passed for a guest count as received, so
+    /// <see cref="MaxDequeueCount"/> must not limit how often.
     /// </summary>
     public int Guests { get; init; }
 

@@ -203,7 +203,8 @@ public sealed class AnswerTests(TinyModel model)
     {
         var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
         var running = job.RunAsync(new ModelOperations(
-            row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
+            row => Task.FromResult(Sampled(row, confidence(row), words)),
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
         var (answer, usage) = running.GetAwaiter().GetResult();
         return (ToJson(answer), usage);
     }

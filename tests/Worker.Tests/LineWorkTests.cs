@@ -106,7 +106,7 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
                 int halves = options.CfgScale > 0 ? 2 : 1;
                 return await real.LogLikelihoodAsync(prompt, answer, options, from, score =>
                 {
-                    Interlocked.Exchange(ref passed, passed + ((score.NumSamples - from.NumSamples) * halves * (prompt.Count + answer.Count)));
+                    Interlocked.Add(ref passed, (score.NumSamples - from.NumSamples) * halves * (prompt.Count + answer.Count));
                     from = score;
                     onPass(score);
                 });

@@ -93,7 +93,8 @@ internal sealed class WorkerUnderTest : IDisposable
             await blobs.WriteShardAsync(PlanId, shard, content, CancellationToken.None);
         }
         var planned = shards.Select(lines => new PlannedShard(0, lines.Length));
-        var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, shards.Sum(lines => lines.Length), [.. planned], limit);
+        int numLines = shards.Sum(lines => lines.Length);
+        var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, numLines, [.. planned], Limit: limit);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
         await Get<ShardDispatcher>().FillWindowAsync(batch.Tenant, CancellationToken.None);

@@ -79,7 +79,9 @@ public sealed class InfillDocument
         return (double)(state.Lengths.Count + numFilled) / (OpenGaps.Count + Text.Gaps.Count);
     }
 
-    /// <summary>Whether a state can be one of this document: lengths of open gaps within their bound, and windows within its gaps.</summary>
+    /// <summary>
+    /// Whether a state can be one of this document: lengths of open gaps within their bound, and windows within its gaps.
+    /// </summary>
     internal bool Accepts(InfillState state)
     {
         var open = OpenGaps.ToHashSet();

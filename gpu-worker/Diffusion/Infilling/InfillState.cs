@@ -3,8 +3,8 @@ using System.Collections.Immutable;
 namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>
-/// What of a document is done: the lengths found for its gaps, and the fills of its first infill windows. Each is computed from the document
-/// and what was done before, so a fill that resumes from a state gives the same text, bit for bit on a CPU. Immutable.
+/// What of a document is done: the lengths found for its gaps, and the fills of its first infill windows. Each is computed from the
+/// document and what was done before, so a fill that resumes from a state gives the same text, bit for bit on a CPU. Immutable.
 /// </summary>
 /// <param name="Lengths">By gap of unknown length, numbered from 0 among all gaps: its number of tokens.</param>
 /// <param name="Windows">The finished infill windows, in order.</param>

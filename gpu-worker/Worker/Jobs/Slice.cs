@@ -11,7 +11,8 @@ internal sealed class Slice : IAsyncDisposable
     private readonly JobWatch _watch;
 
     /// <param name="duration">Of a slice.</param>
-    /// <param name="isWorthwhile">Whether something is done that the next owner need not do again: without that a job would never end.</param>
+    /// <param name="isWorthwhile">Whether something is done that the next owner need not do again: without that a job would never
+    /// end.</param>
     /// <param name="areOthersWaiting">Queries storage; if it throws, no one waits.</param>
     public Slice(
         TimeSpan duration, Func<bool> isWorthwhile, Func<CancellationToken, Task<bool>> areOthersWaiting, TimeProvider time)

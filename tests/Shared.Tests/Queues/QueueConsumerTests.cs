@@ -213,7 +213,8 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         var fewAreDone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int fewNow = 0, mostOfFew = 0;
 
-        await RunUntilAsync(storage, _options with { Concurrency = 2, Guests = 3, VisibilityTimeout = s_limit }, async (message, _) =>
+        var options = _options with { Concurrency = 2, Guests = 3, VisibilityTimeout = s_limit, MaxDequeueCount = int.MaxValue };
+        await RunUntilAsync(storage, options, async (message, _) =>
         {
             if (message.Tenant == "many")
             {
@@ -276,7 +277,8 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
     {
         using var own = new CancellationTokenSource();
         var shutdown = ending ?? own;
-        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, TimeProvider.System, NullLogger.Instance, partyOf)
+        var time = TimeProvider.System;
+        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, time, NullLogger.Instance, partyOf)
             .RunAsync(shutdown.Token);
         await end.WaitAsync(s_limit);
         await shutdown.CancelAsync();
