@@ -1,8 +1,5 @@
-using LLaDA.Batch.Functions.Batches.Documents;
-using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 

@@ -63,8 +63,8 @@ public sealed class BatchCheckTests(StorageFixture fixture)
         await UploadAsync(container, "in/a.txt", "a [MASK:2]");
         await UploadAsync(container, "in/b.txt", "finished");
 
-        var check = await ReadAsync(await CreateAsync(
-            plane, $$$"""{"input_blobs":{{{Folder("in")}}},"output_blobs":{{{Folder("out")}}},"body":{"model":"{{{Model}}}"},"dry_run":true}"""));
+        string folders = $$"""{"input_blobs":{{Folder("in")}},"output_blobs":{{Folder("out")}},"body":{"model":"{{Model}}"},""";
+        var check = await ReadAsync(await CreateAsync(plane, folders + "\"dry_run\":true}"));
 
         Assert.True(check["valid"]!.GetValue<bool>());
         Assert.Equal(2, check["estimate"]!["lines"]!.GetValue<int>());
@@ -139,7 +139,8 @@ public sealed class BatchCheckTests(StorageFixture fixture)
     public async Task Requests_that_cannot_run_are_refused_by_name_and_leave_nothing(string requests, string parameter, string? code)
     {
         await using var plane = await StartAsync(fixture);
-        requests = requests.Replace("GOOD", """{"custom_id":"a","body":{"model":"org/model:1","text":"[MASK:1]"}}""", StringComparison.Ordinal);
+        const string good = """{"custom_id":"a","body":{"model":"org/model:1","text":"[MASK:1]"}}""";
+        requests = requests.Replace("GOOD", good, StringComparison.Ordinal);
 
         using var response = await CreateAsync(plane, $$"""{"requests":{{requests}}}""");
 
