@@ -1,6 +1,7 @@
 using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Queues;
@@ -35,7 +36,7 @@ internal static class BatchesApi
         BlobFolders folders,
         BatchStore batches,
         BatchQuota quota,
-        WorkQueues queues,
+        PlanTurns<OpenBatchRow, BatchRecord> turns,
         TimeProvider time)
     {
         var cancellation = context.RequestAborted;
@@ -65,7 +66,7 @@ internal static class BatchesApi
             ExpiresAt = expiresAt,
         };
         await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Key, cancellation);
+        await turns.FillAsync(batch.Tenant, cancellation);
         return Results.Wire(BatchObject.From(batch, PartCounts.None));
     }
 

@@ -32,7 +32,7 @@ internal sealed class ShardMessageHandler(
         await TracedWork.RunAsync("shard", batch.Id, batch.TraceParent, async () =>
         {
             if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
-                await dispatcher.DispatchNextAsync(batch.Tenant, stop);
+                await dispatcher.DispatchNextAsync(batch.Key, stop);
             await CallForFinishAsync(batch, plan, blobs, stop);
         }, message.Shard);
     }
