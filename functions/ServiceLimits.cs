@@ -28,6 +28,9 @@ public sealed record ServiceLimits
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
+    /// <summary>Answers at once of a tenant that are in work.</summary>
+    public int MaxActiveAnswers { get; init; } = 256;
+
     /// <summary>Bytes of the inputs of a tenant's unfinished batches, and of the documents of one folder.</summary>
     public long MaxActiveBytes { get; init; } = 4L << 30;
 
@@ -37,7 +40,9 @@ public sealed record ServiceLimits
     /// <summary>Fine-tuning jobs of a tenant that have not ended.</summary>
     public int MaxActiveTrainings { get; init; } = 50;
 
-    /// <summary>Fine-tuning jobs of a tenant that are in the queue of a profile or run: at least as many as the profile has trainers.</summary>
+    /// <summary>
+    /// Fine-tuning jobs of a tenant that are in the queue of a profile or run: at least as many as the profile has trainers.
+    /// </summary>
     public int MaxTrainingsAtOnce { get; init; } = 4;
 
     /// <summary>Schedules of a tenant.</summary>
@@ -48,7 +53,7 @@ public sealed record ServiceLimits
     {
         long[] limits =
         [
-            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings,
+            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings,
             MaxTrainingsAtOnce, MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))

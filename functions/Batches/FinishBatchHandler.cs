@@ -20,7 +20,7 @@ internal sealed partial class FinishBatchHandler(
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
-        if (await batches.FindAsync(message.Key, cancellation) is { IsTerminal: false } batch)
+        if (await batches.FindAsync(message.Key, cancellation) is { IsTerminal: false, IsNow: false } batch)
             await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
     }
 

@@ -4,7 +4,6 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
-using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 

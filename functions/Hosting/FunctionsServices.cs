@@ -1,8 +1,10 @@
-using LLaDA.Batch.Functions.Batches.Documents;
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
@@ -36,6 +38,8 @@ public static class FunctionsServices
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddRouting();
+        // It logs the whole URL of each request, and a client may have put its key there.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
         services.AddSingleton(Read<ServiceLimits>(configuration, ServiceLimits.Section, limits => limits.Validate()));
         services.AddSingleton(Read<SecretOptions>(configuration, SecretOptions.Section, secrets => secrets.Validate()));
         services.AddSingleton(Read<RetentionOptions>(configuration, RetentionOptions.Section, retention => retention.Validate()));
@@ -53,10 +57,14 @@ public static class FunctionsServices
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
         services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
+        services.AddSingleton<IdempotencyRecords>().AddSingleton<IPurge, ExpiredIdempotencyKeys>();
+        services.AddSingleton<AnswerKeys>().AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>();
+        services.AddSingleton<AnswerEnding>().AddSingleton<AnswerSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
         services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
         services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
-        services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>().AddSingleton<StalledTrainings>();
+        services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
+        services.AddSingleton<StalledTrainings>();
         services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduledFileAssembly>();
         services.AddSingleton<TrainingTurns>().AddSingleton(provider => PlanTurns.Of(
             provider.GetRequiredService<BatchStore>(),

@@ -6,7 +6,6 @@ using LLaDA.Batch.Functions.Timers;
 using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Schedules;
 
 namespace LLaDA.Batch.Functions.Schedules;

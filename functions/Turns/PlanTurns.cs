@@ -6,8 +6,8 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Turns;
 
 /// <summary>
-/// Sends the plan messages of a tenant's jobs, oldest job first, while fewer than <see cref="MaxPlansInFlight"/> are queued or being planned, so
-/// that a tenant with many jobs does not delay the others. Counts the jobs themselves, so no place has to be given back.
+/// Sends the plan messages of a tenant's jobs, oldest job first, while fewer than <see cref="PlanTurns.MaxPlansInFlight"/> are queued or in
+/// work, so that a tenant with many jobs does not delay the others. Counts the jobs themselves, so no place has to be given back.
 /// </summary>
 /// <remarks>Two processes that fill at once may send one message too many, and each job's message once.</remarks>
 internal sealed class PlanTurns<TRow, TJob>(
@@ -15,14 +15,11 @@ internal sealed class PlanTurns<TRow, TJob>(
     where TRow : OpenRow, new()
     where TJob : TableRow
 {
-    /// <summary>Plans of a tenant that are queued or in work: half of what a host works on at a time.</summary>
-    public const int MaxPlansInFlight = 2;
-
     /// <summary>Sends as many messages as the tenant has room for. Call it whenever a job is added, or needs no plan any more.</summary>
     public async Task FillAsync(string tenant, CancellationToken cancellation)
     {
         var rows = await open.ListAsync(tenant, cancellation).Where(row => !row.IsPlanned).Reverse().ToListAsync(cancellation);
-        int room = MaxPlansInFlight;
+        int room = PlanTurns.MaxPlansInFlight;
         foreach (var row in rows.Where(row => row.PlanSentAt is not null))
             room -= await NeedsPlanAsync(row, cancellation) ? 1 : 0;
         foreach (var row in rows.Where(row => row.PlanSentAt is null))
@@ -64,8 +61,12 @@ internal sealed class PlanTurns<TRow, TJob>(
     }
 }
 
+/// <summary>The turns of batches and of fine-tuning jobs.</summary>
 internal static class PlanTurns
 {
+    /// <summary>Plans of a tenant that are queued or in work: half of what a host works on at a time.</summary>
+    public const int MaxPlansInFlight = 2;
+
     public static PlanTurns<OpenBatchRow, BatchRecord> Of(BatchStore batches, WorkQueues queues, TimeProvider time) =>
         new(batches.Open, batch => batch.Status == BatchStatus.Validating, queues.SendPlanAsync, time);
 

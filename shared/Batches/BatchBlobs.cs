@@ -51,6 +51,10 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public Task WriteShardAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
         Shard(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
 
+    /// <summary>Writes a shard whose lines are already known to be its only ones; a second write leaves it as it is.</summary>
+    public Task WriteShardOnceAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
+        WriteOnceAsync(ShardName(planId, shard), lines, metadata: null, cancellation);
+
     /// <returns>Null when the blob of the shard is lost.</returns>
     public async Task<IReadOnlyList<ShardLine>?> FindShardAsync(string planId, int shard, CancellationToken cancellation)
     {
@@ -136,6 +140,20 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public async Task<IReadOnlyList<PartLine>> ReadPartAsync(int shard, CancellationToken cancellation) =>
         Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);
 
+    /// <returns>Null while there is no such part.</returns>
+    public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)?> FindPartAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = (await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value;
+            return (Lines(content.Content), Counts(content.Details.Metadata));
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The counts of a part that exists.</summary>
     public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation) =>
         Counts((await _container.GetBlobClient(PartName(shard)).GetPropertiesAsync(cancellationToken: cancellation)).Value.Metadata);
@@ -210,7 +228,9 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     }
 
     private BlockBlobClient Shard(string planId, int shard) =>
-        _container.GetBlockBlobClient($"{_prefix}shards/{planId}/{shard:D6}.jsonl");
+        _container.GetBlockBlobClient(_prefix + ShardName(planId, shard));
+
+    private static string ShardName(string planId, int shard) => $"shards/{planId}/{shard:D6}.jsonl";
 
     private string PartName(int shard) => $"{_prefix}parts/{shard:D6}";
 

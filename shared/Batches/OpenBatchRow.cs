@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <summary>A batch that has something left to do, and how many of its shards have been dispatched.</summary>
 public sealed class OpenBatchRow : OpenRow
 {
-    public const string Partition = "batch";
+    public const string Partition = "batch", AnswerPartition = "now";
 
     /// <summary>The work of a shard where the row does not know it.</summary>
     public const double UsualSeconds = 60;

@@ -4,8 +4,8 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>
-/// Sends shards to their queue, at most about <see cref="MaxWork"/> of a tenant at a time, so that a tenant with many batches does not delay
-/// the others. The batches of a tenant take turns.
+/// Sends shards to their queue, at most about <see cref="MaxWork"/> of a tenant at a time, so that a tenant with many batches does not
+/// delay the others. The batches of a tenant take turns.
 /// </summary>
 public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, WorkQueues queues, TimeProvider time)
 {
@@ -52,7 +52,7 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
         }
     }
 
-    /// <summary>Dispatches the tenant's next shard in place of a finished one. Where both take unlike times, the window is filled.</summary>
+    /// <summary>Dispatches the tenant's next shard in place of a finished one. Where their times differ, it fills the window.</summary>
     /// <param name="finished">The batch of the finished shard.</param>
     public async Task DispatchNextAsync(JobKey finished, CancellationToken cancellation)
     {

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
 using static LLaDA.Batch.Worker.Tests.PlannedShards;

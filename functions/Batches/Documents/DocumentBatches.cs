@@ -21,7 +21,7 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         string modelId = JsonElement.Parse(batch.DocumentBody!).GetProperty("model").GetString()!;
         if (await models.FindAsync(batch.Tenant, modelId, cancellation) is not { } model)
         {
-            errors.Add("model_not_found", $"There is no model '{modelId}'", param: "body.model");
+            errors.Add("model_not_found", $"There is no model '{Excerpt.Of(modelId)}'", param: "body.model");
             return null;
         }
         string place = "output_blobs";

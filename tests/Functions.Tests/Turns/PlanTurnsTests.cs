@@ -12,7 +12,7 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Turns;
 
-/// <summary>Plans and trainings of a tenant are sent a few at a time, oldest first, so that others do not wait behind all of them.</summary>
+/// <summary>Plans and trainings of a tenant are sent a few at a time, oldest first: others do not wait behind all of them.</summary>
 public sealed class PlanTurnsTests(StorageFixture fixture)
 {
     [Fact]
@@ -170,7 +170,7 @@ public sealed class PlanTurnsTests(StorageFixture fixture)
         return [.. batches];
     }
 
-    private static Task SetUnsentAsync(ControlPlane plane, JobKey job) => plane.Batches.Open.UpdateAsync(job, row =>
+    private static async Task SetUnsentAsync(ControlPlane plane, JobKey job) => await plane.Batches.Open.UpdateAsync(job, row =>
     {
         row.PlanSentAt = null;
         return true;
