@@ -83,6 +83,8 @@ internal sealed class DocumentBatches(
         var folder = BlobFolder.FromJson(batch.InputFolder!);
         try
         {
+            if (ListAsync(batch, cancellation) is { } names)
+                return await names.ToListAsync(cancellation);
             if (await folders.OpenAsync(folder, batch.Tenant, cancellation) is { } container)
             {
                 var documents = DocumentReader.ListAsync(container, folder.Prefix, cancellation);
