@@ -6,24 +6,31 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// The work of a line without a tokenizer: an estimate, good enough to group lines of similar length and to cut shards of similar duration,
-/// and a lower bound, by which a line is refused. The canvas is the whole text, also where infill windows divide it.
+/// What a line takes, without a tokenizer: an estimate, good enough to group lines of similar length and to cut shards of similar duration,
+/// or a lower bound, by which a line is refused. The canvas is the whole text, also where infill windows divide it.
 /// </summary>
-/// <param name="context">The model's longest canvas, in tokens.</param>
-internal sealed class LineCost(int context)
+/// <param name="CanvasTokens">Tokens of its canvas.</param>
+/// <param name="NewTokens">Those of them that are to be found; for a score the tokens that are scored.</param>
+/// <param name="Passes">Forward passes of the line by itself.</param>
+/// <param name="TokenForwards">Tokens times passes.</param>
+internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long Passes, long TokenForwards)
 {
     private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
     private const int DefaultMaxGapLength = 8, ForcedTokens = 4;
 
+    public LineWork Work => new(CanvasTokens, TokenForwards);
+
     /// <summary>Text counts a token for four bytes.</summary>
     /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
-    public LineWork Estimate(JsonElement body) => Of(body, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens);
+    /// <param name="context">The model's longest canvas, in tokens.</param>
+    public static LineCost Estimate(JsonElement body, int context) =>
+        Of(body, context, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens);
 
     /// <summary>No tokenizer makes it less: only what the parameters ask for counts, and text as no token at all.</summary>
-    /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
-    public LineWork AtLeast(JsonElement body) => Of(body, _ => 0, openGapTokens: 1, forced: 0);
+    /// <inheritdoc cref="Estimate"/>
+    public static LineCost AtLeast(JsonElement body, int context) => Of(body, context, _ => 0, openGapTokens: 1, forced: 0);
 
-    private LineWork Of(JsonElement body, Func<int, int> tokensOf, int openGapTokens, int forced)
+    private static LineCost Of(JsonElement body, int context, Func<int, int> tokensOf, int openGapTokens, int forced)
     {
         bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale
             && scale.TryGetDouble(out double strength) && strength > 0;
@@ -31,20 +38,35 @@ internal sealed class LineCost(int context)
         if (body.Find("completions") is { ValueKind: JsonValueKind.Array } completions)
         {
             int prompt = Math.Max(1, textTokens - tokensOf(TextBytes(completions)));
-            return completions.EnumerateArray().Aggregate(default(LineWork), (sum, completion) => sum + LineWork.OfScore(
-                prompt, Math.Max(1, tokensOf(TextBytes(completion))), Clamped(body, "num_samples") ?? DefaultSamples, isGuided));
+            int[] scored = [.. completions.EnumerateArray().Select(completion => Math.Max(1, tokensOf(TextBytes(completion))))];
+            return Score(prompt, scored, Clamped(body, "num_samples") ?? DefaultSamples, isGuided);
         }
         string? text = body.FindText("text");
         int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text, openGapTokens);
-        int tokens = (int)Math.Min(int.MaxValue, (long)textTokens + newTokens);
+        int canvas = (int)Math.Min(int.MaxValue, (long)textTokens + newTokens);
         int passes = Math.Min(newTokens, Clamped(body, "steps") ?? newTokens);
-        var work = LineWork.OfCanvas(Math.Min(context, tokens), passes, isGuided) with { CanvasTokens = tokens };
+        long work = LineWork.OfCanvas(Math.Min(context, canvas), passes, isGuided).TokenForwards;
+        var cost = new LineCost(canvas, newTokens, passes, work);
         int numOpen = NumOpenGaps(text);
-        if (numOpen == 0)
-            return work;
+        return numOpen == 0 ? cost : cost.WithSearches(body, context, canvas - openGapTokens, forced, numOpen);
+    }
+
+    /// <summary>Each completion passes behind the prompt once a sample.</summary>
+    private static LineCost Score(int prompt, int[] scored, int numSamples, bool isGuided)
+    {
+        var work = scored.Aggregate(default(LineWork), (sum, tokens) => sum + LineWork.OfScore(prompt, tokens, numSamples, isGuided));
+        int canvas = work.CanvasTokens;
+        return new LineCost(canvas, Math.Min(canvas, scored.Sum()), (long)scored.Length * numSamples, work.TokenForwards);
+    }
+
+    /// <param name="around">Tokens around an open gap.</param>
+    private LineCost WithSearches(JsonElement body, int context, int around, int forced, int numOpen)
+    {
         int bound = Math.Min(Clamped(body, "max_gap_length") ?? DefaultMaxGapLength, Math.Max(1, context - 2));
-        var search = LineWork.OfSearch(textTokens + newTokens - openGapTokens, forced, bound, context);
-        return work + (search with { TokenForwards = search.TokenForwards * numOpen });
+        var search = LineWork.OfSearch(around, forced, bound, context);
+        long passes = bound == 1 ? 0 : LineWork.CandidateLengths(bound).Sum(length => (long)length + forced);
+        double work = TokenForwards + ((double)search.TokenForwards * numOpen);
+        return this with { Passes = Passes + (passes * numOpen), TokenForwards = (long)Math.Min(work, long.MaxValue / 2) };
     }
 
     private static int NumOpenGaps(string? text) => text is null ? 0 : GapMarks.LengthsIn(text).Count(length => length is null);

@@ -50,7 +50,7 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
     public void What_a_plan_knows_for_certain_is_never_more(string endpoint, string body)
     {
         var json = JsonElement.Parse(body);
-        long least = new LineCost(TinyModel.ContextLength).AtLeast(json).TokenForwards;
+        long least = LineCost.AtLeast(json, TinyModel.ContextLength).TokenForwards;
 
         Assert.InRange(least, 1, Create(endpoint, body).Work.TokenForwards);
     }
