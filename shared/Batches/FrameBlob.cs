@@ -8,9 +8,9 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>How far frames were read.</summary>
-/// <param name="CreatedOn">The creation of the blob: another try at the answer creates it again.</param>
+/// <param name="Try">The try at the answer that writes: another one begins the blob again.</param>
 /// <param name="Offset">Bytes that were read.</param>
-public readonly record struct FramePosition(DateTimeOffset CreatedOn, long Offset);
+public readonly record struct FramePosition(string? Try, long Offset);
 
 /// <summary>
 /// The frames of a streamed answer: lines of an append blob, which its worker writes and its request tails. Nothing depends on them: the
@@ -18,8 +18,14 @@ public readonly record struct FramePosition(DateTimeOffset CreatedOn, long Offse
 /// </summary>
 public sealed class FrameBlob(AppendBlobClient blob)
 {
+    private const string TryName = "try";
+
     /// <summary>Begins, in place of what an earlier try wrote.</summary>
-    public Task CreateAsync(CancellationToken cancellation) => blob.CreateAsync(cancellationToken: cancellation);
+    public Task CreateAsync(CancellationToken cancellation)
+    {
+        Dictionary<string, string> metadata = new() { [TryName] = Guid.NewGuid().ToString("N") };
+        return blob.CreateAsync(new AppendBlobCreateOptions { Metadata = metadata }, cancellation);
+    }
 
     public async Task AppendAsync(AnswerFrame frame, CancellationToken cancellation)
     {
@@ -36,7 +42,7 @@ public sealed class FrameBlob(AppendBlobClient blob)
         try
         {
             var found = await DownloadAsync(position.Offset, cancellation);
-            if (position.Offset > 0 && found.Details.CreatedOn != position.CreatedOn)
+            if (position.Offset > 0 && found.Details.Metadata[TryName] != position.Try)
             {
                 position = default;
                 found = await DownloadAsync(position.Offset, cancellation);
@@ -45,7 +51,7 @@ public sealed class FrameBlob(AppendBlobClient blob)
             int end = Array.LastIndexOf(bytes, (byte)'\n') + 1;
             string[] lines = Encoding.UTF8.GetString(bytes, 0, end).Split('\n', StringSplitOptions.RemoveEmptyEntries);
             AnswerFrame[] frames = [.. lines.Select(line => JsonSerializer.Deserialize<AnswerFrame>(line, WireJson.Options)!)];
-            return (frames, new FramePosition(found.Details.CreatedOn, position.Offset + end));
+            return (frames, new FramePosition(found.Details.Metadata[TryName], position.Offset + end));
         }
         catch (RequestFailedException failure) when (failure.Status is 404 or 416)
         {

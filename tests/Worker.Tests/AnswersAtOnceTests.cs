@@ -66,8 +66,9 @@ public sealed class AnswersAtOnceTests(StorageFixture fixture, TinyModel model)
         var answered = await BodyAsync(worker, answer);
         var traced = (answered["spans"] ?? answered["choices"])![0]!;
         var tokens = traced["trace"]!["tokens"]!.AsArray();
-        string text = traced["text"]!.GetValue<string>();
-        Assert.Equal(text, string.Concat(tokens.Select(token => token!["token"]!.GetValue<string>())));
+        int numTokens = (traced["tokens"] ?? answered["usage"]!["completion_tokens"])!.GetValue<int>();
+        Assert.Equal(numTokens, tokens.Count);
+        Assert.All(tokens, token => Assert.NotEmpty(token!["token"]!.GetValue<string>()));
         Assert.All(tokens, token => Assert.InRange(token!["step"]!.GetValue<int>(), 1, 8));
         Assert.All(tokens, token => Assert.InRange(token!["confidence"]!.GetValue<double>(), 0, 1));
         var takenBack = traced["trace"]!["taken_back"]!.AsArray();

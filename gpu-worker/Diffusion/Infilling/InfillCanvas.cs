@@ -66,7 +66,7 @@ internal sealed class InfillCanvas
 
     /// <summary>The next window to sample; its result goes to <see cref="Accept"/>.</summary>
     /// <param name="onStep">Called after each of its steps; null where no one looks.</param>
-    public SamplingRow Next(Action<InfillStep>? onStep)
+    public SamplingRow Next(Action<InfillStep>? onStep = null)
     {
         var window = _windows[_window];
         var extent = ExtentOf(window);

@@ -185,7 +185,10 @@ internal abstract class DenoisingRow : IDisposable
         if (!Options.StopsAtEos || SettledEnd() is not { } end)
             return false;
         foreach (int position in Targets[(end + 1)..])
+        {
             (Canvas[position], _confidence[position]) = (Config.EosTokenId, 1);
+            _tracer?.Commit(position, step: 0);
+        }
         return true;
     }
 

@@ -1,7 +1,7 @@
 namespace LLaDA.Diffusion.Sampling;
 
 /// <summary>How a row came about.</summary>
-/// <param name="Steps">By position: the step, from 1, that committed the token; 0 where no step did.</param>
+/// <param name="Steps">By position: the step, from 1, that committed the token; 0 where no step did, as behind an end.</param>
 /// <param name="TakenBack">Committed tokens that did not stay, in the order in which they were taken back.</param>
 public sealed record RowTrace(IReadOnlyList<int> Steps, IReadOnlyList<TokenTakenBack> TakenBack);
 

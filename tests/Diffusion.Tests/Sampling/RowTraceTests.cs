@@ -68,8 +68,22 @@ public sealed class RowTraceTests : IDisposable
     }
 
     [Fact]
+    public void Behind_an_end_no_step_committed_anything()
+    {
+        using var model = TinyModel.Biased((TinyModel.Eos, 3));
+        using var sampler = new Sampler(model);
+
+        var sampled = sampler.Sample([SamplingRows.Generation(8, new() { StopsAtEos = true }, 1) with { IsTraced = true }])[0];
+
+        int end = Array.IndexOf(sampled.Tokens, TinyModel.Eos);
+        Assert.InRange(end, 1, 7);
+        Assert.All(sampled.Trace!.Steps.Skip(end + 1), step => Assert.Equal(0, step));
+    }
+
+    [Fact]
     public void Settled_tokens_never_change_any_more() => Rows.Sample(row =>
     {
+        row = row with { Options = row.Options with { StopsAtEos = row.Options.Seed % 2 == 0 } };
         List<(int SettledTo, int[] Canvas)> seen = [];
         var sampled = _sampler.Sample([row with { OnStep = progress => seen.Add((progress.SettledTo, [.. progress.Canvas])) }])[0];
 
@@ -96,6 +110,6 @@ public sealed class RowTraceTests : IDisposable
         from revises in Gen.Int[0, 2]
         select revises > 0 ? row : row with
         {
-            Options = row.Options with { Remasking = Remasking.Revision, RevisionStrength = 0.7, StopsAtEos = row.Options.Seed % 2 == 0 },
+            Options = row.Options with { Remasking = Remasking.Revision, RevisionStrength = 0.7 },
         };
 }
