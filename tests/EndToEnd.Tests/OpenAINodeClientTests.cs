@@ -40,7 +40,11 @@ public sealed class OpenAINodeClientTests(StackFixture fixture)
         File.Copy(Path.Combine(source, "answers.mjs"), script);
         try
         {
-            var start = new ProcessStartInfo("node", [script, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            var start = new ProcessStartInfo("node", [script, .. arguments])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
             start.Environment["OPENAI_BASE_URL"] = fixture.Stack.Address + "/v1";
             start.Environment["OPENAI_API_KEY"] = fixture.Stack.ApiKey;
             using var node = Process.Start(start)!;

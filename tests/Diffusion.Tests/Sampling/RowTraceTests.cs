@@ -54,9 +54,9 @@ public sealed class RowTraceTests : IDisposable
     [Fact]
     public void Revision_takes_tokens_back_and_a_trace_names_them()
     {
-        var row = SamplingRows.Generation(12, new() { Remasking = Remasking.Revision, RevisionStrength = 1 }, 1, 2) with { IsTraced = true };
+        var row = SamplingRows.Generation(12, new() { Remasking = Remasking.Revision, RevisionStrength = 1 }, 1, 2);
 
-        var trace = _sampler.Sample([row])[0].Trace!;
+        var trace = _sampler.Sample([row with { IsTraced = true }])[0].Trace!;
 
         Assert.NotEmpty(trace.TakenBack);
         Assert.All(trace.TakenBack, taken =>

@@ -71,7 +71,11 @@ public sealed class AnswerStreamTests(StorageFixture fixture)
         var asking = plane.AskAsync(body, "/v1/completions");
         await plane.AnswerAsync(await plane.TakeAsync(), new
         {
-            Choices = new[] { new { Text = "one", Index = 0, FinishReason = "length" }, new { Text = "two", Index = 1, FinishReason = "stop" } },
+            Choices = new[]
+            {
+                new { Text = "one", Index = 0, FinishReason = "length" },
+                new { Text = "two", Index = 1, FinishReason = "stop" },
+            },
             Usage = new { PromptTokens = 3 },
         });
 
@@ -200,7 +204,8 @@ public sealed class AnswerStreamTests(StorageFixture fixture)
     ];
 
     private static IEnumerable<string> Deltas(IEnumerable<JsonNode> events) =>
-        events.Select(chunk => chunk["choices"]![0]!["delta"]!["content"]?.GetValue<string>()).OfType<string>().Where(text => text.Length > 0);
+        events.Select(chunk => chunk["choices"]![0]!["delta"]!["content"]?.GetValue<string>())
+            .OfType<string>().Where(text => text.Length > 0);
 
     private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
 
