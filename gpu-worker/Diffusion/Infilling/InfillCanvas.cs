@@ -18,6 +18,7 @@ internal sealed class InfillCanvas
     private readonly Extent[] _gaps;
     private readonly Window[] _windows;
     private readonly int[] _stepsOfWindow;
+    private readonly TextTrace?[] _traces;
     private int _window;
     private int _numReused;
 
@@ -26,6 +27,7 @@ internal sealed class InfillCanvas
     {
         _document = document;
         _gaps = new Extent[document.Text.Gaps.Count];
+        _traces = new TextTrace?[_gaps.Length];
         var lengths = new Queue<int>(openLengths);
         List<int> tokens = [document.BeginningOfTextId];
         foreach (var (index, gap) in document.Text.Gaps.Index())
@@ -83,7 +85,8 @@ internal sealed class InfillCanvas
     }
 
     /// <summary>The next window to sample; its result goes to <see cref="Accept(SampledRow)"/>.</summary>
-    public SamplingRow Next()
+    /// <param name="onStep">Called after each of its steps; null where no one looks.</param>
+    public SamplingRow Next(Action<InfillStep>? onStep = null)
     {
         var window = _windows[_window];
         var extent = ExtentOf(window);
@@ -91,21 +94,29 @@ internal sealed class InfillCanvas
         foreach (var gap in Gaps(window))
             targets.AddRange(Enumerable.Range(gap.Start - extent.Start, gap.Length));
         var options = Options with { Seed = SeedOfWindow(), Steps = Options.Steps is null ? null : _stepsOfWindow[_window] };
-        return new SamplingRow(_tokens[extent.Start..extent.End], options, targets);
+        return new SamplingRow(_tokens[extent.Start..extent.End], options, targets)
+        {
+            IsTraced = _document.Options.IsTraced,
+            OnStep = onStep is null ? null : progress => onStep(StepOf(progress, extent)),
+        };
     }
 
     /// <summary>Takes the result of the next window.</summary>
     public FilledWindow Accept(SampledRow sampled)
     {
-        int start = ExtentOf(_windows[_window]).Start;
+        var window = _windows[_window];
+        int start = ExtentOf(window).Start;
         List<int> tokens = [];
         List<double> confidence = [];
-        foreach (var gap in Gaps(_windows[_window]))
+        List<TextTrace> traces = [];
+        foreach (var gap in Gaps(window))
         {
             tokens.AddRange(sampled.Tokens.AsSpan(gap.Start - start, gap.Length));
             confidence.AddRange(sampled.Confidence.AsSpan(gap.Start - start, gap.Length));
+            if (TextTrace.Of(sampled, gap.Start - start, gap.Length) is { } trace)
+                traces.Add(trace);
         }
-        var filled = new FilledWindow([.. tokens], [.. confidence], sampled.NumReusedTokens);
+        var filled = new FilledWindow([.. tokens], [.. confidence], sampled.NumReusedTokens, traces.Count > 0 ? traces : null);
         Accept(filled);
         return filled;
     }
@@ -120,6 +131,7 @@ internal sealed class InfillCanvas
             filled.Confidence.AsSpan(first, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
             first += gap.Length;
         }
+        filled.Traces?.ToArray().CopyTo(_traces, _windows[_window].FirstGap);
         _numReused = Math.Max(_numReused, filled.NumReusedTokens);
         _window++;
     }
@@ -140,10 +152,26 @@ internal sealed class InfillCanvas
             string fill = _document.Decode(tokens);
             fills.Add(fill);
             double confidence = GeometricMean(_confidence.AsSpan(gap.Start, gap.Length));
-            spans.Add(new FilledSpan(index, GapText.Restored(_document.Text.Gaps[index], fill), tokens, confidence));
+            string text = GapText.Restored(_document.Text.Gaps[index], fill);
+            spans.Add(new FilledSpan(index, text, tokens, confidence) { Trace = _traces[index] });
         }
         return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked) { NumReusedTokens = _numReused };
     }
+
+    private InfillStep StepOf(DenoisingProgress progress, Extent extent)
+    {
+        int[] tokens = [.. _tokens];
+        foreach (var gap in Gaps(_windows[_window]))
+        {
+            for (int position = gap.Start; position < gap.End; position++)
+                tokens[position] = progress.Canvas[position - extent.Start];
+        }
+        int numMasked = progress.NumMasked + NumMasks(_gaps.AsSpan(_windows[_window].EndGap));
+        return new InfillStep(_window, progress.Block, progress.Step, numMasked, () => Shown(tokens));
+    }
+
+    private string Shown(int[] tokens) =>
+        _document.Text.Fill([.. _gaps.Select(gap => _document.Shown(tokens.AsSpan(gap.Start, gap.Length)))]);
 
     /// <summary>Takes as many gaps together as leave half of the context for the text around them.</summary>
     private IEnumerable<Window> Windows()

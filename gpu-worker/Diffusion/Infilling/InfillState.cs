@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Diffusion.Infilling;
 
@@ -18,4 +19,6 @@ public sealed record InfillState(ImmutableDictionary<int, int> Lengths, Immutabl
 /// <param name="Tokens">Of its gaps, in order.</param>
 /// <param name="Confidence">By token: the probability with which it was committed, in [0, 1].</param>
 /// <param name="NumReusedTokens">As <see cref="InfilledText.NumReusedTokens"/>.</param>
-public sealed record FilledWindow(ImmutableArray<int> Tokens, ImmutableArray<double> Confidence, int NumReusedTokens = 0);
+/// <param name="Traces">By gap; null where none is kept.</param>
+public sealed record FilledWindow(
+    ImmutableArray<int> Tokens, ImmutableArray<double> Confidence, int NumReusedTokens = 0, IReadOnlyList<TextTrace>? Traces = null);

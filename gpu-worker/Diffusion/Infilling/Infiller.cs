@@ -30,7 +30,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         var document = new InfillDocument(GapText.Parse(text), tokenizer, sampler.Config, options);
         using var lengths = new LengthSearch(Sample);
         // Every await below finds a completed task, since the sampler computes before it returns: so this does not block.
-        return FillAsync(document, Sample, lengths, onWindow, cancellation).GetAwaiter().GetResult();
+        return FillAsync(document, Sample, lengths, onWindow, onStep: null, cancellation).GetAwaiter().GetResult();
 
         Task<IReadOnlyList<SampledRow>> Sample(IReadOnlyList<SamplingRow> rows) =>
             Task.FromResult<IReadOnlyList<SampledRow>>(SampleInPasses(rows, cancellation));
@@ -39,18 +39,31 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     /// <summary>Fills a document with any source of samples.</summary>
     /// <param name="lengths">May be shared by many documents.</param>
     /// <param name="onWindow">Called after each infill window.</param>
+    /// <param name="onStep">
+    /// Called after each denoising step that fills gaps, on the sampler's thread; the search for lengths is not among them.
+    /// </param>
     /// <param name="cancellation">Ends the wait for a search; <paramref name="sample"/> has a cancellation of its own.</param>
     public static Task<InfilledText> FillAsync(
-        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow,
+        InfillDocument document,
+        RowSampling sample,
+        LengthSearch lengths,
+        Action<InfillProgress>? onWindow,
+        Action<InfillStep>? onStep,
         CancellationToken cancellation) =>
-        FillAsync(document, sample, lengths, onWindow, InfillState.None, onState: null, cancellation);
+        FillAsync(document, sample, lengths, onWindow, onStep, InfillState.None, onState: null, cancellation);
 
     /// <summary>The same from where an earlier fill of the same document came to.</summary>
     /// <param name="state">Of the earlier fill; one that does not fit the document is left aside.</param>
     /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
     public static async Task<InfilledText> FillAsync(
-        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow,
-        InfillState state, Action<InfillState>? onState, CancellationToken cancellation)
+        InfillDocument document,
+        RowSampling sample,
+        LengthSearch lengths,
+        Action<InfillProgress>? onWindow,
+        Action<InfillStep>? onStep,
+        InfillState state,
+        Action<InfillState>? onState,
+        CancellationToken cancellation)
     {
         var memory = new InfillMemory(document.Accepts(state) ? state : InfillState.None, onState);
         var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, memory, cancellation));
@@ -58,7 +71,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
             canvas.Accept(window);
         while (!canvas.IsDone)
         {
-            memory.AddWindow(canvas.Accept((await sample([canvas.Next()]))[0]));
+            memory.AddWindow(canvas.Accept((await sample([canvas.Next(onStep)]))[0]));
             onWindow?.Invoke(canvas.Progress);
         }
         return canvas.ToText();

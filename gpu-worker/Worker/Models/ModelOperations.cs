@@ -25,6 +25,9 @@ internal sealed class ModelOperations : IDisposable
         _lengths = new LengthSearch(SampleAllAsync);
     }
 
+    /// <summary>Takes the steps of a line that is shown while it is answered; null where none is.</summary>
+    public Action<LineStep>? OnStep { get; set; }
+
     /// <summary>Denoises a canvas.</summary>
     public Task<SampledRow> SampleAsync(SamplingRow row) => _sample(row);
 
@@ -38,12 +41,16 @@ internal sealed class ModelOperations : IDisposable
     /// <param name="candidateRow">Makes the row that tries a length.</param>
     public Task<int> FindLengthAsync(int bound, Func<int, SamplingRow> candidateRow) => _lengths.FindAsync(bound, candidateRow, _ending);
 
+    /// <summary>Fills the gaps of a document, and shows its steps.</summary>
     /// <param name="state">Where to resume.</param>
     /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
-    public Task<InfilledText> FillAsync(InfillDocument document, InfillState state, Action<InfillState> onState) =>
-        Infiller.FillAsync(document, SampleAllAsync, _lengths, onWindow: null, state, onState, _ending);
+    public Task<InfilledText> FillAsync(InfillDocument document, InfillState state, Action<InfillState> onState) => Infiller.FillAsync(
+        document, SampleAllAsync, _lengths, onWindow: null, OnStep is null ? null : Show, state, onState, _ending);
 
     public void Dispose() => _lengths.Dispose();
+
+    private void Show(InfillStep step) =>
+        OnStep!(new LineStep(step.Block, step.Step, step.NumMasked, () => new ShownText(step.ToText(), NumSettled: 0)));
 
     private async Task<IReadOnlyList<SampledRow>> SampleAllAsync(IReadOnlyList<SamplingRow> rows) =>
         await Task.WhenAll(rows.Select(_sample));

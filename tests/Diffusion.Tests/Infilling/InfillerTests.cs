@@ -81,7 +81,7 @@ public sealed class InfillerTests : IDisposable
         using var lengths = new LengthSearch(SubmitAsync);
         var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
 
-        var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, CancellationToken.None);
+        var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, null, CancellationToken.None);
         while (!running.IsCompleted)
         {
             engine.Step();
@@ -111,7 +111,7 @@ public sealed class InfillerTests : IDisposable
         using var lengths = new LengthSearch(Sample);
         List<(InfillState State, int NumSampled)> states = [(InfillState.None, 0)];
         var whole = await Infiller.FillAsync(
-            document, Sample, lengths, null, InfillState.None, state => states.Add((state, numSampled)), CancellationToken.None);
+            document, Sample, lengths, null, null, InfillState.None, state => states.Add((state, numSampled)), CancellationToken.None);
         int numInAll = numSampled;
 
         Assert.Equal(1 + 2 + 3, states.Count);
@@ -121,7 +121,7 @@ public sealed class InfillerTests : IDisposable
         {
             numSampled = 0;
             var stored = JsonSerializer.Deserialize<InfillState>(JsonSerializer.Serialize(state))!;
-            var resumed = await Infiller.FillAsync(document, Sample, lengths, null, stored, null, CancellationToken.None);
+            var resumed = await Infiller.FillAsync(document, Sample, lengths, null, null, stored, null, CancellationToken.None);
             Assert.Equal(whole.Text, resumed.Text);
             Assert.Equal(whole.Spans.Select(span => span.Confidence), resumed.Spans.Select(span => span.Confidence));
             Assert.Equal(numInAll - numBefore, numSampled);
@@ -153,7 +153,7 @@ public sealed class InfillerTests : IDisposable
         foreach (var state in others)
         {
             var filled = await Infiller.FillAsync(
-                document, rows => Task.FromResult(_sampler.Sample(rows)), lengths, null, state, null, CancellationToken.None);
+                document, rows => Task.FromResult(_sampler.Sample(rows)), lengths, null, null, state, null, CancellationToken.None);
             Assert.Equal(_infiller.Fill(text, options).Text, filled.Text);
         }
     }
