@@ -27,8 +27,15 @@ public sealed class Experts : nn.Module
         _gate = Stack(config.Width, width);
         _up = Stack(config.Width, width);
         _down = Stack(width, config.Width);
+        Adapted = new Dictionary<string, AdaptedWeight>
+        {
+            ["gate_proj"] = new(_gate), ["up_proj"] = new(_up), ["down_proj"] = new(_down),
+        };
         RegisterComponents();
     }
+
+    /// <summary>By name of the parameter.</summary>
+    internal IReadOnlyDictionary<string, AdaptedWeight> Adapted { get; }
 
     /// <summary>The chosen experts' outputs of each token, weighted and added up in the order of its choice.</summary>
     /// <param name="input">[T, D].</param>
@@ -39,14 +46,17 @@ public sealed class Experts : nn.Module
         using var host = choice.Experts.cpu().contiguous();
         var plan = ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
         var gathered = input.index_select(0, PinnedUpload.To(input.device, plan.Gathered));                      // [P, D]
-        var (gates, ups, downs) = (Of(_gate), Of(_up), Of(_down));
+        var projections = Adapted.ToDictionary(entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
         List<Tensor> outputs = [];
         foreach (var (expert, start, count) in plan.Runs)
         {
             var x = gathered.narrow(0, start, count);
-            Tensor Project(Func<int, Tensor> weights, Tensor tokens) =>
-                nn.functional.linear(tokens, weights(expert).to(input.dtype));
-            outputs.Add(Project(downs, nn.functional.silu(Project(gates, x)) * Project(ups, x)));
+            Tensor Project(string name, Tensor tokens)
+            {
+                var output = nn.functional.linear(tokens, projections[name].Weights(expert).to(input.dtype));
+                return projections[name].Adapt?.Invoke(tokens, output, expert) ?? output;
+            }
+            outputs.Add(Project("down_proj", nn.functional.silu(Project("gate_proj", x)) * Project("up_proj", x)));
         }
         var ofTokens = cat(outputs).index_select(0, PinnedUpload.To(input.device, plan.Places))
             .view(input.shape[0], _config.NumChosen, -1).unbind(1);                                             // chosen times [T, D]

@@ -75,9 +75,18 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     public ScalarType ComputeType { get; }
 
-    /// <summary>All matrices except the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
-    internal IReadOnlyDictionary<string, Linear> Projections =>
-        named_modules().Where(entry => entry.module is Linear).ToDictionary(entry => entry.name, entry => (Linear)entry.module);
+    /// <summary>
+    /// All matrices except the embedding and the routers, by path, such as <c>blocks.0.q_proj</c>; experts are one for a layer, such as
+    /// <c>blocks.0.moe.experts.gate_proj</c>.
+    /// </summary>
+    internal IReadOnlyDictionary<string, AdaptedWeight> Projections => named_modules()
+        .SelectMany(entry => entry.module switch
+        {
+            Linear linear => [KeyValuePair.Create(entry.name, linear.Adapted)],
+            Experts experts => experts.Adapted.Select(part => KeyValuePair.Create($"{entry.name}.{part.Key}", part.Value)),
+            _ => (IEnumerable<KeyValuePair<string, AdaptedWeight>>)[],
+        })
+        .ToDictionary();
 
     /// <summary>Logits at every place.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>
