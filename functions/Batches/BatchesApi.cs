@@ -52,6 +52,7 @@ internal static class BatchesApi
         var batch = new BatchRecord
         {
             PartitionKey = context.Tenant(),
+            RowKey = context.NewKey(time),
             Status = BatchStatus.Validating,
             Endpoint = asked.Endpoint,
             InputFileId = input?.Id,
@@ -72,7 +73,7 @@ internal static class BatchesApi
     private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)
     {
         var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
-            ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
+            ?? throw ApiException.InvalidRequest($"No such file: {Excerpt.Of(id)}", "input_file_id", "file_not_found");
         if (input.Purpose == FilePurpose.Batch)
             return input;
         throw ApiException.InvalidRequest(

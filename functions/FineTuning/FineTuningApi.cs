@@ -40,13 +40,14 @@ internal static class FineTuningApi
         string tenant = context.Tenant();
         var asked = NewFineTuningJob.Read(await JsonBody.ReadAsync(context.Request, cancellation));
         if (await models.FindAsync(tenant, asked.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{asked.Model}'", "model", "model_not_found");
+            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(asked.Model)}'", "model", "model_not_found");
         await JobFiles.RequireAsync(asked.TrainingFile, "training_file", tenant, files, cancellation);
         await JobFiles.RequireAsync(asked.ValidationFile, "validation_file", tenant, files, cancellation);
         await RequireRoomAsync(tenant, jobs, queues, limits, cancellation);
 
-        var job = asked.ToRecord(tenant, SortableKey.Create(time), Random.Shared.Next());
-        await jobs.AddAsync(job, cancellation);
+        var job = asked.ToRecord(tenant, context.NewKey(time), Random.Shared.Next());
+        if (!await jobs.AddAsync(job, cancellation))
+            job = await jobs.Records.FindAsync(tenant, job.RowKey, cancellation) ?? job;    // of an earlier try of this request
         var created = new FineTuningEvent(FineTuningEventKind.Created, $"Created fine-tuning job: {job.Id}");
         await events.AddAsync(job, created, cancellation);
         await queues.SendPlanTrainingAsync(job.Key, cancellation);

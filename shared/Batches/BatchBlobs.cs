@@ -51,6 +51,23 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public Task WriteShardAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
         Shard(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
 
+    /// <summary>Writes a shard whose lines are already known to be its only ones; a second write leaves it as it is.</summary>
+    public Task WriteShardOnceAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
+        WriteOnceAsync(ShardName(planId, shard), lines, metadata: null, cancellation);
+
+    /// <returns>Null when the blob of the shard is lost.</returns>
+    public async Task<IReadOnlyList<ShardLine>?> FindShardAsync(string planId, int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ReadShardAsync(planId, shard, cancellation);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return await Shard(planId, shard).ExistsAsync(cancellation) ? await ReadShardAsync(planId, shard, cancellation) : null;
+        }
+    }
+
     public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string planId, int shard, CancellationToken cancellation)
     {
         var content = await Shard(planId, shard).DownloadContentAsync(cancellation);
@@ -69,8 +86,12 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         string planId, int shard, TimeSpan duration, TimeProvider time, CancellationToken cancellation) =>
         RenewedLease.TryAcquireAsync(LeaseOf(planId, shard), duration, time, () => Telemetry.CountLostLease("shard"), cancellation);
 
-    /// <summary>Whether a worker has the shard.</summary>
-    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation)
+    /// <summary>Whether a worker has the shard; a lost one has no worker.</summary>
+    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation) =>
+        await FindLeaseAsync(planId, shard, cancellation) == true;
+
+    /// <summary>Whether a worker has the shard; null when its blob is lost.</summary>
+    public async Task<bool?> FindLeaseAsync(string planId, int shard, CancellationToken cancellation)
     {
         try
         {
@@ -79,7 +100,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
-            return false;
+            return null;
         }
     }
 
@@ -118,6 +139,20 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
 
     public async Task<IReadOnlyList<PartLine>> ReadPartAsync(int shard, CancellationToken cancellation) =>
         Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);
+
+    /// <returns>Null while there is no such part.</returns>
+    public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)?> FindPartAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = (await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value;
+            return (Lines(content.Content), Counts(content.Details.Metadata));
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The counts of a part that exists.</summary>
     public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation) =>
@@ -193,7 +228,9 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     }
 
     private BlockBlobClient Shard(string planId, int shard) =>
-        _container.GetBlockBlobClient($"{_prefix}shards/{planId}/{shard:D6}.jsonl");
+        _container.GetBlockBlobClient(_prefix + ShardName(planId, shard));
+
+    private static string ShardName(string planId, int shard) => $"shards/{planId}/{shard:D6}.jsonl";
 
     private string PartName(int shard) => $"{_prefix}parts/{shard:D6}";
 

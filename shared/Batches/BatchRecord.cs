@@ -22,7 +22,11 @@ public sealed partial class BatchRecord : TableRow
     public const string IdPrefix = "batch_";
 
     [IgnoreDataMember]
-    public string Id => IdPrefix + RowKey;
+    public string Id => IsNow ? AnswerKey.Id(RowKey) : IdPrefix + RowKey;
+
+    /// <summary>Whether it is an answer at once: a batch of one line, for which a client waits.</summary>
+    [IgnoreDataMember]
+    public bool IsNow => AnswerKey.IsOne(RowKey);
 
     [IgnoreDataMember]
     public string Tenant => PartitionKey;
@@ -87,6 +91,9 @@ public sealed partial class BatchRecord : TableRow
 
     /// <summary>How long output and error file are kept, in seconds; null is the service's retention.</summary>
     public int? OutputSeconds { get; set; }
+
+    /// <summary>Whether the worker shows its steps while it answers; only an answer at once.</summary>
+    public bool IsStreamed { get; set; }
 
     /// <summary>When plan, shards and parts were deleted.</summary>
     public DateTimeOffset? WorkDeletedAt { get; set; }

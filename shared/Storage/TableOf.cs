@@ -10,6 +10,9 @@ public sealed class TableOf<T>(TableClient table)
 {
     private const int MaxUpdateAttempts = 20;
 
+    /// <summary>The key at which pages end, exclusive; null where pages list all rows.</summary>
+    public string? PagesEndBefore { get; init; }
+
     /// <exception cref="RequestFailedException">409: there is such a row already.</exception>
     public async Task AddAsync(T record, CancellationToken cancellation) =>
         record.ETag = (await table.AddEntityAsync(record, cancellation)).Headers.ETag!.Value;
@@ -129,7 +132,7 @@ public sealed class TableOf<T>(TableClient table)
         if (isAscending)
         {
             var older = new Queue<T>();
-            string filter = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey lt {after ?? "~"}");
+            string filter = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey lt {after ?? PagesEndBefore ?? "~"}");
             await foreach (var record in table.QueryAsync<T>(filter, cancellationToken: cancellation))
             {
                 if (!where(record))
@@ -142,7 +145,9 @@ public sealed class TableOf<T>(TableClient table)
         }
         else
         {
-            await foreach (var record in ListAsync(partition, after, cancellation))
+            string filter = TableClient.CreateQueryFilter(
+                $"PartitionKey eq {partition} and RowKey gt {after ?? ""} and RowKey lt {PagesEndBefore ?? "~"}");
+            await foreach (var record in table.QueryAsync<T>(filter, cancellationToken: cancellation))
             {
                 if (where(record))
                     page.Add(record);

@@ -10,9 +10,9 @@ namespace LLaDA.Diffusion.Training;
 /// experts times the sum over experts of the share of choices times the mean probability.
 /// </summary>
 /// <remarks>
-/// As in the reference, the bias of a router counts neither for the probabilities nor for the choices. The shares have no gradient and are known
-/// once all layers have passed; then each layer's part of the loss is a sum over its own router,
-/// so that layers may run a second time on the way back.
+/// As in the reference, the bias of a router counts neither for the probabilities nor for the choices. The shares have no gradient and are
+/// known once all layers have passed; then each layer's part of the loss is a sum over its own router, so that layers may run a second time
+/// on the way back.
 /// </remarks>
 /// <param name="scope">Disposes what is kept.</param>
 internal sealed class RouterBalance(LLaDAConfig config, double weight, DisposeScope scope)

@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
@@ -27,7 +28,7 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     {
         { "File", typeof(FileObject) }, { "Deleted", typeof(DeletedObject) },
             { "FileList", typeof(ListPage<FileObject>) }, { "Batch", typeof(BatchObject) }, { "RequestCounts", typeof(RequestCounts) },
-        { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
+        { "Answer", typeof(AnswerObject) }, { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
             { "Model", typeof(ModelObject) }, { "FineTuningJob", typeof(FineTuningJobObject) },
         { "FineTuningError", typeof(FineTuningError) }, { "FineTuningEvent", typeof(FineTuningEventObject) },
             { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
