@@ -104,6 +104,11 @@ public sealed record LLaDAConfig
     /// <summary>Width of all query heads together, H E.</summary>
     public int QueryWidth => NumHeads * HeadWidth;
 
+    /// <summary>Width of the widest feed-forward layer that a token passes: the chosen experts and the shared one count together.</summary>
+    public int ActiveFeedForwardWidth => Experts is { } experts
+        ? Math.Max(FeedForwardWidth, (experts.NumChosen * experts.Width) + experts.SharedWidth)
+        : FeedForwardWidth;
+
     /// <summary>Width of all key heads together, K E.</summary>
     public int KeyWidth => NumKeyValueHeads * HeadWidth;
 

@@ -25,7 +25,7 @@ internal sealed class RouterBalance(LLaDAConfig config, double weight, DisposeSc
     public void Count(int layer, RouterChoice choice)
     {
         var experts = config.Experts!;
-        var best = choice.Logits.detach().topk(experts.NumChosen, -1).indices;                                   // [T, chosen]
+        var best = choice.Logits.detach().topk(experts.NumChosen, -1).indexes;                                   // [T, chosen]
         var counts = bincount(best.flatten(), minlength: experts.NumExperts).to(ScalarType.Float32);
         _counts = Kept(_counts is null ? counts : _counts.Add(counts));
         _numTokens += choice.Experts.shape[0];
