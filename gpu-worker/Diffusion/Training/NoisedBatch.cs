@@ -48,7 +48,10 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     /// <summary>The forward pass of the batch.</summary>
     internal PackedTokens Pack(MaskPredictor model) => Clean is null
         ? model.Pack(ToTensor(model.Device), IsToken(model.Device))
-        : BlockDiffusion.Pack(this, model);
+        : BlockDiffusion!.Pack(model);
+
+    /// <summary>Null where rows pass once.</summary>
+    internal BlockDiffusion? BlockDiffusion => Clean is null ? null : new BlockDiffusion(Length, Tokens, Clean) { Samples = Samples };
 
     /// <summary>The places of a pass that predict the masked tokens, [N].</summary>
     internal long[] Places(LLaDAConfig config) => [.. Masked.Select(token =>

@@ -192,7 +192,7 @@ public sealed class TrainingTests
     private static void RequireMask(GoldenFolder golden, NoisedBatch batch, int blockLength)
     {
         using var scope = NewDisposeScope();
-        using var actual = BlockDiffusion.Mask(batch, blockLength, CPU);
+        using var actual = batch.BlockDiffusion!.Mask(blockLength, CPU);
         var expected = golden["train.attention"];
         for (int row = 0; row < batch.BatchSize; row++)
         {
