@@ -1,6 +1,7 @@
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Batches.Documents;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
@@ -51,7 +52,8 @@ public static class FunctionsServices
         services.AddSingleton<RowByRow>().AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
-        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
+        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>();
+        services.AddSingleton<BatchView>().AddSingleton<LineResults>();
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Http;
@@ -40,6 +41,8 @@ public static class RestApi
             BatchesApi.Map(v1);
             BatchPartsApi.Map(v1);
             AnswersApi.Map(v1);
+            BatchResultsApi.Map(v1);
+            BatchRetryApi.Map(v1);
             ModelsApi.Map(v1);
             WebhookEndpointsApi.Map(v1);
             FineTuningApi.Map(v1);

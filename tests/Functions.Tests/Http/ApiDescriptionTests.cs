@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
@@ -34,6 +35,7 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
             { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
         { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) },
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
+        { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
@@ -101,6 +103,16 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
         NewFineTuningJob.Read(body);
 
         AssertDescribed("FineTuningJobRequest", body.Names);
+    }
+
+    [Fact]
+    public void A_retry_reads_the_properties_that_are_described()
+    {
+        var body = JsonBody.Read(JsonElement.Parse("{}"));
+
+        RetryRequest.Read(body);
+
+        AssertDescribed("RetryRequest", body.Names);
     }
 
     [Theory]
