@@ -91,9 +91,10 @@ public static class Checkpoint
             foreach (var (name, _) in shards[shard])
                 weightMap[name] = file;
         }
+        long numValues = shards.Sum(shard => shard.Sum(entry => entry.Tensor.numel()));
         var index = new JsonObject
         {
-            ["metadata"] = new JsonObject { ["total_size"] = shards.Sum(shard => shard.Sum(entry => entry.Tensor.numel())) * SafetensorsTypes.Size(type) },
+            ["metadata"] = new JsonObject { ["total_size"] = numValues * SafetensorsTypes.Size(type) },
             ["weight_map"] = weightMap,
         };
         File.WriteAllText(Path.Combine(folder, IndexFile), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");

@@ -114,5 +114,5 @@ internal sealed class AdapterFiles : IDisposable
     public void Dispose() => _file.Dispose();
 
     /// <summary>The matrix, or those of each expert.</summary>
-    private static IEnumerable<Tensor> Parts(Tensor matrix) => matrix.dim() == 2 ? [matrix.alias()] : matrix.detach().unbind(0);
+    private static Tensor[] Parts(Tensor matrix) => matrix.dim() == 2 ? [matrix.alias()] : matrix.detach().unbind(0);
 }

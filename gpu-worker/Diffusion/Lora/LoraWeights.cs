@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using TorchSharp.Modules;
@@ -84,7 +83,9 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
 
     /// <summary>Writes the adapters alone, in PEFT's layout.</summary>
     public void Save(string folder) =>
-        AdapterFiles.Write(folder, Model.Config.Family.Naming, _config, _targets.Select(target => (target.Path, (Tensor)target.Adapter.A, (Tensor)target.Adapter.B)));
+        AdapterFiles.Write(
+            folder, Model.Config.Family.Naming, _config,
+            _targets.Select(target => (target.Path, (Tensor)target.Adapter.A, (Tensor)target.Adapter.B)));
 
     /// <summary>Reads adapters of the same rank, alpha and targets.</summary>
     public void Load(string folder)

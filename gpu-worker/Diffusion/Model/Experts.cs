@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>The gated feed-forward layers of all experts of a layer, down(silu(gate(x)) * up(x)), in one tensor for each projection.</summary>
+/// <summary>
+/// The gated feed-forward layers of all experts of a layer, down(silu(gate(x)) * up(x)), in one tensor for each projection.
+/// </summary>
 public sealed class Experts : nn.Module
 {
     [ComponentName(Name = "gate_proj")]
@@ -46,7 +48,8 @@ public sealed class Experts : nn.Module
         using var host = choice.Experts.cpu().contiguous();
         var plan = ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
         var gathered = input.index_select(0, PinnedUpload.To(input.device, plan.Gathered));                      // [P, D]
-        var projections = Adapted.ToDictionary(entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
+        var projections = Adapted.ToDictionary(
+            entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
         List<Tensor> outputs = [];
         foreach (var (expert, start, count) in plan.Runs)
         {
@@ -65,7 +68,8 @@ public sealed class Experts : nn.Module
             .Aggregate((sum, term) => sum.Add(term)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>An expert's matrix. The way back through a selection is as large as all experts, through all of them at once it is one.</summary>
+    /// <summary>An expert's matrix.</summary>
+    /// <remarks>The gradient of one selection is as large as all experts; of all of them at once there is one.</remarks>
     private static Func<int, Tensor> Of(Parameter stack)
     {
         if (!stack.requires_grad || !is_grad_enabled())

@@ -60,7 +60,10 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         long? padding = config.Family.FreezesPaddingEmbedding ? config.PadTokenId : null;
         _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, padding, device: device, dtype: weightType);
         _blocks = new ModuleList<TransformerBlock>(
-            [.. Enumerable.Range(0, config.NumLayers).Select(layer => new TransformerBlock(config, layer, weightType, computeType, device))]);
+        [
+            .. Enumerable.Range(0, config.NumLayers)
+                .Select(layer => new TransformerBlock(config, layer, weightType, computeType, device)),
+        ]);
         _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, weightType, device);
         _head = config.TiesWeights ? null : new Linear(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
         _rotary = new RotaryEmbedding(config.RotaryWidth, config.MaxSequenceLength, config.RopeTheta, device);

@@ -49,9 +49,9 @@ public sealed class Trainer
         (_weights, _training, _validation, _options, _folder) = (weights, training, validation, options, folder);
         _random = new CounterRandom((ulong)options.Seed);
         _objective = options.FamilyObjective ?? DiffusionObjective.Of(weights.Model.Config);
-        _balanceWeight = weights.Parameters.Any(entry => entry.Name.Contains(".moe.", StringComparison.Ordinal))
-            ? weights.Model.Config.Experts?.BalanceWeight ?? 0
-            : 0;
+        bool trainsExperts = weights.Parameters.Any(entry =>
+            entry.Name.Contains(".moe.router", StringComparison.Ordinal) || entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
+        _balanceWeight = trainsExperts ? weights.Model.Config.Experts?.BalanceWeight ?? 0 : 0;
     }
 
     /// <returns>The folder in which a run keeps the checkpoint of a step.</returns>
