@@ -25,7 +25,10 @@ internal sealed record BlockDiffusion(int Length, long[] Noised, long[] Clean)
         int blockLength = model.Config.BlockLength
             ?? throw new ArgumentException("Block diffusion is for block-causal models", nameof(model));
         if (Length > model.Config.MaxSequenceLength)
-            throw new ArgumentException($"A row of {Length} tokens is longer than the model's {model.Config.MaxSequenceLength}", nameof(model));
+        {
+            throw new ArgumentException(
+                $"A row of {Length} tokens is longer than the model's {model.Config.MaxSequenceLength}", nameof(model));
+        }
 
         Tensor Rows(long[] values) => PinnedUpload.To(model.Device, values, [NumRows, Length]);
         long[] positions = [.. Enumerable.Range(0, NumRows).SelectMany(row => Places(row).Select(place => place.Position))];

@@ -22,7 +22,10 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     /// <summary>
     /// What the cross entropy of each masked token is multiplied by in the loss of the global batch, [N]; null until set.
     /// </summary>
-    /// <remarks>Set by <see cref="Weigh(int[], LossReduction, DiffusionObjective)"/>; a slice keeps its part, so the losses of slices add up to that of the batch.</remarks>
+    /// <remarks>
+    /// Set by <see cref="Weigh(int[], LossReduction, DiffusionObjective)"/>; a slice keeps its part, so the losses of slices add up to that of
+    /// the batch.
+    /// </remarks>
     public float[]? Weights { get; init; }
 
     /// <summary>x_0, [B * L], where block diffusion passes it behind x_t; null elsewhere.</summary>

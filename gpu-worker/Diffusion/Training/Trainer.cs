@@ -9,8 +9,8 @@ namespace LLaDA.Diffusion.Training;
 
 /// <summary>
 /// Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2).
-/// The data decides which. Other families are trained by their own objective (<see cref="DiffusionObjective"/>), and a causal network learns
-/// to predict the next token instead.
+/// The data decides which. Other families are trained by their own objective (<see cref="DiffusionObjective"/>), and a causal network
+/// learns to predict the next token instead.
 /// </summary>
 /// <remarks>
 /// Where each line of the two algorithms is computed:

@@ -47,7 +47,8 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         long tokens = rows * length;
         bool keepsProbabilities = device is not null && EagerAttention.Suits(computeType, device, length);
         long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.QueryWidth) * computeBytes : 0;
-        long ofBlock = (tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities)) + BytesOfPadding(config, tokens, computeBytes);
+        long ofBlock = (tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities))
+            + BytesOfPadding(config, tokens, computeBytes);
         long ofInputs = tokens * config.NumLayers * config.ModelWidth * weightBytes;
         long gradientsOfBlock = tokens * ((3L * config.ActiveFeedForwardWidth) + (4L * config.ModelWidth)) * computeBytes;
         // Who sees whom, as bits of a byte and as the numbers that attention adds.
@@ -58,7 +59,7 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
             (numTrained * Float32Bytes) + largest,
             numTrained * Float32Bytes * (options.EmaDecay is null ? 2 : 3),
             (options.ActivationCheckpointing ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final + mask,
-            Math.Min(rows * (isBlockDiffusion ? length / 2 : length), DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
+            Math.Min(isBlockDiffusion ? tokens / 2 : tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
     }
 
     /// <summary>
@@ -111,7 +112,9 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
             + BytesOfRouting(config, computeBytes);
     }
 
-    /// <summary>Bytes that are kept of a token besides for its experts: scores, and each choice's input, output and weighted output.</summary>
+    /// <summary>
+    /// Bytes that are kept of a token besides for its experts: scores, and each choice's input, output and weighted output.
+    /// </summary>
     private static long BytesOfRouting(LLaDAConfig config, long computeBytes) => config.Experts is { } experts
         ? (4L * experts.NumExperts * Float32Bytes) + (4L * experts.NumChosen * config.ModelWidth * computeBytes)
         : 0;

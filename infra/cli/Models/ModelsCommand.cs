@@ -61,7 +61,8 @@ internal static class ModelsCommand
             var model = await new ModelAddition(storage, TimeProvider.System).RunAsync(asked, input, Uploaded, cancellation);
             report.Result(
                 ModelView.From(model),
-                $"{model.Id} is added: {model.Family}, {Parameters(model)}, context of {model.ContextLength} tokens, profile {model.Profile}, files in {model.Folder}");
+                $"{model.Id} is added: {model.Family}, {Parameters(model)}, context of {model.ContextLength} tokens, "
+                + $"profile {model.Profile}, files in {model.Folder}");
         });
         return command;
     }

@@ -37,7 +37,8 @@ public sealed class AdapterTests : IDisposable
         Assert.Equal(
             modules.Split(' ').Order(StringComparer.Ordinal),
             file.Tensors.Keys.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
-                .Select(name => name[prefix.Length..name.IndexOf(".lora_", StringComparison.Ordinal)]).Distinct().Order(StringComparer.Ordinal));
+                .Select(name => name[prefix.Length..name.IndexOf(".lora_", StringComparison.Ordinal)]).Distinct()
+                .Order(StringComparer.Ordinal));
         Assert.Equal(
             AdapterConfig.Read(_folder.Path).Targets.Select(target => $"base_model.model.{target}.lora_A.weight").ToHashSet(),
             file.Tensors.Keys.Where(name => name.Contains("lora_A", StringComparison.Ordinal)).ToHashSet());

@@ -28,7 +28,9 @@ public sealed class CheckpointTests : IDisposable
         using var expected = new SafetensorsFile(Path.Combine(golden.Path, Weights));
         using var actual = new SafetensorsFile(_folder.File(Weights));
         Assert.Equal(Described(expected), Described(actual));
-        Assert.All(expected.Tensors.Keys, tensor => Assert.True(SafetensorsFile.HaveEqualBytes((expected, tensor), (actual, tensor)), tensor));
+        Assert.All(
+            expected.Tensors.Keys,
+            tensor => Assert.True(SafetensorsFile.HaveEqualBytes((expected, tensor), (actual, tensor)), tensor));
         using var again = Checkpoint.Load(_folder.Path);
         Assert.Equal(Json(model.Config), Json(again.Config));
         Assert.Equal(Json(model.Config), Json(Checkpoint.Check(_folder.Path)));
@@ -60,7 +62,8 @@ public sealed class CheckpointTests : IDisposable
 
         Assert.Equal(model.named_parameters().Sum(entry => entry.parameter.numel()), model.Config.NumParameters);
         Assert.Equal(
-            ParameterShapes.Of(model.Config).OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => (entry.Key, Text(entry.Value))),
+            ParameterShapes.Of(model.Config).OrderBy(entry => entry.Key, StringComparer.Ordinal)
+                .Select(entry => (entry.Key, Text(entry.Value))),
             Checkpoint.Tensors(model).OrderBy(entry => entry.Key, StringComparer.Ordinal)
                 .Select(entry => (entry.Key, Text(entry.Value.shape))));
     }
