@@ -25,6 +25,11 @@ public sealed record ServiceLimits
     /// <summary>Bytes of a request, and of a document.</summary>
     public int MaxLineBytes { get; init; } = 10 << 20;
 
+    /// <summary>
+    /// Work of a request, in seconds at the measured speed of its model; a request with more is an error of its line.
+    /// </summary>
+    public int MaxLineWork { get; init; } = 3_600;
+
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
@@ -40,6 +45,11 @@ public sealed record ServiceLimits
     /// <summary>Fine-tuning jobs of a tenant that have not ended.</summary>
     public int MaxActiveTrainings { get; init; } = 50;
 
+    /// <summary>
+    /// Fine-tuning jobs of a tenant that are in the queue of a profile or run: at least as many as the profile has trainers.
+    /// </summary>
+    public int MaxTrainingsAtOnce { get; init; } = 4;
+
     /// <summary>Schedules of a tenant.</summary>
     public int MaxSchedules { get; init; } = 100;
 
@@ -48,8 +58,8 @@ public sealed record ServiceLimits
     {
         long[] limits =
         [
-            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings,
-            MaxSchedules,
+            MaxFileBytes, MaxLines, MaxLineBytes, MaxLineWork, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans,
+            MaxActiveTrainings, MaxTrainingsAtOnce, MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";

@@ -157,7 +157,7 @@ public sealed class ModelFileTargets : IDisposable
         var projection = _model.Value.Projections.First();
         long[] shape = projection.Value.Weight.shape;
         AdapterFiles.Write(
-            folder, new AdapterConfig(2, 4, [], "base"), [(projection.Key, ones(2, shape[1]), ones(shape[0], 2))]);
+            folder, TensorNaming.LLaDA, new AdapterConfig(2, 4, [], "base"), [(projection.Key, ones(2, shape[1]), ones(shape[0], 2))]);
         return new FuzzTarget("adapter_model.safetensors", [File.ReadAllBytes(path)], input =>
         {
             File.WriteAllBytes(path, input);
