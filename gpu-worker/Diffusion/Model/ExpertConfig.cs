@@ -18,6 +18,9 @@ public enum RouterKind
 /// <summary>The experts that take the place of the feed-forward layer in some or all layers.</summary>
 public sealed record ExpertConfig
 {
+    /// <summary>Each has a name in the files: a hostile config.json must not fill the memory with names.</summary>
+    private const int MostExperts = 1 << 17;
+
     public required RouterKind Router { get; init; }
 
     /// <summary>Experts of a layer.</summary>
@@ -58,6 +61,8 @@ public sealed record ExpertConfig
     {
         if (NumExperts < 1 || Width < 1 || SharedWidth < 0)
             yield return $"num_experts is {NumExperts} and the width of an expert {Width}; both must be positive";
+        if ((long)NumExperts * numLayers > MostExperts)
+            yield return $"num_experts is {NumExperts} in {numLayers} layers; at most {MostExperts} in all layers together are accepted";
         if (NumChosen < 1 || NumChosen > NumExperts)
             yield return $"num_experts_per_tok is {NumChosen}; it must be at least 1 and at most num_experts, {NumExperts}";
         if (NumGroups < 1 || NumExperts % NumGroups != 0 || NumChosenGroups < 1 || NumChosenGroups > NumGroups)

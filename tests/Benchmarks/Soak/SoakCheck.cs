@@ -45,6 +45,8 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
         var row = new SoakRow(job.Kind, Accepted: 1, 0, 0, 0, 0, 0, 0);
         if (await client.FindAsync(job.Path, cancellation) is not { } state)
             return Forgotten(row, job, "is gone", job.AcceptedAt);
+        if (job.Kind == "upload")
+            _violations.Add($"{job.Path} is there, and was not found by the job that named it");
         switch (state["status"]!.GetValue<string>())
         {
             case "succeeded":

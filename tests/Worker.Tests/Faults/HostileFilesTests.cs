@@ -95,6 +95,19 @@ public sealed class HostileFilesTests : IDisposable
         Assert.Contains("half of a surrogate pair", refused.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_configuration_with_more_experts_than_memory_has_room_for_names_is_refused()
+    {
+        string golden = Repository.PathOf("tests", "golden", "llada-moe", "config.json");
+        var json = JsonNode.Parse(File.ReadAllText(golden))!;
+        (json["num_experts"], json["mask_token_id"]) = (1 << 30, 1);
+        File.WriteAllText(Path.Combine(_folder, "config.json"), json.ToJsonString());
+
+        var refused = Assert.Throws<CheckpointException>(() => LLaDAConfigJson.Read(Path.Combine(_folder, "config.json")));
+
+        Assert.Contains("in all layers together", refused.Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Patterns whose time doubles with each character of a text: https://owasp.org/www-community/attacks/ReDoS</summary>
     [Theory]
     [InlineData("(a+)+b")]
