@@ -27,6 +27,7 @@ public sealed class InfillDocument
 
         int context = config.MaxSequenceLength;
         (Text, _tokenizer, MaskTokenId, Context, Options) = (text, tokenizer, config.MaskTokenId, context, options);
+        CountsStepsByBlock = config.Family.IsBlockCausal;
         if (options.MaxGapLength < 1 || options.MaxGapLength > context - 2)
             throw new ArgumentOutOfRangeException(nameof(options), options.MaxGapLength, $"MaxGapLength must lie in [1, {context - 2}]");
         MaxGapLength = options.MaxGapLength ?? Math.Clamp(context - 2, 1, InfillOptions.DefaultMaxGapLength);
@@ -45,6 +46,9 @@ public sealed class InfillDocument
     internal int MaskTokenId { get; }
 
     internal int Context { get; }
+
+    /// <summary>Whether steps are those of a block, not of the whole text that windows share.</summary>
+    internal bool CountsStepsByBlock { get; }
 
     /// <summary>The most tokens of a gap of unknown length.</summary>
     internal int MaxGapLength { get; }

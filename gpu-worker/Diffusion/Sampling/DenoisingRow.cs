@@ -116,8 +116,7 @@ internal abstract class DenoisingRow : IDisposable
         Commit(predictions);
         _step++;
         Advance();
-        int numMasked = Targets.Count(position => position < _row.Canvas.Count && IsMasked(position));
-        _row.OnStep?.Invoke(new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, 0, _row.Canvas.Count), numMasked));
+        _row.OnStep?.Invoke(Progress());
     }
 
     public virtual SampledRow ToSampled() =>
@@ -169,6 +168,13 @@ internal abstract class DenoisingRow : IDisposable
         foreach (int position in Targets[(end + 1)..])
             (Canvas[position], _confidence[position]) = (Config.EosTokenId, 1);
         return true;
+    }
+
+    private DenoisingProgress Progress()
+    {
+        int length = _row.Canvas.Count;
+        int numMasked = Targets.Count(position => position < length && IsMasked(position));
+        return new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, 0, length), numMasked);
     }
 
     /// <summary>The index of the first target that holds an end, if no target before it is masked.</summary>

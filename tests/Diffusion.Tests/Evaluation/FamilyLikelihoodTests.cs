@@ -29,7 +29,8 @@ public sealed class FamilyLikelihoodTests
         const int m = TinyModel.Mask;
         using var model = TinyModel.Random(TinyModel.Config with { Family = ModelFamilies.Sdar, BlockLength = 2 });
 
-        double estimate = new LikelihoodEstimator(model, 4096).LogLikelihood(s_prompt, s_answer[..4], new() { NumSamples = 2000, Seed = 5 });
+        var options = new LikelihoodOptions { NumSamples = 2000, Seed = 5 };
+        double estimate = new LikelihoodEstimator(model, 4096).LogLikelihood(s_prompt, s_answer[..4], options);
 
         double Log(int[] canvas, int index) => LogProbability(model, [.. s_prompt, .. canvas], s_prompt.Length + index, s_answer[index]);
         double first = ((Log([7, m], 1) + Log([m, 8], 0)) + Log([m, m], 0) + Log([m, m], 1)) / 2;
