@@ -45,7 +45,8 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
-var families = new Command("families", "A tiny model of each family against its official loop, and lines that share their beginning") { json };
+var families = new Command("families", "A tiny model of each family against its official loop, and lines that share their beginning")
+    { json };
 families.SetAction(parse => FamiliesBenchmark.RunAsync(parse.GetValue(json)));
 
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
