@@ -36,7 +36,14 @@ public sealed class LikelihoodEstimator
     /// <exception cref="ArgumentException">
     /// The options are out of range, the answer is empty, or both together are longer than the model's context.
     /// </exception>
-    public IEnumerable<double> Terms(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options)
+    public IEnumerable<double> Terms(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) =>
+        Passes(prompt, answer, options).Select(pass => pass.Term);
+
+    /// <summary>The same from a sample on, with the samples of each pass.</summary>
+    /// <param name="firstSample">Samples before it are left out, 0 or more.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Terms"/>.</exception>
+    public IEnumerable<LikelihoodPass> Passes(
+        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options, int firstSample = 0)
     {
         if (options.Validate().FirstOrDefault() is { } error)
             throw new ArgumentException(error.Sentence, nameof(options));
@@ -47,11 +54,11 @@ public sealed class LikelihoodEstimator
             throw new ArgumentException($"{length} tokens do not fit the model's {_model.Config.MaxSequenceLength}", nameof(answer));
 
         var layout = new ScoredRow(_model.Config, prompt, answer);
-        return ComputedTerms(Math.Max(1, _maxTokens / (layout.Length * (options.CfgScale > 0 ? 2 : 1))));
+        return Computed(Math.Max(1, _maxTokens / (layout.Length * (options.CfgScale > 0 ? 2 : 1))));
 
-        IEnumerable<double> ComputedTerms(int patternsOfPass)
+        IEnumerable<LikelihoodPass> Computed(int patternsOfPass)
         {
-            foreach (bool[][] patterns in Patterns(layout.Parts, options).Chunk(patternsOfPass))
+            foreach (bool[][] patterns in Patterns(layout.Parts, options, firstSample).Chunk(patternsOfPass))
             {
                 double[][] sums = SumsOfParts(layout, answer, patterns, options.CfgScale);
                 double term = 0;
@@ -60,7 +67,7 @@ public sealed class LikelihoodEstimator
                     foreach (var (part, sum) in layout.Parts.Zip(sumsOfParts))
                         term += -sum * part.Length / part.Count(token => pattern[token]);
                 }
-                yield return term / options.NumSamples;
+                yield return new LikelihoodPass(term / options.NumSamples, patterns.Length);
             }
         }
     }
@@ -119,10 +126,10 @@ public sealed class LikelihoodEstimator
     /// <summary>
     /// The masked tokens of each sample: in each part of the answer as if it stood alone, with numbers that depend on where it begins.
     /// </summary>
-    private static IEnumerable<bool[]> Patterns(int[][] parts, LikelihoodOptions options)
+    private static IEnumerable<bool[]> Patterns(int[][] parts, LikelihoodOptions options, int firstSample)
     {
         var random = new CounterRandom(options.Seed);
-        for (int sample = 0; sample < options.NumSamples; sample++)
+        for (int sample = firstSample; sample < options.NumSamples; sample++)
         {
             bool[] pattern = new bool[parts.Sum(part => part.Length)];
             foreach (int[] part in parts)
@@ -137,3 +144,8 @@ public sealed class LikelihoodEstimator
         }
     }
 }
+
+/// <summary>What one forward pass adds to an estimate.</summary>
+/// <param name="Term">In nats.</param>
+/// <param name="NumSamples">Mask patterns of the pass.</param>
+public readonly record struct LikelihoodPass(double Term, int NumSamples);
