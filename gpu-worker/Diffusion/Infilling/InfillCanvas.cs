@@ -24,7 +24,7 @@ internal sealed class InfillCanvas
         _document = document;
         _gaps = new Extent[document.Text.Gaps.Count];
         var lengths = new Queue<int>(openLengths);
-        List<int> tokens = [document.BeginningOfTextId];
+        List<int> tokens = [.. document.BeginningOfText];
         foreach (var (index, gap) in document.Text.Gaps.Index())
         {
             tokens.AddRange(document.Pieces[index]);

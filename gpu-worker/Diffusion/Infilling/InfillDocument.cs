@@ -49,7 +49,7 @@ public sealed class InfillDocument
     /// <summary>The most tokens of a gap of unknown length.</summary>
     internal int MaxGapLength { get; }
 
-    internal int BeginningOfTextId => _tokenizer.BeginningOfTextId;
+    internal IReadOnlyList<int> BeginningOfText => _tokenizer.BeginningOfText;
 
     internal int EndOfTextId => _tokenizer.EndOfTextId;
 

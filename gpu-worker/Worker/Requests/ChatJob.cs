@@ -26,9 +26,21 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
                 "model");
         }
 
-        var prompt = ChatTemplate.Encode(model.Tokenizer, messages);
+        var prompt = Encode(model.Tokenizer, messages);
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
         return new ChatJob(new Generation(model, prompt, newTokens, [], stops, options), model.Id, now);
+    }
+
+    private static List<int> Encode(LLaDATokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
+    {
+        try
+        {
+            return ChatTemplate.Encode(tokenizer, messages);
+        }
+        catch (FormatException refusal)
+        {
+            throw new LineException("invalid_value", refusal.Message, "messages");
+        }
     }
 
     public async Task<LineAnswer> RunAsync(ModelOperations model)
