@@ -79,6 +79,15 @@ public sealed partial class BatchRecord : TableRow
 
     public long CompletionTokens { get; set; }
 
+    /// <summary>The failed lines by their code (<see cref="ErrorCounts"/>); null where there are none.</summary>
+    public string? ErrorCounts { get; set; }
+
+    /// <summary>Tokens of all lines by the plan's estimate; null until it is planned.</summary>
+    public long? EstimatedTokens { get; set; }
+
+    /// <summary>The row key of the batch whose failed lines this one retries; null for another batch.</summary>
+    public string? ParentKey { get; set; }
+
     /// <summary>Keys of the files being written while finalizing, so that a restarted finish writes the same ones.</summary>
     public string? OutputFileKey { get; set; }
 

@@ -6,6 +6,9 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <summary>The records of batches and the list of those with something left to do.</summary>
 public sealed class BatchStore
 {
+    /// <summary>The clocks of two hosts differ by less.</summary>
+    private static readonly TimeSpan s_clockSkew = TimeSpan.FromHours(1);
+
     private readonly TimeProvider _time;
 
     public BatchStore(StorageAccount storage, TimeProvider time)
@@ -64,6 +67,20 @@ public sealed class BatchStore
     public async Task<BatchRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
         SortableKey.Parse(id, BatchRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
+    /// <summary>The batches that retry failed lines of a batch, oldest first. Reads the tenant's batches since its creation.</summary>
+    public async Task<IReadOnlyList<BatchRecord>> ListRetriesAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        string since = SortableKey.Bound(batch.CreatedAt - s_clockSkew);
+        List<BatchRecord> retries = [];
+        await foreach (var retry in Records.ListBeforeAsync(
+            batch.Tenant, since, nameof(BatchRecord.ParentKey), batch.RowKey, cancellation))
+        {
+            retries.Add(retry);
+        }
+        retries.Reverse();
+        return retries;
+    }
+
     /// <summary>Changes a batch that is not terminal; a terminal batch never changes.</summary>
     /// <param name="change">Returns whether to write the change: a transition of the record.</param>
     public Task<RowUpdate<BatchRecord>> UpdateAsync(BatchRecord batch, Func<BatchRecord, bool> change, CancellationToken cancellation) =>
@@ -78,6 +95,7 @@ public sealed class BatchStore
         if (row.PlanId == plan.PlanId)
             return false;
         (row.Profile, row.PlanId, row.NumShards) = (plan.Profile, plan.PlanId, plan.Shards.Count);
+        row.ShardSeconds = plan.Shards.Where(shard => !shard.IsRefused).Select(shard => shard.Seconds).DefaultIfEmpty().Average();
         return true;
     }, cancellation);
 

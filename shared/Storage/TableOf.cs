@@ -117,6 +117,15 @@ public sealed class TableOf<T>(TableClient table)
             yield return record;
     }
 
+    /// <summary>Rows of a partition in front of a key that have a value in a column, in the order of their keys.</summary>
+    public IAsyncEnumerable<T> ListBeforeAsync(
+        string partition, string key, string column, string value, CancellationToken cancellation)
+    {
+        string range = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey lt {key}");
+        string match = TableClient.CreateQueryFilter($"{value}");
+        return table.QueryAsync<T>($"{range} and {column} eq {match}", cancellationToken: cancellation);
+    }
+
     /// <summary>Rows of all partitions that match a filter of the table service. Reads the whole table: for timers only.</summary>
     public IAsyncEnumerable<T> ScanAsync(string filter, CancellationToken cancellation) =>
         table.QueryAsync<T>(filter, cancellationToken: cancellation);

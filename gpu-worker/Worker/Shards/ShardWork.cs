@@ -6,6 +6,9 @@ namespace LLaDA.Batch.Worker.Shards;
 /// <summary>One shard in work: its lines, and their answers so far.</summary>
 internal sealed record ShardWork
 {
+    /// <summary>Names this process beside its answers, so that clients see how many workers a batch has.</summary>
+    public static readonly string WorkerName = $"{Environment.MachineName}/{Environment.ProcessId}";
+
     public required BatchRecord Batch { get; init; }
 
     public required BatchPlan Plan { get; init; }
@@ -45,5 +48,5 @@ internal sealed record ShardWork
 
     /// <summary>Stores the answers so far for the next owner.</summary>
     public Task SaveProgressAsync(CancellationToken cancellation) =>
-        Blobs.WriteProgressAsync(Shard, Answers.Lines, Answers.Counts, cancellation);
+        Blobs.WriteProgressAsync(Shard, Answers.Lines, Answers.Counts, cancellation, WorkerName);
 }

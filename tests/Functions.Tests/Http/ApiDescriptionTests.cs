@@ -4,6 +4,8 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Checks;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
@@ -34,6 +36,8 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
             { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
         { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) },
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
+        { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
+        { "BatchCheck", typeof(BatchCheckObject) }, { "BatchEstimate", typeof(BatchEstimate) }, { "BatchCost", typeof(BatchCost) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
@@ -101,6 +105,16 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
         NewFineTuningJob.Read(body);
 
         AssertDescribed("FineTuningJobRequest", body.Names);
+    }
+
+    [Fact]
+    public void A_retry_reads_the_properties_that_are_described()
+    {
+        var body = JsonBody.Read(JsonElement.Parse("{}"));
+
+        RetryRequest.Read(body);
+
+        AssertDescribed("RetryRequest", body.Names);
     }
 
     [Theory]
