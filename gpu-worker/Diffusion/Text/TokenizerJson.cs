@@ -148,9 +148,10 @@ internal sealed record TokenizerJson(
             ? [.. json.GetProperty("pretokenizers").EnumerateArray()]
             : [json];
         string[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()];
+        var words = Splitter(patterns);
         if (Array.FindIndex(steps, step => step.GetProperty("type").GetString() == "ByteLevel") != steps.Length - 1)
             throw new CheckpointException(path, "has a pre-tokenizer that does not end with ByteLevel, which is not supported");
-        return patterns.Length > 0 ? Splitter(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
+        return patterns.Length > 0 ? words : throw new CheckpointException(path, "has no rule that cuts text into words");
     }
 
     private static bool IsNfc(string path, JsonElement normalizer)
