@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
@@ -34,6 +35,15 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         return new ChatJob(generation, model.Id, now);
     }
 
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
+    {
+        var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
+        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
+        return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
+    }
+
     private static List<int> Encode(LLaDATokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
     {
         try
@@ -46,12 +56,6 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         }
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
-    {
-        var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
-        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
-        return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
-    }
 }
 
 internal sealed record ChatAnswer(string Id, long Created, string Model, IReadOnlyList<ChatChoice> Choices, LineUsage Usage)
