@@ -55,7 +55,6 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
             throw new LineException("invalid_value", refusal.Message, "messages");
         }
     }
-
 }
 
 internal sealed record ChatAnswer(string Id, long Created, string Model, IReadOnlyList<ChatChoice> Choices, LineUsage Usage)

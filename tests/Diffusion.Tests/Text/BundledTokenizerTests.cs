@@ -20,7 +20,7 @@ public sealed class BundledTokenizerTests
     {
         var tokenizer = new LLaDATokenizer(Path.Combine(s_models, model));
 
-        Assert.Equal("0", Hash(tokenizer, TrainingText()));
+        Assert.Equal("747d492baea4c4f0", Hash(tokenizer, TrainingText()));
         Assert.Equal("22c6427724b52f49", Hash(tokenizer, AnyLines()));
     }
 
