@@ -185,7 +185,6 @@ public sealed class LLaDATokenizer
     private int? FindEndOfTurn()
     {
         var special = _json.AddedTokens.Where(token => token.IsSpecial).Select(token => token.Id).ToHashSet();
-        int end = Template?.BehindAnswer() is { } behind ? Encode(behind).Find(special.Contains) : -1;
-        return special.Contains(end) ? end : null;
+        return Template?.BehindAnswer() is { } behind ? Encode(behind).Where(special.Contains).Cast<int?>().FirstOrDefault() : null;
     }
 }

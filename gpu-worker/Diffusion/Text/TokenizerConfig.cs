@@ -21,6 +21,8 @@ internal sealed record TokenizerConfig(
 
     private const string MapFileName = "special_tokens_map.json", AddedFileName = "added_tokens.json";
 
+    private const int MaxTemplateBytes = 1 << 20;
+
     private static readonly string[] s_roles =
         ["bos_token", "eos_token", "pad_token", "unk_token", "mask_token", "sep_token", "cls_token"];
 
@@ -41,7 +43,7 @@ internal sealed record TokenizerConfig(
             Parse(path, () => ReadOthers(config)),
             ReadAdded(path, config, Path.Combine(folder, AddedFileName)),
             config is { } json && json.TryGetProperty("add_bos_token", out var begins) && begins.ValueKind == JsonValueKind.True,
-            hasTemplateFile ? File.ReadAllText(templatePath) : Parse(path, () => ReadTemplate(config, path)),
+            hasTemplateFile ? ReadTemplateFile(templatePath) : Parse(path, () => ReadTemplate(config, path)),
             hasTemplateFile ? templatePath : path);
     }
 
@@ -112,6 +114,10 @@ internal sealed record TokenizerConfig(
     }
 
     private static int Id(string text) => int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+
+    private static string ReadTemplateFile(string path) => new FileInfo(path).Length <= MaxTemplateBytes
+        ? File.ReadAllText(path)
+        : throw new CheckpointException(path, $"has {new FileInfo(path).Length} bytes; a chat template has at most {MaxTemplateBytes}");
 
     /// <summary>One template, or several of which the one named "default" is meant.</summary>
     private static string? ReadTemplate(JsonElement? config, string path)
