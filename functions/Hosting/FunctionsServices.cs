@@ -7,6 +7,7 @@ using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Monitoring;
+using LLaDA.Batch.Functions.Remote;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
@@ -78,6 +79,7 @@ public static class FunctionsServices
         services.AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
+        services.AddSingleton<WebhookDelivery>().AddSingleton<DeliveryPlaces>().AddSingleton<HostBreakers>().AddSingleton<ForeignAccounts>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
     }
