@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
 /// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string planId)
+internal sealed class ShardWriter(BatchBlobs blobs, string planId) : IPlannedLines
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;

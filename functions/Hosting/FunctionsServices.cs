@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Checks;
 using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
@@ -55,7 +56,8 @@ public static class FunctionsServices
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>();
-        services.AddSingleton<BatchView>().AddSingleton<LineResults>();
+        services.AddSingleton<BatchView>().AddSingleton<LineResults>().AddSingleton<BatchCheck>();
+        services.AddSingleton(Read<PriceOptions>(configuration, PriceOptions.Section, prices => prices.Validate()));
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
