@@ -23,7 +23,7 @@ internal sealed class DeliveryPlaces(TimeProvider time)
     {
         lock (_lock)
         {
-            foreach (string idle in _tenants.Where(entry => entry.Value.Started.Count == 0 && !IsSlow(entry.Value)).Select(entry => entry.Key))
+            foreach (var (idle, _) in _tenants.Where(entry => entry.Value.Started.Count == 0 && !IsSlow(entry.Value)).ToList())
                 _tenants.Remove(idle);
             if (!_tenants.TryGetValue(tenant, out var deliveries))
                 _tenants[tenant] = deliveries = new Deliveries();
