@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Numerics;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Shared.Keys;
 
@@ -24,10 +25,10 @@ internal static class TenantsCommand
     private static Command Set(StorageTarget target)
     {
         var tenant = new Argument<string>("tenant") { Description = "Name of the tenant" };
-        var bytes = AtLeastOne<long>("--stored-bytes", "Bytes of its files together");
-        var files = AtLeastOne<int>("--stored-files", "Number of its files");
-        var requests = AtLeastOne<int>("--requests", "Requests a second of each of its keys");
-        var uploads = AtLeastOne<int>("--uploads", "Uploads at the same time");
+        var bytes = new Option<long?>("--stored-bytes") { Description = "Bytes of its files together" };
+        var files = new Option<int?>("--stored-files") { Description = "Number of its files" };
+        var requests = new Option<int?>("--requests") { Description = "Requests a second of each of its keys" };
+        var uploads = new Option<int?>("--uploads") { Description = "Uploads at the same time" };
         var command = new Command("set", "Sets limits of a tenant; they hold within a minute. The others stay as they are")
             { tenant, bytes, files, requests, uploads };
         command.SetAction(async (parse, cancellation) =>
@@ -35,10 +36,10 @@ internal static class TenantsCommand
             string name = parse.GetRequiredValue(tenant);
             var set = await new TenantLimits(target.Connect(parse)).SetAsync(name, limits =>
             {
-                limits.StoredBytes = parse.GetValue(bytes) ?? limits.StoredBytes;
-                limits.StoredFiles = parse.GetValue(files) ?? limits.StoredFiles;
-                limits.RequestsPerSecond = parse.GetValue(requests) ?? limits.RequestsPerSecond;
-                limits.UploadsAtOnce = parse.GetValue(uploads) ?? limits.UploadsAtOnce;
+                limits.StoredBytes = AtLeastOne(parse, bytes, limits.StoredBytes);
+                limits.StoredFiles = AtLeastOne(parse, files, limits.StoredFiles);
+                limits.RequestsPerSecond = AtLeastOne(parse, requests, limits.RequestsPerSecond);
+                limits.UploadsAtOnce = AtLeastOne(parse, uploads, limits.UploadsAtOnce);
             }, cancellation);
             target.Report(parse).Result(Limits.Of(set), $"Limits of {name} are set");
         });
@@ -77,15 +78,12 @@ internal static class TenantsCommand
         return command;
     }
 
-    private static Option<T?> AtLeastOne<T>(string name, string description)
-        where T : struct, IComparable<T>
+    /// <returns>The limit as it is set now.</returns>
+    private static T? AtLeastOne<T>(ParseResult parse, Option<T?> option, T? before)
+        where T : struct, INumber<T>
     {
-        var option = new Option<T?>(name) { Description = description };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<T?>() is { } value && value.CompareTo((T)Convert.ChangeType(1, typeof(T), null)) < 0)
-                result.AddError($"{name} must be at least 1");
-        });
-        return option;
+        if (parse.GetValue(option) is not { } value)
+            return before;
+        return value >= T.One ? value : throw new OperatorException($"{option.Name} is {value}; it must be at least 1");
     }
 }

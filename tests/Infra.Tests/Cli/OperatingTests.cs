@@ -46,6 +46,7 @@ public sealed class OperatingTests(StorageFixture fixture)
     [Fact]
     public async Task Limits_of_a_tenant_are_set_one_by_one_until_they_are_reset()
     {
+        await DoneAsync("keys", "add", "acme");
         await DoneAsync("tenants", "set", "acme", "--stored-bytes", "1000", "--requests", "7");
         await DoneAsync("tenants", "set", "acme", "--uploads", "3", "--requests", "8");
         var limits = (await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None))!;
@@ -60,7 +61,7 @@ public sealed class OperatingTests(StorageFixture fixture)
     [Theory]
     [InlineData(1, "lower-case letters", "keys", "add", "ACME")]
     [InlineData(1, "lower-case letters", "tenants", "set", "ACME", "--requests", "1")]
-    [InlineData(1, "--stored-files must be at least 1", "tenants", "set", "acme", "--stored-files", "0")]
+    [InlineData(1, "--stored-files is 0; it must be at least 1", "tenants", "set", "acme", "--stored-files", "0")]
     [InlineData(2, "has no limits of its own", "tenants", "reset", "acme")]
     [InlineData(2, "There is no key", "keys", "revoke", "000000000000")]
     [InlineData(2, "has no container", "containers", "unbind", "acme", "nothing")]
