@@ -37,9 +37,9 @@ internal static class ModelJson
         {
             _ = json.ToJsonString();
         }
-        catch (InvalidOperationException)
+        catch (InvalidOperationException exception)
         {
-            throw new JsonException("a string has half of a surrogate pair");
+            throw new JsonException("a string has half of a surrogate pair", exception);
         }
     }
 

@@ -24,10 +24,11 @@ internal static class PatternProbe
             foreach (char sign in signs)
                 _ = probe.Count($"{new string(sign, Length)}\u0001{signs}");
         }
-        catch (RegexMatchTimeoutException)
+        catch (RegexMatchTimeoutException exception)
         {
             throw new FormatException(
-                $"its pattern {pattern} takes longer than {s_limit.TotalSeconds:F0} seconds for {Length} characters: it backtracks without end");
+                $"its pattern {pattern} takes longer than {s_limit.TotalSeconds:F0} seconds for {Length} characters: "
+                + "it backtracks without end", exception);
         }
     }
 }

@@ -37,7 +37,8 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
     }
 
     private static SoakRow Sum(IGrouping<string, SoakRow> rows) => new(
-        rows.Key, rows.Sum(row => row.Accepted), rows.Sum(row => row.Succeeded), rows.Sum(row => row.Cancelled), rows.Sum(row => row.Failed),
+        rows.Key, rows.Sum(row => row.Accepted), rows.Sum(row => row.Succeeded), rows.Sum(row => row.Cancelled),
+        rows.Sum(row => row.Failed),
         rows.Sum(row => row.Forgotten), rows.Sum(row => row.Lines), rows.Sum(row => row.ErrorLines));
 
     private async Task<SoakRow> CheckAsync(SoakClient client, SoakJob job, CancellationToken cancellation)

@@ -31,7 +31,10 @@ internal static class SoakCommand
         {
             Description = "Minutes that all jobs may take to end once the kills are over", DefaultValueFactory = _ => 15,
         };
-        var command = new Command("soak", "Mixed work of eight tenants, and a process killed every ten seconds") { minutes, drain, seed, json };
+        var command = new Command("soak", "Mixed work of eight tenants, and a process killed every ten seconds")
+        {
+            minutes, drain, seed, json,
+        };
         command.SetAction(async (parse, cancellation) =>
         {
             string folder = Directory.CreateTempSubdirectory("llada-soak-").FullName;

@@ -70,7 +70,9 @@ public sealed class Fuzzer(FuzzTarget target, int seed)
     private static bool IsSentence(string message) => !string.IsNullOrWhiteSpace(message) && message.Length <= MaxSentence;
 
     /// <summary>Findings of the same place are one.</summary>
-    private static string Kind(string fault) => string.Join('\n', fault.Split('\n').Where((line, index) => index > 0).Take(3)) is { Length: > 0 } place
-        ? fault.Split(':')[0] + place
-        : new string([.. fault.Where(char.IsLetter).Take(30)]);
+    private static string Kind(string fault)
+    {
+        string place = string.Join('\n', fault.Split('\n').Skip(1).Take(3));
+        return place.Length > 0 ? fault.Split(':')[0] + place : new string([.. fault.Where(char.IsLetter).Take(30)]);
+    }
 }

@@ -18,7 +18,10 @@ public sealed class ModelFileTargets : IDisposable
     private static readonly string[] s_configs = ["config.json", "model.safetensors.index.json", "generation_config.json"];
 
     private static readonly string[] s_texts =
-        ["the lazy dog's 1234 words", "", "Größe 日本 🙂\r\n\t \u0301", new string('a', 300), new string(' ', 300) + "x", "<|eot_id|>[MASK]"];
+    [
+        "the lazy dog's 1234 words", "", "Größe 日本 🙂\r\n\t \u0301", new string('a', 300), new string(' ', 300) + "x",
+        "<|eot_id|>[MASK]",
+    ];
 
     /// <summary>In memory where the system has such a place: files are written a million times.</summary>
     private readonly string _folder = Directory.CreateDirectory(Path.Combine(
@@ -66,7 +69,7 @@ public sealed class ModelFileTargets : IDisposable
         { Frame = Header, Words = ["F64", "F32", "BF16", "I64", "U8", "BOOL", "F8_E4M3", "__metadata__", "shape", "data_offsets"] };
     }
 
-    /// <summary>The JSON files beside the weights of a golden model. The weights stay as they are, and only their headers are read.</summary>
+    /// <summary>The JSON files beside the weights of a golden model, whose weights stay as they are.</summary>
     private IEnumerable<FuzzTarget> Configurations(string golden)
     {
         string name = Path.GetFileName(golden), folder = Folder(name);
@@ -92,7 +95,10 @@ public sealed class ModelFileTargets : IDisposable
                     File.WriteAllBytes(path, seed);
                 }
             }, IsSentence)
-            { FixedBytes = 256 << 20, Words = [.. JsonNode.Parse(seed)!.AsObject().Select(property => property.Key), "rope_scaling", Weights] };
+            {
+                FixedBytes = 256 << 20,
+                Words = [.. JsonNode.Parse(seed)!.AsObject().Select(property => property.Key), "rope_scaling", Weights],
+            };
         }
     }
 
@@ -133,7 +139,8 @@ public sealed class ModelFileTargets : IDisposable
             FixedBytes = 512 << 20,
             Words =
             [
-                "(a+)+b", "(?:a|a)*b", "(?:.*)*x", @"(\s*)*\S", "{1000}", "{2147483647}", "++", "*?", "(?<=", "(?>", "[^", "|", "(?i:", @"\p{L}",
+                "(a+)+b", "(?:a|a)*b", "(?:.*)*x", @"(\s*)*\S", "{1000}", "{2147483647}", "++", "*?", "(?<=", "(?>", "[^", "|", "(?i:",
+                @"\p{L}",
                 "Ġ", "<|eot_id|>", "<|mdm_mask|>", "<0x41>", "BPE", "Split", "Sequence", "ByteLevel", "vocab", "merges",
             ],
         };

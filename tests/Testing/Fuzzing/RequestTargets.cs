@@ -36,9 +36,12 @@ internal static class RequestTargets
         "training file",
         [
             .. Texts(
-                """{"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c","weight":1}]}""",
+                """
+                {"messages":[{"role":"system","content":"a"},{"role":"user","content":"b"},{"role":"assistant","content":"c","weight":1}]}
+                """,
                 """{"messages":[{"role":"user","content":[{"type":"text","text":"b"}]},{"role":"assistant","content":"c"}]}""",
-                """{"prompt":"a","completion":"b"}""", """{"text":"a"}""", "{\"text\":\"a\"}\r\n\uFEFF{\"prompt\":\"a\",\"completion\":\"b\"}\n\n"),
+                """{"prompt":"a","completion":"b"}""", """{"text":"a"}""",
+                "{\"text\":\"a\"}\r\n\uFEFF{\"prompt\":\"a\",\"completion\":\"b\"}\n\n"),
         ],
         input => Run(async () =>
         {
@@ -79,7 +82,9 @@ internal static class RequestTargets
                 """{"model":"tiny","text":"the [MASK:3] fox [MASK] \\[MASK]","steps":4,"cache":"dual","temperature":0.5,"seed":1}""",
                 """{"model":"tiny","prompt":"the lazy","suffix":" dog","max_tokens":4,"threshold":0.9}""",
                 """{"model":"tiny","prompt":"the","completions":[" dog"," fox"],"num_samples":2}""",
-                """{"model":"tiny","messages":[{"role":"system","content":"a"},{"role":"user","content":[{"type":"text","text":"hi"}]}]}"""),
+                """
+                {"model":"tiny","messages":[{"role":"system","content":"a"},{"role":"user","content":[{"type":"text","text":"hi"}]}]}
+                """),
         ],
         input =>
         {
@@ -102,7 +107,10 @@ internal static class RequestTargets
     {
         FixedBytes = 64 << 20,
         BytesPerByte = 20_000,
-        Words = ["[MASK]", "[MASK:", "[MASK:1048576]", "\\[MASK]", "<|eot_id|>", "steps", "block_length", "cfg_scale", "top_p", "remasking", "n"],
+        Words =
+        [
+            "[MASK]", "[MASK:", "[MASK:1048576]", "\\[MASK]", "<|eot_id|>", "steps", "block_length", "cfg_scale", "top_p", "remasking", "n",
+        ],
     };
 
     private static FuzzTarget Uploads()
@@ -119,8 +127,10 @@ internal static class RequestTargets
             "upload",
             [
                 .. Texts(
-                    $"{part}\"purpose\"\r\n\r\nbatch\r\n{part}\"file\"; filename=\"a.jsonl\"\r\nContent-Type: text/plain\r\n\r\n{{}}\r\n--{Boundary}--\r\n",
-                    $"{part}\"file\"; filename*=UTF-8''%41\r\n\r\n{{}}\r\n{part}\"purpose\"\r\n\r\nfine-tune\r\n{part}\"expires_after\"\r\n\r\n"
+                    $"{part}\"purpose\"\r\n\r\nbatch\r\n"
+                    + $"{part}\"file\"; filename=\"a.jsonl\"\r\nContent-Type: text/plain\r\n\r\n{{}}\r\n--{Boundary}--\r\n",
+                    $"{part}\"file\"; filename*=UTF-8''%41\r\n\r\n{{}}\r\n{part}\"purpose\"\r\n\r\nfine-tune\r\n"
+                    + $"{part}\"expires_after\"\r\n\r\n"
                     + $"{{\"anchor\":\"created_at\",\"seconds\":3600}}\r\n--{Boundary}--\r\n"),
             ],
             input => Run(async () =>
@@ -131,7 +141,13 @@ internal static class RequestTargets
                 await upload.ReceiveAsync(context.Request, "tenant", CancellationToken.None);
             }),
             exception => exception is ApiException { Status: >= 400 and < 500 })
-        { Words = [$"--{Boundary}", "\r\n\r\n", "name=\"file\"", "filename", "Content-Type: ", "Content-Disposition: form-data", "expires_after"] };
+        {
+            Words =
+            [
+                $"--{Boundary}", "\r\n\r\n", "name=\"file\"", "filename", "Content-Type: ", "Content-Disposition: form-data",
+                "expires_after",
+            ],
+        };
     }
 
     private static IEnumerable<byte[]> Texts(params string[] texts) => texts.Select(Encoding.UTF8.GetBytes);

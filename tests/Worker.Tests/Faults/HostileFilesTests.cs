@@ -38,7 +38,8 @@ public sealed class HostileFilesTests : IDisposable
     public void Inputs_of_a_seed_are_always_the_same_and_differ_from_one_another()
     {
         var target = RequestTargets.All(_model.Loaded)[0];
-        string[] Inputs(int seed) => [.. Enumerable.Range(0, 50).Select(number => Convert.ToHexString(new Mutator(target, seed).Input(number)))];
+        string[] Inputs(int seed) =>
+            [.. Enumerable.Range(0, 50).Select(number => Convert.ToHexString(new Mutator(target, seed).Input(number)))];
 
         Assert.Equal(Inputs(1), Inputs(1));
         Assert.NotEqual(Inputs(1), Inputs(2));
@@ -75,7 +76,7 @@ public sealed class HostileFilesTests : IDisposable
 
     [Theory]
     [InlineData("""{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":[null]}""", "must list names")]
-    [InlineData("""{"peft_type":"LORA","r":2,"lora_alpha":4,"target_modules":["q_proj"],"bias":"\ud800"}""", "not a description of an adapter")]
+    [InlineData("""{"peft_type":"LORA","r":2,"lora_alpha":4,"bias":"\ud800"}""", "not a description of an adapter")]
     public void An_adapter_with_a_hole_or_half_a_character_is_refused(string json, string reason)
     {
         File.WriteAllText(Path.Combine(_folder, AdapterConfig.FileName), json);
