@@ -85,6 +85,21 @@ public sealed class CheckpointTests : IDisposable
         Assert.True(model.call(tokens).equal(again.call(tokens)).all().item<bool>());
     }
 
+    [Fact]
+    public void Biases_of_routers_are_not_rounded_with_the_weights()
+    {
+        using var golden = new GoldenFolder("llada2");
+        using var model = golden.Load();
+
+        Checkpoint.Save(model, _folder.Path, ScalarType.BFloat16);
+
+        using var file = new SafetensorsFile(_folder.File(Weights));
+        const string bias = "model.layers.1.mlp.gate.expert_bias", weight = "model.layers.1.mlp.gate.weight";
+        Assert.Equal((ScalarType.Float32, ScalarType.BFloat16), (file.Tensors[bias].Type, file.Tensors[weight].Type));
+        using var expected = new SafetensorsFile(Path.Combine(golden.Path, Weights));
+        Assert.True(SafetensorsFile.HaveEqualBytes((expected, bias), (file, bias)));
+    }
+
     private static IEnumerable<string> Described(SafetensorsFile file) =>
         file.Tensors.Values.Select(tensor => tensor.ToString()).Order(StringComparer.Ordinal);
 
