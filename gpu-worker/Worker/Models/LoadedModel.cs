@@ -61,8 +61,10 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Load(string id, ModelFiles files, Hardware hardware, TensorThread tensors)
     {
         var tokenizer = new LLaDATokenizer(files.Weights);
-        if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
+        var config = LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile));
+        if (config.IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
+        hardware.RequireFit(config, files.Weights);
         var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }
@@ -72,20 +74,7 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="cancellation">Cancels all of them.</param>
     public ModelOperations Operations(string party, CancellationToken cancellation) => new(
         row => _loop.SampleAsync(row, party, cancellation),
-        async (prompt, answer, options) =>
-        {
-            using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
-            double sum = 0;
-            await _tensors.RepeatAsync(party, () =>
-            {
-                if (!terms.MoveNext())
-                    return false;
-                sum += terms.Current;
-                Telemetry.ForwardPasses.Add(1);
-                return true;
-            }, cancellation);
-            return sum;
-        },
+        (prompt, answer, options, from, onPass) => ScoreAsync(party, prompt, answer, options, from, onPass, cancellation),
         cancellation);
 
     /// <summary>Measures token forwards per second.</summary>
@@ -100,6 +89,30 @@ internal sealed class LoadedModel : IDisposable
         NonText.Dispose();
         _engine.Dispose();
         _predictor.Dispose();
+    }
+
+    /// <summary>Each pass is a turn of its own.</summary>
+    private async Task<double> ScoreAsync(
+        string party,
+        IReadOnlyList<int> prompt,
+        IReadOnlyList<int> answer,
+        LikelihoodOptions options,
+        PartialScore from,
+        Action<PartialScore> onPass,
+        CancellationToken cancellation)
+    {
+        using var passes = _likelihood.Passes(prompt, answer, options, from.NumSamples).GetEnumerator();
+        var score = from;
+        await _tensors.RepeatAsync(party, () =>
+        {
+            if (!passes.MoveNext())
+                return false;
+            score = new PartialScore(score.NumSamples + passes.Current.NumSamples, score.Sum + passes.Current.Term);
+            onPass(score);
+            Telemetry.ForwardPasses.Add(1);
+            return score.NumSamples < options.NumSamples;
+        }, cancellation);
+        return score.Sum;
     }
 
     private float PassOnce()

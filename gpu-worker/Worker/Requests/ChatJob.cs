@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
@@ -28,17 +29,31 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
                 "model");
         }
 
-        var prompt = ChatTemplate.Encode(model.Tokenizer, messages);
+        var prompt = Encode(model.Tokenizer, messages);
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
         var generation = new Generation(model, prompt, newTokens, [], stops, options) { IsTraced = isTraced, IsTrimmed = true };
         return new ChatJob(generation, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
         var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
         return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
+    }
+
+    private static List<int> Encode(LLaDATokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
+    {
+        try
+        {
+            return ChatTemplate.Encode(tokenizer, messages);
+        }
+        catch (FormatException refusal)
+        {
+            throw new LineException("invalid_value", refusal.Message, "messages");
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
@@ -33,14 +34,16 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         var limit = MaxTokens.Read(body, "max_tokens");
         body.RequireNothingElse();
 
-        int[] before = [tokenizer.BeginningOfTextId, .. tokenizer.Encode(prompt)];
+        int[] before = [.. tokenizer.BeginningOfText, .. tokenizer.Encode(prompt)];
         int[] after = hasSuffix ? [.. tokenizer.Encode(suffix!), tokenizer.EndOfTextId] : [];
         int newTokens = limit.Within(model, before.Length + after.Length, DefaultMaxTokens);
         var generation = new Generation(model, before, newTokens, after, stops, options) { IsTraced = isTraced };
         return new CompletionJob(generation, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         // Between two texts the model chooses the length, up to max_tokens.
         int length = generation.Suffix.Count == 0
