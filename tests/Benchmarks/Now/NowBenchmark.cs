@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Benchmarks.Now;
 /// <summary>Answers at once beside a batch: their latency, what the service adds to the model's time, and the batch's slow-down.</summary>
 internal static class NowBenchmark
 {
-    private const int WarmupLines = 20, WarmupRequests = 3;
+    private const int WarmupLines = 20, WarmupRequests = 3, MaxPairs = 24;
 
     public static Command Create(Option<FileInfo?> json)
     {
@@ -26,11 +26,11 @@ internal static class NowBenchmark
         for (int number = 0; number < WarmupRequests; number++)
             await stack.AskAsync(number, cancellation);
 
-        var (idle, idleModel) = await PairsAsync(stack, numRequests, until: null, cancellation);
+        var (idle, idleModel) = await PairsAsync(stack, until: null, cancellation);
         double alone = (await await stack.BeginBatchAsync(numLines, cancellation)).TotalSeconds;
 
         var running = await stack.BeginBatchAsync(numLines, cancellation);
-        var (beside, besideModel) = await PairsAsync(stack, numRequests, running, cancellation);
+        var (beside, besideModel) = await PairsAsync(stack, running, cancellation);
         await running;
 
         running = await stack.BeginBatchAsync(numLines, cancellation);
@@ -50,16 +50,23 @@ internal static class NowBenchmark
         Console.WriteLine(
             $"\nThe batch alone took {alone:F1} s, with {numRequests} requests at once {withBurst:F1} s: {(withBurst / alone) - 1:P1} more");
         if (json is not null)
-            ResultFile.Write(json.FullName, new { requests = rows.Select(Flat), batch = new { Alone = alone, With = withBurst } });
+        {
+            object[] batch =
+            [
+                new { Batch = "alone", Seconds = alone },
+                new { Batch = $"with {numRequests} requests at once", Seconds = withBurst },
+            ];
+            ResultFile.Write(json.FullName, new { requests = rows.Select(Flat), batch });
+        }
     }
 
     /// <summary>Asks the service and the model in turn, so that both meet the same load.</summary>
     /// <param name="until">Ends the measurement early.</param>
     private static async Task<(Latencies Service, Latencies Model)> PairsAsync(
-        NowStack stack, int count, Task? until, CancellationToken cancellation)
+        NowStack stack, Task? until, CancellationToken cancellation)
     {
         List<TimeSpan> service = [], model = [];
-        for (int number = 0; number < count && until is not { IsCompleted: true }; number++)
+        for (int number = 0; number < MaxPairs && until is not { IsCompleted: true }; number++)
         {
             service.Add(await stack.AskAsync(number, cancellation));
             model.Add(await stack.AskModelAsync(number, cancellation));
