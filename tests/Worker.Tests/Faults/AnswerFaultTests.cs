@@ -18,7 +18,7 @@ public sealed class AnswerFaultTests(StorageFixture fixture, TinyModel model) : 
     {
         var random = new Random(Seed + (int)fault);
         using var models = TinyModel.NewHost(model.Folder, _tensors, await fixture.NewAccountAsync());
-        for (int trial = 0; trial < 4; trial++)
+        for (int trial = 0; trial < 3; trial++)
         {
             var options = new TrialOptions(fault, random.Next(1, NumCalls + 1), IsRetried: trial == 1, IsTwice: trial == 2);
             await using var answer = new AnswerTrial(fixture.NewConnectionString(), models, TinyModel.Id, options);
