@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using LLaDA.Batch.AzureHost.Tests.Driver;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;

@@ -69,7 +69,7 @@ internal sealed class NowStack : IAsyncDisposable
         var options = new InfillOptions { Sampling = new SamplingOptions { Forbidden = lease.Model.NonText, Seed = (ulong)number } };
         var document = new InfillDocument(GapText.Parse(TextOf(number)), lease.Model.Tokenizer, lease.Model.Config, options);
         long started = Stopwatch.GetTimestamp();
-        await operations.FillAsync(document);
+        await operations.FillAsync(document, InfillState.None, _ => { });
         return Stopwatch.GetElapsedTime(started);
     }
 
