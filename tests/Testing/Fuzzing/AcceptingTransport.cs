@@ -20,7 +20,8 @@ internal sealed class AcceptingTransport(int tablePort) : HttpPipelineTransport
             await content.WriteToAsync(Stream.Null, message.CancellationToken);
         message.Response = new Answer(message.Request switch
         {
-            { Uri.Port: var port } when port == tablePort => message.Request.Method == RequestMethod.Get ? 404 : 204,
+            { Uri.Port: var port } when port == tablePort => message.Request.Method != RequestMethod.Get ? 204
+                : message.Request.Uri.Path.EndsWith("()", StringComparison.Ordinal) ? 200 : 404,
             { Method: var method } when method == RequestMethod.Head => 200,
             { Method: var method } when method == RequestMethod.Delete => 202,
             _ => 201,
@@ -40,7 +41,7 @@ internal sealed class AcceptingTransport(int tablePort) : HttpPipelineTransport
 
         public override string ReasonPhrase => "Injected";
 
-        public override Stream? ContentStream { get; set; } = new MemoryStream();
+        public override Stream? ContentStream { get; set; } = new MemoryStream("{\"value\":[]}"u8.ToArray());
 
         public override string ClientRequestId { get; set; } = "";
 
