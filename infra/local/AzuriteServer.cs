@@ -43,7 +43,7 @@ public sealed class AzuriteServer : IAsyncDisposable
     public static async Task<AzuriteServer> StartAsync(
         string? folder, IReadOnlyList<string> accounts, string logFolder, Action<string> report, CancellationToken cancellation)
     {
-        string script = await NpmPackage.EnsureAzuriteAsync(report, cancellation);
+        string script = await NpmPackage.Azurite.EnsureAsync(report, cancellation);
         if (folder is not null)
             await WaitForOrphanAsync(folder, report, cancellation);
         var server = new AzuriteServer(script, folder, accounts, logFolder, report);
