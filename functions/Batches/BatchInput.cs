@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
@@ -17,12 +18,34 @@ internal sealed class BatchInput(FileStore files, ModelCatalog models, DocumentB
             ? ReadLinesAsync(batch, shards, errors, cancellation)
             : documents.ReadAsync(batch, shards, errors, cancellation);
 
+    /// <summary>The lines of an accepted input with their custom_ids and without their bodies, in order; none when it is gone.</summary>
+    public async IAsyncEnumerable<ShardLine> ListIdsAsync(BatchRecord batch, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        if (batch.InputFolder is not null)
+        {
+            foreach (var (index, name) in (await documents.ListNamesAsync(batch, cancellation)).Index())
+                yield return LostLines.Line(index + 1, name);
+            yield break;
+        }
+        if (await files.FindAsync(batch.Tenant, batch.InputFileId!, cancellation) is not { } input
+            || !await files.HasBytesAsync(input, cancellation))
+            yield break;
+        await using var content = await files.OpenReadAsync(input, cancellation);
+        await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
+            yield return LostLines.Line(line.Number, StrictJson.Parse(line.Bytes!).FindText("custom_id")!);
+    }
+
     private async Task<ModelRecord?> ReadLinesAsync(
         BatchRecord batch, ShardWriter shards, BatchValidationErrors errors, CancellationToken cancellation)
     {
         if (await files.FindAsync(batch.Tenant, batch.InputFileId!, cancellation) is not { } input)
         {
             errors.Add("file_not_found", "The input file was deleted before it was read");
+            return null;
+        }
+        if (!await files.HasBytesAsync(input, cancellation))
+        {
+            errors.Add("file_not_found", "The bytes of the input file are lost; upload it again");
             return null;
         }
         var validator = new InputValidator(batch.Endpoint, id => models.FindAsync(batch.Tenant, id, cancellation), errors);

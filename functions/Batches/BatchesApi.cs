@@ -72,7 +72,7 @@ internal static class BatchesApi
     private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)
     {
         var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
-            ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
+            ?? throw ApiException.InvalidRequest($"No such file: {Excerpt.Of(id)}", "input_file_id", "file_not_found");
         if (input.Purpose == FilePurpose.Batch)
             return input;
         throw ApiException.InvalidRequest(

@@ -12,6 +12,7 @@ namespace LLaDA.Batch.Functions.Batches;
 internal sealed partial class FinishBatchHandler(
     BatchStore batches,
     StorageAccount storage,
+    MissingParts missing,
     ResultFiles results,
     BatchClosing closing,
     TimeProvider time,
@@ -64,9 +65,10 @@ internal sealed partial class FinishBatchHandler(
         CancellationToken cancellation)
     {
         await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
-        var all = await MissingParts.WriteAsync(blobs, plan, parts, ending.Reason, cancellation);
+        var unanswered = Enumerable.Range(0, plan.Shards.Count).Where(shard => !parts.ContainsKey(shard));
+        var written = await missing.WriteAsync(batch, plan, unanswered, ending.Reason, cancellation);
         int refused = await results.WriteAsync(batch, PartJoiner.ReadAsync(blobs, plan, cancellation), cancellation);
-        return PartCounts.Sum(all).WithRefused(refused);
+        return PartCounts.Sum(parts.Values.Concat(written)).WithRefused(refused);
     }
 
     private async Task EndAsync(BatchRecord batch, BatchEnding ending, PartCounts counts, CancellationToken cancellation)

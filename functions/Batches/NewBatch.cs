@@ -28,14 +28,14 @@ internal sealed partial record NewBatch
     {
         string endpoint = body.Text("endpoint");
         if (!BatchEndpoint.All.Contains(endpoint))
-            throw body.Invalid("endpoint", $"must be one of {string.Join(", ", BatchEndpoint.All)}, not '{endpoint}'");
+            throw body.Invalid("endpoint", $"must be one of {string.Join(", ", BatchEndpoint.All)}, not '{Excerpt.Of(endpoint)}'");
         string window = body.Text("completion_window");
         return new NewBatch
         {
             Endpoint = endpoint,
             CompletionWindow = window,
             Window = Duration(window) ?? throw body.Invalid(
-                "completion_window", $"must be a time from 1h to {s_longestWindow.Days}d, such as 24h, not '{window}'"),
+                "completion_window", $"must be a time from 1h to {s_longestWindow.Days}d, such as 24h, not '{Excerpt.Of(window)}'"),
             Metadata = Http.Metadata.Read(body),
             OutputExpiresAfter = ExpiresAfter.Read(body.Object("output_expires_after")),
         };

@@ -25,15 +25,33 @@ internal sealed partial class PlanBatchHandler(
             await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
     }
 
-    /// <summary>Fails the batch after planning has failed too often.</summary>
+    /// <summary>
+    /// Called when planning has failed five times. Where storage is to blame, a sweep sends it again until it has failed for an hour.
+    /// </summary>
     public async Task GiveUpAsync(PlanMessage message, CancellationToken cancellation)
     {
+        if (await batches.FindAsync(message.Key, cancellation) is not { Status: BatchStatus.Validating } batch)
+            return;
+        if (!await batches.Open.HasPlanFailedAsync(batch.Key, cancellation))
+            return;
         var errors = BatchValidationErrors.Of("planning_failed", "The server failed repeatedly to read the input; try again later");
-        if (await batches.FindAsync(message.Key, cancellation) is { Status: BatchStatus.Validating } batch)
-            await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RefuseAsync(batch, errors, cancellation));
+        await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RefuseAsync(batch, errors, cancellation));
     }
 
     private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        try
+        {
+            await PlanAsync(batch, cancellation);
+        }
+        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        {
+            await batches.Open.CountPlanFailureAsync(batch.Key, failure, cancellation);
+            throw;
+        }
+    }
+
+    private async Task PlanAsync(BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
         await batches.TouchAsync(batch, cancellation);     // its message may have waited
@@ -72,7 +90,9 @@ internal sealed partial class PlanBatchHandler(
     {
         foreach (var (shard, _) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
         {
-            SettledLine[] lines = [.. (await blobs.ReadShardAsync(plan.PlanId, shard, cancellation)).Select(SettledLine.From)];
+            if (await blobs.FindShardAsync(plan.PlanId, shard, cancellation) is not { } stored)
+                continue;   // lost: the sweep answers its lines
+            SettledLine[] lines = [.. stored.Select(SettledLine.From)];
             int failed = lines.Count(line => line.IsError);
             var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
             await blobs.WritePartAsync(shard, lines.Select(line => line.ToPartLine()), counts, cancellation);

@@ -1,3 +1,4 @@
+using Azure;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.Net.Http.Headers;
@@ -46,9 +47,21 @@ internal static class FilesApi
     private static async Task<IResult> ContentAsync(string id, HttpContext context, FileStore files)
     {
         var file = await FindAsync(id, context, files);
-        var content = await files.OpenReadAsync(file, context.RequestAborted);
+        var content = await OpenAsync(file, context, files);
         var tag = new EntityTagHeaderValue($"\"{file.RowKey}\"");
         return Results.Stream(content, "application/octet-stream", file.Filename, file.CreatedAt, tag, enableRangeProcessing: true);
+    }
+
+    private static async Task<Stream> OpenAsync(FileRecord file, HttpContext context, FileStore files)
+    {
+        try
+        {
+            return await files.OpenReadAsync(file, context.RequestAborted);
+        }
+        catch (RequestFailedException failure) when (failure.Status == StatusCodes.Status404NotFound)
+        {
+            throw ApiException.Lost($"The bytes of {file.Id} are lost; delete the file and upload it again", "file_not_found");
+        }
     }
 
     private static async Task<FileRecord> FindAsync(string id, HttpContext context, FileStore files) =>

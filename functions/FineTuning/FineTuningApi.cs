@@ -40,7 +40,7 @@ internal static class FineTuningApi
         string tenant = context.Tenant();
         var asked = NewFineTuningJob.Read(await JsonBody.ReadAsync(context.Request, cancellation));
         if (await models.FindAsync(tenant, asked.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{asked.Model}'", "model", "model_not_found");
+            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(asked.Model)}'", "model", "model_not_found");
         await JobFiles.RequireAsync(asked.TrainingFile, "training_file", tenant, files, cancellation);
         await JobFiles.RequireAsync(asked.ValidationFile, "validation_file", tenant, files, cancellation);
         await RequireRoomAsync(tenant, jobs, queues, limits, cancellation);

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Timers;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
@@ -11,6 +12,7 @@ internal sealed partial class FineTuningSweep(
     FineTuningClosing closing,
     WorkQueues queues,
     StorageAccount storage,
+    RowByRow rows,
     TimeProvider time,
     ILogger<FineTuningSweep> logger)
 {
@@ -22,7 +24,16 @@ internal sealed partial class FineTuningSweep(
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await foreach (var (_, job) in jobs.Open.ListJobsAsync(tenant: null, cancellation))
+        await foreach (var open in jobs.Open.ListAsync(tenant: null, cancellation))
+        {
+            string id = FineTuningJobRecord.IdPrefix + open.Job.RowKey;
+            await rows.TryAsync("sweep-training", id, () => CheckAsync(open, cancellation), cancellation);
+        }
+    }
+
+    private async Task CheckAsync(OpenFineTuningRow open, CancellationToken cancellation)
+    {
+        if (await jobs.Open.FindJobAsync(open, cancellation) is { } job)
             await CheckAsync(job, cancellation);
     }
 

@@ -29,15 +29,33 @@ internal sealed partial class PlanFineTuningHandler(
             await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RunAsync(job, cancellation));
     }
 
-    /// <summary>Fails the job after planning has failed too often.</summary>
+    /// <summary>
+    /// Called when planning has failed five times. Where storage is to blame, a sweep sends it again until it has failed for an hour.
+    /// </summary>
     public async Task GiveUpAsync(TrainingMessage message, CancellationToken cancellation)
     {
+        if (await jobs.FindAsync(message.Key, cancellation) is not { Status: FineTuningStatus.ValidatingFiles } job)
+            return;
+        if (!await jobs.Open.HasPlanFailedAsync(job.Key, cancellation))
+            return;
         var error = new FineTuningFailure("planning_failed", "The server failed repeatedly to read the files; try again later");
-        if (await jobs.FindAsync(message.Key, cancellation) is { Status: FineTuningStatus.ValidatingFiles } job)
-            await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RefuseAsync(job, error, cancellation));
+        await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RefuseAsync(job, error, cancellation));
     }
 
     private async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        try
+        {
+            await PlanAsync(job, cancellation);
+        }
+        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        {
+            await jobs.Open.CountPlanFailureAsync(job.Key, failure, cancellation);
+            throw;
+        }
+    }
+
+    private async Task PlanAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         await jobs.TouchAsync(job, cancellation);   // its message may have waited
         await using var heartbeat = new Heartbeat(token => jobs.TouchAsync(job, token), time);

@@ -7,6 +7,7 @@ using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
+using LLaDA.Batch.Functions.Timers;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Hosting;
 using LLaDA.Batch.Shared.Batches;
@@ -34,6 +35,8 @@ public static class FunctionsServices
     public static IServiceCollection AddFunctions(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddRouting();
+        // It logs the whole URL of each request, and a client may have put its key there.
+        services.AddLogging(logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
         services.AddSingleton(Read<ServiceLimits>(configuration, ServiceLimits.Section, limits => limits.Validate()));
         services.AddSingleton(Read<SecretOptions>(configuration, SecretOptions.Section, secrets => secrets.Validate()));
         services.AddSingleton(Read<RetentionOptions>(configuration, RetentionOptions.Section, retention => retention.Validate()));
@@ -43,13 +46,14 @@ public static class FunctionsServices
         services.AddSingleton(new StorageAccount(account));
         services.AddTelemetryExport(
             configuration, account, "llada-functions", tracing => tracing.AddSource(InvocationSource).AddAspNetCoreInstrumentation());
-        services.AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
+        services.AddSingleton<RowByRow>().AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>();
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
-        services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<BatchSweep>();
+        services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
+        services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
         services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
         services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();

@@ -5,6 +5,7 @@ using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Schedules;
 
@@ -150,7 +151,7 @@ internal static class SchedulesApi
     {
         var (job, cancellation) = (definition.NewJob, context.RequestAborted);
         if (await models.FindAsync(context.Tenant(), job.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{job.Model}'", "job.model", "model_not_found");
+            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(job.Model)}'", "job.model", "model_not_found");
         await JobFiles.RequireAsync(job.ValidationFile, "job.validation_file", context.Tenant(), files, cancellation);
     }
 

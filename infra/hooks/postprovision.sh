@@ -1,5 +1,6 @@
 #!/bin/sh
 # Builds the worker's image in the registry, sets it on the workers, and creates the first API key, which is printed once.
+# Without a terminal, as in a pipeline, whose logs others can read, no key is made.
 set -eu
 
 registry="${AZURE_CONTAINER_REGISTRY_ENDPOINT%%.*}"
@@ -19,6 +20,8 @@ fi
 command="dotnet run --project infra/cli -- keys add default --name first --account $AZURE_STORAGE_ACCOUNT"
 if [ "${AZURE_STORAGE_IS_PRIVATE:-}" = true ]; then
   echo "The storage account can be reached only from its network. Create the first API key from there: $command"
+elif [ -z "${LLADA_FIRST_KEY:-}" ] && [ ! -t 1 ]; then
+  echo "Here is no terminal, so no API key is printed. Create the first one from a terminal: $command"
 elif [ -z "${LLADA_FIRST_KEY:-}" ]; then
   # Role assignments take minutes to become effective.
   for attempt in 1 2 3 4 5 6 7 8 9 10; do

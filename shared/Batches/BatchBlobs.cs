@@ -51,6 +51,19 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public Task WriteShardAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
         Shard(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
 
+    /// <returns>Null when the blob of the shard is lost.</returns>
+    public async Task<IReadOnlyList<ShardLine>?> FindShardAsync(string planId, int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ReadShardAsync(planId, shard, cancellation);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return await Shard(planId, shard).ExistsAsync(cancellation) ? await ReadShardAsync(planId, shard, cancellation) : null;
+        }
+    }
+
     public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string planId, int shard, CancellationToken cancellation)
     {
         var content = await Shard(planId, shard).DownloadContentAsync(cancellation);
@@ -69,8 +82,12 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         string planId, int shard, TimeSpan duration, TimeProvider time, CancellationToken cancellation) =>
         RenewedLease.TryAcquireAsync(LeaseOf(planId, shard), duration, time, () => Telemetry.CountLostLease("shard"), cancellation);
 
-    /// <summary>Whether a worker has the shard.</summary>
-    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation)
+    /// <summary>Whether a worker has the shard; a lost one has no worker.</summary>
+    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation) =>
+        await FindLeaseAsync(planId, shard, cancellation) == true;
+
+    /// <summary>Whether a worker has the shard; null when its blob is lost.</summary>
+    public async Task<bool?> FindLeaseAsync(string planId, int shard, CancellationToken cancellation)
     {
         try
         {
@@ -79,7 +96,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
-            return false;
+            return null;
         }
     }
 

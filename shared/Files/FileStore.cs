@@ -42,6 +42,10 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         return record;
     }
 
+    /// <summary>Whether the bytes of a file exist: storage may have lost them.</summary>
+    public async Task<bool> HasBytesAsync(FileRecord file, CancellationToken cancellation) =>
+        await Blob(file.Tenant, file.RowKey).ExistsAsync(cancellation);
+
     /// <summary>The bytes as a seekable stream.</summary>
     public Task<Stream> OpenReadAsync(FileRecord file, CancellationToken cancellation) =>
         Blob(file.Tenant, file.RowKey).OpenReadAsync(new(allowModifications: false), cancellation);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
+using LLaDA.Batch.Benchmarks.Fairness;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
 using LLaDA.Batch.Benchmarks.Pipeline;
@@ -99,4 +100,4 @@ tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 
 return await new RootCommand("Measures LLaDA.Batch")
     { tables, pipeline, sampler, rows, trainer, fits, faults, schedules,
-    ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();
+    ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json) }.Parse(args).InvokeAsync();

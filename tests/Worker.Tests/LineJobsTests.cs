@@ -53,6 +53,20 @@ public sealed class LineJobsTests(TinyModel model)
     };
 
     [Theory]
+    [InlineData("""{"model":"tiny","prompt":"the lazy","LONG":1}""", BatchEndpoint.Completions)]
+    [InlineData("""{"model":"tiny","messages":[{"role":"user","content":"hi","LONG":1}]}""", BatchEndpoint.ChatCompletions)]
+    [InlineData("""{"model":"tiny","messages":[{"role":"LONG","content":"hi"}]}""", BatchEndpoint.ChatCompletions)]
+    [InlineData("""{"model":"tiny","messages":[{"role":"user","content":[{"type":"LONG"}]}]}""", BatchEndpoint.ChatCompletions)]
+    [InlineData("""{"model":"tiny","text":"a [MASK:LONG]"}""", BatchEndpoint.Infill)]
+    [InlineData("""{"model":"tiny","text":"a [MASK]","remasking":"LONG"}""", BatchEndpoint.Infill)]
+    public void A_fault_quotes_at_most_200_characters_of_the_line(string body, string endpoint)
+    {
+        var failure = Assert.Throws<LineException>(() => Create(endpoint, body.Replace("LONG", new string('Q', 5000))));
+
+        Assert.InRange($"{failure.Error.Message}{failure.Error.Param}".Count(letter => letter == 'Q'), 0, 200);
+    }
+
+    [Theory]
     [MemberData(nameof(Faults))]
     public void A_parameter_that_cannot_be_obeyed_fails_the_line_by_name(string parameter, string code, string name)
     {

@@ -21,7 +21,7 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         string modelId = JsonElement.Parse(batch.DocumentBody!).GetProperty("model").GetString()!;
         if (await models.FindAsync(batch.Tenant, modelId, cancellation) is not { } model)
         {
-            errors.Add("model_not_found", $"There is no model '{modelId}'", param: "body.model");
+            errors.Add("model_not_found", $"There is no model '{Excerpt.Of(modelId)}'", param: "body.model");
             return null;
         }
         string place = "output_blobs";
@@ -72,6 +72,25 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
             errors.Add("folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})", param: place);
         }
         return errors.Any ? null : model;
+    }
+
+    /// <summary>The names of the documents in their order, as they are now; none when the folder cannot be read.</summary>
+    public async Task<IReadOnlyList<string>> ListNamesAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        var folder = BlobFolder.FromJson(batch.InputFolder!);
+        try
+        {
+            if (await folders.OpenAsync(folder, batch.Tenant, cancellation) is { } container)
+            {
+                var documents = DocumentReader.ListAsync(container, folder.Prefix, cancellation);
+                return await documents.Select(document => document.Name).ToListAsync(cancellation);
+            }
+        }
+        catch (RequestFailedException)
+        {
+            // Its client may have taken the folder away.
+        }
+        return [];
     }
 
     /// <summary>

@@ -42,12 +42,8 @@ internal sealed class DocumentReader
         List<Task<DocumentLine>> chunk = [];
         long bytes = 0;
         int number = 0;
-        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation))
+        await foreach (var (name, size) in ListAsync(_container, _prefix, cancellation))
         {
-            string name = blob.Name[_prefix.Length..];
-            if (name.Length == 0 || name.EndsWith('/'))
-                continue;   // the marker of an empty folder
-            long size = blob.Properties.ContentLength ?? 0;
             if (chunk.Count == ChunkDocuments || (chunk.Count > 0 && bytes + size > ChunkBytes))
             {
                 foreach (var read in chunk)
@@ -59,6 +55,18 @@ internal sealed class DocumentReader
         }
         foreach (var read in chunk)
             yield return await read;
+    }
+
+    /// <summary>The documents of a folder by their relative names, in their order, without reading them.</summary>
+    public static async IAsyncEnumerable<(string Name, long Bytes)> ListAsync(
+        BlobContainerClient container, string prefix, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
+        {
+            string name = blob.Name[prefix.Length..];
+            if (name.Length > 0 && !name.EndsWith('/'))     // else the marker of an empty folder
+                yield return (name, blob.Properties.ContentLength ?? 0);
+        }
     }
 
     private async Task<DocumentLine> ReadAsync(int number, string name, long size, CancellationToken cancellation)

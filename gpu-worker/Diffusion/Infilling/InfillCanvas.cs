@@ -16,6 +16,7 @@ internal sealed class InfillCanvas
     private readonly Window[] _windows;
     private readonly int[] _stepsOfWindow;
     private int _window;
+    private int _numReused;
 
     /// <param name="openLengths">By gap of unknown length, in text order: its number of tokens, in [1, the document's bound].</param>
     public InfillCanvas(InfillDocument document, IReadOnlyList<int> openLengths)
@@ -81,6 +82,7 @@ internal sealed class InfillCanvas
             sampled.Tokens.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
             sampled.Confidence.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
         }
+        _numReused = Math.Max(_numReused, sampled.NumReusedTokens);
         _window++;
     }
 
@@ -97,7 +99,7 @@ internal sealed class InfillCanvas
             double confidence = GeometricMean(_confidence.AsSpan(gap.Start, gap.Length));
             spans.Add(new FilledSpan(index, GapText.Restored(_document.Text.Gaps[index], fill), tokens, confidence));
         }
-        return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked);
+        return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked) { NumReusedTokens = _numReused };
     }
 
     /// <summary>Takes as many gaps together as leave half of the context for the text around them.</summary>

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Diffusion.Infilling;
@@ -11,24 +12,26 @@ public sealed class InfillDocument
     private readonly LLaDATokenizer _tokenizer;
 
     /// <param name="text">Has at least one gap.</param>
-    /// <param name="maskTokenId">The model's [MASK].</param>
-    /// <param name="context">The model's longest canvas, in tokens.</param>
+    /// <param name="config">Of the model that fills it.</param>
     /// <exception cref="InfillException">
-    /// The text has no gap, an empty gap, a gap that does not fit into the context, or more gaps or tokens in gaps than allowed.
+    /// The text has no gap, an empty gap, a gap that does not fit into the context, more gaps or tokens in gaps than allowed, or a gap
+    /// without a length that the model cannot find.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException"><see cref="InfillOptions.MaxGapLength"/> is out of range.</exception>
-    public InfillDocument(GapText text, LLaDATokenizer tokenizer, int maskTokenId, int context, InfillOptions options)
+    public InfillDocument(GapText text, LLaDATokenizer tokenizer, LLaDAConfig config, InfillOptions options)
     {
         if (text.Gaps.Count == 0)
             throw new InfillException("no_gap", "The text has no gap: write [MASK:n] for n tokens or [MASK]");
         if (text.Gaps.Count > MaxGaps)
             throw new InfillException("too_many_gaps", $"The text has {text.Gaps.Count} gaps; at most {MaxGaps} are allowed");
 
-        (Text, _tokenizer, MaskTokenId, Context, Options) = (text, tokenizer, maskTokenId, context, options);
+        int context = config.MaxSequenceLength;
+        (Text, _tokenizer, MaskTokenId, Context, Options) = (text, tokenizer, config.MaskTokenId, context, options);
         if (options.MaxGapLength < 1 || options.MaxGapLength > context - 2)
             throw new ArgumentOutOfRangeException(nameof(options), options.MaxGapLength, $"MaxGapLength must lie in [1, {context - 2}]");
         MaxGapLength = options.MaxGapLength ?? Math.Clamp(context - 2, 1, InfillOptions.DefaultMaxGapLength);
         RequireLengths();
+        RequireSight(config);
         Pieces = [.. text.Pieces.Select(tokenizer.Encode)];
     }
 
@@ -54,6 +57,17 @@ public sealed class InfillDocument
     internal IReadOnlyList<int> OpenGaps => [.. Text.Gaps.Index().Where(entry => entry.Item.Length is null).Select(entry => entry.Index)];
 
     internal string Decode(IEnumerable<int> tokens) => _tokenizer.Decode(tokens);
+
+    /// <summary>The length of a gap is found by the text behind it, which a block-causal model does not see.</summary>
+    private void RequireSight(LLaDAConfig config)
+    {
+        if (config.Family.IsBlockCausal && OpenGaps is [var open, ..])
+        {
+            throw new InfillException("gap_without_length",
+                $"Gap {open} has no length, and a {config.Family} model cannot find it: "
+                + "it sees what is before a gap and the gap's own block, not what is behind; write [MASK:n] for n tokens");
+        }
+    }
 
     /// <summary>A gap of unknown length counts as its bound.</summary>
     private void RequireLengths()

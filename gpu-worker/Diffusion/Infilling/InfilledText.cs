@@ -8,6 +8,9 @@ public sealed record InfilledText(string Text, IReadOnlyList<FilledSpan> Spans, 
 {
     /// <summary>Tokens in the gaps.</summary>
     public int NumFilledTokens => Spans.Sum(span => span.Tokens.Count);
+
+    /// <summary>Tokens outside the gaps whose keys and values other rows with the same beginning had computed.</summary>
+    public int NumReusedTokens { get; init; }
 }
 
 /// <summary>A filled gap.</summary>

@@ -30,8 +30,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     {
         options ??= new InfillOptions();
         options = options with { Sampling = options.Sampling with { Forbidden = options.Sampling.Forbidden ?? _nonText } };
-        var config = sampler.Config;
-        var document = new InfillDocument(GapText.Parse(text), tokenizer, config.MaskTokenId, config.MaxSequenceLength, options);
+        var document = new InfillDocument(GapText.Parse(text), tokenizer, sampler.Config, options);
         using var lengths = new LengthSearch(Sample);
         // Every await below finds a completed task, since the sampler computes before it returns: so this does not block.
         return FillAsync(document, Sample, lengths, onWindow, cancellation).GetAwaiter().GetResult();

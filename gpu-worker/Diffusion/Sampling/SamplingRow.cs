@@ -16,6 +16,9 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
     /// Called after each denoising step on the sampler's thread; its canvas is valid during the call. An exception fails this row alone.
     /// </summary>
     public Action<DenoisingProgress>? OnStep { get; init; }
+
+    /// <summary>Replaces the seed's numbers, by step from 0 and position; null for none. For comparison with recorded draws.</summary>
+    internal Func<RandomStream, uint, int, double>? Draws { get; init; }
 }
 
 /// <summary>A canvas between two denoising steps.</summary>
@@ -32,4 +35,8 @@ public readonly record struct DenoisingProgress(int Step, IReadOnlyList<int> Can
 /// </param>
 /// <param name="NumForwards">Forward passes of this row; guidance counts twice.</param>
 /// <param name="NumTokenForwards">Tokens that passed through the network for this row.</param>
-public sealed record SampledRow(int[] Tokens, double[] Confidence, int NumForwards, long NumTokenForwards);
+public sealed record SampledRow(int[] Tokens, double[] Confidence, int NumForwards, long NumTokenForwards)
+{
+    /// <summary>Leading tokens whose keys and values another row with the same beginning had computed.</summary>
+    public int NumReusedTokens { get; init; }
+}

@@ -42,6 +42,12 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / share;
     }
 
+    /// <summary>
+    /// Part of that memory for keys and values that lines with the same beginning share, which only block-causal models can.
+    /// </summary>
+    public long PrefixBytes(LLaDAConfig config) => config.Family.IsBlockCausal ? PassBytes(config) / 16 : 0;
+
     /// <summary>Tokens of all rows that share a forward pass of one model.</summary>
-    public int PassTokens(LLaDAConfig config) => BatchTokens ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config));
+    public int PassTokens(LLaDAConfig config) =>
+        BatchTokens ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config) - PrefixBytes(config));
 }

@@ -25,10 +25,11 @@ internal sealed class LoadedModel : IDisposable
     private readonly SamplingLoop _loop;
     private readonly LikelihoodEstimator _likelihood;
 
-    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, int batchTokens)
+    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, Hardware hardware)
     {
         (Id, _predictor, Tokenizer, _tensors) = (id, predictor, tokenizer, tensors);
-        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens);
+        int batchTokens = hardware.PassTokens(predictor.Config);
+        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens, hardware.PrefixBytes(predictor.Config));
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
         NonText = Infiller.NonText(tokenizer, predictor.Config);
@@ -43,6 +44,9 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>Number of rows sampled to completion.</summary>
     public long NumSampled => _engine.NumCompleted;
+
+    /// <summary>Shape and family.</summary>
+    public LLaDAConfig Config => _predictor.Config;
 
     public int MaskTokenId => _predictor.Config.MaskTokenId;
 
@@ -60,22 +64,26 @@ internal sealed class LoadedModel : IDisposable
         if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
         var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
-        return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
+        return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }
 
     /// <summary>The operations that lines run on this model, from any thread.</summary>
+    /// <param name="party">The tenant of the lines: tenants share the model's time equally.</param>
     /// <param name="cancellation">Cancels all of them.</param>
-    public ModelOperations Operations(CancellationToken cancellation) => new(
-        row => _loop.SampleAsync(row, cancellation),
+    public ModelOperations Operations(string party, CancellationToken cancellation) => new(
+        row => _loop.SampleAsync(row, party, cancellation),
         async (prompt, answer, options) =>
         {
             using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
             double sum = 0;
-            while (await _tensors.RunAsync(terms.MoveNext, cancellation))
+            await _tensors.RepeatAsync(party, () =>
             {
+                if (!terms.MoveNext())
+                    return false;
                 sum += terms.Current;
                 Telemetry.ForwardPasses.Add(1);
-            }
+                return true;
+            }, cancellation);
             return sum;
         },
         cancellation);

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Worker.Requests;
@@ -13,7 +14,7 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
     public static ChatJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
         var messages = ChatMessages.Read(body);
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed) with { StopsAtEos = true };
+        var options = SamplingParameters.Read(body, model.Config, FamilySampling.DefaultBlockLength, seed) with { StopsAtEos = true };
         var stops = GenerationParameters.ReadStops(body);
         var limit = MaxTokens.Read(body, "max_tokens", "max_completion_tokens");
         body.RequireNothingElse();

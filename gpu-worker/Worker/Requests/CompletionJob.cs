@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -15,9 +16,17 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         string prompt = body.Text("prompt");
         string? suffix = body.OptionalText("suffix");
         bool hasSuffix = !string.IsNullOrEmpty(suffix);
+        if (hasSuffix && model.Config.Family.IsBlockCausal)
+        {
+            throw new LineException(
+                "unsupported_parameter",
+                $"suffix does not go with {model.Config.Family} models: "
+                + "they see what is before a place and its own block, not what is behind",
+                "suffix");
+        }
         // Between two texts no token may end the text; after a prompt an end token stops the answer.
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null)
-            with { StopsAtEos = !hasSuffix };
+        var options = SamplingParameters.Read(
+            body, model.Config, FamilySampling.DefaultBlockLength, seed, hasSuffix ? model.NonText : null) with { StopsAtEos = !hasSuffix };
         var stops = GenerationParameters.ReadStops(body);
         var limit = MaxTokens.Read(body, "max_tokens");
         body.RequireNothingElse();

@@ -31,7 +31,7 @@ internal sealed record Generation(
         bool isEnded = end >= 0 || Suffix.Count > 0;
         if (end >= 0)
             tokens = tokens[..end];
-        var usage = new LineUsage(Prompt.Count + Suffix.Count, tokens.Length);
+        var usage = new LineUsage(Prompt.Count + Suffix.Count, tokens.Length, sampled.NumReusedTokens);
 
         string text = Model.Tokenizer.Decode(tokens);
         int stop = Stops.Select(stop => text.IndexOf(stop, StringComparison.Ordinal))

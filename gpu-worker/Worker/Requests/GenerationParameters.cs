@@ -5,11 +5,6 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <summary>Parameters that completions and chat share.</summary>
 internal static class GenerationParameters
 {
-    /// <summary>
-    /// Default number of masks in a block; LLaDA's instruction-tuned models work best when the canvas is filled block by block.
-    /// </summary>
-    public const int DefaultBlockLength = 32;
-
     private const int MaxStops = 4;
 
     /// <summary>OpenAI's <c>stop</c>: a text or up to four.</summary>

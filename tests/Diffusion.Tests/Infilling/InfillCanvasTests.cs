@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Tests.Text;
 using LLaDA.Diffusion.Text;
@@ -9,6 +10,8 @@ namespace LLaDA.Diffusion.Tests.Infilling;
 public sealed class InfillCanvasTests
 {
     private const int Mask = 9999;
+
+    private static readonly LLaDAConfig s_config = TinyModel.Config with { MaskTokenId = Mask };
 
     private static readonly LLaDATokenizer s_tokenizer = TinyTokenizer.Instance;
 
@@ -157,7 +160,8 @@ public sealed class InfillCanvasTests
     internal static InfillCanvas Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null)
     {
         var document = new InfillDocument(
-            GapText.Parse(text), s_tokenizer, Mask, context, new InfillOptions { Sampling = options ?? new() });
+            GapText.Parse(text), s_tokenizer, s_config with { MaxSequenceLength = context },
+            new InfillOptions { Sampling = options ?? new() });
         return new InfillCanvas(document, openLengths ?? []);
     }
 

@@ -77,7 +77,7 @@ public sealed class InfillerTests : IDisposable
         };
         using var engine = new SamplingEngine(_model, null, maxTokens: 200);
         using var lengths = new LengthSearch(SubmitAsync);
-        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config.MaskTokenId, Context, options);
+        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
 
         var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, CancellationToken.None);
         while (!running.IsCompleted)

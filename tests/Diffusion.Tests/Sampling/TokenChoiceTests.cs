@@ -55,10 +55,10 @@ public sealed class TokenChoiceTests
         double[] draws = [.. Enumerable.Range(0, 150).Select(row => random.Uniform(1, (ulong)row, RandomStream.Token))];
         SamplingOptions[] options = [.. Enumerable.Range(0, 150).Select(row => new SamplingOptions { Temperature = row % 3, TopP = topP })];
 
-        var together = TokenChoice.Choose(logits, options, draws);
+        var together = Choose(logits, options, draws);
 
         Assert.Equal(
-            Enumerable.Range(0, 150).Select(row => TokenChoice.Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()),
+            Enumerable.Range(0, 150).Select(row => Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()),
             together.data<long>().ToArray());
     }
 
@@ -72,7 +72,7 @@ public sealed class TokenChoiceTests
         logits[1, 124] = 1;
         logits[1, 999] = 1;
 
-        var tokens = TokenChoice.Choose(logits, [new(), new(), new()], [0.9, 0.9, 0.9]);
+        var tokens = Choose(logits, [new(), new(), new()], [0.9, 0.9, 0.9]);
 
         Assert.Equal([700L, 123L, 0L], tokens.data<long>().ToArray());
     }
@@ -88,7 +88,7 @@ public sealed class TokenChoiceTests
 
         foreach (double topP in new[] { 1, 0.999 })
         {
-            var tokens = TokenChoice.Choose(logits, [new() { Temperature = 0.7, TopP = topP }], [draw]);
+            var tokens = Choose(logits, [new() { Temperature = 0.7, TopP = topP }], [draw]);
             Assert.Equal(expected, tokens.item<long>());
         }
     }
@@ -99,7 +99,7 @@ public sealed class TokenChoiceTests
         using var scope = NewDisposeScope();
         var logits = tensor(new[] { 80f, 81f, -90f }).unsqueeze(0);
 
-        Assert.Equal(1, TokenChoice.Choose(logits, [new() { Temperature = 1e-3 }], [0.5]).item<long>());
+        Assert.Equal(1, Choose(logits, [new() { Temperature = 1e-3 }], [0.5]).item<long>());
     }
 
     [Fact]
@@ -115,10 +115,10 @@ public sealed class TokenChoiceTests
             ];
         double[] draws = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
-        long[] together = [.. TokenChoice.Choose(logits, options, draws).data<long>()];
+        long[] together = [.. Choose(logits, options, draws).data<long>()];
 
         for (int row = 0; row < options.Length; row++)
-            Assert.Equal(together[row], TokenChoice.Choose(logits.narrow(0, row, 1).clone(), [options[row]], [draws[row]]).item<long>());
+            Assert.Equal(together[row], Choose(logits.narrow(0, row, 1).clone(), [options[row]], [draws[row]]).item<long>());
     }
 
     [Fact]
@@ -149,6 +149,9 @@ public sealed class TokenChoiceTests
                 together.narrow(0, row, 1), TokenChoice.LogProbability(logits.narrow(0, row, 1).clone(), tokens.narrow(0, row, 1)));
     }
 
+    private static Tensor Choose(Tensor logits, SamplingOptions[] options, double[] draws) =>
+        TokenChoice.Choose(logits, [.. options.Zip(draws, (option, draw) => new TokenRequest(option, draw))]).Tokens;
+
     /// <summary>
     /// How often each token is chosen when the draws are spread evenly: its probability times <see cref="NumDraws"/>, to one.
     /// </summary>
@@ -157,7 +160,7 @@ public sealed class TokenChoiceTests
         using var scope = NewDisposeScope();
         var rows = tensor(logits).to(ScalarType.Float32).unsqueeze(0).expand(NumDraws, logits.Length);
         double[] draws = [.. Enumerable.Range(0, NumDraws).Select(index => (index + 0.5) / NumDraws)];
-        long[] tokens = [.. TokenChoice.Choose(rows, [.. Enumerable.Repeat(options, NumDraws)], draws).data<long>()];
+        long[] tokens = [.. Choose(rows, [.. Enumerable.Repeat(options, NumDraws)], draws).data<long>()];
         return [.. Enumerable.Range(0, logits.Length).Select(token => tokens.Count(chosen => chosen == token))];
     }
 }

@@ -184,17 +184,4 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
 
         Assert.Contains("too_many_tasks", batch.Errors, StringComparison.Ordinal);
     }
-
-    [Fact]
-    public async Task A_plan_that_failed_too_often_ends_the_batch_with_a_reason()
-    {
-        await using var plane = await StartAsync(fixture);
-        var batch = await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
-
-        await plane.Get<PlanBatchHandler>().GiveUpAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
-
-        batch = await plane.ReloadAsync(batch);
-        Assert.Equal(BatchStatus.Failed, batch.Status);
-        Assert.Contains("planning_failed", batch.Errors, StringComparison.Ordinal);
-    }
 }

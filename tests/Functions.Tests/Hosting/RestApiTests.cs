@@ -116,6 +116,7 @@ public sealed class RestApiTests(StorageFixture fixture)
         using var first = await client.GetAsync(path, TestContext.Current.CancellationToken);
         using var second = await client.GetAsync(path, TestContext.Current.CancellationToken);
 
+        Assert.Equal("nosniff", first.Headers.GetValues("X-Content-Type-Options").Single());
         string id = first.Headers.GetValues("x-request-id").Single();
         Assert.Equal(status, (int)first.StatusCode);
         Assert.NotEqual(id, second.Headers.GetValues("x-request-id").Single());

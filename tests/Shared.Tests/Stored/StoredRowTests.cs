@@ -60,12 +60,14 @@ public sealed class StoredRowTests(StorageFixture fixture)
         },
         open => Assert.Equal(("plan-1", new JobKey("acme", Key), 9), (open.PlanId, open.Job, open.NumShards)),
         partition: "batch",
-        key: $"acme|{Key}");
+        key: $"acme|{Key}",
+        added: ("PlanFaults", 0));
 
     [Fact]
     public async Task An_open_fine_tuning_job() => await AssertKeptAsync<OpenFineTuningRow>(
         StorageNames.ActiveTable, new() { ["Tenant"] = "acme" }, open =>
-            Assert.Equal(new JobKey("acme", Key), open.Job), "fine_tuning", $"acme|{Key}");
+            Assert.Equal(new JobKey("acme", Key), open.Job), "fine_tuning", $"acme|{Key}",
+        added: ("PlanFaults", 0));
 
     [Fact]
     public async Task A_fine_tuning_job() => await AssertKeptAsync<FineTuningJobRecord>(

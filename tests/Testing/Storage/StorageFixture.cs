@@ -15,8 +15,8 @@ public sealed class StorageFixture : IAsyncLifetime
     private int _used;
 
     public async ValueTask InitializeAsync() =>
-        _server = await AzuriteServer.StartAsync(
-            folder: null, [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
+        _server = await AzuriteServer.StartInMemoryAsync(
+            [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
 
     /// <summary>An empty account, with its containers, tables and queues.</summary>
     public async Task<StorageAccount> NewAccountAsync()
