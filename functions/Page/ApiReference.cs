@@ -2,7 +2,9 @@ using Scalar.AspNetCore;
 
 namespace LLaDA.Batch.Functions.Page;
 
-/// <summary><c>/docs</c>: the REST API as a page, made of <c>/openapi/v1.json</c> by Scalar, whose script is a part of its package.</summary>
+/// <summary>
+/// <c>/docs</c>: the REST API as a page, made of <c>/openapi/v1.json</c> by Scalar, whose script is a part of its package.
+/// </summary>
 internal static class ApiReference
 {
     public const string Path = "/docs";
@@ -13,6 +15,12 @@ internal static class ApiReference
     private const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
         + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+    /// <summary>Nothing that needs or names another host.</summary>
+    private const string Configuration = """
+        {"withDefaultFonts": false, "telemetry": false, "agent": {"disabled": true}, "mcp": {"disabled": true},
+         "hideClientButton": true, "showDeveloperTools": "never"}
+        """;
 
     private const string Html = $$"""
         <!doctype html>
@@ -25,7 +33,7 @@ internal static class ApiReference
         </head>
         <body>
           <script id="api-reference" type="application/json" data-url="{{Http.ApiDescription.Path}}"
-            data-configuration='{"withDefaultFonts": false, "telemetry": false, "agent": {"disabled": true}, "hideClientButton": true}'></script>
+            data-configuration='{{Configuration}}'></script>
           <script src="{{Scripts}}/scalar.js"></script>
         </body>
         </html>
@@ -40,7 +48,7 @@ internal static class ApiReference
             context.Response.Headers.ContentSecurityPolicy = ContentSecurityPolicy;
             context.Response.Headers.CacheControl = "no-cache";
             return Results.Content(Html, "text/html; charset=utf-8");
-        });
+        }).ExcludeFromDescription();
         endpoints.MapScalarApiReference(Scripts);
     }
 }

@@ -1,5 +1,7 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using LLaDA.Batch.Functions.Http;
+using Microsoft.Net.Http.Headers;
 
 namespace LLaDA.Batch.Functions.Page;
 
@@ -12,7 +14,7 @@ internal static class PageFiles
 {
     public const string Assets = "/assets";
 
-    private const string ResourcePrefix = "page/", Index = "index.html";
+    private const string ResourcePrefix = "page/", Index = "index.html", Gzip = "gzip";
 
     /// <summary>No script, style or call from anywhere else, and no frame around the page.</summary>
     private const string ContentSecurityPolicy =
@@ -26,11 +28,11 @@ internal static class PageFiles
 
     public static void Map(IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/", context => SendAsync(context, s_files[Index], "no-cache"));
+        endpoints.MapGet("/", (HttpContext context) => SendAsync(context, s_files[Index], "no-cache")).ExcludeFromDescription();
         endpoints.MapGet(Assets + "/{name}", (string name, HttpContext context) =>
             s_files.TryGetValue(name, out var file) && name != Index
                 ? SendAsync(context, file, "public, max-age=31536000, immutable")     // the name changes with the content
-                : throw ApiException.NotFound($"file of the page: {name}"));
+                : throw ApiException.NotFound($"file of the page: {name}")).ExcludeFromDescription();
     }
 
     private static async Task SendAsync(HttpContext context, PageFile file, string caching)
@@ -40,17 +42,26 @@ internal static class PageFiles
         headers.ETag = file.Tag;
         headers.ContentSecurityPolicy = ContentSecurityPolicy;
         headers["Referrer-Policy"] = "no-referrer";
-        headers.XContentTypeOptions = "nosniff";
         if (context.Request.Headers.IfNoneMatch.Contains(file.Tag))
         {
             context.Response.StatusCode = StatusCodes.Status304NotModified;
             return;
         }
+        headers.Vary = HeaderNames.AcceptEncoding;
+        byte[] content = file.Content;
+        if (TakesGzip(context.Request))
+        {
+            headers.ContentEncoding = Gzip;
+            content = file.Gzipped;
+        }
         context.Response.ContentType = file.ContentType;
-        context.Response.ContentLength = file.Content.Length;
+        context.Response.ContentLength = content.Length;
         if (!HttpMethods.IsHead(context.Request.Method))
-            await context.Response.Body.WriteAsync(file.Content, context.RequestAborted);
+            await context.Response.Body.WriteAsync(content, context.RequestAborted);
     }
+
+    private static bool TakesGzip(HttpRequest request) =>
+        request.GetTypedHeaders().AcceptEncoding.Any(encoding => encoding.Value == Gzip && encoding.Quality is not 0);
 
     private static Dictionary<string, PageFile> Read()
     {
@@ -61,8 +72,16 @@ internal static class PageFiles
             using var resource = assembly.GetManifestResourceStream(name)!;
             byte[] content = new byte[resource.Length];
             resource.ReadExactly(content);
-            return new PageFile(content, ContentTypeOf(name), $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..16]}\"");
+            return new PageFile(content, Compress(content), ContentTypeOf(name), $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..16]}\"");
         });
+    }
+
+    private static byte[] Compress(byte[] content)
+    {
+        using var compressed = new MemoryStream();
+        using (var gzip = new GZipStream(compressed, CompressionLevel.Optimal))
+            gzip.Write(content);
+        return compressed.ToArray();
     }
 
     private static string ContentTypeOf(string name) => Path.GetExtension(name) switch
@@ -72,5 +91,5 @@ internal static class PageFiles
         _ => "text/javascript; charset=utf-8",
     };
 
-    private sealed record PageFile(byte[] Content, string ContentType, string Tag);
+    private sealed record PageFile(byte[] Content, byte[] Gzipped, string ContentType, string Tag);
 }

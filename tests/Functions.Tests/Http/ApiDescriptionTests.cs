@@ -40,7 +40,10 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     public async Task Every_route_with_its_methods_is_described_and_nothing_else()
     {
         await using var plane = await StartAsync(fixture);
-        var routes = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().SelectMany(endpoint =>
+        // The page and the page of the API are no part of it.
+        var endpoints = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null);
+        var routes = endpoints.SelectMany(endpoint =>
             endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
                 .Select(method => $"{method} {Constraint().Replace("/" + endpoint.RoutePattern.RawText!.TrimStart('/'), "{${name}}")}"));
 
