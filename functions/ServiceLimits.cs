@@ -28,6 +28,9 @@ public sealed record ServiceLimits
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
+    /// <summary>Answers at once of a tenant that are in work.</summary>
+    public int MaxActiveAnswers { get; init; } = 256;
+
     /// <summary>Bytes of the inputs of a tenant's unfinished batches, and of the documents of one folder.</summary>
     public long MaxActiveBytes { get; init; } = 4L << 30;
 
@@ -45,7 +48,8 @@ public sealed record ServiceLimits
     {
         long[] limits =
         [
-            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings, MaxSchedules,
+            MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings,
+            MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";

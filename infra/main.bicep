@@ -81,6 +81,8 @@ var suffix = uniqueString(subscription().id, environmentName, location)
 var profileQueues = flatten(map(profiles, profile => [
   '${names.generateQueue}${profile.name}'
   '${names.generateQueue}${profile.name}${names.poisonSuffix}'
+  '${names.nowQueue}${profile.name}'
+  '${names.nowQueue}${profile.name}${names.poisonSuffix}'
   '${names.trainQueue}${profile.name}'
   '${names.trainQueue}${profile.name}${names.poisonSuffix}'
 ]))
@@ -217,6 +219,7 @@ module workers 'modules/workers.bicep' = {
     image: workerImage
     healthPort: names.healthPort
     generateQueue: names.generateQueue
+    nowQueue: names.nowQueue
     trainQueue: names.trainQueue
     profiles: profiles
     gracePeriod: gracePeriod

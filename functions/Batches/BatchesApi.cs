@@ -3,7 +3,6 @@ using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
@@ -33,9 +32,8 @@ internal static class BatchesApi
         HttpContext context,
         FileStore files,
         BlobFolders folders,
-        BatchStore batches,
-        BatchQuota quota,
-        WorkQueues queues,
+        NewBatches newBatches,
+        BatchView view,
         TimeProvider time)
     {
         var cancellation = context.RequestAborted;
@@ -46,13 +44,10 @@ internal static class BatchesApi
         string? inputId = documents is null ? body.Text("input_file_id") : null;
         body.RequireNothingElse();
         var input = inputId is null ? null : await FindInputAsync(inputId, context, files);
-        long inputBytes = input?.Bytes ?? 0;
-        await quota.RequireRoomAsync(context.Tenant(), inputBytes, cancellation);
-
         var batch = new BatchRecord
         {
             PartitionKey = context.Tenant(),
-            Status = BatchStatus.Validating,
+            RowKey = context.NewKey(time),
             Endpoint = asked.Endpoint,
             InputFileId = input?.Id,
             InputFolder = documents?.Input.ToJson(),
@@ -64,9 +59,8 @@ internal static class BatchesApi
             OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
             ExpiresAt = expiresAt,
         };
-        await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Key, cancellation);
-        return Results.Wire(BatchObject.From(batch, PartCounts.None));
+        var added = await newBatches.AddAsync(batch, input?.Bytes ?? 0, cancellation);
+        return Results.Wire(await view.OfAsync(added, cancellation));
     }
 
     private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)
@@ -81,21 +75,22 @@ internal static class BatchesApi
             "invalid_purpose");
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)
+    private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, BatchView view)
     {
         var query = ListQuery.Read(context.Request, BatchRecord.IdPrefix, DefaultLimit, MaxLimit);
+        var filter = BatchFilter.Read(context.Request);
         var (page, hasMore) = await batches.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        var objects = await Task.WhenAll(page.Select(batch => ToObjectAsync(batch, storage, context.RequestAborted)));
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, filter.Matches, context.RequestAborted);
+        var objects = await view.OfAsync(page, context.RequestAborted);
         return Results.Wire(ListPage.Of(objects, batch => batch.Id, hasMore));
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, BatchView view)
     {
         var batch = await FindAsync(id, context, batches);
         if (!batch.IsTerminal)
             context.Response.Headers.RetryAfter = PollSeconds.ToString();
-        return Results.Wire(await ToObjectAsync(batch, storage, context.RequestAborted));
+        return Results.Wire(await view.OfAsync(batch, context.RequestAborted));
     }
 
     /// <summary>
@@ -116,19 +111,11 @@ internal static class BatchesApi
     }
 
     private static async Task<IResult> CancelAsync(
-        string id, HttpContext context, BatchStore batches, BatchCancellation cancellation, StorageAccount storage)
+        string id, HttpContext context, BatchStore batches, BatchCancellation cancellation, BatchView view)
     {
         var updated = await cancellation.RunAsync(await FindAsync(id, context, batches), context.RequestAborted);
         if (updated is not { Status: BatchStatus.Cancelling })
             throw ApiException.Conflict($"The batch is {updated?.Status.WireName() ?? "gone"} and cannot be cancelled", "not_cancellable");
-        return Results.Wire(await ToObjectAsync(updated, storage, context.RequestAborted));
-    }
-
-    private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
-    {
-        var counts = batch.IsTerminal
-            ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
-            : await new BatchBlobs(storage, batch).CountLinesAsync(cancellation);
-        return BatchObject.From(batch, counts);
+        return Results.Wire(await view.OfAsync(updated, context.RequestAborted));
     }
 }

@@ -78,7 +78,8 @@ internal sealed partial class PlanBatchHandler(
         if (await input.ReadAsync(batch, shards, errors, cancellation) is { } model)
         {
             await shards.CloseWindowAsync(model, cancellation);
-            var plan = new BatchPlan(planId, model.Id, model.Profile, shards.NumLines, shards.Shards);
+            var plan = new BatchPlan(
+                planId, model.Id, model.Profile, shards.NumLines, shards.Shards, shards.EstimatedTokens);
             return await blobs.PublishPlanAsync(plan, cancellation);
         }
         await RefuseAsync(batch, errors, cancellation);
@@ -95,7 +96,7 @@ internal sealed partial class PlanBatchHandler(
             SettledLine[] lines = [.. stored.Select(SettledLine.From)];
             int failed = lines.Count(line => line.IsError);
             var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
-            await blobs.WritePartAsync(shard, lines.Select(line => line.ToPartLine()), counts, cancellation);
+            await blobs.WritePartAsync(shard, [.. lines.Select(line => line.ToPartLine())], counts, cancellation);
         }
     }
 

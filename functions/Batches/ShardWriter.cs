@@ -29,10 +29,15 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 
     public int NumLines => _shards.Sum(shard => shard.NumLines);
 
+    /// <summary>Tokens of all lines, given and new ones, by the estimate of <see cref="LineCost"/>.</summary>
+    public long EstimatedTokens { get; private set; }
+
     public async Task AddAsync(ShardLine line, ModelRecord model, CancellationToken cancellation)
     {
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
-        _window.Add((json, LineCost.Of(line.Body)));
+        var cost = LineCost.Of(line.Body);
+        _window.Add((json, cost));
+        EstimatedTokens += cost.CanvasTokens;
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
 

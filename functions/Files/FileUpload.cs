@@ -18,7 +18,7 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
     {
         var reader = new MultipartReader(Boundary(request), request.Body);
         var form = new UploadForm();
-        string key = files.NewKey();
+        string key = request.HttpContext.NewKey(time);
         FileWriter? writer = null;
         try
         {

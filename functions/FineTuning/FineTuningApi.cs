@@ -45,8 +45,9 @@ internal static class FineTuningApi
         await JobFiles.RequireAsync(asked.ValidationFile, "validation_file", tenant, files, cancellation);
         await RequireRoomAsync(tenant, jobs, queues, limits, cancellation);
 
-        var job = asked.ToRecord(tenant, SortableKey.Create(time), Random.Shared.Next());
-        await jobs.AddAsync(job, cancellation);
+        var job = asked.ToRecord(tenant, context.NewKey(time), Random.Shared.Next());
+        if (!await jobs.AddAsync(job, cancellation))
+            job = await jobs.Records.FindAsync(tenant, job.RowKey, cancellation) ?? job;    // of an earlier try of this request
         var created = new FineTuningEvent(FineTuningEventKind.Created, $"Created fine-tuning job: {job.Id}");
         await events.AddAsync(job, created, cancellation);
         await queues.SendPlanTrainingAsync(job.Key, cancellation);

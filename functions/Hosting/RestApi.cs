@@ -1,7 +1,10 @@
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Page;
@@ -26,6 +29,7 @@ public static class RestApi
         app.Use(Authenticated);
         app.Use(Uncompressed);
         app.Use(RequestSize.Limit);
+        app.UseMiddleware<IdempotentRequests>();
         app.Use(HeadRequests.RouteAsGet);
         app.UseRouting();
         app.Use(HeadRequests.Restore);
@@ -39,6 +43,9 @@ public static class RestApi
             FilesApi.Map(v1);
             BatchesApi.Map(v1);
             BatchPartsApi.Map(v1);
+            AnswersApi.Map(v1);
+            BatchResultsApi.Map(v1);
+            BatchRetryApi.Map(v1);
             ModelsApi.Map(v1);
             WebhookEndpointsApi.Map(v1);
             FineTuningApi.Map(v1);
@@ -87,14 +94,6 @@ public static class RestApi
             : request.Headers["api-key"].FirstOrDefault();
     }
 
-    /// <summary>Clients of other services ask for answers at once; the message names the way by a batch.</summary>
-    private static ApiException NoSuchEndpoint(HttpRequest request)
-    {
-        string path = request.Path.Value ?? "";
-        string advice = BatchEndpoint.All.Contains(path)
-            ? $"Requests are answered in batches: upload a file whose lines have the url '{path}' (POST /v1/files), then create a "
-                + $"batch with the endpoint '{path}' (POST /v1/batches)"
-            : $"GET {ApiDescription.Path} describes all endpoints";
-        return ApiException.NotFound($"endpoint: {request.Method} {path}", advice);
-    }
+    private static ApiException NoSuchEndpoint(HttpRequest request) => ApiException.NotFound(
+        $"endpoint: {request.Method} {request.Path.Value}", $"GET {ApiDescription.Path} describes all endpoints");
 }

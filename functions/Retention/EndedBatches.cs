@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Functions.Retention;
 
 /// <summary>
 /// Ended batches: their intermediate blobs after <see cref="RetentionOptions.Work"/>, and their rows after
-/// <see cref="RetentionOptions.Batches"/>.
+/// <see cref="RetentionOptions.Batches"/>. An answer at once goes as a whole after <see cref="RetentionOptions.Answers"/>.
 /// </summary>
 internal sealed class EndedBatches(
     BatchStore batches, StorageAccount storage, RetentionOptions options, RowByRow rows, ILogger<EndedBatches> logger) : IPurge
@@ -17,7 +17,7 @@ internal sealed class EndedBatches(
         string filter = RetentionFilter.Before("Timestamp", now - options.Work);
         await foreach (var batch in batches.Records.ScanAsync(filter, cancellation))
         {
-            if (batch.IsTerminal && batch.EndedAt <= now - options.Work)
+            if (batch.IsTerminal && batch.EndedAt <= now - (batch.IsNow ? options.Answers : options.Work))
                 await rows.TryAsync(RetentionTimer.Name, batch.Id, () => DeleteAsync(batch, now, cancellation), cancellation);
         }
     }
@@ -26,7 +26,7 @@ internal sealed class EndedBatches(
     {
         if (batch.WorkDeletedAt is null)
             await DeleteWorkAsync(batch, now, cancellation);
-        if (batch.EndedAt > now - options.Batches)
+        if (!batch.IsNow && batch.EndedAt > now - options.Batches)
             return;
         await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, cancellation);
         RetentionLog.Deleted(logger, batch.Id);

@@ -4,7 +4,6 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
-using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Schedules;
@@ -49,13 +48,13 @@ internal static class SchedulesApi
         var schedule = new ScheduleRecord
         {
             PartitionKey = context.Tenant(),
-            RowKey = SortableKey.Create(time),
+            RowKey = context.NewKey(time),
             Definition = definition.ToJson(),
             NextAt = Next(definition, now),
             CreatedAt = now,
         };
         await schedules.Records.AddIdempotentAsync(schedule, cancellation);
-        return Results.Wire(ScheduleObject.From(schedule));
+        return Results.Wire(ScheduleObject.From(await FindAsync(schedule.Id, context, schedules)));
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, ScheduleStore schedules)

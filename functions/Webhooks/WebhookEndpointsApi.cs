@@ -20,7 +20,7 @@ internal static class WebhookEndpointsApi
     }
 
     private static async Task<IResult> CreateAsync(
-        HttpContext context, WebhookEndpoints endpoints, WebhookOptions options, SecretBox secrets)
+        HttpContext context, WebhookEndpoints endpoints, WebhookOptions options, SecretBox secrets, TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
@@ -34,7 +34,8 @@ internal static class WebhookEndpointsApi
         }
         if (await endpoints.Records.ListAsync(context.Tenant(), after: null, cancellation).CountAsync(cancellation) >= MaxEndpoints)
             throw ApiException.InvalidRequest($"You have {MaxEndpoints} endpoints; more are not allowed", code: "too_many_endpoints");
-        var (endpoint, secret) = await endpoints.AddAsync(context.Tenant(), url, events, cancellation);
+        var (endpoint, secret) = await endpoints.AddAsync(
+            context.Tenant(), context.NewKey(time), url, events, cancellation);
         return Results.Wire(WebhookEndpointObject.From(endpoint, secret));
     }
 

@@ -22,6 +22,17 @@ internal sealed class WorkerService(
     TimeProvider time,
     ILogger<WorkerService> logger) : BackgroundService
 {
+    /// <summary>A client waits: half of the longest pause is what an idle queue adds to its answer on average.</summary>
+    private static readonly TimeSpan s_answerPolling = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The jobs' own records count failed attempts, not the queue: a preempted message is not poison.</summary>
+    private readonly QueueConsumerOptions _consumer = new()
+    {
+        MaxDequeueCount = int.MaxValue,
+        VisibilityTimeout = options.LeaseDuration,
+        IdleLimit = options.IdleLimit,
+    };
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await storage.EnsureCreatedAsync([options.Profile], stoppingToken);
@@ -31,30 +42,24 @@ internal sealed class WorkerService(
         List<Task> consuming = [];
         if (options.Generates)
         {
-            string queue = StorageNames.GenerateQueue(options.Profile);
-            consuming.Add(ConsumeAsync<ShardMessage>(queue, options.ShardsInHand, shards.RunAsync, stoppingToken));
+            // Answers at once have places of their own, so that no shard of a batch delays them.
+            var answers = _consumer with { Concurrency = options.AnswersInHand, MaxPollingInterval = s_answerPolling };
+            consuming.Add(ConsumeAsync<ShardMessage>(StorageNames.NowQueue(options.Profile), answers, shards.RunAsync, stoppingToken));
+            var batches = _consumer with { Concurrency = options.ShardsInHand };
+            consuming.Add(ConsumeAsync<ShardMessage>(StorageNames.GenerateQueue(options.Profile), batches, shards.RunAsync, stoppingToken));
         }
         if (options.Trains)
         {
             string queue = StorageNames.TrainQueue(options.Profile);
-            consuming.Add(ConsumeAsync<TrainingMessage>(queue, concurrency: 1, trainings.RunAsync, stoppingToken));
+            consuming.Add(ConsumeAsync<TrainingMessage>(queue, _consumer, trainings.RunAsync, stoppingToken));
         }
         await Task.WhenAll(consuming);
         lifetime.StopApplication();
     }
 
-    /// <summary>The jobs' own records count failed attempts, not the queue: a preempted message is not poison.</summary>
-    private Task ConsumeAsync<T>(string queue, int concurrency, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
-        where T : class
-    {
-        var consumer = new QueueConsumerOptions
-        {
-            Concurrency = concurrency,
-            MaxDequeueCount = int.MaxValue,
-            VisibilityTimeout = options.LeaseDuration,
-            IdleLimit = options.IdleLimit,
-        };
-        return new QueueConsumer<T>(storage, queue, consumer, (message, stop) => guard.RunAsync(() => handler(message, stop)), time, logger)
+    private Task ConsumeAsync<T>(
+        string queue, QueueConsumerOptions consumer, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
+        where T : class =>
+        new QueueConsumer<T>(storage, queue, consumer, (message, stop) => guard.RunAsync(() => handler(message, stop)), time, logger)
             .RunAsync(shutdown);
-    }
 }

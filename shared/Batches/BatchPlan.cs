@@ -6,8 +6,14 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <param name="PlanId">The planning that won; shards of other plannings are never read.</param>
 /// <param name="NumLines">Requests in the input.</param>
 /// <param name="Shards">By shard number.</param>
+/// <param name="EstimatedTokens">Tokens of all lines, given and new ones; null in plans of earlier versions.</param>
 public sealed record BatchPlan(
-    [property: JsonPropertyName("attempt")] string PlanId, string Model, string Profile, int NumLines, IReadOnlyList<PlannedShard> Shards);
+    [property: JsonPropertyName("attempt")] string PlanId,
+    string Model,
+    string Profile,
+    int NumLines,
+    IReadOnlyList<PlannedShard> Shards,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? EstimatedTokens = null);
 
 /// <param name="Window">The line window of its lines: the finish orders one window at a time.</param>
 /// <param name="IsRefused">

@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <summary>A batch that has something left to do, and how many of its shards have been dispatched.</summary>
 public sealed class OpenBatchRow : OpenRow
 {
-    public const string Partition = "batch";
+    public const string Partition = "batch", AnswerPartition = "now";
 
     /// <summary>Bytes of the input, which count towards the tenant's quota; 0 for a folder of documents until it is planned.</summary>
     public long InputBytes { get; set; }

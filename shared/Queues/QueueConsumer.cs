@@ -34,44 +34,81 @@ public sealed partial class QueueConsumer<T>(
     /// Runs until the shutdown, or until the queue has been empty for <see cref="QueueConsumerOptions.IdleLimit"/>. Returns when every
     /// received message has been deleted or made visible again.
     /// </summary>
-    public Task RunAsync(CancellationToken shutdown) =>
-        Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
+    public async Task RunAsync(CancellationToken shutdown)
+    {
+        // One at a time looks for a message: the polls of an empty queue do not grow with the concurrency.
+        using var polling = new SemaphoreSlim(1);
+        await Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(polling, shutdown)));
+    }
 
-    private async Task ConsumeAsync(CancellationToken shutdown)
+    private async Task ConsumeAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        while (await NextAsync(polling, shutdown) is { } message)
+        {
+            try
+            {
+                await ProcessAsync(message, shutdown);
+            }
+            catch (Exception failure)
+            {
+                // The message could not be returned or copied: it becomes visible by itself.
+                LogReceiveFailed(logger, queueName, failure);
+            }
+            finally
+            {
+                options.Idle.End(time);
+            }
+        }
+    }
+
+    /// <summary>Waits for a message.</summary>
+    /// <returns>Null at the end.</returns>
+    private async Task<QueueMessage?> NextAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        try
+        {
+            await polling.WaitAsync(shutdown);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        try
+        {
+            return await PollAsync(shutdown);
+        }
+        catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            polling.Release();
+        }
+    }
+
+    private async Task<QueueMessage?> PollAsync(CancellationToken shutdown)
     {
         var pause = s_shortestPause;
-        long idleSince = time.GetTimestamp();
-        while (!shutdown.IsCancellationRequested && !(time.GetElapsedTime(idleSince) > options.IdleLimit))
+        while (!shutdown.IsCancellationRequested && !(options.Idle.Elapsed(time) > options.IdleLimit))
         {
             try
             {
                 if (await ReceiveAsync(shutdown) is { } message)
                 {
-                    pause = s_shortestPause;
-                    await ProcessAsync(message, shutdown);
-                    idleSince = time.GetTimestamp();
-                    continue;
+                    options.Idle.Begin();
+                    return message;
                 }
             }
-            catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure)
+            catch (Exception failure) when (!(failure is OperationCanceledException && shutdown.IsCancellationRequested))
             {
                 // Any failure, also to get a token: a consumer that ended would leave its queue unread.
                 LogReceiveFailed(logger, queueName, failure);
             }
-            try
-            {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
             pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
         }
+        return null;
     }
 
     private async Task<QueueMessage?> ReceiveAsync(CancellationToken shutdown)

@@ -18,6 +18,9 @@ public sealed record QueueConsumerOptions
     /// <summary>The longest pause between polls of an empty queue; pauses double up to it.</summary>
     public TimeSpan MaxPollingInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the queue may be empty before the consumer ends; null waits for the shutdown.</summary>
+    /// <summary>How long the consumer may have nothing to do before it ends; null waits for the shutdown.</summary>
     public TimeSpan? IdleLimit { get; init; }
+
+    /// <summary>Consumers that share a clock end together.</summary>
+    public IdleClock Idle { get; init; } = new();
 }

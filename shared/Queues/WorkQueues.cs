@@ -20,6 +20,10 @@ public sealed class WorkQueues(StorageAccount storage)
     public Task SendShardAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
         SendAsync(StorageNames.GenerateQueue(profile), shard, TimeSpan.Zero, cancellation);
 
+    /// <summary>Sends the only shard of an answer at once.</summary>
+    public Task SendNowAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
+        SendAsync(StorageNames.NowQueue(profile), shard, TimeSpan.Zero, cancellation);
+
     public Task SendPlanTrainingAsync(JobKey job, CancellationToken cancellation) =>
         SendAsync(StorageNames.PlanTrainingQueue, new TrainingMessage(job.Tenant, job.RowKey), TimeSpan.Zero, cancellation);
 

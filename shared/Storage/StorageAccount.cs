@@ -90,6 +90,7 @@ public sealed class StorageAccount
         [
             .. StorageNames.Queues,
             .. profiles.Select(StorageNames.GenerateQueue),
+            .. profiles.Select(StorageNames.NowQueue),
             .. profiles.Select(StorageNames.TrainQueue),
         ];
         await Task.WhenAll(

@@ -49,7 +49,8 @@ public sealed class DeploymentTests
         [
             StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue,
             StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
-            .. profiles.Select(StorageNames.GenerateQueue), .. profiles.Select(StorageNames.TrainQueue),
+            .. profiles.Select(StorageNames.GenerateQueue), .. profiles.Select(StorageNames.NowQueue),
+            .. profiles.Select(StorageNames.TrainQueue),
         ];
 
         Assert.Equal(Sorted(StorageNames.Containers.Append("app-package")), Names(deployment, $"{StorageType}/blobServices/containers"));
@@ -59,15 +60,21 @@ public sealed class DeploymentTests
 
     [Theory]
     [MemberData(nameof(Sets))]
-    public void A_worker_scales_with_the_queue_that_it_reads_by_its_identity_and_counts_messages_in_work(string set) =>
+    public void A_worker_scales_with_the_queues_that_it_reads_by_its_identity_and_counts_messages_in_work(string set) =>
         Assert.All(Deployment.Of(set).OfType(WorkerType), worker =>
         {
-            var rule = Deployment.At(worker, "properties", "template", "scale", "rules")![0]!["custom"]!;
+            var scale = Deployment.At(worker, "properties", "template", "scale", "rules")!;
+            JsonNode[] rules = [.. scale.AsArray().Select(rule => rule!["custom"]!)];
 
-            Assert.Equal(StorageNames.GenerateQueue(Profile(worker)), Deployment.Text(rule, "metadata", "queueName"));
-            Assert.Equal("all", Deployment.Text(rule, "metadata", "queueLengthStrategy"));
-            Assert.Contains("outputs.workers.value.id", Deployment.Text(rule, "identity"), StringComparison.Ordinal);
-            Assert.Null(rule["auth"]);
+            Assert.Equal(
+                [StorageNames.GenerateQueue(Profile(worker)), StorageNames.NowQueue(Profile(worker))],
+                rules.Select(rule => Deployment.Text(rule, "metadata", "queueName")));
+            Assert.All(rules, rule =>
+            {
+                Assert.Equal("all", Deployment.Text(rule, "metadata", "queueLengthStrategy"));
+                Assert.Contains("outputs.workers.value.id", Deployment.Text(rule, "identity"), StringComparison.Ordinal);
+                Assert.Null(rule["auth"]);
+            });
             Assert.Equal(0, Deployment.At(worker, "properties", "template", "scale", "minReplicas")!.GetValue<int>());
         });
 

@@ -11,7 +11,8 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches.Documents;
 
 /// <summary>The source and the destination of a batch over a folder of documents.</summary>
-internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, ModelCatalog models, ServiceLimits limits)
+internal sealed class DocumentBatches(
+    BlobFolders folders, BatchStore batches, FileStore store, ModelCatalog models, ServiceLimits limits)
 {
     /// <summary>Reads all documents into shards; adds an error when the folders or the model cannot be used.</summary>
     /// <returns>The model; null when there is an error.</returns>
@@ -45,7 +46,7 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
             int count = 0;
             long bytes = 0;
             var reader = new DocumentReader(container, folder.Prefix, batch.DocumentBody!, WithoutGapsOf(batch), limits);
-            await foreach (var document in reader.ReadAsync(cancellation))
+            await foreach (var document in reader.ReadAsync(ListAsync(batch, cancellation), cancellation))
             {
                 if (++count > limits.MaxLines)
                 {
@@ -121,6 +122,22 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         await errors.CompleteAsync();
         await manifest.CompleteAsync();
         return refused;
+    }
+
+    /// <summary>The names of the documents that a retry reads.</summary>
+    /// <returns>Null for a batch that reads all documents of its folder.</returns>
+    private IAsyncEnumerable<string>? ListAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        return batch.InputFileId is null ? null : NamesAsync();
+
+        async IAsyncEnumerable<string> NamesAsync()
+        {
+            if (await store.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } list)
+                yield break;
+            await using var content = await store.OpenReadAsync(list, cancellation);
+            await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
+                yield return JsonElement.Parse(line.Bytes).FindText("custom_id")!;
+        }
     }
 
     private static WithoutGaps WithoutGapsOf(BatchRecord batch) =>

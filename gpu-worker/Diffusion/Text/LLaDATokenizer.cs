@@ -1,5 +1,5 @@
 using System.Text;
-using Microsoft.ML.Tokenizers;
+using LLaDA.Diffusion.Text.Unicode;
 
 namespace LLaDA.Diffusion.Text;
 
@@ -12,10 +12,10 @@ public sealed class LLaDATokenizer
 {
     public const string FileName = "tokenizer.json";
 
-    private readonly BpeTokenizer _bpe;
-    private readonly IsolatingPreTokenizer? _wholeWords;
-    private readonly AddedTokenSplitter? _addedTokens;
-    private readonly IReadOnlyDictionary<string, int> _vocabulary;
+    private readonly TokenizerJson _json;
+
+    /// <summary>Added tokens of texts, looked for before they are composed and after; null where there are none.</summary>
+    private readonly AddedTokenSplitter? _asWritten, _asComposed;
 
     /// <summary>By id; null where an id stands for no text.</summary>
     private readonly byte[]?[] _bytes;
@@ -25,9 +25,10 @@ public sealed class LLaDATokenizer
     public LLaDATokenizer(string folder)
     {
         string path = Path.Combine(folder, FileName);
-        var json = TokenizerJson.Read(path);
-        (_bpe, _wholeWords, _vocabulary) = (json.Bpe, json.WholeWords, json.Vocabulary);
-        _addedTokens = json.AddedTokens.All(token => token.IsSpecial) ? null : new AddedTokenSplitter(json.AddedTokens);
+        var json = _json = TokenizerJson.Read(path);
+        _asWritten = Splitter(json.AddedTokens.Where(token => !token.IsSpecial && !token.IsNormalized));
+        _asComposed = Splitter(json.AddedTokens.Where(token => !token.IsSpecial && token.IsNormalized)
+            .Select(token => json.Composes ? token with { Content = Composition.Compose(token.Content) } : token));
 
         NumTokens = 1 + json.Vocabulary.Values.Concat(json.AddedTokens.Select(token => token.Id)).Max();
         _bytes = new byte[]?[NumTokens];
@@ -70,9 +71,19 @@ public sealed class LLaDATokenizer
     /// <summary>Ids that stand for no text: special tokens and holes of the vocabulary.</summary>
     public IEnumerable<int> NonTextIds => Enumerable.Range(0, NumTokens).Where(id => _bytes[id] is null);
 
-    public IReadOnlyList<int> Encode(string text) => _addedTokens is null
-        ? EncodeText(text)
-        : [.. _addedTokens.Split(text).SelectMany(piece => piece.Id is { } id ? [id] : EncodeText(piece.Text))];
+    /// <returns>The ids of Hugging Face's tokenizer; halves of surrogate pairs, which it refuses, are left out.</returns>
+    public IReadOnlyList<int> Encode(string text)
+    {
+        List<int> ids = [];
+        foreach (var (id, piece) in Pieces(_asWritten, WithoutHalves(text)))
+        {
+            if (id is { } added)
+                ids.Add(added);
+            else
+                EncodeText(_json.Composes ? Composition.Compose(piece) : piece, ids);
+        }
+        return ids;
+    }
 
     /// <summary>The bytes that the tokens stand for, special tokens left out. Only together do they have to be UTF-8.</summary>
     public byte[] DecodeBytes(IEnumerable<int> ids)
@@ -86,10 +97,37 @@ public sealed class LLaDATokenizer
     /// <summary>The text that the tokens stand for, special tokens left out; bytes that form no character are dropped.</summary>
     public string Decode(IEnumerable<int> ids) => Utf8Repair.Decode(DecodeBytes(ids));
 
-    private IReadOnlyList<int> EncodeText(string text) => text.Length == 0 ? []
-        : _wholeWords is null ? _bpe.EncodeToIds(text)
-        : [.. _wholeWords.PreTokenize(text).SelectMany(word => EncodeWord(text.Substring(word.Offset, word.Length)))];
+    private void EncodeText(string text, List<int> ids)
+    {
+        foreach (var (id, piece) in Pieces(_asComposed, text))
+        {
+            if (id is { } added)
+            {
+                ids.Add(added);
+                continue;
+            }
+            foreach (var word in _json.Words.Split(piece))
+                _json.Bpe.Encode(piece.AsSpan(word), ids);
+        }
+    }
 
-    private IReadOnlyList<int> EncodeWord(string word) =>
-        _vocabulary.TryGetValue(ByteLevel.Spell(word), out int id) ? [id] : _bpe.EncodeToIds(word);
+    private static AddedTokenSplitter? Splitter(IEnumerable<AddedToken> tokens) => tokens.Any() ? new AddedTokenSplitter(tokens) : null;
+
+    private static IEnumerable<(int? Id, string Text)> Pieces(AddedTokenSplitter? splitter, string text) =>
+        splitter?.Split(text) ?? [(null, text)];
+
+    private static string WithoutHalves(string text)
+    {
+        if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF'))
+            return text;
+        var characters = new StringBuilder(text.Length);
+        for (int index = 0; index < text.Length; index++)
+        {
+            if (!Rune.TryGetRuneAt(text, index, out var rune))
+                continue;
+            characters.Append(text, index, rune.Utf16SequenceLength);
+            index += rune.Utf16SequenceLength - 1;
+        }
+        return characters.ToString();
+    }
 }

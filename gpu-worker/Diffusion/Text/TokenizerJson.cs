@@ -1,22 +1,15 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Microsoft.ML.Tokenizers;
 
 namespace LLaDA.Diffusion.Text;
 
 /// <summary>A Hugging Face tokenizer.json of a byte-level BPE tokenizer.</summary>
 /// <param name="Vocabulary">Ids, by the spelling in the byte-level alphabet.</param>
-/// <param name="Bpe">Cuts text into words and merges their bytes; has no added tokens.</param>
-/// <param name="WholeWords">
-/// Cuts text into words of which those in the vocabulary are tokens unchanged (ignore_merges); the others, each alone, go to
-/// <paramref name="Bpe"/>. Null where all do.
-/// </param>
-/// <remarks>
-/// The normalizer NFC is accepted but not applied: nothing here needs ICU, and text is nearly always composed already. Text that is not
-/// gets other tokens than by Hugging Face.
-/// </remarks>
+/// <param name="Composes">Whether text is brought into normalization form C first.</param>
+/// <param name="Words">Cuts text into words.</param>
+/// <param name="Bpe">Merges the bytes of a word.</param>
 internal sealed record TokenizerJson(
-    IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyList<AddedToken> AddedTokens, BpeTokenizer Bpe, IsolatingPreTokenizer? WholeWords)
+    IReadOnlyDictionary<string, int> Vocabulary, IReadOnlyList<AddedToken> AddedTokens, bool Composes, WordSplitter Words, BytePairs Bpe)
 {
     private const int MaxTokens = 10_000_000;
 
@@ -31,8 +24,8 @@ internal sealed record TokenizerJson(
             var root = json.RootElement;
             var model = root.GetProperty("model");
             Require(path, model, "type", "BPE");
-            if (root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null)
-                RequireNfc(path, normalizer);
+            bool composes = root.TryGetProperty("normalizer", out var normalizer) && normalizer.ValueKind != JsonValueKind.Null
+                && IsNfc(path, normalizer);
             if (model.TryGetProperty("dropout", out var dropout) && dropout.ValueKind == JsonValueKind.Number && dropout.GetDouble() != 0)
                 throw new CheckpointException(path, $"has dropout {dropout}, which is not supported");
             foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
@@ -47,14 +40,8 @@ internal sealed record TokenizerJson(
             RequireIds(path, vocabulary);
             RequireIds(path, addedTokens.ToDictionary(token => token.Content, token => token.Id));
             var words = ReadPreTokenizer(path, root.GetProperty("pre_tokenizer"));
-            bool ignoresMerges = model.TryGetProperty("ignore_merges", out var ignored) && ignored.ValueKind == JsonValueKind.True;
-            var bpe = BpeTokenizer.Create(new BpeOptions(vocabulary)
-            {
-                Merges = model.GetProperty("merges").EnumerateArray().Select(Merge).ToList(),
-                ByteLevel = true,
-                PreTokenizer = ignoresMerges ? new IsolatingPreTokenizer([]) : words,
-            });
-            return new TokenizerJson(vocabulary, addedTokens, bpe, ignoresMerges ? words : null);
+            var bpe = ReadBpe(model, vocabulary, addedTokens);
+            return new TokenizerJson(vocabulary, addedTokens, composes, words, bpe);
         }
         catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -107,37 +94,46 @@ internal sealed record TokenizerJson(
         }
     }
 
-    /// <summary>Older files write a merge as "left right", newer ones as ["left", "right"].</summary>
-    private static string Merge(JsonElement merge) =>
-        merge.ValueKind == JsonValueKind.Array
-            ? string.Join(' ', merge.EnumerateArray().Select(part => part.GetString()))
-            : merge.GetString()!;
+    /// <summary>Special tokens that stand in the vocabulary are no words of it.</summary>
+    private static BytePairs ReadBpe(JsonElement model, Dictionary<string, int> vocabulary, AddedToken[] addedTokens)
+    {
+        bool Flag(string name) => model.TryGetProperty(name, out var flag) && flag.ValueKind == JsonValueKind.True;
+        string? unknown = model.TryGetProperty("unk_token", out var token) ? token.GetString() : null;
+        HashSet<int> special = [.. addedTokens.Where(added => added.IsSpecial).Select(added => added.Id)];
+        var words = vocabulary.Where(entry => !special.Contains(entry.Value) || entry.Key == unknown).ToDictionary();
+        return new BytePairs(
+            words, model.GetProperty("merges").EnumerateArray().Select(Merge),
+            new BytePairRules(Flag("ignore_merges"), Flag("byte_fallback"), unknown, Flag("fuse_unk")));
+    }
 
-    private static IsolatingPreTokenizer ReadPreTokenizer(string path, JsonElement json)
+    /// <summary>Older files write a merge as "left right", newer ones as ["left", "right"].</summary>
+    private static (string Left, string Right) Merge(JsonElement merge)
+    {
+        List<string?> parts = merge.ValueKind == JsonValueKind.Array
+            ? [.. merge.EnumerateArray().Select(part => part.GetString())]
+            : [.. merge.GetString()?.Split(' ') ?? []];
+        return parts is [{ } left, { } right] ? (left, right) : throw new FormatException($"the merge {merge} is no pair");
+    }
+
+    private static WordSplitter ReadPreTokenizer(string path, JsonElement json)
     {
         const RegexOptions options = RegexOptions.Compiled | RegexOptions.CultureInvariant;
         JsonElement[] steps = json.GetProperty("type").GetString() == "Sequence"
             ? [.. json.GetProperty("pretokenizers").EnumerateArray()]
             : [json];
         Regex[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()
-            .Select(pattern => new Regex(PossessiveQuantifiers.ToAtomic(pattern), options, s_matchTimeout))];
-        return patterns.Length > 0
-            ? new IsolatingPreTokenizer(patterns)
-            : throw new CheckpointException(path, "has no rule that cuts text into words");
+            .Select(pattern => new Regex(OnigurumaPattern.ToDotNet(pattern), options, s_matchTimeout))];
+        if (Array.FindIndex(steps, step => step.GetProperty("type").GetString() == "ByteLevel") != steps.Length - 1)
+            throw new CheckpointException(path, "has a pre-tokenizer that does not end with ByteLevel, which is not supported");
+        return patterns.Length > 0 ? new WordSplitter(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
     }
 
-    private static void RequireNfc(string path, JsonElement normalizer)
+    private static bool IsNfc(string path, JsonElement normalizer)
     {
         string? kind = normalizer.GetProperty("type").GetString();
         if (kind == "Sequence")
-        {
-            foreach (var step in normalizer.GetProperty("normalizers").EnumerateArray())
-                RequireNfc(path, step);
-        }
-        else if (kind != "NFC")
-        {
-            throw new CheckpointException(path, $"has the normalizer {kind}, which is not supported");
-        }
+            return normalizer.GetProperty("normalizers").EnumerateArray().ToList().ConvertAll(step => IsNfc(path, step)).Contains(true);
+        return kind == "NFC" ? true : throw new CheckpointException(path, $"has the normalizer {kind}, which is not supported");
     }
 
     private static string? Pattern(string path, JsonElement step)

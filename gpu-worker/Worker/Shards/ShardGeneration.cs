@@ -21,7 +21,7 @@ internal sealed class ShardGeneration(TimeProvider time)
         var answers = work.Answers;
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var operations = model.Operations(work.Batch.Tenant, ending.Token);
+        using var operations = model.Operations(work.Party, ending.Token);
         List<Task<(ShardLine Line, LineAnswer Answer)>> running =
             [.. Runnable(work.Batch, lines, model, answers).Select(job => job(operations))];
         try

@@ -24,14 +24,18 @@ internal sealed class ShardMessageHandler(
     public async Task RunAsync(ShardMessage message, CancellationToken stop)
     {
         var blobs = new BatchBlobs(storage, message.Key);
-        var batch = await batches.FindAsync(message.Key, stop);
-        var plan = await blobs.FindPlanAsync(stop);
+        var (found, planned) = (batches.FindAsync(message.Key, stop), blobs.FindPlanAsync(stop));
+        await Task.WhenAll(found, planned);
+        var (batch, plan) = (await found, await planned);
         if (batch is not { Status: BatchStatus.InProgress } || plan is null || plan.PlanId != message.PlanId)
             return;     // ended or ending: the finish answers its lines
 
         await TracedWork.RunAsync("shard", batch.Id, batch.TraceParent, async () =>
         {
-            if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
+            bool isFirst = !await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop);
+            if (batch.IsNow)
+                return;     // the request that waits for its part ends it
+            if (isFirst)
                 await dispatcher.DispatchNextAsync(batch.Tenant, stop);
             await CallForFinishAsync(batch, plan, blobs, stop);
         }, message.Shard);

@@ -110,7 +110,9 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
 
     private async Task<bool> WritePartAsync(ShardWork work, string outcome, long started)
     {
-        bool isFirst = await work.Blobs.WritePartAsync(work.Shard, work.Answers.Lines, work.Answers.Counts, CancellationToken.None);
+        var answers = work.Answers;
+        bool isFirst = await work.Blobs.WritePartAsync(
+            work.Shard, answers.Lines, answers.Counts, CancellationToken.None, ShardWork.WorkerName);
         Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isFirst ? outcome : "late"));
         if (isFirst)
             LogFinished(logger, work.Batch.Id, work.Shard, work.Lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);

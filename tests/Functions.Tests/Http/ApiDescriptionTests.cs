@@ -2,7 +2,9 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
@@ -27,12 +29,13 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     {
         { "File", typeof(FileObject) }, { "Deleted", typeof(DeletedObject) },
             { "FileList", typeof(ListPage<FileObject>) }, { "Batch", typeof(BatchObject) }, { "RequestCounts", typeof(RequestCounts) },
-        { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
+        { "Answer", typeof(AnswerObject) }, { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
             { "Model", typeof(ModelObject) }, { "FineTuningJob", typeof(FineTuningJobObject) },
         { "FineTuningError", typeof(FineTuningError) }, { "FineTuningEvent", typeof(FineTuningEventObject) },
             { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
         { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) },
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
+        { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
@@ -103,6 +106,16 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
         NewFineTuningJob.Read(body);
 
         AssertDescribed("FineTuningJobRequest", body.Names);
+    }
+
+    [Fact]
+    public void A_retry_reads_the_properties_that_are_described()
+    {
+        var body = JsonBody.Read(JsonElement.Parse("{}"));
+
+        RetryRequest.Read(body);
+
+        AssertDescribed("RetryRequest", body.Names);
     }
 
     [Theory]

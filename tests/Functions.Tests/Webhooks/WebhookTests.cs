@@ -95,8 +95,7 @@ public sealed class WebhookTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Webhooks:TriesPerAttempt", "1"));
         await using var receiver = await Receiver.StartAsync();
         await plane.Get<WebhookEndpoints>()
-            .AddAsync(
-                Tenant, receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
+            .AddAsync(Tenant, SortableKey.Create(plane.Time), receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
                 WebhookEvent.Types, CancellationToken.None);
         await FailedAsync(plane);
 
@@ -112,7 +111,8 @@ public sealed class WebhookTests(StorageFixture fixture)
         await using var plane = await LocalAsync();
         await using var receiver = await Receiver.StartAsync();
         await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}","events":["batch.completed","batch.cancelled"]}""");
-        await plane.Get<WebhookEndpoints>().AddAsync("other", receiver.Url, WebhookEvent.Types, CancellationToken.None);
+        await plane.Get<WebhookEndpoints>().AddAsync(
+            "other", SortableKey.Create(plane.Time), receiver.Url, WebhookEvent.Types, CancellationToken.None);
 
         await FailedAsync(plane);
 

@@ -37,7 +37,8 @@ public sealed class StoredRowTests(StorageFixture fixture)
             ["CancelledAt"] = s_time,
         },
         batch => Assert.Equal(
-            (BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)));
+            (BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)),
+        added: ("IsStreamed", false));
 
     [Theory]
     [InlineData("Validating", BatchStatus.Validating)]

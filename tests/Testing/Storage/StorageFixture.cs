@@ -8,7 +8,7 @@ namespace LLaDA.Batch.Testing;
 /// </summary>
 public sealed class StorageFixture : IAsyncLifetime
 {
-    private const int MaxAccounts = 400;
+    private const int MaxAccounts = 900;
 
     private readonly string _logs = Directory.CreateTempSubdirectory("llada-tests-").FullName;
     private AzuriteServer? _server;

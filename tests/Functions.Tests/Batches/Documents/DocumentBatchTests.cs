@@ -266,19 +266,19 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         return container;
     }
 
-    private static async Task<BlobContainerClient> BoundAsync(ControlPlane plane)
+    internal static async Task<BlobContainerClient> BoundAsync(ControlPlane plane)
     {
         await plane.Get<ContainerBindings>().BindAsync(Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);
         return await ContainerAsync(plane, "documents");
     }
 
-    private static async Task UploadAsync(BlobContainerClient container, string name, string text) =>
+    internal static async Task UploadAsync(BlobContainerClient container, string name, string text) =>
         await container.GetBlobClient(name).UploadAsync(BinaryData.FromString(text));
 
     private static string Filled(string text) => text[..text.IndexOf("[MASK", StringComparison.Ordinal)]
         + "filled" + text[(text.IndexOf(']', StringComparison.Ordinal) + 1)..];
 
-    private static string Folder(string prefix) => $$"""{"container":"corpus","prefix":"{{prefix}}"}""";
+    internal static string Folder(string prefix) => $$"""{"container":"corpus","prefix":"{{prefix}}"}""";
 
     private static async Task<HttpResponseMessage> PostAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
     {
@@ -296,14 +296,14 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         return await plane.Client.PostAsync("/v1/batches", body);
     }
 
-    private static async Task<BatchRecord> CreatedAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
+    internal static async Task<BatchRecord> CreatedAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
     {
         string id = (await ReadAsync(await PostAsync(plane, input, output, withoutGaps)))["id"]!.GetValue<string>();
         return (await plane.Batches.FindAsync(Tenant, id, CancellationToken.None))!;
     }
 
     /// <summary>Fills every document of the shards that a worker would get.</summary>
-    private static async Task AnswerAsync(ControlPlane plane, BatchRecord batch, int? onlyShard = null)
+    internal static async Task AnswerAsync(ControlPlane plane, BatchRecord batch, int? onlyShard = null)
     {
         var blobs = plane.Blobs(batch);
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace LLaDA.Batch.Shared.Batches;
+
+/// <summary>What the metadata of a part says about its lines; also that of stored progress.</summary>
+internal static class PartMetadata
+{
+    private const string CompletedName = "completed", FailedName = "failed", ExpiredName = "expired", ErrorsName = "errors";
+    private const string PromptTokensName = "prompt_tokens", CompletionTokensName = "completion_tokens", WorkerName = "worker";
+
+    /// <param name="worker">Null where no worker ran the lines.</param>
+    public static Dictionary<string, string> Of(PartCounts counts, IEnumerable<PartLine> lines, string? worker)
+    {
+        Dictionary<string, string> metadata = new()
+        {
+            [CompletedName] = Invariant(counts.Completed),
+            [FailedName] = Invariant(counts.Failed),
+            [PromptTokensName] = Invariant(counts.PromptTokens),
+            [CompletionTokensName] = Invariant(counts.CompletionTokens),
+            [ExpiredName] = Invariant(counts.Expired),
+        };
+        if (ErrorCounts.Of(lines) is { IsEmpty: false } errors)
+            metadata[ErrorsName] = errors.ToString();
+        if (worker is not null)
+            metadata[WorkerName] = worker;
+        return metadata;
+    }
+
+    /// <summary>Parts of earlier versions have no count of expired lines, and none by error.</summary>
+    public static PartCounts CountsOf(IDictionary<string, string> metadata)
+    {
+        long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
+        int expired = metadata.ContainsKey(ExpiredName) ? (int)Count(ExpiredName) : 0;
+        var errors = ErrorCounts.Parse(metadata.TryGetValue(ErrorsName, out string? text) ? text : null);
+        return new PartCounts(
+            (int)Count(CompletedName), (int)Count(FailedName), Count(PromptTokensName), Count(CompletionTokensName), expired, errors);
+    }
+
+    /// <returns>Null where no worker ran the lines, and for parts of earlier versions.</returns>
+    public static string? WorkerOf(IDictionary<string, string> metadata) =>
+        metadata.TryGetValue(WorkerName, out string? name) ? name : null;
+
+    private static string Invariant(long value) => value.ToString(CultureInfo.InvariantCulture);
+}
