@@ -1,3 +1,5 @@
+import type { Trace } from "../fill/trace";
+
 /** The objects of the service, as far as the page shows them. `/openapi/v1.json` describes all of them. Times are Unix seconds. */
 export interface Page<T> {
   data: T[];
@@ -141,6 +143,7 @@ export interface Span {
   text: string;
   tokens: number;
   confidence: number;
+  trace?: Trace;
 }
 
 export interface InfillAnswer {

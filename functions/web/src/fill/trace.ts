@@ -1,32 +1,33 @@
-/** How an answer came about, as `"trace": true` asks for it. */
+/** How a text came about, as `"trace": true` asks for it. Steps count from 1. */
 export interface Trace {
-  steps: number;
-  tokens: TraceToken[];
+  tokens: { token: string; step: number; confidence: number }[];
+  /** Tokens that did not stay: `index` is that of their place among the tokens. */
+  taken_back: { index: number; token: string; step: number; confidence: number; taken_back_at: number }[];
 }
 
-export interface TraceToken {
-  text: string;
-  /** The step, from 1 on, in which the token was committed for good. */
-  step: number;
-  confidence: number;
-  /** Earlier choices for this place that revision took back. */
-  revised?: { text: string; step: number; revised_at: number; confidence: number }[];
-}
+/** A piece of an answer: text that was given, or a text with its trace. */
+export type Segment = string | Trace;
 
-/** A place of the canvas after a step: a mask, or a token with its confidence. */
+/** A place of the canvas: given text, a token, or (without a text) a mask. */
 export interface Place {
   text: string | null;
+  isGiven: boolean;
   confidence: number;
   isNew: boolean;
 }
 
+const stepsOf = (segment: Segment): number[] =>
+  typeof segment === "string" ? [] : [...segment.tokens.map(({ step }) => step), ...segment.taken_back.map((taken) => taken.taken_back_at)];
+
+export const lastStep = (segments: Segment[]): number => Math.max(0, ...segments.flatMap(stepsOf));
+
 /** What stands on the canvas after a step. Step 0 is the canvas of masks. */
-export function canvasAt(trace: Trace, step: number): Place[] {
-  return trace.tokens.map((token) => {
-    if (token.step <= step) return { text: token.text, confidence: token.confidence, isNew: token.step === step };
-    const earlier = token.revised?.find((choice) => choice.step <= step && step < choice.revised_at);
-    return earlier
-      ? { text: earlier.text, confidence: earlier.confidence, isNew: earlier.step === step }
-      : { text: null, confidence: 0, isNew: false };
-  });
+export function canvasAt(segments: Segment[], step: number): Place[] {
+  return segments.flatMap((segment): Place[] => typeof segment === "string"
+    ? [{ text: segment, isGiven: true, confidence: 1, isNew: false }]
+    : segment.tokens.map((token, index) => {
+      const earlier = segment.taken_back.find((taken) => taken.index === index && taken.step <= step && step < taken.taken_back_at);
+      const shown = token.step <= step ? token : earlier;
+      return { text: shown?.token ?? null, isGiven: false, confidence: shown?.confidence ?? 0, isNew: shown?.step === step };
+    }));
 }

@@ -1,11 +1,11 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
-import type { InfillAnswer, Model, Page } from "../api/wire";
-import { send } from "../api/client";
+import type { Model, Page } from "../api/wire";
 import { Fills } from "../fill/Fills";
 import { Replay } from "../fill/Replay";
-import { streamed, type Frame } from "../fill/stream";
-import type { Trace } from "../fill/trace";
+import { pieces } from "../fill/gaps";
+import { streamed, type Frame, type Streamed } from "../fill/stream";
+import type { Segment } from "../fill/trace";
 import { Copy, curl } from "../ui/Copy";
 import { Empty, Failure, Loading } from "../ui/Loading";
 import { ParameterFields } from "./ParameterFields";
@@ -18,8 +18,7 @@ const example = "And the whole earth was of one [MASK:1], and of one speech. And
 
 interface Answer {
   request: Record<string, unknown>;
-  infill?: InfillAnswer & { trace?: Trace };
-  chat?: { text: string; trace?: Trace };
+  streamed: Streamed;
 }
 
 /** A single request, answered at once. */
@@ -32,7 +31,7 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
   const [answer, setAnswer] = useState<Answer | null>(null);
-  const [live, setLive] = useState<{ frame: Frame | null; text: string } | null>(null);
+  const [live, setLive] = useState<Frame | null>(null);
   const abort = useRef<AbortController | null>(null);
   useEffect(() => () => abort.current?.abort(), []);
   useEffect(() => setModel((now) => preset ?? now), [preset]);
@@ -49,16 +48,12 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
     setError(null);
     setLive(null);
     try {
-      setAnswer({ request, ...(mode === "infill" ? { infill: await send("POST", path, request) } : { chat: await chat() }) });
+      setAnswer({ request, streamed: await streamed(path, request, abort.current.signal, setLive) });
     } catch (failure) {
       setError(failure as Error);
     }
     setBusy(false);
     setLive(null);
-  };
-  const chat = async () => {
-    const { trace: _, ...body } = request;
-    return { text: await streamed(path, body, abort.current!.signal, (frame, text) => setLive({ frame, text })) };
   };
   const keys = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !isBusy) void ask();
@@ -92,26 +87,33 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
       </form>}
     </Loading>
     {error && <Failure error={error} />}
-    {isBusy && <Live live={live} />}
+    {isBusy && <Live frame={live} />}
     {!isBusy && answer && <Shown answer={answer} />}
   </>;
 }
 
-function Live({ live }: { live: { frame: Frame | null; text: string } | null }) {
+function Live({ frame }: { frame: Frame | null }) {
   return <section aria-label="In work" aria-busy="true">
-    <p role="status" class="quiet">{live?.frame
-      ? `Block ${live.frame.block + 1}, step ${live.frame.step}, ${live.frame.masks_left} masks left`
-      : "A worker is on it…"}</p>
-    {live && <p class="text">{live.frame?.text ?? live.text}</p>}
+    <p role="status" class="quiet">{frame ? `Block ${frame.block + 1}, step ${frame.step}, ${frame.masks_left} masks left` : "A worker is on it…"}</p>
+    {frame && <p class="text">{frame.text}</p>}
   </section>;
 }
 
-function Shown({ answer }: { answer: Answer }) {
-  const trace = answer.infill?.trace ?? answer.chat?.trace;
+function Shown({ answer: { request, streamed: { text, infill, trace } } }: { answer: Answer }) {
+  const segments = useMemo(() => segmentsOf(request, infill, trace), [request]);
   return <section aria-label="Answer" aria-live="polite">
     <h2>Answer</h2>
-    {answer.infill && <Fills text={String(answer.request["text"])} answer={answer.infill} />}
-    {answer.chat && <p class="text">{answer.chat.text || <span class="quiet">The model answered with no text.</span>}</p>}
-    {trace && <Replay trace={trace} />}
+    {infill
+      ? <Fills text={String(request["text"])} answer={infill} />
+      : <p class="text">{text || <span class="quiet">The model answered with no text.</span>}</p>}
+    {segments && <><h2>How it came about</h2><Replay segments={segments} /></>}
   </section>;
+}
+
+/** The answer as a replay needs it; null without a trace. */
+function segmentsOf(request: Record<string, unknown>, infill: Streamed["infill"], trace: Streamed["trace"]): Segment[] | null {
+  if (!infill) return trace && trace.tokens.length > 0 ? [trace] : null;
+  return infill.spans.some((span) => span.trace)
+    ? pieces(String(request["text"]), infill.text, infill.spans).map((piece) => piece.span?.trace ?? piece.text)
+    : null;
 }
