@@ -40,6 +40,11 @@ public sealed record ServiceLimits
     /// <summary>Fine-tuning jobs of a tenant that have not ended.</summary>
     public int MaxActiveTrainings { get; init; } = 50;
 
+    /// <summary>
+    /// Fine-tuning jobs of a tenant that are in the queue of a profile or run: at least as many as the profile has trainers.
+    /// </summary>
+    public int MaxTrainingsAtOnce { get; init; } = 4;
+
     /// <summary>Schedules of a tenant.</summary>
     public int MaxSchedules { get; init; } = 100;
 
@@ -49,7 +54,7 @@ public sealed record ServiceLimits
         long[] limits =
         [
             MaxFileBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans, MaxActiveTrainings,
-            MaxSchedules,
+            MaxTrainingsAtOnce, MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";

@@ -72,6 +72,9 @@ param alertEmail string = ''
 @minValue(30)
 param logDays int = 30
 
+@description('Logs every read and write of storage, keys included, and not only what is deleted')
+param logsEveryAccess bool = false
+
 @description('Settings of the functions beyond the defaults, such as Limits__MaxLines')
 param functionSettings object = {}
 
@@ -130,6 +133,7 @@ module storage 'modules/storage.bicep' = {
     isPublic: !isPrivate
     batchDays: batchDays
     logAnalyticsId: monitoring.outputs.logAnalyticsId
+    logsEveryAccess: logsEveryAccess
     skuName: storageSku
   }
 }
@@ -177,6 +181,8 @@ module access 'modules/access.bicep' = {
     insightsName: insightsName
     functionsPrincipalId: identities.outputs.functions.principalId
     workersPrincipalId: identities.outputs.workers.principalId
+    workers: names.workers
+    profileQueues: profileQueues
     operatorId: operatorId
     operatorType: operatorType
   }

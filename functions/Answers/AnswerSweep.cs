@@ -28,8 +28,14 @@ internal sealed partial class AnswerSweep(
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await foreach (var (open, answer) in batches.OpenAnswers.ListJobsAsync(tenant: null, cancellation))
-            await rows.TryAsync(Name, answer.Id, () => CheckAsync(open, answer, cancellation), cancellation);
+        await foreach (var open in batches.OpenAnswers.ListAsync(tenant: null, cancellation))
+            await rows.TryAsync(Name, BatchRecord.IdPrefix + open.Job.RowKey, () => CheckAsync(open, cancellation), cancellation);
+    }
+
+    private async Task CheckAsync(OpenBatchRow open, CancellationToken cancellation)
+    {
+        if (await batches.OpenAnswers.FindJobAsync(open, cancellation) is { } answer)
+            await CheckAsync(open, answer, cancellation);
     }
 
     private async Task CheckAsync(OpenBatchRow open, BatchRecord answer, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Timers;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Batches;
@@ -7,7 +8,8 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Checks every batch with something left to do and sends lost messages again. States are written before their messages, so a process that
 /// dies in between leaves a state that this timer finds. Messages may be sent twice.
 /// </summary>
-internal sealed class BatchSweep(BatchStore batches, StalledBatches stalled, ShardDispatcher dispatcher, RowByRow rows)
+internal sealed class BatchSweep(
+    BatchStore batches, StalledBatches stalled, PlanTurns<OpenBatchRow, BatchRecord> turns, ShardDispatcher dispatcher, RowByRow rows)
 {
     /// <summary>The interval of the timer.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
@@ -16,14 +18,18 @@ internal sealed class BatchSweep(BatchStore batches, StalledBatches stalled, Sha
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        HashSet<string> waiting = [];
+        HashSet<string> unplanned = [], undispatched = [];
         await foreach (var open in batches.Open.ListAsync(tenant: null, cancellation))
         {
             await rows.TryAsync(Name, BatchRecord.IdPrefix + open.Job.RowKey, () => CheckAsync(open, cancellation), cancellation);
+            if (open is { IsPlanned: false, PlanSentAt: null })
+                unplanned.Add(open.Tenant);
             if (open.HasUndispatched)
-                waiting.Add(open.Tenant);
+                undispatched.Add(open.Tenant);
         }
-        foreach (string tenant in waiting)
+        foreach (string tenant in unplanned)
+            await rows.TryAsync(Name, tenant, () => turns.FillAsync(tenant, cancellation), cancellation);
+        foreach (string tenant in undispatched)
             await rows.TryAsync(Name, tenant, () => dispatcher.FillWindowAsync(tenant, cancellation), cancellation);
     }
 

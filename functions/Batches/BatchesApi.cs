@@ -1,8 +1,5 @@
-using LLaDA.Batch.Functions.Batches.Documents;
-using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
@@ -18,7 +15,6 @@ internal static class BatchesApi
 
     public static void Map(IEndpointRouteBuilder v1)
     {
-        v1.MapPost("/batches", CreateAsync);
         v1.MapGet("/batches", ListAsync);
         v1.MapGet("/batches/{id}", GetAsync);
         v1.MapDelete("/batches/{id}", DeleteAsync);
@@ -27,53 +23,6 @@ internal static class BatchesApi
 
     public static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
         await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
-
-    private static async Task<IResult> CreateAsync(
-        HttpContext context,
-        FileStore files,
-        BlobFolders folders,
-        NewBatches newBatches,
-        BatchView view,
-        TimeProvider time)
-    {
-        var cancellation = context.RequestAborted;
-        var body = await JsonBody.ReadAsync(context.Request, cancellation);
-        var asked = NewBatch.Read(body);
-        var expiresAt = time.GetUtcNow() + asked.Window;
-        var documents = await DocumentRequest.ReadAsync(body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
-        string? inputId = documents is null ? body.Text("input_file_id") : null;
-        body.RequireNothingElse();
-        var input = inputId is null ? null : await FindInputAsync(inputId, context, files);
-        var batch = new BatchRecord
-        {
-            PartitionKey = context.Tenant(),
-            RowKey = context.NewKey(time),
-            Endpoint = asked.Endpoint,
-            InputFileId = input?.Id,
-            InputFolder = documents?.Input.ToJson(),
-            OutputFolder = documents?.Output.ToJson(),
-            DocumentBody = documents?.Body,
-            WithoutGaps = documents?.WithoutGaps.WireName(),
-            CompletionWindow = asked.CompletionWindow,
-            Metadata = asked.Metadata,
-            OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
-            ExpiresAt = expiresAt,
-        };
-        var added = await newBatches.AddAsync(batch, input?.Bytes ?? 0, cancellation);
-        return Results.Wire(await view.OfAsync(added, cancellation));
-    }
-
-    private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)
-    {
-        var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
-            ?? throw ApiException.InvalidRequest($"No such file: {Excerpt.Of(id)}", "input_file_id", "file_not_found");
-        if (input.Purpose == FilePurpose.Batch)
-            return input;
-        throw ApiException.InvalidRequest(
-            $"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'",
-            "input_file_id",
-            "invalid_purpose");
-    }
 
     private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, BatchView view)
     {

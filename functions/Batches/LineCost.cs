@@ -9,8 +9,10 @@ namespace LLaDA.Batch.Functions.Batches;
 /// duration.
 /// </summary>
 /// <param name="CanvasTokens">Tokens of its canvas.</param>
+/// <param name="NewTokens">Those of them that are to be found; for a score the tokens that are scored.</param>
+/// <param name="Passes">Forward passes of the line by itself.</param>
 /// <param name="TokenForwards">Canvas tokens times forward passes.</param>
-internal readonly record struct LineCost(int CanvasTokens, long TokenForwards)
+internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long Passes, long TokenForwards)
 {
     /// <summary>
     /// Forward passes of the search for the length of an open gap: eight lengths, one token a step, with four known tokens each.
@@ -32,7 +34,8 @@ internal readonly record struct LineCost(int CanvasTokens, long TokenForwards)
         int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text);
         int canvas = textTokens + newTokens;
         int steps = Clamped(body, "steps") ?? newTokens;
-        return new LineCost(canvas, (long)canvas * (steps + (SearchForwards * NumOpenGaps(text))));
+        long passes = steps + ((long)SearchForwards * NumOpenGaps(text));
+        return new LineCost(canvas, newTokens, passes, canvas * passes);
     }
 
     /// <summary>Each completion passes behind the prompt once a sample.</summary>
@@ -40,7 +43,8 @@ internal readonly record struct LineCost(int CanvasTokens, long TokenForwards)
     {
         int promptTokens = textTokens - completionTokens;
         long tokens = ((long)promptTokens * numCompletions) + completionTokens;
-        return new LineCost(promptTokens + (completionTokens / Math.Max(1, numCompletions)), tokens * numSamples);
+        int canvas = promptTokens + (completionTokens / Math.Max(1, numCompletions));
+        return new LineCost(canvas, Math.Min(canvas, completionTokens), (long)numCompletions * numSamples, tokens * numSamples);
     }
 
     private static int NumOpenGaps(string? text) => text is null ? 0 : GapMarks.LengthsIn(text).Count(length => length is null);

@@ -16,6 +16,9 @@ internal sealed record NewBatch
     /// <summary>A JSON object of strings, or null.</summary>
     public string? Metadata { get; init; }
 
+    /// <summary>Whether the input is only to be checked: nothing is created.</summary>
+    public bool IsDryRun { get; init; }
+
     /// <summary>How long the results are kept; null leaves it to the service.</summary>
     public TimeSpan? OutputExpiresAfter { get; init; }
 
@@ -23,16 +26,23 @@ internal sealed record NewBatch
     public static NewBatch Read(JsonReader body)
     {
         string endpoint = body.Text("endpoint");
-        if (!BatchEndpoint.All.Contains(endpoint))
-            throw body.Invalid("endpoint", $"must be one of {string.Join(", ", BatchEndpoint.All)}, not '{Excerpt.Of(endpoint)}'");
+        RequireEndpoint(body, endpoint);
         string window = body.Text("completion_window");
         return new NewBatch
         {
             Endpoint = endpoint,
             CompletionWindow = window,
             Window = Batches.CompletionWindow.Read(body, window),
+            IsDryRun = body.Flag("dry_run") ?? false,
             Metadata = Http.Metadata.Read(body),
             OutputExpiresAfter = ExpiresAfter.Read(body.Object("output_expires_after")),
         };
+    }
+
+    /// <exception cref="ApiException">400: there is no such endpoint of batches.</exception>
+    public static void RequireEndpoint(JsonReader body, string endpoint)
+    {
+        if (!BatchEndpoint.All.Contains(endpoint))
+            throw body.Invalid("endpoint", $"must be one of {string.Join(", ", BatchEndpoint.All)}, not '{Excerpt.Of(endpoint)}'");
     }
 }

@@ -1,6 +1,6 @@
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
-using LLaDA.Batch.Shared.Queues;
 
 namespace LLaDA.Batch.Functions.Batches;
 
@@ -9,7 +9,12 @@ namespace LLaDA.Batch.Functions.Batches;
 /// is that of its file too.
 /// </summary>
 internal sealed class NewBatches(
-    BatchStore batches, FileStore files, WorkQueues queues, BatchQuota quota, RetentionOptions retention, TimeProvider time)
+    BatchStore batches,
+    FileStore files,
+    PlanTurns<OpenBatchRow, BatchRecord> turns,
+    BatchQuota quota,
+    RetentionOptions retention,
+    TimeProvider time)
 {
     /// <summary>Writes the batch and starts its planning.</summary>
     /// <param name="batch">With its key.</param>
@@ -20,7 +25,7 @@ internal sealed class NewBatches(
         await quota.RequireRoomAsync(batch.Tenant, inputBytes, cancellation);
         batch.Status = BatchStatus.Validating;
         await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Key, cancellation);
+        await turns.FillAsync(batch.Tenant, cancellation);
         return batch.ETag == default ? await batches.FindAsync(batch.Key, cancellation) ?? batch : batch;
     }
 

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -14,6 +15,7 @@ internal sealed partial class PlanBatchHandler(
     StorageAccount storage,
     BatchInput input,
     ShardDispatcher dispatcher,
+    PlanTurns<OpenBatchRow, BatchRecord> turns,
     BatchClosing closing,
     TimeProvider time,
     ILogger<PlanBatchHandler> logger)
@@ -23,6 +25,7 @@ internal sealed partial class PlanBatchHandler(
         var batch = await batches.FindAsync(message.Key, cancellation);
         if (batch is { Status: BatchStatus.Validating or BatchStatus.InProgress })
             await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
+        await turns.FillAsync(message.Tenant, cancellation);    // its place is free
     }
 
     /// <summary>
@@ -36,13 +39,20 @@ internal sealed partial class PlanBatchHandler(
             return;
         var errors = BatchValidationErrors.Of("planning_failed", "The server failed repeatedly to read the input; try again later");
         await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RefuseAsync(batch, errors, cancellation));
+        await turns.FillAsync(batch.Tenant, cancellation);
     }
 
     private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
+        await batches.TouchAsync(batch, cancellation);     // its message may have waited
+        await using var watch = new PlanWatch(token => TouchAsync(batch, token), time, cancellation);
         try
         {
-            await PlanAsync(batch, cancellation);
+            await PlanAsync(batch, watch.Ended);
+        }
+        catch (Exception) when (watch.IsUnwanted)
+        {
+            LogUnwanted(logger, batch.Id);
         }
         catch (Exception failure) when (!cancellation.IsCancellationRequested)
         {
@@ -51,11 +61,15 @@ internal sealed partial class PlanBatchHandler(
         }
     }
 
+    private async Task<bool> TouchAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        var touched = await batches.UpdateAsync(batch, _ => true, cancellation);
+        return touched.Row is { Status: BatchStatus.Validating or BatchStatus.InProgress };
+    }
+
     private async Task PlanAsync(BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
-        await batches.TouchAsync(batch, cancellation);     // its message may have waited
-        await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
@@ -110,6 +124,9 @@ internal sealed partial class PlanBatchHandler(
 
     [LoggerMessage(EventId = 201, Level = LogLevel.Information, Message = "{Batch} is planned: {Lines} lines in {Shards} shards")]
     private static partial void LogPlanned(ILogger logger, string batch, int lines, int shards);
+
+    [LoggerMessage(EventId = 203, Level = LogLevel.Information, Message = "{Batch} is not planned on: it was cancelled, or has ended")]
+    private static partial void LogUnwanted(ILogger logger, string batch);
 
     [LoggerMessage(EventId = 202, Level = LogLevel.Information, Message = "{Batch} failed: its input has errors")]
     private static partial void LogRefused(ILogger logger, string batch);

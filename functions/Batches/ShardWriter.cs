@@ -9,10 +9,13 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
 /// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string planId)
+internal sealed class ShardWriter(BatchBlobs blobs, string planId) : IPlannedLines
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
+
+    /// <summary>Shards of a window, or a few more where bytes are many: lines that each take minutes share them.</summary>
+    private const int MaxWindowShards = 256;
 
     /// <summary>Shards written at a time; more would hold more of a line window twice.</summary>
     private const int Concurrency = 4;
@@ -54,10 +57,11 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
     {
         List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
         double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
-        foreach (var lines in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget))
-            Add(lines, isRefused: false);
-        foreach (var lines in Cut(_settled.Select(json => (json, default(LineCost))), budget))
-            Add(lines, isRefused: true);
+        int minLines = (_window.Count + MaxWindowShards - 1) / MaxWindowShards;
+        foreach (var (lines, cost) in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget, minLines))
+            Add(lines, isRefused: false, cost / model.PlannedTokenForwardsPerSecond);
+        foreach (var (lines, _) in Cut(_settled.Select(json => (json, default(LineCost))), budget, minLines: 1))
+            Add(lines, isRefused: true, seconds: 0);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
             await blobs.WriteShardAsync(planId, shard.Shard, Content(shard.Lines), stop));
@@ -66,10 +70,10 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         _windowBytes = 0;
         _windows++;
 
-        void Add(IReadOnlyCollection<byte[]> lines, bool isRefused)
+        void Add(IReadOnlyCollection<byte[]> lines, bool isRefused, double seconds)
         {
             cut.Add((_shards.Count, lines));
-            _shards.Add(new PlannedShard(_windows, lines.Count, isRefused));
+            _shards.Add(new PlannedShard(_windows, lines.Count, isRefused, Math.Round(seconds, 3)));
         }
     }
 
@@ -80,19 +84,21 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         return isFull ? CloseWindowAsync(model, cancellation) : Task.CompletedTask;
     }
 
-    private static IEnumerable<IReadOnlyCollection<byte[]>> Cut(IEnumerable<(byte[] Json, LineCost Cost)> window, double budget)
+    /// <param name="budget">Token forwards of a shard, which one of fewer than <paramref name="minLines"/> lines may exceed.</param>
+    private static IEnumerable<(IReadOnlyCollection<byte[]> Lines, double Cost)> Cut(
+        IEnumerable<(byte[] Json, LineCost Cost)> window, double budget, int minLines)
     {
         List<byte[]> shard = [];
         double cost = 0;
         long bytes = 0;
         foreach (var line in window)
         {
-            bool isFull = cost + line.Cost.TokenForwards > budget
+            bool isFull = (cost + line.Cost.TokenForwards > budget && shard.Count >= minLines)
                 || shard.Count == MaxShardLines
                 || bytes + line.Json.Length > MaxShardBytes;
             if (isFull && shard.Count > 0)
             {
-                yield return shard;
+                yield return (shard, cost);
                 (shard, cost, bytes) = ([], 0, 0);
             }
             shard.Add(line.Json);
@@ -100,7 +106,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
             bytes += line.Json.Length;
         }
         if (shard.Count > 0)
-            yield return shard;
+            yield return (shard, cost);
     }
 
     private static BinaryData Content(IReadOnlyCollection<byte[]> lines)

@@ -34,6 +34,8 @@ internal sealed partial class StalledBatches(
             case BatchStatus.Finalizing when isStalled:
                 await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
                 break;
+            case BatchStatus.Validating when open.PlanSentAt is null:
+                break;      // it waits for its turn
             case BatchStatus.Validating when isStalled:
             case BatchStatus.InProgress when isStalled && open.PlanId is null:
                 await SendAgainAsync(batch, StorageNames.PlanQueue, cancellation);

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Checks;
 using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
@@ -11,6 +12,7 @@ using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Functions.Timers;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Hosting;
 using LLaDA.Batch.Shared.Batches;
@@ -53,7 +55,8 @@ public static class FunctionsServices
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>();
-        services.AddSingleton<BatchView>().AddSingleton<LineResults>();
+        services.AddSingleton<BatchView>().AddSingleton<LineResults>().AddSingleton<BatchCheck>();
+        services.AddSingleton(Read<PriceOptions>(configuration, PriceOptions.Section, prices => prices.Validate()));
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
         services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
@@ -65,7 +68,12 @@ public static class FunctionsServices
         services.AddSingleton<ModelFolders>().AddSingleton<ModelDeletion>().AddSingleton<ModelUsers>().AddSingleton<ModelRemoval>();
         services.AddSingleton<TrainingFileCheck>().AddSingleton<PlanFineTuningHandler>().AddSingleton<FinishFineTuningHandler>();
         services.AddSingleton<FineTuningClosing>().AddSingleton<FineTuningCancellation>().AddSingleton<FineTuningSweep>();
+        services.AddSingleton<StalledTrainings>();
         services.AddSingleton<ScheduleStore>().AddSingleton<SourceLists>().AddSingleton<ScheduledFileAssembly>();
+        services.AddSingleton<TrainingTurns>().AddSingleton(provider => PlanTurns.Of(
+            provider.GetRequiredService<BatchStore>(),
+            provider.GetRequiredService<WorkQueues>(),
+            provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>();
         services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>();
         services.AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>();

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Checks;
 using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
@@ -42,6 +43,8 @@ public static class RestApi
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
             BatchesApi.Map(v1);
+            BatchCreationApi.Map(v1);
+            FileCheckApi.Map(v1);
             BatchPartsApi.Map(v1);
             AnswersApi.Map(v1);
             BatchResultsApi.Map(v1);

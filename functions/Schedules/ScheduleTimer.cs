@@ -3,9 +3,9 @@ using Azure;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Timers;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Schedules;
 
 namespace LLaDA.Batch.Functions.Schedules;
@@ -27,7 +27,7 @@ internal sealed partial class ScheduleTimer
     private readonly BlobFolders _folders;
     private readonly FineTuningStore _jobs;
     private readonly FineTuningEvents _events;
-    private readonly WorkQueues _queues;
+    private readonly TrainingTurns _turns;
     private readonly ServiceLimits _limits;
     private readonly RowByRow _rows;
     private readonly TimeProvider _time;
@@ -39,7 +39,7 @@ internal sealed partial class ScheduleTimer
         BlobFolders folders,
         FineTuningStore jobs,
         FineTuningEvents events,
-        WorkQueues queues,
+        TrainingTurns turns,
         ServiceLimits limits,
         RowByRow rows,
         TimeProvider time,
@@ -50,7 +50,7 @@ internal sealed partial class ScheduleTimer
         _folders = folders;
         _jobs = jobs;
         _events = events;
-        _queues = queues;
+        _turns = turns;
         _limits = limits;
         _rows = rows;
         _time = time;
@@ -195,7 +195,7 @@ internal sealed partial class ScheduleTimer
         string dueAt = run.DueAt.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
         string message = $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {dueAt} UTC";
         await _events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
-        await _queues.SendPlanTrainingAsync(job.Key, cancellation);
+        await _turns.Plans.FillAsync(job.Tenant, cancellation);
     }
 
     /// <summary>

@@ -35,7 +35,7 @@ internal sealed class WorkerService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await storage.EnsureCreatedAsync([options.Profile], stoppingToken);
+        await storage.EnsureProfileCreatedAsync(options.Profile, stoppingToken);
         await announcement.RunAsync(options.Profile, stoppingToken);
         health.SetReady();
 

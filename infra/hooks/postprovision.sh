@@ -5,9 +5,11 @@ set -eu
 
 registry="${AZURE_CONTAINER_REGISTRY_ENDPOINT%%.*}"
 tag="llada-worker:$(git rev-parse --short HEAD 2>/dev/null || date +%Y%m%d%H%M%S)"
-image="$AZURE_CONTAINER_REGISTRY_ENDPOINT/$tag"
-if [ "${LLADA_WORKER_IMAGE:-}" != "$image" ]; then
+if [ "${LLADA_WORKER_TAG:-}" != "$tag" ]; then
   az acr build --registry "$registry" --image "$tag" --file gpu-worker/Dockerfile .
+  # A tag can be moved to another image later, a digest cannot.
+  digest="$(az acr repository show --name "$registry" --image "$tag" --query digest --output tsv)"
+  image="$AZURE_CONTAINER_REGISTRY_ENDPOINT/llada-worker@$digest"
   for app in $(az containerapp list --resource-group "$AZURE_RESOURCE_GROUP" --query '[].name' --output tsv); do
     az containerapp update --resource-group "$AZURE_RESOURCE_GROUP" --name "$app" --image "$image" --output none
   done
@@ -15,6 +17,7 @@ if [ "${LLADA_WORKER_IMAGE:-}" != "$image" ]; then
     az containerapp job update --resource-group "$AZURE_RESOURCE_GROUP" --name "$job" --image "$image" --output none
   done
   azd env set LLADA_WORKER_IMAGE "$image"
+  azd env set LLADA_WORKER_TAG "$tag"
 fi
 
 command="dotnet run --project infra/cli -- keys add default --name first --account $AZURE_STORAGE_ACCOUNT"

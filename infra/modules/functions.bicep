@@ -87,6 +87,21 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
+  // Deployments come with a token of the deployer's identity, never with a password of the site.
+  resource publishing 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: {
+      allow: false
+    }
+  }
+
+  resource transfer 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: {
+      allow: false
+    }
+  }
+
   resource appSettings 'config' = {
     name: 'appsettings'
     properties: union(

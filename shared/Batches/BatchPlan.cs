@@ -19,4 +19,9 @@ public sealed record BatchPlan(
 /// <param name="IsRefused">
 /// The outcome of its lines is known (refused, or answered without a model): the plan writes their part itself, and no worker sees them.
 /// </param>
-public sealed record PlannedShard(int Window, int NumLines, bool IsRefused = false);
+/// <param name="Seconds">Expected work; 0 where it is not known.</param>
+public sealed record PlannedShard(
+    int Window,
+    int NumLines,
+    bool IsRefused = false,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] double Seconds = 0);

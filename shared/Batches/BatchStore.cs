@@ -95,6 +95,7 @@ public sealed class BatchStore
         if (row.PlanId == plan.PlanId)
             return false;
         (row.Profile, row.PlanId, row.NumShards) = (plan.Profile, plan.PlanId, plan.Shards.Count);
+        row.ShardSeconds = plan.Shards.Where(shard => !shard.IsRefused).Select(shard => shard.Seconds).DefaultIfEmpty().Average();
         return true;
     }, cancellation);
 

@@ -13,11 +13,18 @@ public abstract class OpenRow : TableRow
 
     public string Tenant { get; set; } = "";
 
+    /// <summary>When the message for its plan was sent; null while it waits for its turn.</summary>
+    public DateTimeOffset? PlanSentAt { get; set; }
+
     /// <summary>When planning failed for the first time; null where it has not.</summary>
     public DateTimeOffset? PlanFailedAt { get; set; }
 
     /// <summary>Failures of planning that were not storage's.</summary>
     public int PlanFaults { get; set; }
+
+    /// <summary>Whether it needs no plan any more; false where only the job's record knows.</summary>
+    [IgnoreDataMember]
+    public virtual bool IsPlanned => false;
 
     /// <summary>The record of the job.</summary>
     [IgnoreDataMember]

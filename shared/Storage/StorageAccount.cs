@@ -86,19 +86,20 @@ public sealed class StorageAccount
     /// <summary>Creates missing containers, tables and queues. Idempotent.</summary>
     public async Task EnsureCreatedAsync(IReadOnlyCollection<string> profiles, CancellationToken cancellation)
     {
-        string[] queues =
-        [
-            .. StorageNames.Queues,
-            .. profiles.Select(StorageNames.GenerateQueue),
-            .. profiles.Select(StorageNames.NowQueue),
-            .. profiles.Select(StorageNames.TrainQueue),
-        ];
         await Task.WhenAll(
         [
             .. StorageNames.Containers.Select(name => (Task)Container(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
             .. StorageNames.Tables.Select(name => Table(name).CreateIfNotExistsAsync(cancellation)),
-            .. queues.Concat(queues.Select(StorageNames.PoisonQueue))
-                .Select(name => Queue(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
+            EnsureQueuesAsync(StorageNames.Queues, cancellation),
+            .. profiles.Select(profile => EnsureProfileCreatedAsync(profile, cancellation)),
         ]);
     }
+
+    /// <summary>Creates the missing queues of a hardware profile. Idempotent; a worker needs no right to anything else for it.</summary>
+    public Task EnsureProfileCreatedAsync(string profile, CancellationToken cancellation) =>
+        EnsureQueuesAsync(StorageNames.QueuesOf(profile), cancellation);
+
+    private async Task EnsureQueuesAsync(IReadOnlyList<string> queues, CancellationToken cancellation) => await Task.WhenAll(
+        queues.Concat(queues.Select(StorageNames.PoisonQueue))
+            .Select(name => Queue(name).CreateIfNotExistsAsync(cancellationToken: cancellation)));
 }

@@ -62,6 +62,9 @@ public static class StorageNames
     /// <summary>The queues that exist for any hardware.</summary>
     public static IReadOnlyList<string> Queues { get; } = [PlanQueue, FinishQueue, WebhookQueue, PlanTrainingQueue, FinishTrainingQueue];
 
+    /// <summary>The queues that the workers of a hardware profile read.</summary>
+    public static IReadOnlyList<string> QueuesOf(string profile) => [GenerateQueue(profile), NowQueue(profile), TrainQueue(profile)];
+
     public static string GenerateQueue(string profile) => GeneratePrefix + profile;
 
     /// <summary>Answers at once, which workers take before the shards of batches.</summary>

@@ -12,16 +12,20 @@ using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Tests;
 
-/// <summary>A worker as its host composes it, over an account with tables, containers and queues; nothing runs by itself.</summary>
+/// <summary>
+/// A worker as its host composes it, over an account with tables, containers and queues and with the roles of a deployed one; nothing runs
+/// by itself.
+/// </summary>
 internal sealed class WorkerUnderTest : IDisposable
 {
     public const string PlanId = "attempt";
 
     private readonly ServiceProvider _services;
 
-    private WorkerUnderTest(ServiceProvider services) => _services = services;
+    private WorkerUnderTest(ServiceProvider services, StorageAccount storage) => (_services, Storage) = (services, storage);
 
-    public StorageAccount Storage => Get<StorageAccount>();
+    /// <summary>The worker's account, with all rights.</summary>
+    public StorageAccount Storage { get; }
 
     public TensorThread Tensors => Get<TensorThread>();
 
@@ -55,9 +59,13 @@ internal sealed class WorkerUnderTest : IDisposable
         var services = new ServiceCollection()
             .AddLogging()
             .AddWorker(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())
-            .AddSingleton(storage);
+            .AddSingleton(new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client =>
+            {
+                client.AddPolicy(new WorkerRoles(connectionString), HttpPipelinePosition.PerCall);
+                configure?.Invoke(client);
+            }));
         register?.Invoke(services);
-        return new WorkerUnderTest(services.BuildServiceProvider());
+        return new WorkerUnderTest(services.BuildServiceProvider(), storage);
     }
 
     public T Get<T>()

@@ -14,10 +14,10 @@ namespace LLaDA.Batch.Functions.Batches.Documents;
 internal sealed class DocumentBatches(
     BlobFolders folders, BatchStore batches, FileStore store, ModelCatalog models, ServiceLimits limits)
 {
-    /// <summary>Reads all documents into shards; adds an error when the folders or the model cannot be used.</summary>
+    /// <summary>Reads all documents; adds an error when the folders or the model cannot be used.</summary>
     /// <returns>The model; null when there is an error.</returns>
     public async Task<ModelRecord?> ReadAsync(
-        BatchRecord batch, ShardWriter shards, BatchValidationErrors errors, CancellationToken cancellation)
+        BatchRecord batch, IPlannedLines lines, BatchValidationErrors errors, CancellationToken cancellation)
     {
         string modelId = JsonElement.Parse(batch.DocumentBody!).GetProperty("model").GetString()!;
         if (await models.FindAsync(batch.Tenant, modelId, cancellation) is not { } model)
@@ -35,6 +35,8 @@ internal sealed class DocumentBatches(
             }
             // A folder that cannot be written fails the batch now and not after all the work.
             await writer.Manifest(batch).UploadAsync(Stream.Null, new BlobUploadOptions(), cancellation);
+            if (lines is not ShardWriter)
+                await writer.Manifest(batch).DeleteIfExistsAsync(cancellationToken: cancellation);     // nothing will run
 
             place = "input_blobs";
             var folder = BlobFolder.FromJson(batch.InputFolder!);
@@ -60,9 +62,9 @@ internal sealed class DocumentBatches(
                     return null;
                 }
                 if (document.Request is { } request)
-                    await shards.AddAsync(request, model, cancellation);
+                    await lines.AddAsync(request, model, cancellation);
                 else
-                    await shards.AddAsync(document.Settled!, model, cancellation);
+                    await lines.AddAsync(document.Settled!, model, cancellation);
             }
             if (count == 0)
                 errors.Add("empty_folder", "The folder has no documents", param: place);
@@ -81,6 +83,8 @@ internal sealed class DocumentBatches(
         var folder = BlobFolder.FromJson(batch.InputFolder!);
         try
         {
+            if (ListAsync(batch, cancellation) is { } names)
+                return await names.ToListAsync(cancellation);
             if (await folders.OpenAsync(folder, batch.Tenant, cancellation) is { } container)
             {
                 var documents = DocumentReader.ListAsync(container, folder.Prefix, cancellation);

@@ -36,7 +36,7 @@ internal sealed class ShardMessageHandler(
             if (batch.IsNow)
                 return;     // the request that waits for its part ends it
             if (isFirst)
-                await dispatcher.DispatchNextAsync(batch.Tenant, stop);
+                await dispatcher.DispatchNextAsync(batch.Key, stop);
             await CallForFinishAsync(batch, plan, blobs, stop);
         }, message.Shard);
     }

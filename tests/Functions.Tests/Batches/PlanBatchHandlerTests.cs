@@ -157,10 +157,27 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.MaxInFlight, "[MASK:400] and some more"));
+        var batch = await plane.PlannedAsync(Lines(40, "[MASK:400] and some more"));
 
-        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > ShardDispatcher.MaxInFlight);
-        Assert.Equal(ShardDispatcher.MaxInFlight, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+        var shards = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards;
+        int inFlight = ShardDispatcher.InFlight(shards[0].Seconds);
+        Assert.InRange(inFlight, ShardDispatcher.MinInFlight + 1, shards.Count - 1);
+        Assert.Equal(inFlight, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+    }
+
+    [Fact]
+    public async Task Lines_that_each_take_minutes_share_shards_once_they_are_many()
+    {
+        await using var plane = await StartAsync(fixture);
+        var few = await plane.PlannedAsync(Lines(256, "[MASK:400] x"));
+        var many = await plane.PlannedAsync(Lines(5000, "[MASK:400] x"));
+
+        var shards = (await plane.Blobs(few).FindPlanAsync(CancellationToken.None))!.Shards;
+        Assert.Equal(256, shards.Count);
+        Assert.All(shards, shard => Assert.InRange(shard.Seconds, 60, double.MaxValue));
+        shards = (await plane.Blobs(many).FindPlanAsync(CancellationToken.None))!.Shards;
+        Assert.InRange(shards.Count(shard => shard.Window == 0), 200, 256);
+        Assert.Equal(5000, shards.Sum(shard => shard.NumLines));
     }
 
     [Fact]

@@ -62,7 +62,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
         open => Assert.Equal(("plan-1", new JobKey("acme", Key), 9), (open.PlanId, open.Job, open.NumShards)),
         partition: "batch",
         key: $"acme|{Key}",
-        added: ("PlanFaults", 0));
+        added: [("PlanFaults", 0), ("ShardSeconds", 0.0)]);
 
     [Fact]
     public async Task An_open_fine_tuning_job() => await AssertKeptAsync<OpenFineTuningRow>(
