@@ -19,7 +19,7 @@ internal sealed record ReadyText(string Address, string ApiKey, string DataFolde
             Models: {string.Join(", ", Models)}
             Logs:   {Path.Combine(DataFolder, LocalStack.LogsName)}
             Next:   paste the export lines into another terminal and send a batch, as README.md shows;
-                    'dotnet run --project infra/cli -- jobs list --data {DataFolder}' lists the jobs;
+                    'dotnet run --project infra/cli -- admin jobs list --data {DataFolder}' lists the jobs;
                     Ctrl-C stops the system and keeps its data.
             """;
     }

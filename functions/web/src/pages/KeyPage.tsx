@@ -18,6 +18,6 @@ export function KeyPage({ signedIn }: { signedIn: () => void }) {
       <button type="submit">Continue</button>
     </form>
     <p class="quiet">On a local stack the key is in the file <code>api-key</code> of its data folder. Elsewhere an operator makes one
-      with <code>llada keys create TENANT</code>.</p>
+      with <code>llada admin keys create TENANT</code>.</p>
   </main>;
 }

@@ -11,7 +11,7 @@ export function ModelsPage() {
   return <>
     <h1>Models</h1>
     <Listed<Model> key={version} base="/v1/models" caption="Models" seconds={30}
-      empty={<p>No model is there yet. An operator adds one with <code>llada models add</code>.</p>} columns={[
+      empty={<p>No model is there yet. An operator adds one with <code>llada admin models add</code>.</p>} columns={[
         { name: "Model", cell: (model) => <code>{model.id}</code> },
         { name: "Made by", cell: (model) => model.owned_by },
         { name: "Context", cell: (model) => `${count(model.context_length)} tokens`, isNumber: true },

@@ -62,7 +62,7 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
   return <>
     <h1>Try it</h1>
     <Loading of={models}>{({ data }) => data.length === 0
-      ? <Empty><p>No model is there yet. An operator adds one with <code>llada models add</code>.</p></Empty>
+      ? <Empty><p>No model is there yet. An operator adds one with <code>llada admin models add</code>.</p></Empty>
       : <form onSubmit={(event) => { event.preventDefault(); void ask(); }} onKeyDown={keys}>
         <fieldset class="choice">
           <legend class="hidden">Kind of request</legend>
