@@ -58,7 +58,7 @@ public sealed class AzuriteServer : IAsyncDisposable
         string? folder, string accountKey, IReadOnlyList<string> accounts, string logFolder, Action<string> report,
         CancellationToken cancellation)
     {
-        string script = await NpmPackage.Azurite.EnsureAsync(report, cancellation);
+        string script = await NpmPackage.EnsureAzuriteAsync(report, cancellation);
         if (folder is not null)
             await WaitForOrphanAsync(folder, report, cancellation);
         var server = new AzuriteServer(script, folder, accountKey, accounts, logFolder, report);

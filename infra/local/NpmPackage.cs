@@ -4,52 +4,55 @@ using System.Security.Cryptography;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>A package that npm installs once for this machine, in a folder named after the hash of its lock file.</summary>
-/// <param name="Name">For messages and for the folder.</param>
-/// <param name="Source">Folder of <c>package.json</c> and <c>package-lock.json</c>.</param>
-/// <param name="Entry">A file of the installed package, relative to <c>node_modules</c>.</param>
-/// <param name="NeededBytes">Space on the disk that the installation takes.</param>
-public sealed record NpmPackage(string Name, string Source, string Entry, long NeededBytes)
+/// <summary>Installs packages through npm once for this machine, in a folder named after the hash of the lock file.</summary>
+public static class NpmPackage
 {
+    private const long AzuriteBytes = 500L << 20;
     private static readonly TimeSpan s_installTime = TimeSpan.FromMinutes(10), s_versionTime = TimeSpan.FromSeconds(30);
 
-    /// <summary>The emulator of Azure Storage.</summary>
-    public static NpmPackage Azurite { get; } = new(
-        "Azurite", Path.Combine(AppContext.BaseDirectory, "azurite"), Path.Combine("azurite", "dist", "src", "azurite.js"), 500L << 20);
-
-    /// <summary>Installs the package where it is missing. Several processes may call this at once.</summary>
+    /// <summary>Installs Azurite where it is missing. Several processes may call this at once.</summary>
     /// <param name="report">Receives a line before an installation.</param>
-    /// <returns>Path of <see cref="Entry"/>.</returns>
+    /// <returns>Path of the script that starts Azurite.</returns>
     /// <exception cref="StackException">Node or npm is missing or too old, the disk is full, or the installation fails.</exception>
-    public async Task<string> EnsureAsync(Action<string> report, CancellationToken cancellation)
+    public static async Task<string> EnsureAzuriteAsync(Action<string> report, CancellationToken cancellation)
     {
         NodeVersion.Require(await RunAsync("node", ["--version"], folder: null, s_versionTime, NodeVersion.WhenMissing, cancellation));
+        string source = Path.Combine(AppContext.BaseDirectory, "azurite");
+        string folder = await EnsureAsync("azurite", source, AzuriteBytes, report, cancellation);
+        return Path.Combine(folder, "node_modules", "azurite", "dist", "src", "azurite.js");
+    }
+
+    /// <summary>Installs what a package.json names where it is missing. Several processes may call this at once.</summary>
+    /// <param name="name">The name of what is installed, which is lowercase.</param>
+    /// <param name="source">A folder with package.json, package-lock.json, and files that are copied beside the installed packages.</param>
+    /// <param name="neededBytes">Free space that the installation needs.</param>
+    /// <returns>The folder that has <c>node_modules</c>.</returns>
+    /// <exception cref="StackException">As for Azurite.</exception>
+    public static async Task<string> EnsureAsync(
+        string name, string source, long neededBytes, Action<string> report, CancellationToken cancellation)
+    {
         string cache = Folders.Cache();
-        byte[] lockFile = await File.ReadAllBytesAsync(Path.Combine(Source, "package-lock.json"), cancellation);
-        string folder = Path.Combine(
-            cache, $"{Name.ToLowerInvariant()}-{Convert.ToHexStringLower(SHA256.HashData(lockFile))[..12]}");
-        string entry = Path.Combine(folder, "node_modules", Entry);
-        if (File.Exists(entry))
-            return entry;
+        byte[] lockFile = await File.ReadAllBytesAsync(Path.Combine(source, "package-lock.json"), cancellation);
+        string folder = Path.Combine(cache, $"{name}-{Convert.ToHexStringLower(SHA256.HashData(lockFile))[..12]}");
+        if (Directory.Exists(folder))
+            return folder;
 
         using var turn = await FileLock.AcquireAsync(folder + ".lock", cancellation);
-        if (File.Exists(entry))
-            return entry;
-        Folders.RequireFreeSpace(cache, NeededBytes);
-        report($"Installing {Name} through npm, once on this machine");
+        if (Directory.Exists(folder))
+            return folder;
+        Folders.RequireFreeSpace(cache, neededBytes);
+        report($"Installing {name} through npm, once on this machine");
         string partial = folder + ".partial";
         if (Directory.Exists(partial))
             Directory.Delete(partial, recursive: true);
         Directory.CreateDirectory(partial);
-        foreach (string file in Directory.GetFiles(Source))
+        foreach (string file in Directory.GetFiles(source))
             File.Copy(file, Path.Combine(partial, Path.GetFileName(file)));
         await RunAsync(
             "npm", ["ci", "--ignore-scripts", "--no-fund", "--no-audit"], partial, s_installTime,
-            $"npm is needed to install {Name}: it is part of Node.js", cancellation);
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
+            $"npm is needed to install {name}: it is part of Node.js", cancellation);
         Directory.Move(partial, folder);
-        return entry;
+        return folder;
     }
 
     /// <returns>The standard output.</returns>

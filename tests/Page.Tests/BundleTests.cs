@@ -6,14 +6,15 @@ namespace LLaDA.Batch.Page.Tests;
 /// <summary>The files that the functions serve are made of the sources beside them.</summary>
 public sealed class BundleTests
 {
+    private const long NeededBytes = 300L << 20;
+
     private static readonly string s_web = Path.Combine(Repository.Root, "functions", "web");
 
     [Fact]
     public async Task The_sources_pass_the_type_checker_and_make_the_checked_in_files()
     {
-        var package = new NpmPackage("Page", s_web, Path.Combine("esbuild", "bin", "esbuild"), 300L << 20);
-        string modules = await package.EnsureAsync(Console.Error.WriteLine, CancellationToken.None);
-        modules = modules[..modules.LastIndexOf("node_modules", StringComparison.Ordinal)] + "node_modules";
+        string modules = Path.Combine(
+            await NpmPackage.EnsureAsync("page", s_web, NeededBytes, Console.Error.WriteLine, CancellationToken.None), "node_modules");
         string work = Directory.CreateTempSubdirectory("llada-bundle-").FullName;
         try
         {

@@ -6,6 +6,8 @@ namespace LLaDA.Batch.Page.Tests;
 /// <summary>The browser: the machine's own Chromium or Chrome, or else one that npm brings.</summary>
 internal static class Chromium
 {
+    private const long NeededBytes = 500L << 20;
+
     private static readonly string[] s_names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
     public static async Task<string> FindAsync() => OfMachine() ?? await OfNpmAsync();
@@ -17,10 +19,9 @@ internal static class Chromium
 
     private static async Task<string> OfNpmAsync()
     {
-        var package = new NpmPackage(
-            "Chromium", Path.Combine(AppContext.BaseDirectory, "chromium"),
-            Path.Combine("@sparticuz", "chromium", "build", "esm", "index.js"), 500L << 20);
-        string entry = await package.EnsureAsync(Console.Error.WriteLine, CancellationToken.None);
+        string source = Path.Combine(AppContext.BaseDirectory, "chromium");
+        string folder = await NpmPackage.EnsureAsync("chromium", source, NeededBytes, Console.Error.WriteLine, CancellationToken.None);
+        string entry = Path.Combine(folder, "node_modules", "@sparticuz", "chromium", "build", "esm", "index.js");
         // It unpacks its program into the temporary folder and names it.
         string script = $"import('{entry}').then(async m => console.log(await m.default.executablePath()))";
         using var node = Process.Start(new ProcessStartInfo("node", ["-e", script]) { RedirectStandardOutput = true })!;
