@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Text.Json;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;

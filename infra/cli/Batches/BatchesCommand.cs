@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
-using LLaDA.Batch.Client.Batches;
 
 namespace LLaDA.Batch.Cli.Batches;
 

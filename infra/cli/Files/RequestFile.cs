@@ -49,7 +49,7 @@ internal static class RequestFile
         ? JsonLines.ReadAsync(file.OpenRead(), MaxLineBytes, cancellation)
         : throw new OperatorException($"There is no file {file}", ExitCodes.NotFound);
 
-    private static IReadOnlyList<RequestFault> Faults(BatchValidationErrors errors) =>
+    private static RequestFault[] Faults(BatchValidationErrors errors) =>
         errors.Any ? JsonSerializer.Deserialize<RequestFault[]>(errors.ToJson(), WireJson.Options)! : [];
 
     private static string? EndpointOf(TextLine line)

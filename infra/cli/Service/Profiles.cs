@@ -42,9 +42,9 @@ internal static class Profiles
         {
             return JsonSerializer.Deserialize<Dictionary<string, Profile>>(File.ReadAllText(Path), s_json) ?? [];
         }
-        catch (JsonException)
+        catch (JsonException failure)
         {
-            throw new InvalidDataException($"{Path} is no file of 'llada login': delete it, and log in again");
+            throw new InvalidDataException($"{Path} is no file of 'llada login': delete it, and log in again", failure);
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using LLaDA.Batch.Cli.Service;
-using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
 using LLaDA.Batch.Client.FineTuning;
 
