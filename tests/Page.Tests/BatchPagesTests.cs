@@ -21,7 +21,7 @@ public sealed partial class BatchPagesTests(PageFixture fixture)
         await Expect(opened.Page).ToHaveURLAsync(BatchAddress());
         await Expect(opened.Page.Locator(".state", new() { HasText = "completed" }).First).ToBeVisibleAsync(s_whenDone);
         await Expect(opened.Page.GetByText("2 done, 1 failed of 3")).ToBeVisibleAsync(s_whenDone);
-        await Expect(opened.Page.Locator("article.line mark")).ToHaveCountAsync(2);
+        await Expect(opened.Page.Locator("article.line p.text mark")).ToHaveCountAsync(2);
         await opened.AssertSoundAsync();
 
         await opened.Button("no gap: 1").ClickAsync();

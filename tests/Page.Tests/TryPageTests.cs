@@ -9,14 +9,14 @@ public sealed class TryPageTests(PageFixture fixture)
     public async Task Gaps_are_filled_at_once_and_how_it_came_about_is_played_step_by_step()
     {
         await using var opened = await OpenedPage.AtAsync(fixture, fixture.Stack.ApiKey);
-        await opened.Page.Locator("#text").FillAsync("And God said unto [MASK:2], Go forth into the [MASK:1].");
+        await opened.Page.Locator("#text").FillAsync(@"And God said unto [MASK:2], Go forth into the [MASK:1]. \[MASK]");
         await opened.Button("Fill").ClickAsync();
 
         var answer = opened.Page.GetByRole(AriaRole.Region, new() { Name = "Answer" });
         await Expect(answer.Locator("p.text mark").First).ToBeVisibleAsync(new() { Timeout = 60_000 });
         await Expect(answer.GetByText("2 gaps")).ToBeVisibleAsync();
         var replay = opened.Page.GetByRole(AriaRole.Region, new() { Name = "How it came about" });
-        await replay.GetByLabel("Step").FillAsync("0");
+        await replay.GetByRole(AriaRole.Slider).FillAsync("0");
         await Expect(replay.GetByText("3 masks left")).ToBeVisibleAsync();
         await Expect(replay.Locator(".mask")).ToHaveCountAsync(3);
         await replay.GetByLabel("Speed").SelectOptionAsync("10");
