@@ -97,7 +97,7 @@ public sealed class OperatingTests(StorageFixture fixture)
     {
         var (code, output, errors) = await RunAsync(args);
 
-        Assert.Equal((1, ""), (code, output));
+        Assert.Equal((2, ""), (code, output));
         Assert.Contains(error, errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
     }
 
