@@ -72,7 +72,8 @@ internal static class PageFiles
             using var resource = assembly.GetManifestResourceStream(name)!;
             byte[] content = new byte[resource.Length];
             resource.ReadExactly(content);
-            return new PageFile(content, Compress(content), ContentTypeOf(name), $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..16]}\"");
+            return new PageFile(content, Compress(content), ContentTypeOf(name),
+                $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..16]}\"");
         });
     }
 

@@ -7,7 +7,8 @@ namespace LLaDA.Batch.EndToEnd.Tests;
 public sealed class CommandLineTests(StackFixture fixture) : IDisposable
 {
     private const string Lines = """
-        {"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And God said unto [MASK:1], Go forth."}}
+        {"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base",
+            "text": "And God said unto [MASK:1], Go forth."}}
         {"custom_id": "b", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And he went forth."}}
         """;
 
@@ -19,7 +20,8 @@ public sealed class CommandLineTests(StackFixture fixture) : IDisposable
     public async Task A_login_is_kept_for_the_user_alone_and_serves_the_other_commands()
     {
         string kept = Path.Combine(_folder, "credentials.json");
-        var (code, _, error) = await RunAsync(isLoggedIn: false, input: null, "login", fixture.Stack.Address, "--key", fixture.Stack.ApiKey);
+        var (code, _, error) = await RunAsync(isLoggedIn: false, input: null, "login", fixture.Stack.Address, "--key",
+            fixture.Stack.ApiKey);
 
         Assert.True(code == 0, error);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(kept));
@@ -139,7 +141,8 @@ public sealed class CommandLineTests(StackFixture fixture) : IDisposable
     {
         var (code, help, _) = await RunAsync(isLoggedIn: false, input: null, "--help");
         Assert.Equal(0, code);
-        foreach (string command in (string[])["login", "fill", "chat", "batches", "files", "tune", "schedules", "webhooks", "doctor", "admin"])
+        foreach (string command in (string[])["login", "fill", "chat", "batches", "files", "tune", "schedules", "webhooks", "doctor",
+            "admin"])
         {
             Assert.Contains(command, help, StringComparison.Ordinal);
             Assert.Equal(0, (await RunAsync(isLoggedIn: false, input: null, command, "--help")).Code);

@@ -58,7 +58,7 @@ public sealed class AccessTests(PageFixture fixture)
         {
             Status = 401,
             ContentType = "application/json",
-            Body = """{"error": {"message": "The key is not known", "type": "invalid_request_error", "param": null, "code": "invalid_api_key"}}""",
+            Body = """{"error": {"message": "The key is not known", "param": null, "code": "invalid_api_key"}}""",
         }));
 
         await Expect(opened.Page.GetByText("The key is wrong or was revoked")).ToBeVisibleAsync(new() { Timeout = 30_000 });

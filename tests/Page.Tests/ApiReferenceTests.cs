@@ -12,7 +12,8 @@ public sealed class ApiReferenceTests(PageFixture fixture)
 
         await opened.Page.GotoAsync(opened.Address + "/docs");
 
-        await Expect(opened.Page.GetByRole(AriaRole.Heading, new() { Name = "Responses" }).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(opened.Page.GetByRole(AriaRole.Heading,
+            new() { Name = "Responses" }).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
         await opened.Page.ScreenshotAsync(new() { Path = "/tmp/plan/docs.png" });
         Assert.Empty(opened.Complaints);
     }

@@ -57,7 +57,8 @@ public sealed class HardwareTests(TinyModel model)
         var refusal = Assert.Throws<CheckpointException>(() => card.RequireFit(config, "models/large"));
 
         Assert.Equal(
-            string.Create(CultureInfo.InvariantCulture, $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
+            string.Create(CultureInfo.InvariantCulture,
+                $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
             + "and the card has 81.6 GB: register it for a profile with more",
             refusal.Message);
     }

@@ -143,7 +143,8 @@ internal sealed class SftCommand
         {
             adapter.Save(output);
             run.Finish(
-                $"The adapter is in {output}", "the same command with --merge writes the whole model, which 'llada admin models add' takes");
+                $"The adapter is in {output}",
+                    "the same command with --merge writes the whole model, which 'llada admin models add' takes");
             return;
         }
         adapter?.Merge();

@@ -127,7 +127,8 @@ public sealed class TrainingTests
         Assert.Equal(coefficient, model.Config.Experts!.BalanceWeight);
         Assert.Equal(golden.Tokens("train.noised_ids"), batch.Tokens);
         AssertClose(train.GetProperty("sft_loss").GetDouble(), Loss(model, batch));
-        AssertClose(train.GetProperty("balance_loss").GetDouble() * coefficient, Loss(model, batch, coefficient) - Loss(model, batch), 1e-3);
+        AssertClose(train.GetProperty("balance_loss").GetDouble() * coefficient, Loss(model, batch, coefficient) - Loss(model, batch),
+            1e-3);
         FollowsTheReference(golden, "train", train, batch, coefficient);
     }
 
