@@ -44,8 +44,8 @@ internal sealed class BytePairs
 
     /// <summary>Ids that merges make, and those of single bytes: what text can become.</summary>
     public IEnumerable<int> Reachable =>
-        _merges.Values.Select(merge => merge.Id).Concat(_tokenOfByte.OfType<int>()).Concat(_fallback.OfType<int[]>().SelectMany(ids =>
-            ids));
+        _merges.Values.Select(merge => merge.Id).Concat(_tokenOfByte.OfType<int>())
+            .Concat(_fallback.OfType<int[]>().SelectMany(ids => ids));
 
     /// <summary>Adds the tokens of a word.</summary>
     public void Encode(ReadOnlySpan<char> word, List<int> ids)

@@ -144,7 +144,7 @@ internal sealed class SftCommand
             adapter.Save(output);
             run.Finish(
                 $"The adapter is in {output}",
-                    "the same command with --merge writes the whole model, which 'llada admin models add' takes");
+                "the same command with --merge writes the whole model, which 'llada admin models add' takes");
             return;
         }
         adapter?.Merge();

@@ -81,10 +81,8 @@ public sealed class AdapterFieldTests : IDisposable
 
         var expected = JsonNode.Parse("""
             {
-              "alpha_pattern": {}, "base_model_name_or_path": null, "bias": "none", "fan_in_fan_out": false, "inference_mode": true,
-                  "init_lora_weights": true, "lora_alpha": 8,
-              "lora_dropout": 0, "modules_to_save": null, "peft_type": "LORA", "r": 4, "rank_pattern": {}, "target_modules": ["a"],
-                  "task_type": null, "use_dora": false, "use_rslora": true
+              "alpha_pattern": {}, "base_model_name_or_path": null, "bias": "none", "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "lora_alpha": 8,
+              "lora_dropout": 0, "modules_to_save": null, "peft_type": "LORA", "r": 4, "rank_pattern": {}, "target_modules": ["a"], "task_type": null, "use_dora": false, "use_rslora": true
             }
             """);
         Assert.True(JsonNode.DeepEquals(expected, JsonNode.Parse(File.ReadAllText(Path))));
