@@ -7,7 +7,7 @@ namespace LLaDA.Batch.EndToEnd.Tests;
 public sealed class CommandLineTests(StackFixture fixture) : IDisposable
 {
     private const string Lines = """
-        {"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And God said unto [MASK:1]."}}
+        {"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And God said [MASK:1]."}}
         {"custom_id": "b", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And he went forth."}}
         """;
 

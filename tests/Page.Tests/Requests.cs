@@ -9,7 +9,7 @@ internal static class Requests
 {
     /// <summary>Two lines that can be filled, and one without a gap.</summary>
     public const string Lines = """
-        {"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And God said unto [MASK:1]."}}
+        {"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And God said [MASK:1]."}}
         {"custom_id": "b", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "And he went forth."}}
         {"custom_id": "c", "method": "POST", "url": "/v1/infill", "body": {"model": "llada-tiny-base", "text": "the [MASK:1] dog"}}
         """;
