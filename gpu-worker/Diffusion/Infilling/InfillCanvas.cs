@@ -29,7 +29,7 @@ internal sealed class InfillCanvas
         _gaps = new Extent[document.Text.Gaps.Count];
         _traces = new TextTrace?[_gaps.Length];
         var lengths = new Queue<int>(openLengths);
-        List<int> tokens = [document.BeginningOfTextId];
+        List<int> tokens = [.. document.BeginningOfText];
         foreach (var (index, gap) in document.Text.Gaps.Index())
         {
             tokens.AddRange(document.Pieces[index]);

@@ -58,7 +58,7 @@ public sealed class InfillDocument
     public InfillSizes Sizes => new(
         new InfillCanvas(this, [.. OpenGaps.Select(_ => MaxGapLength)]).WindowSizes, InfillCanvas.Draft(this).SearchSizes);
 
-    internal int BeginningOfTextId => _tokenizer.BeginningOfTextId;
+    internal IReadOnlyList<int> BeginningOfText => _tokenizer.BeginningOfText;
 
     internal int EndOfTextId => _tokenizer.EndOfTextId;
 
