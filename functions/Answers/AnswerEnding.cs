@@ -12,7 +12,8 @@ internal sealed class AnswerEnding(BatchStore batches, StorageAccount storage, T
         var ending = counts.Expired > 0 ? BatchStatus.Expired : BatchStatus.Completed;
         var results = new BatchResults(counts, OutputFileId: null, ErrorFileId: null);
         var ended = await batches.UpdateAsync(answer, current => current.TryEnd(ending, results, time.GetUtcNow()), cancellation);
-        if (ended.Row is null or { IsTerminal: true })
+        // A record that seems to be missing may be there: the sweep looks twice before it lets the open row go.
+        if (ended.Row is { IsTerminal: true })
             await batches.OpenAnswers.DeleteAsync(answer.Key, cancellation);
     }
 
