@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
@@ -15,11 +16,26 @@ internal static class AnswerResult
     /// <exception cref="ApiException">The line was not run.</exception>
     public static IResult Of(PartLine line)
     {
+        var (status, body) = Read(line);
+        return Results.Text(body.GetRawText(), Type, statusCode: status);
+    }
+
+    /// <summary>The object of the endpoint.</summary>
+    /// <exception cref="ApiException">The line was not run, or its endpoint refused it.</exception>
+    public static JsonObject BodyOf(PartLine line)
+    {
+        var (status, body) = Read(line);
+        return status < StatusCodes.Status400BadRequest
+            ? JsonObject.Create(body)!
+            : throw new ApiException(status, body.Deserialize<ApiErrorBody>(WireJson.Options)!.Error);
+    }
+
+    private static (int Status, JsonElement Body) Read(PartLine line)
+    {
         var output = JsonElement.Parse(line.Json);
-        if (output.Find("response") is not { } response)
-            throw NotRun(output.GetProperty("error").Deserialize<LineError>(WireJson.Options)!);
-        string body = response.GetProperty("body").GetRawText();
-        return Results.Text(body, Type, statusCode: response.GetProperty("status_code").GetInt32());
+        return output.Find("response") is { } response
+            ? (response.GetProperty("status_code").GetInt32(), response.GetProperty("body"))
+            : throw NotRun(output.GetProperty("error").Deserialize<LineError>(WireJson.Options)!);
     }
 
     private static ApiException NotRun(LineError error)

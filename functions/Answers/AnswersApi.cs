@@ -17,32 +17,38 @@ internal static class AnswersApi
     {
         foreach (string endpoint in BatchEndpoint.All)
         {
-            v1.MapPost(
-                endpoint["/v1".Length..],
-                (HttpContext context, ModelCatalog models, AnswerKeys keys, AnswerStart start, AnswerDelivery delivery) =>
-                    AnswerAsync(endpoint, context, models, keys, start, delivery));
+            v1.MapPost(endpoint["/v1".Length..], (HttpContext context, AnswerKeys keys, AnswerStart start, IServiceProvider services) =>
+                AskAsync(endpoint, context, keys, start, services));
         }
         v1.MapGet("/answers/{id}", GetAsync);
     }
 
-    private static async Task AnswerAsync(
-        string endpoint, HttpContext context, ModelCatalog models, AnswerKeys keys, AnswerStart start, AnswerDelivery delivery)
+    private static async Task AskAsync(
+        string endpoint, HttpContext context, AnswerKeys keys, AnswerStart start, IServiceProvider services)
     {
         var (tenant, cancellation) = (context.Tenant(), context.RequestAborted);
         var preference = Preference.Read(context.Request);
         var work = await keys.FindAsync(context, endpoint);
-        if (work.Answer is { IsTerminal: true } ended)
-        {
-            await delivery.RunAsync(context, ended, preference, s_usualWait);
-            return;
-        }
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
+        var models = services.GetRequiredService<ModelCatalog>();
         var request = await AnswerRequest.ReadAsync(endpoint, body, id => models.FindAsync(tenant, id, cancellation));
+        if (request.IsStreamed)
+            services.GetRequiredService<EventStreams>().Require();
         if (work.Answer is null)
             await start.RequireRoomAsync(tenant, cancellation);
-        // Also where the record is there: its first request may have ended between the record and the message.
-        var answer = await start.RunAsync(tenant, work.Key, request, cancellation);
-        await delivery.RunAsync(context, answer, preference, s_usualWait);
+        // Also where there is a record in work: its first request may have ended before it sent the message.
+        var answer = work.Answer is { IsTerminal: true } ended ? ended : await start.RunAsync(tenant, work.Key, request, cancellation);
+        try
+        {
+            if (request.IsStreamed)
+                await services.GetRequiredService<AnswerStream>().RunAsync(context, answer, request.StreamsUsage, preference);
+            else
+                await services.GetRequiredService<AnswerDelivery>().RunAsync(context, answer, preference, s_usualWait);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested && !work.IsKnown && !preference.RespondsAsync)
+        {
+            await services.GetRequiredService<AnswerEnding>().CancelAsync(answer, CancellationToken.None);
+        }
     }
 
     private static async Task GetAsync(string id, HttpContext context, BatchStore batches, AnswerDelivery delivery)

@@ -27,6 +27,9 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     {
     }
 
+    /// <summary>What the worker of an answer at once shows of it.</summary>
+    public FrameBlob Frames => new(_container.GetAppendBlobClient(_prefix + "frames"));
+
     public async Task<BatchPlan?> FindPlanAsync(CancellationToken cancellation)
     {
         try

@@ -25,6 +25,22 @@ public sealed class OpenAIAnswersTests(StackFixture fixture)
     }
 
     [Fact]
+    public async Task A_stream_has_the_text_of_the_whole_answer()
+    {
+        var options = new ChatCompletionOptions { MaxOutputTokenCount = 24 };
+        string whole = (await NewClient().CompleteChatAsync(s_messages, options)).Value.Content.Single().Text;
+
+        List<StreamingChatCompletionUpdate> updates = [];
+        await foreach (var update in NewClient().CompleteChatStreamingAsync(s_messages, options))
+            updates.Add(update);
+
+        Assert.Equal(whole, string.Concat(updates.SelectMany(update => update.ContentUpdate).Select(part => part.Text)));
+        Assert.Equal(ChatMessageRole.Assistant, updates[0].Role);
+        Assert.True(updates[^1].FinishReason is not null || updates[^1].Usage is not null);
+        Assert.True(updates.Count > 3);
+    }
+
+    [Fact]
     public async Task An_error_of_the_line_is_the_clients_error()
     {
         var refused = await Assert.ThrowsAsync<ClientResultException>(() =>

@@ -78,7 +78,7 @@ public static class Checkpoint
         var shards = Shards(model, SafetensorsTypes.Size(type), maxShardBytes);
         if (shards is [var only])
         {
-            SafetensorsWriter.Write(Path.Combine(folder, SingleFile), only, type);
+            SafetensorsWriter.Write(Path.Combine(folder, SingleFile), only, type, IsRouterBias);
             File.Delete(Path.Combine(folder, IndexFile));
             return;
         }
@@ -87,18 +87,22 @@ public static class Checkpoint
         for (int shard = 0; shard < shards.Count; shard++)
         {
             string file = $"model-{shard + 1:D5}-of-{shards.Count:D5}.safetensors";
-            SafetensorsWriter.Write(Path.Combine(folder, file), shards[shard], type);
+            SafetensorsWriter.Write(Path.Combine(folder, file), shards[shard], type, IsRouterBias);
             foreach (var (name, _) in shards[shard])
                 weightMap[name] = file;
         }
+        long numValues = shards.Sum(shard => shard.Sum(entry => entry.Tensor.numel()));
         var index = new JsonObject
         {
-            ["metadata"] = new JsonObject { ["total_size"] = shards.Sum(shard => shard.Sum(entry => entry.Tensor.numel())) * SafetensorsTypes.Size(type) },
+            ["metadata"] = new JsonObject { ["total_size"] = numValues * SafetensorsTypes.Size(type) },
             ["weight_map"] = weightMap,
         };
         File.WriteAllText(Path.Combine(folder, IndexFile), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         File.Delete(Path.Combine(folder, SingleFile));
     }
+
+    /// <summary>Biases of routers stay float32: rounded, they would choose other experts.</summary>
+    private static bool IsRouterBias(string name) => name.EndsWith(".expert_bias", StringComparison.Ordinal);
 
     /// <summary>The network's parameters and buffers.</summary>
     internal static IEnumerable<KeyValuePair<string, Tensor>> Tensors(MaskPredictor model) =>

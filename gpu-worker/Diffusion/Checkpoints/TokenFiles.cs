@@ -71,5 +71,6 @@ internal sealed class TokenFiles(string folder)
     private int Id(JsonNode? value, string file, string field) =>
         value is JsonValue number && number.TryGetValue(out int id) && id >= 0
             ? id
-            : throw new CheckpointException(Path.Combine(folder, file), $"has {value?.ToJsonString() ?? "null"} as {field}, which is no id");
+            : throw new CheckpointException(
+                Path.Combine(folder, file), $"has {value?.ToJsonString() ?? "null"} as {field}, which is no id");
 }

@@ -15,6 +15,7 @@ internal sealed class InfillCanvas
     private readonly Extent[] _gaps;
     private readonly Window[] _windows;
     private readonly int[] _stepsOfWindow;
+    private readonly TextTrace?[] _traces;
     private int _window;
     private int _numReused;
 
@@ -23,6 +24,7 @@ internal sealed class InfillCanvas
     {
         _document = document;
         _gaps = new Extent[document.Text.Gaps.Count];
+        _traces = new TextTrace?[_gaps.Length];
         var lengths = new Queue<int>(openLengths);
         List<int> tokens = [document.BeginningOfTextId];
         foreach (var (index, gap) in document.Text.Gaps.Index())
@@ -63,7 +65,8 @@ internal sealed class InfillCanvas
     }
 
     /// <summary>The next window to sample; its result goes to <see cref="Accept"/>.</summary>
-    public SamplingRow Next()
+    /// <param name="onStep">Called after each of its steps; null where no one looks.</param>
+    public SamplingRow Next(Action<InfillStep>? onStep = null)
     {
         var window = _windows[_window];
         var extent = ExtentOf(window);
@@ -71,14 +74,20 @@ internal sealed class InfillCanvas
         foreach (var gap in Gaps(window))
             targets.AddRange(Enumerable.Range(gap.Start - extent.Start, gap.Length));
         var options = Options with { Seed = SeedOfWindow(), Steps = Options.Steps is null ? null : _stepsOfWindow[_window] };
-        return new SamplingRow(_tokens[extent.Start..extent.End], options, targets);
+        return new SamplingRow(_tokens[extent.Start..extent.End], options, targets)
+        {
+            IsTraced = _document.Options.IsTraced,
+            OnStep = onStep is null ? null : progress => onStep(StepOf(progress, extent)),
+        };
     }
 
     public void Accept(SampledRow sampled)
     {
         var extent = ExtentOf(_windows[_window]);
-        foreach (var gap in Gaps(_windows[_window]))
+        for (int index = _windows[_window].FirstGap; index < _windows[_window].EndGap; index++)
         {
+            var gap = _gaps[index];
+            _traces[index] = TextTrace.Of(sampled, gap.Start - extent.Start, gap.Length);
             sampled.Tokens.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
             sampled.Confidence.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
         }
@@ -97,10 +106,26 @@ internal sealed class InfillCanvas
             string fill = _document.Decode(tokens);
             fills.Add(fill);
             double confidence = GeometricMean(_confidence.AsSpan(gap.Start, gap.Length));
-            spans.Add(new FilledSpan(index, GapText.Restored(_document.Text.Gaps[index], fill), tokens, confidence));
+            string text = GapText.Restored(_document.Text.Gaps[index], fill);
+            spans.Add(new FilledSpan(index, text, tokens, confidence) { Trace = _traces[index] });
         }
         return new InfilledText(_document.Text.Fill(fills), spans, NumTokens - NumMasked) { NumReusedTokens = _numReused };
     }
+
+    private InfillStep StepOf(DenoisingProgress progress, Extent extent)
+    {
+        int[] tokens = [.. _tokens];
+        foreach (var gap in Gaps(_windows[_window]))
+        {
+            for (int position = gap.Start; position < gap.End; position++)
+                tokens[position] = progress.Canvas[position - extent.Start];
+        }
+        int numMasked = progress.NumMasked + NumMasks(_gaps.AsSpan(_windows[_window].EndGap));
+        return new InfillStep(_window, progress.Block, progress.Step, numMasked, () => Shown(tokens));
+    }
+
+    private string Shown(int[] tokens) =>
+        _document.Text.Fill([.. _gaps.Select(gap => _document.Shown(tokens.AsSpan(gap.Start, gap.Length)))]);
 
     /// <summary>Takes as many gaps together as leave half of the context for the text around them.</summary>
     private IEnumerable<Window> Windows()

@@ -58,6 +58,8 @@ public sealed class InfillDocument
 
     internal string Decode(IEnumerable<int> tokens) => _tokenizer.Decode(tokens);
 
+    internal string Shown(ReadOnlySpan<int> tokens) => MaskedText.Of(_tokenizer, tokens, MaskTokenId);
+
     /// <summary>The length of a gap is found by the text behind it, which a block-causal model does not see.</summary>
     private void RequireSight(LLaDAConfig config)
     {

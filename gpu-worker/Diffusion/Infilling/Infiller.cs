@@ -33,7 +33,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         var document = new InfillDocument(GapText.Parse(text), tokenizer, sampler.Config, options);
         using var lengths = new LengthSearch(Sample);
         // Every await below finds a completed task, since the sampler computes before it returns: so this does not block.
-        return FillAsync(document, Sample, lengths, onWindow, cancellation).GetAwaiter().GetResult();
+        return FillAsync(document, Sample, lengths, onWindow, onStep: null, cancellation).GetAwaiter().GetResult();
 
         Task<IReadOnlyList<SampledRow>> Sample(IReadOnlyList<SamplingRow> rows) =>
             Task.FromResult<IReadOnlyList<SampledRow>>(SampleInPasses(rows, cancellation));
@@ -42,14 +42,22 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     /// <summary>Fills a document with any source of samples.</summary>
     /// <param name="lengths">May be shared by many documents.</param>
     /// <param name="onWindow">Called after each infill window.</param>
+    /// <param name="onStep">
+    /// Called after each denoising step that fills gaps, on the sampler's thread; the search for lengths is not among them.
+    /// </param>
     /// <param name="cancellation">Ends the wait for a search; <paramref name="sample"/> has a cancellation of its own.</param>
     public static async Task<InfilledText> FillAsync(
-        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow, CancellationToken cancellation)
+        InfillDocument document,
+        RowSampling sample,
+        LengthSearch lengths,
+        Action<InfillProgress>? onWindow,
+        Action<InfillStep>? onStep,
+        CancellationToken cancellation)
     {
         var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, cancellation));
         while (!canvas.IsDone)
         {
-            canvas.Accept((await sample([canvas.Next()]))[0]);
+            canvas.Accept((await sample([canvas.Next(onStep)]))[0]);
             onWindow?.Invoke(canvas.Progress);
         }
         return canvas.ToText();

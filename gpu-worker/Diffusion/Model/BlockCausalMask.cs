@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>Who sees whom in a block-causal model: a position sees those whose block, position / block length, is not after its own.</summary>
+/// <summary>
+/// Who sees whom in a block-causal model: a position sees those whose block, position / block length, is not after its own.
+/// </summary>
 public static class BlockCausalMask
 {
     /// <param name="firstQuery">Position of the first token that passes; the others follow it.</param>

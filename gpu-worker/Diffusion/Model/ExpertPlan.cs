@@ -10,7 +10,7 @@ internal sealed record ExpertPlan(long[] Gathered, IReadOnlyList<(int Expert, in
     /// An expert's tokens are padded to a multiple of this with another copy of its first one. Matrix products of very few rows take
     /// other paths through the processor and round differently, so a token's result would depend on the others.
     /// </summary>
-    private const int Multiple = 16;
+    public const int Multiple = 16;
 
     /// <param name="experts">Of each token, token by token, [T * chosen].</param>
     /// <param name="numChosen">Experts of a token.</param>

@@ -5,7 +5,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>The gated feed-forward layers of all experts of a layer, down(silu(gate(x)) * up(x)), in one tensor for each projection.</summary>
+/// <summary>
+/// The gated feed-forward layers of all experts of a layer, down(silu(gate(x)) * up(x)), in one tensor for each projection.
+/// </summary>
 public sealed class Experts : nn.Module
 {
     [ComponentName(Name = "gate_proj")]
@@ -27,8 +29,15 @@ public sealed class Experts : nn.Module
         _gate = Stack(config.Width, width);
         _up = Stack(config.Width, width);
         _down = Stack(width, config.Width);
+        Adapted = new Dictionary<string, AdaptedWeight>
+        {
+            ["gate_proj"] = new(_gate), ["up_proj"] = new(_up), ["down_proj"] = new(_down),
+        };
         RegisterComponents();
     }
+
+    /// <summary>By name of the parameter.</summary>
+    internal IReadOnlyDictionary<string, AdaptedWeight> Adapted { get; }
 
     /// <summary>The chosen experts' outputs of each token, weighted and added up in the order of its choice.</summary>
     /// <param name="input">[T, D].</param>
@@ -39,14 +48,18 @@ public sealed class Experts : nn.Module
         using var host = choice.Experts.cpu().contiguous();
         var plan = ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
         var gathered = input.index_select(0, PinnedUpload.To(input.device, plan.Gathered));                      // [P, D]
-        var (gates, ups, downs) = (Of(_gate), Of(_up), Of(_down));
+        var projections = Adapted.ToDictionary(
+            entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
         List<Tensor> outputs = [];
         foreach (var (expert, start, count) in plan.Runs)
         {
             var x = gathered.narrow(0, start, count);
-            Tensor Project(Func<int, Tensor> weights, Tensor tokens) =>
-                nn.functional.linear(tokens, weights(expert).to(input.dtype));
-            outputs.Add(Project(downs, nn.functional.silu(Project(gates, x)) * Project(ups, x)));
+            Tensor Project(string name, Tensor tokens)
+            {
+                var output = nn.functional.linear(tokens, projections[name].Weights(expert).to(input.dtype));
+                return projections[name].Adapt?.Invoke(tokens, output, expert) ?? output;
+            }
+            outputs.Add(Project("down_proj", nn.functional.silu(Project("gate_proj", x)) * Project("up_proj", x)));
         }
         var ofTokens = cat(outputs).index_select(0, PinnedUpload.To(input.device, plan.Places))
             .view(input.shape[0], _config.NumChosen, -1).unbind(1);                                             // chosen times [T, D]
@@ -55,7 +68,8 @@ public sealed class Experts : nn.Module
             .Aggregate((sum, term) => sum.Add(term)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>An expert's matrix. The way back through a selection is as large as all experts, through all of them at once it is one.</summary>
+    /// <summary>An expert's matrix.</summary>
+    /// <remarks>The gradient of one selection is as large as all experts; of all of them at once there is one.</remarks>
     private static Func<int, Tensor> Of(Parameter stack)
     {
         if (!stack.requires_grad || !is_grad_enabled())

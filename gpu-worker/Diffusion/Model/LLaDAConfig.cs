@@ -104,6 +104,11 @@ public sealed record LLaDAConfig
     /// <summary>Width of all query heads together, H E.</summary>
     public int QueryWidth => NumHeads * HeadWidth;
 
+    /// <summary>Width of the widest feed-forward layer that a token passes: the chosen experts and the shared one count together.</summary>
+    public int ActiveFeedForwardWidth => Experts is { } experts
+        ? Math.Max(FeedForwardWidth, (experts.NumChosen * experts.Width) + experts.SharedWidth)
+        : FeedForwardWidth;
+
     /// <summary>Width of all key heads together, K E.</summary>
     public int KeyWidth => NumKeyValueHeads * HeadWidth;
 
@@ -119,6 +124,9 @@ public sealed record LLaDAConfig
     /// <summary>Parameters of all layers, the final norm included, embedding and head not.</summary>
     public long NumNonEmbeddingParameters => CountOfLayers(Experts?.NumExperts ?? 0);
 
+    /// <summary>The same without the experts that are not chosen.</summary>
+    public long NumActiveNonEmbeddingParameters => CountOfLayers(Experts?.NumChosen ?? 0);
+
     /// <summary>All parameters, a tied head counted once.</summary>
     public long NumParameters => NumNonEmbeddingParameters + ((TiesWeights ? 1L : 2L) * EmbeddingSize * ModelWidth);
 
@@ -126,9 +134,9 @@ public sealed record LLaDAConfig
     /// Parameters that compute a token: with experts, those of the chosen ones and, as published counts have it, the head without the
     /// embedding.
     /// </summary>
-    public long NumActiveParameters => Experts is { } experts
-        ? CountOfLayers(experts.NumChosen) + ((long)EmbeddingSize * ModelWidth)
-        : NumParameters;
+    public long NumActiveParameters => Experts is null
+        ? NumParameters
+        : NumActiveNonEmbeddingParameters + ((long)EmbeddingSize * ModelWidth);
 
     /// <param name="numExperts">Experts of a layer that count.</param>
     private long CountOfLayers(int numExperts)

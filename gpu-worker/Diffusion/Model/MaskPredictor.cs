@@ -60,7 +60,10 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         long? padding = config.Family.FreezesPaddingEmbedding ? config.PadTokenId : null;
         _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, padding, device: device, dtype: weightType);
         _blocks = new ModuleList<TransformerBlock>(
-            [.. Enumerable.Range(0, config.NumLayers).Select(layer => new TransformerBlock(config, layer, weightType, computeType, device))]);
+        [
+            .. Enumerable.Range(0, config.NumLayers)
+                .Select(layer => new TransformerBlock(config, layer, weightType, computeType, device)),
+        ]);
         _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, weightType, device);
         _head = config.TiesWeights ? null : new Linear(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
         _rotary = new RotaryEmbedding(config.RotaryWidth, config.MaxSequenceLength, config.RopeTheta, device);
@@ -75,9 +78,18 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     public ScalarType ComputeType { get; }
 
-    /// <summary>All matrices except the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
-    internal IReadOnlyDictionary<string, Linear> Projections =>
-        named_modules().Where(entry => entry.module is Linear).ToDictionary(entry => entry.name, entry => (Linear)entry.module);
+    /// <summary>
+    /// All matrices except the embedding and the routers, by path, such as <c>blocks.0.q_proj</c>; experts are one for a layer, such as
+    /// <c>blocks.0.moe.experts.gate_proj</c>.
+    /// </summary>
+    internal IReadOnlyDictionary<string, AdaptedWeight> Projections => named_modules()
+        .SelectMany(entry => entry.module switch
+        {
+            Linear linear => [KeyValuePair.Create(entry.name, linear.Adapted)],
+            Experts experts => experts.Adapted.Select(part => KeyValuePair.Create($"{entry.name}.{part.Key}", part.Value)),
+            _ => (IEnumerable<KeyValuePair<string, AdaptedWeight>>)[],
+        })
+        .ToDictionary();
 
     /// <summary>Logits at every place.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>

@@ -37,6 +37,10 @@ internal sealed class BlockCausalRow : DenoisingRow
 
     public override int? BlockLength => _blockLength;
 
+    protected override int Block => _start / _blockLength;
+
+    protected override int? RevisableFrom => Options.EditingThreshold is not null && !_isDone ? _targetsOfBlock[0] : null;
+
     public override ConfidenceMeasure Measure => Options.Remasking == Remasking.LowConfidence
         ? ConfidenceMeasure.DrawnProbability
         : base.Measure;

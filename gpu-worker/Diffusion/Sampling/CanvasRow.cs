@@ -28,6 +28,10 @@ internal sealed class CanvasRow : DenoisingRow
 
     public override bool IsDone => _block == _blocks.Length;
 
+    protected override int Block => _block;
+
+    protected override int? RevisableFrom => Options.Remasking == Remasking.Revision && !IsDone ? _blocks[_block][0] : null;
+
     protected override void Commit(IReadOnlyList<Prediction> predictions)
     {
         if (Options.Remasking == Remasking.Random)

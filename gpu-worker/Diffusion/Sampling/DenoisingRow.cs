@@ -11,6 +11,7 @@ internal abstract class DenoisingRow : IDisposable
     private readonly SamplingRow _row;
     private readonly CounterRandom _random;
     private readonly double[] _confidence;
+    private readonly RowTracer? _tracer;
 
     private uint _step;
     private int _numForwards;
@@ -26,6 +27,7 @@ internal abstract class DenoisingRow : IDisposable
         IsGiven = [.. Canvas.Select(token => token != config.MaskTokenId)];
         _random = new CounterRandom(row.Options.Seed);
         _confidence = [.. Canvas.Select(_ => 1.0)];
+        _tracer = row.IsTraced ? new RowTracer(Canvas.Length) : null;
         Targets = [.. SamplingRowCheck.Targets(row, config), .. Enumerable.Range(row.Canvas.Count, numPadding)];
     }
 
@@ -40,6 +42,12 @@ internal abstract class DenoisingRow : IDisposable
     public bool[] IsGiven { get; }
 
     public abstract bool IsDone { get; }
+
+    /// <summary>The block in work, from 0; a process without blocks has one.</summary>
+    protected virtual int Block => 0;
+
+    /// <summary>The position from which on committed tokens may still change; null where none does.</summary>
+    protected virtual int? RevisableFrom => null;
 
     /// <summary>Positions that this step needs predictions for, ascending.</summary>
     public IReadOnlyList<int> Candidates { get; protected set; } = [];
@@ -113,15 +121,18 @@ internal abstract class DenoisingRow : IDisposable
         int halves = IsGuided ? 2 : 1;
         _numForwards += halves;
         _numTokenForwards += halves * (PassedPositions?.Length ?? Canvas.Length);
+        int block = Block;
         Commit(predictions);
         _step++;
         Advance();
-        int numMasked = Targets.Count(position => position < _row.Canvas.Count && IsMasked(position));
-        _row.OnStep?.Invoke(new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, 0, _row.Canvas.Count), numMasked));
+        _row.OnStep?.Invoke(Progress(block));
     }
 
     public virtual SampledRow ToSampled() =>
-        new(Canvas[.._row.Canvas.Count], _confidence[.._row.Canvas.Count], _numForwards, _numTokenForwards);
+        new(Canvas[.._row.Canvas.Count], _confidence[.._row.Canvas.Count], _numForwards, _numTokenForwards)
+        {
+            Trace = _tracer?.ToTrace(_row.Canvas.Count),
+        };
 
     public void Dispose()
     {
@@ -150,12 +161,19 @@ internal abstract class DenoisingRow : IDisposable
     {
         foreach (var prediction in predictions)
         {
+            if (!IsMasked(prediction.Position))
+                TraceTakenBack(prediction.Position);
+            _tracer?.Commit(prediction.Position, StepInWork);
             Canvas[prediction.Position] = prediction.Token;
             _confidence[prediction.Position] = prediction.Probability;
         }
     }
 
-    protected void MaskAgain(int position) => (Canvas[position], _confidence[position]) = (Config.MaskTokenId, 1);
+    protected void MaskAgain(int position)
+    {
+        TraceTakenBack(position);
+        (Canvas[position], _confidence[position]) = (Config.MaskTokenId, 1);
+    }
 
     /// <summary>
     /// Where the row stops at an end, and a target holds one with no mask among the targets before it: fills the targets behind it with the
@@ -167,9 +185,29 @@ internal abstract class DenoisingRow : IDisposable
         if (!Options.StopsAtEos || SettledEnd() is not { } end)
             return false;
         foreach (int position in Targets[(end + 1)..])
+        {
             (Canvas[position], _confidence[position]) = (Config.EosTokenId, 1);
+            _tracer?.Commit(position, step: 0);
+        }
         return true;
     }
+
+    private int StepInWork => (int)_step + 1;
+
+    private DenoisingProgress Progress(int block)
+    {
+        int length = _row.Canvas.Count;
+        int[] masked = [.. Targets.Where(position => position < length && IsMasked(position))];
+        int settled = masked.Length == 0 ? length : masked[0];
+        return new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, 0, length), masked.Length)
+        {
+            Block = block,
+            SettledTo = IsDone ? length : Math.Min(settled, RevisableFrom ?? length),
+        };
+    }
+
+    private void TraceTakenBack(int position) =>
+        _tracer?.TakeBack(position, Canvas[position], _confidence[position], StepInWork);
 
     /// <summary>The index of the first target that holds an end, if no target before it is masked.</summary>
     private int? SettledEnd()

@@ -19,8 +19,10 @@ public static class PassBudget
         int half = computeType == ScalarType.Float32 ? full : 2;
         long keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
         long block = (config.ModelWidth * 4L * full)
-            + ((config.ModelWidth + keyValueWidth) * 2L * (half + full))
-            + (config.FeedForwardWidth * 3L * half);
+            + ((config.QueryWidth + keyValueWidth) * 2L * (half + full))
+            + (config.ActiveFeedForwardWidth * 3L * half)
+            // Each chosen expert's input and output.
+            + ((config.Experts?.NumChosen ?? 0) * 2L * config.ModelWidth * half);
         // Logits, their float32 and softmax, and room for guidance, deferred ends and the few draws at a time.
         long head = config.EmbeddingSize * (long)(half + full + full + (3 * twice));
         return block + head + KeptBytesPerToken(config, computeType);

@@ -12,6 +12,9 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
     /// </summary>
     public IReadOnlyDictionary<int, int>? ForcedTokens { get; init; }
 
+    /// <summary>Whether the result has a <see cref="SampledRow.Trace"/>.</summary>
+    public bool IsTraced { get; init; }
+
     /// <summary>
     /// Called after each denoising step on the sampler's thread; its canvas is valid during the call. An exception fails this row alone.
     /// </summary>
@@ -25,7 +28,14 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
 /// <param name="Step">Number of steps done.</param>
 /// <param name="Canvas">The tokens, [MASK] where nothing is committed.</param>
 /// <param name="NumMasked">Targets that are still masked.</param>
-public readonly record struct DenoisingProgress(int Step, IReadOnlyList<int> Canvas, int NumMasked);
+public readonly record struct DenoisingProgress(int Step, IReadOnlyList<int> Canvas, int NumMasked)
+{
+    /// <summary>The block that the step worked on, from 0; a process without blocks has one.</summary>
+    public int Block { get; init; }
+
+    /// <summary>The position before which no token changes any more; the length of the canvas at the end.</summary>
+    public int SettledTo { get; init; }
+}
 
 /// <summary>A canvas after its reverse process.</summary>
 /// <param name="Tokens">The canvas, every target filled.</param>
@@ -39,4 +49,7 @@ public sealed record SampledRow(int[] Tokens, double[] Confidence, int NumForwar
 {
     /// <summary>Leading tokens whose keys and values another row with the same beginning had computed.</summary>
     public int NumReusedTokens { get; init; }
+
+    /// <summary>How it came about; null unless the row asked for it.</summary>
+    public RowTrace? Trace { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training.Reporting;
@@ -8,7 +9,8 @@ namespace LLaDA.Diffusion.Training;
 
 /// <summary>
 /// Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2).
-/// The data decides which. A causal network learns to predict the next token instead.
+/// The data decides which. Other families are trained by their own objective (<see cref="DiffusionObjective"/>), and a causal network
+/// learns to predict the next token instead.
 /// </summary>
 /// <remarks>
 /// Where each line of the two algorithms is computed:
@@ -36,6 +38,8 @@ public sealed class Trainer
     private readonly TrainingOptions _options;
     private readonly string _folder;
     private readonly CounterRandom _random;
+    private readonly DiffusionObjective _objective;
+    private readonly double _balanceWeight;
 
     /// <param name="weights">On the device to train on.</param>
     /// <param name="validation">Held out; null where there is none.</param>
@@ -44,6 +48,10 @@ public sealed class Trainer
     {
         (_weights, _training, _validation, _options, _folder) = (weights, training, validation, options, folder);
         _random = new CounterRandom((ulong)options.Seed);
+        _objective = options.FamilyObjective ?? DiffusionObjective.Of(weights.Model.Config);
+        bool trainsExperts = weights.Parameters.Any(entry =>
+            entry.Name.Contains(".moe.router", StringComparison.Ordinal) || entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
+        _balanceWeight = trainsExperts ? weights.Model.Config.Experts?.BalanceWeight ?? 0 : 0;
     }
 
     /// <returns>The folder in which a run keeps the checkpoint of a step.</returns>
@@ -83,7 +91,7 @@ public sealed class Trainer
     /// <returns>What <see cref="Steps"/> returns, and null after each turn in between.</returns>
     public IEnumerable<TrainingProgress?> Turns(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
     {
-        if (_options.Validate().ToList() is { Count: > 0 } errors)
+        if (_options.Validate().Concat(_objective.Validate()).ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
         var model = _weights.Model;
@@ -98,7 +106,7 @@ public sealed class Trainer
         using var average = _options.EmaDecay is { } decay ? new EmaWeights(_weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(_folder, _options.NumCheckpoints);
         var subject = new TrainingSubject(_weights, optimizer, average);
-        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _training.Fingerprint, _options.Objective);
+        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _training.Fingerprint, Described());
         var state = checkpoints.Load(subject, start);
         using var log = new MetricsLog(_folder, state.Step);
         int numSteps = _options.LearningRate.NumSteps;
@@ -168,7 +176,7 @@ public sealed class Trainer
     private IEnumerable<double> ValidationParts(EmaWeights? average)
     {
         var held = (_validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows);
-        var batch = Noise(held, new CounterRandom(0), step: 0, isStratified: true, NoiseLevels.All, masksEveryRow: false);
+        var batch = Noise(_objective.Bound, held, new CounterRandom(0), step: 0, isStratified: true, masksEveryRow: false);
         average?.Swap();
         try
         {
@@ -184,7 +192,8 @@ public sealed class Trainer
     private NoisedBatch NextBatch(int step)
     {
         var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);
-        return Noise(clean, _random, (uint)step, _options.StratifiesTimes, _options.NoiseLevels, _options.MasksEveryRow);
+        var objective = _options.NoiseLevels == NoiseLevels.All ? _objective : _objective with { NoiseLevels = _options.NoiseLevels };
+        return Noise(objective, clean, _random, (uint)step, _options.StratifiesTimes, _options.MasksEveryRow);
     }
 
     /// <summary>[1], of no dispose scope: turns of other work lie between its uses.</summary>
@@ -194,7 +203,9 @@ public sealed class Trainer
     private void AddGradient(NoisedBatch slice, Tensor total)
     {
         using var scope = NewDisposeScope();
-        total.add_(DiffusionLoss.Backward(_weights.Model, slice, _options.ActivationCheckpointing), StaticScalars.One);
+        total.add_(
+            DiffusionLoss.Backward(_weights.Model, slice, _options.ActivationCheckpointing, balanceWeight: _balanceWeight),
+            StaticScalars.One);
     }
 
     /// <summary>Changes the weights. The step's one synchronisation with the device.</summary>
@@ -210,14 +221,22 @@ public sealed class Trainer
     }
 
     private NoisedBatch Noise(
-        TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels, bool masksEveryRow)
+        DiffusionObjective objective, TrainingBatch batch, CounterRandom random, uint step, bool isStratified, bool masksEveryRow)
     {
-        if (_weights.Model.Config.IsCausal)
+        var config = _weights.Model.Config;
+        if (config.IsCausal)
             return NextTokens.Of(batch, _options.Reduction);
-        int mask = _weights.Model.Config.MaskTokenId;
-        return ForwardProcess.Noise(batch, mask, random, step, isStratified, levels, masksEveryRow)
-            .Weigh(batch.PromptLengths, _options.Reduction);
+        var reduction = _options.Reduction == LossReduction.Answer ? objective.Reduction : _options.Reduction;
+        var noised = ForwardProcess.Noise(
+                batch, config.MaskTokenId, random, step, isStratified, objective.NoiseLevels, masksEveryRow, objective)
+            .Weigh(batch.PromptLengths, reduction, objective);
+        return objective.IsBlockDiffusion ? noised.WithClean(batch.Rows) : noised;
     }
+
+    /// <summary>What checkpoints say is minimised; of LLaDA in the words of the first release.</summary>
+    private string Described() => _options.Objective
+        + (_objective == DiffusionObjective.LLaDA ? "" : $", {_objective}")
+        + (_balanceWeight > 0 ? string.Create(CultureInfo.InvariantCulture, $", balance {_balanceWeight}") : "");
 
     /// <summary>The forward passes of a batch.</summary>
     private IEnumerable<NoisedBatch> Slices(NoisedBatch batch)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using TorchSharp;
@@ -29,6 +31,22 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
         var type = (options.BFloat16 ?? hasCuda) ? ScalarType.BFloat16 : ScalarType.Float32;
         long? bytes = hasCuda ? options.DeviceBytes ?? UnknownDeviceBytes : null;
         return new Hardware(hasCuda ? CUDA : CPU, type, bytes) { BatchTokens = options.BatchTokens };
+    }
+
+    /// <summary>Refuses a model whose weights do not fit, before memory is taken for them.</summary>
+    /// <param name="model">Named in the error.</param>
+    /// <exception cref="CheckpointException">With the arithmetic.</exception>
+    public void RequireFit(LLaDAConfig config, string model)
+    {
+        long size = ComputeType.ElementSize(), needed = config.NumParameters * size;
+        long available = DeviceBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (needed <= available)
+            return;
+        string place = DeviceBytes is null ? "this machine's memory" : "the card";
+        throw new CheckpointException(model, string.Create(
+            CultureInfo.InvariantCulture,
+            $"has {config.NumParameters:N0} parameters of {size} bytes, {needed / 1e9:F1} GB of weights, and {place} has "
+            + $"{available / 1e9:F1} GB: register it for a profile with more"));
     }
 
     /// <summary>

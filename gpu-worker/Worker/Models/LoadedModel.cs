@@ -61,8 +61,10 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Load(string id, ModelFiles files, Hardware hardware, TensorThread tensors)
     {
         var tokenizer = new LLaDATokenizer(files.Weights);
-        if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
+        var config = LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile));
+        if (config.IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
+        hardware.RequireFit(config, files.Weights);
         var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }

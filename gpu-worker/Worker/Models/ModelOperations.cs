@@ -22,6 +22,9 @@ internal sealed class ModelOperations : IDisposable
         _lengths = new LengthSearch(SampleAllAsync);
     }
 
+    /// <summary>Takes the steps of a line that is shown while it is answered; null where none is.</summary>
+    public Action<LineStep>? OnStep { get; set; }
+
     /// <summary>Denoises a canvas.</summary>
     public Task<SampledRow> SampleAsync(SamplingRow row) => _sample(row);
 
@@ -34,11 +37,14 @@ internal sealed class ModelOperations : IDisposable
     /// <param name="candidateRow">Makes the row that tries a length.</param>
     public Task<int> FindLengthAsync(int bound, Func<int, SamplingRow> candidateRow) => _lengths.FindAsync(bound, candidateRow, _ending);
 
-    /// <param name="onWindow">Called after each infill window.</param>
-    public Task<InfilledText> FillAsync(InfillDocument document, Action<InfillProgress>? onWindow = null) =>
-        Infiller.FillAsync(document, SampleAllAsync, _lengths, onWindow, _ending);
+    /// <summary>Fills the gaps of a document, and shows its steps.</summary>
+    public Task<InfilledText> FillAsync(InfillDocument document) =>
+        Infiller.FillAsync(document, SampleAllAsync, _lengths, onWindow: null, OnStep is null ? null : Show, _ending);
 
     public void Dispose() => _lengths.Dispose();
+
+    private void Show(InfillStep step) =>
+        OnStep!(new LineStep(step.Block, step.Step, step.NumMasked, () => new ShownText(step.ToText(), NumSettled: 0)));
 
     private async Task<IReadOnlyList<SampledRow>> SampleAllAsync(IReadOnlyList<SamplingRow> rows) =>
         await Task.WhenAll(rows.Select(_sample));

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
@@ -16,6 +17,7 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         var messages = ChatMessages.Read(body);
         var options = SamplingParameters.Read(body, model.Config, FamilySampling.DefaultBlockLength, seed) with { StopsAtEos = true };
         var stops = GenerationParameters.ReadStops(body);
+        bool isTraced = GenerationParameters.ReadTrace(body);
         var limit = MaxTokens.Read(body, "max_tokens", "max_completion_tokens");
         body.RequireNothingElse();
         if (!model.Tokenizer.KnowsDialogues)
@@ -28,13 +30,14 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
 
         var prompt = ChatTemplate.Encode(model.Tokenizer, messages);
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
-        return new ChatJob(new Generation(model, prompt, newTokens, [], stops, options), model.Id, now);
+        var generation = new Generation(model, prompt, newTokens, [], stops, options) { IsTraced = isTraced, IsTrimmed = true };
+        return new ChatJob(generation, model.Id, now);
     }
 
     public async Task<LineAnswer> RunAsync(ModelOperations model)
     {
-        var (text, finishReason, usage) = generation.Result(await model.SampleAsync(generation.Row));
-        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text.Trim()), finishReason, null);
+        var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
+        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
         return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
     }
 }
@@ -44,6 +47,11 @@ internal sealed record ChatAnswer(string Id, long Created, string Model, IReadOn
     public string Object { get; init; } = "chat.completion";
 }
 
-internal sealed record ChatChoice(int Index, ChatAnswerMessage Message, string FinishReason, object? Logprobs);
+internal sealed record ChatChoice(
+    int Index,
+    ChatAnswerMessage Message,
+    string FinishReason,
+    object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);
 
 internal sealed record ChatAnswerMessage(string Role, string Content);

@@ -7,6 +7,9 @@ internal static class GenerationParameters
 {
     private const int MaxStops = 4;
 
+    /// <summary>Whether the answer says how it came about.</summary>
+    public static bool ReadTrace(RequestBody body) => body.Flag("trace") ?? false;
+
     /// <summary>OpenAI's <c>stop</c>: a text or up to four.</summary>
     public static IReadOnlyList<string> ReadStops(RequestBody body)
     {

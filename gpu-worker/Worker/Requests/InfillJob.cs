@@ -1,11 +1,14 @@
+using System.Text.Json.Serialization;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary><c>/v1/infill</c>: a text with gaps.</summary>
-internal sealed class InfillJob(InfillDocument document, string context, string modelId, DateTimeOffset now) : ILineJob
+internal sealed class InfillJob(
+    InfillDocument document, LLaDATokenizer tokenizer, string context, string modelId, DateTimeOffset now) : ILineJob
 {
     /// <summary>What a gap of a block-causal model sees: the text before it, and in its own block the text behind.</summary>
     private const string Before = "before";
@@ -17,20 +20,23 @@ internal sealed class InfillJob(InfillDocument document, string context, string 
         var text = GapText.Parse(body.Text("text"));
         var sampling = SamplingParameters.Read(body, model.Config, blockLength: null, seed, model.NonText);
         int? maxGapLength = body.Integer("max_gap_length");
+        bool isTraced = GenerationParameters.ReadTrace(body);
         body.RequireNothingElse();
         if (maxGapLength < 1 || maxGapLength > model.ContextLength - 2)
             throw body.Invalid("max_gap_length", $"must lie in [1, {model.ContextLength - 2}]");
 
-        var options = new InfillOptions { Sampling = sampling, MaxGapLength = maxGapLength };
+        var options = new InfillOptions { Sampling = sampling, MaxGapLength = maxGapLength, IsTraced = isTraced };
         var document = new InfillDocument(text, model.Tokenizer, model.Config, options);
-        return new InfillJob(document, model.Config.Family.IsBlockCausal ? Before : Both, model.Id, now);
+        return new InfillJob(document, model.Tokenizer, model.Config.Family.IsBlockCausal ? Before : Both, model.Id, now);
     }
 
     public async Task<LineAnswer> RunAsync(ModelOperations model)
     {
         var filled = await model.FillAsync(document);
         var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens, filled.NumReusedTokens);
-        var spans = filled.Spans.Select(span => new InfillSpan(span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4)));
+        var spans = filled.Spans.Select(span => new InfillSpan(
+            span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4),
+            LineTrace.Of(span.Trace, tokenizer, span.Tokens.Count)));
         var answer = new InfillAnswer(
             $"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled.Text, [.. spans], context, usage);
         return new LineAnswer(answer, usage);
@@ -47,4 +53,9 @@ internal sealed record InfillAnswer(
 
 /// <param name="Tokens">Number of tokens.</param>
 /// <param name="Confidence">Geometric mean of the tokens' probabilities, 0 to 1.</param>
-internal sealed record InfillSpan(int Index, string Text, int Tokens, double Confidence);
+internal sealed record InfillSpan(
+    int Index,
+    string Text,
+    int Tokens,
+    double Confidence,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);

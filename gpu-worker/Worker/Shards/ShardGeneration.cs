@@ -22,6 +22,8 @@ internal sealed class ShardGeneration(TimeProvider time)
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var operations = model.Operations(work.Party, ending.Token);
+        await using var frames = work.Batch.IsStreamed ? new FrameWriter(work.Blobs.Frames, time) : null;
+        operations.OnStep = frames is null ? null : frames.Show;
         List<Task<(ShardLine Line, LineAnswer Answer)>> running =
             [.. Runnable(work.Batch, lines, model, answers).Select(job => job(operations))];
         try

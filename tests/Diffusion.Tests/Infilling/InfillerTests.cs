@@ -79,7 +79,7 @@ public sealed class InfillerTests : IDisposable
         using var lengths = new LengthSearch(SubmitAsync);
         var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
 
-        var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, CancellationToken.None);
+        var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, null, CancellationToken.None);
         while (!running.IsCompleted)
         {
             engine.Step();

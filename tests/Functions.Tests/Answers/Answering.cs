@@ -78,8 +78,7 @@ internal static class Answering
     }
 
     /// <summary>Lets the clock run until a request is answered, a step for each call to storage.</summary>
-    public static async Task<HttpResponseMessage> WhileTimePassesAsync(
-        this ControlPlane plane, Task<HttpResponseMessage> request, TimeSpan step)
+    public static async Task<T> WhileTimePassesAsync<T>(this ControlPlane plane, Task<T> request, TimeSpan step)
     {
         while (!request.IsCompleted)
         {

@@ -216,9 +216,7 @@ public sealed class AnswersTests(StorageFixture fixture)
     }
 
     [Theory]
-    [InlineData(Fault.KillBefore)]
     [InlineData(Fault.KillAfter)]
-    [InlineData(Fault.TimeoutBefore)]
     [InlineData(Fault.TimeoutAfter)]
     [InlineData(Fault.Unavailable)]
     public async Task A_client_that_is_cut_off_comes_back_with_its_key_and_gets_its_answer_wherever_the_fault_was(Fault fault)

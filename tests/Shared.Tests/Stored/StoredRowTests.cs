@@ -125,7 +125,8 @@ public sealed class StoredRowTests(StorageFixture fixture)
             ["Id"] = "org/model", ["Profile"] = "gpu", ["ContextLength"] = 4096, ["TokenForwardsPerSecond"] = 9.5, ["Folder"] = "acme/f",
             ["BaseModel"] = "org/base", ["State"] = stored, ["CreatedAt"] = s_time,
         },
-        model => Assert.Equal((state, "org/model", 4096), (model.State, model.Id, model.ContextLength)));
+        model => Assert.Equal((state, "org/model", 4096), (model.State, model.Id, model.ContextLength)),
+        added: [("Family", ""), ("NumParameters", 0L), ("NumActiveParameters", 0L)]);
 
     [Fact]
     public async Task A_file() => await AssertKeptAsync<FileRecord>(

@@ -1,10 +1,10 @@
 using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
 
-namespace LLaDA.Diffusion.Tests;
+namespace LLaDA.Diffusion.Tests.Families;
 
 /// <summary>The network of each family against its official code.</summary>
-public sealed class GoldenFamilyTests
+public sealed class ForwardTests
 {
     private const float Tolerance = 2e-4f, WeightTolerance = 1e-5f;
 
