@@ -81,7 +81,8 @@ public static class FunctionsServices
         services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>();
         services.AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>();
         services.AddSingleton<UsageStore>();
-        services.AddSingleton<UploadStore>().AddSingleton<UploadBlocks>().AddSingleton<UploadParts>().AddSingleton<UploadCompletion>();
+        services.AddSingleton<UploadStore>().AddSingleton<UploadBlocks>();
+        services.AddSingleton<UploadParts>().AddSingleton<UploadCompletion>();
         services.AddSingleton<IPurge, ExpiredUploads>();
         services.AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));

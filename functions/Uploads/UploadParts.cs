@@ -1,6 +1,5 @@
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.Http;
-using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.WebUtilities;
 

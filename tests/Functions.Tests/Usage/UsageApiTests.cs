@@ -21,9 +21,10 @@ public sealed class UsageApiTests(StorageFixture fixture)
 
         var result = Results(await UsageAsync(plane, "bucket_width=1h")).Single();
 
-        Assert.Equal(
-            """{"input_tokens":30,"output_tokens":3,"num_model_requests":2,"num_failed_requests":1,"num_batches":1,"model":null,"endpoint":null,"object":"usage.result"}""",
-            result.ToJsonString());
+        Assert.Equal((30, 3), (result["input_tokens"]!.GetValue<int>(), result["output_tokens"]!.GetValue<int>()));
+        Assert.Equal((2, 1), (result["num_model_requests"]!.GetValue<int>(), result["num_failed_requests"]!.GetValue<int>()));
+        Assert.Equal(1, result["num_batches"]!.GetValue<int>());
+        Assert.Null(result["model"]);
     }
 
     [Fact]
@@ -46,7 +47,7 @@ public sealed class UsageApiTests(StorageFixture fixture)
         Assert.Equal(2, days["data"]!.AsArray().Count);
         Assert.Equal(
             [(Model, "/v1/infill"), (Model, "/v1/score")],
-            days["data"]![0]!["results"]!.AsArray().Select(row => (row!["model"]!.GetValue<string>(), row["endpoint"]!.GetValue<string>())));
+            Results(days).Take(2).Select(row => (row["model"]!.GetValue<string>(), row["endpoint"]!.GetValue<string>())));
         Assert.Equal(40, Sum(days["data"]![1]!, "input_tokens"));
         Assert.Equal(2, Results(before).Sum(row => row["num_batches"]!.GetValue<int>()));
     }
