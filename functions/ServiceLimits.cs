@@ -28,6 +28,11 @@ public sealed record ServiceLimits
     /// <summary>Bytes of a request, and of a document.</summary>
     public int MaxLineBytes { get; init; } = 10 << 20;
 
+    /// <summary>
+    /// Work of a request, in seconds at the measured speed of its model; a request with more is an error of its line.
+    /// </summary>
+    public int MaxLineWork { get; init; } = 3_600;
+
     /// <summary>Batches of a tenant that have not ended.</summary>
     public int MaxActiveBatches { get; init; } = 200;
 
@@ -56,7 +61,8 @@ public sealed record ServiceLimits
     {
         long[] limits =
         [
-            MaxFileBytes, MaxMultipartBytes, MaxLines, MaxLineBytes, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans,
+            MaxFileBytes, MaxMultipartBytes, MaxLines, MaxLineBytes, MaxLineWork, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes,
+            MaxQueuedPlans,
             MaxActiveTrainings, MaxTrainingsAtOnce, MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))

@@ -29,7 +29,9 @@ internal sealed class AnswerStart(BatchStore batches, StorageAccount storage, Wo
     /// <exception cref="ApiException">429: too many answers of the tenant are in work.</exception>
     public async Task<BatchRecord> RunAsync(string tenant, string key, AnswerRequest request, CancellationToken cancellation)
     {
-        var plan = new BatchPlan(PlanId, request.Model.Id, request.Model.Profile, NumLines: 1, [new PlannedShard(Window: 0, NumLines: 1)]);
+        var limit = WorkLimit.Of(request.Model.Id, request.Model.PlannedTokenForwardsPerSecond, limits.MaxLineWork);
+        PlannedShard[] shards = [new PlannedShard(Window: 0, NumLines: 1)];
+        var plan = new BatchPlan(PlanId, request.Model.Id, request.Model.Profile, NumLines: 1, shards, Limit: limit);
         var answer = new BatchRecord
         {
             PartitionKey = tenant,

@@ -11,6 +11,11 @@ public sealed record BatchProgress
     /// <summary>Lines that were finished a minute, over the last ten minutes; null before the first.</summary>
     public double? LinesPerMinute { get; init; }
 
+    /// <summary>
+    /// The share of the lines that is done, in [0, 1]; also counts the finished gaps, infill windows and samples of lines that still run.
+    /// </summary>
+    public required double Share { get; init; }
+
     /// <summary>Tokens of the finished lines, given and new ones.</summary>
     public required long TokensDone { get; init; }
 
@@ -18,7 +23,7 @@ public sealed record BatchProgress
     public long? TokensEstimated { get; init; }
 
     /// <summary>
-    /// Its place among the unfinished batches of all tenants by age, from 1 on; null once a line is finished. Tenants take turns, so a
+    /// Its place among the unfinished batches of all tenants by age, from 1 on; null once work is done. Tenants take turns, so a
     /// batch may begin before older ones.
     /// </summary>
     public int? QueuePosition { get; init; }
@@ -34,12 +39,15 @@ public sealed record BatchProgress
         return new BatchProgress
         {
             LinesPerMinute = SpeedOf(finished, batch.InProgressAt),
+            Share = batch.TotalLines == 0 ? 0 : Math.Min(1, Math.Round(NumDone(counts) / batch.TotalLines, 4)),
             TokensDone = counts.PromptTokens + counts.CompletionTokens,
             TokensEstimated = batch.EstimatedTokens,
-            QueuePosition = counts.Completed + counts.Failed == 0 ? position : null,
+            QueuePosition = NumDone(counts) == 0 ? position : null,
             WorkersSeen = finished.Select(work => work.Worker).OfType<string>().Distinct().Count(),
         };
     }
+
+    private static double NumDone(PartCounts counts) => counts.Completed + counts.Failed + counts.InWork;
 
     /// <summary>When the last line will be finished at the present speed.</summary>
     /// <param name="left">Lines that are not finished.</param>

@@ -17,6 +17,7 @@ internal sealed partial class PlanBatchHandler(
     ShardDispatcher dispatcher,
     PlanTurns<OpenBatchRow, BatchRecord> turns,
     BatchClosing closing,
+    ServiceLimits limits,
     TimeProvider time,
     ILogger<PlanBatchHandler> logger)
 {
@@ -87,13 +88,13 @@ internal sealed partial class PlanBatchHandler(
     private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
     {
         string planId = Guid.NewGuid().ToString("N");
-        var shards = new ShardWriter(blobs, planId);
+        var shards = new ShardWriter(blobs, planId, limits.MaxLineWork);
         var errors = new BatchValidationErrors();
         if (await input.ReadAsync(batch, shards, errors, cancellation) is { } model)
         {
             await shards.CloseWindowAsync(model, cancellation);
             var plan = new BatchPlan(
-                planId, model.Id, model.Profile, shards.NumLines, shards.Shards, shards.EstimatedTokens);
+                planId, model.Id, model.Profile, shards.NumLines, shards.Shards, shards.EstimatedTokens, shards.LimitOf(model));
             return await blobs.PublishPlanAsync(plan, cancellation);
         }
         await RefuseAsync(batch, errors, cancellation);

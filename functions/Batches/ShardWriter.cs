@@ -9,7 +9,8 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
 /// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string planId) : IPlannedLines
+/// <param name="maxLineSeconds">Work of a line, at the speed of its model; more is an error of that line.</param>
+internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSeconds) : IPlannedLines
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
@@ -37,12 +38,22 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId) : IPlannedLin
 
     public async Task AddAsync(ShardLine line, ModelRecord model, CancellationToken cancellation)
     {
+        var (limit, least) = (LimitOf(model), LineCost.AtLeast(line.Body, model.ContextLength).Work);
+        if (!limit.Admits(least))
+        {
+            var error = new LineError(WorkLimit.Code, limit.Refusal(least, isAtLeast: true));
+            await AddAsync(SettledLine.Refused(line.Line, line.CustomId, error), model, cancellation);
+            return;
+        }
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
-        var cost = LineCost.Of(line.Body);
-        _window.Add((json, cost));
-        EstimatedTokens += cost.CanvasTokens;
+        var estimate = LineCost.Estimate(line.Body, model.ContextLength);
+        _window.Add((json, estimate));
+        EstimatedTokens += estimate.CanvasTokens;
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
+
+    /// <summary>The most work of a line.</summary>
+    public WorkLimit LimitOf(ModelRecord model) => WorkLimit.Of(model.Id, model.PlannedTokenForwardsPerSecond, maxLineSeconds);
 
     /// <summary>Adds a line whose outcome is known: no worker runs it.</summary>
     public async Task AddAsync(SettledLine line, ModelRecord model, CancellationToken cancellation)

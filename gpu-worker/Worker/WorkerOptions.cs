@@ -44,6 +44,17 @@ internal sealed record WorkerOptions
     /// <summary>Shards in progress at the same time: while one is on the tensor thread, another is read or written.</summary>
     public int ShardsInHand { get; init; } = 2;
 
+    /// <summary>
+    /// Shards besides those, each of a tenant that has none in progress here: so a tenant's first shard does not wait behind all those of
+    /// others. At least 0.
+    /// </summary>
+    public int GuestShards { get; init; } = 8;
+
+    /// <summary>
+    /// How long a shard or a training may take while others wait, above 0; it then keeps what is finished and goes to the end of the queue.
+    /// </summary>
+    public TimeSpan Slice { get; init; } = TimeSpan.FromMinutes(3);
+
     /// <summary>Answers at once in progress at the same time, in addition to shards of batches.</summary>
     public int AnswersInHand { get; init; } = 64;
 
@@ -87,6 +98,10 @@ internal sealed record WorkerOptions
             yield return $"{Section}:{nameof(BatchTokens)}, {Section}:{nameof(ShardsInHand)} and {Section}:{nameof(AnswersInHand)} "
                 + "must be at least 1";
         }
+        if (GuestShards < 0)
+            yield return $"{Section}:{nameof(GuestShards)} must be at least 0";
+        if (Slice <= TimeSpan.Zero)
+            yield return $"{Section}:{nameof(Slice)} must be above 0";
         if (DeviceBytes < 1)
             yield return $"{Section}:{nameof(DeviceBytes)} must be at least 1";
         if (GracePeriod < TimeSpan.FromSeconds(1) || GracePeriod > TimeSpan.FromHours(1))

@@ -43,23 +43,37 @@ internal sealed class WorkerService(
         if (options.Generates)
         {
             // Answers at once have places of their own, so that no shard of a batch delays them.
-            var answers = _consumer with { Concurrency = options.AnswersInHand, MaxPollingInterval = s_answerPolling };
-            consuming.Add(ConsumeAsync<ShardMessage>(StorageNames.NowQueue(options.Profile), answers, shards.RunAsync, stoppingToken));
-            var batches = _consumer with { Concurrency = options.ShardsInHand };
-            consuming.Add(ConsumeAsync<ShardMessage>(StorageNames.GenerateQueue(options.Profile), batches, shards.RunAsync, stoppingToken));
+            var answers = _consumer with
+            {
+                Concurrency = options.AnswersInHand,
+                Guests = options.GuestShards,
+                MaxPollingInterval = s_answerPolling,
+            };
+            consuming.Add(ConsumeAsync<ShardMessage>(
+                StorageNames.NowQueue(options.Profile), answers, message => message.Tenant, shards.RunAsync, stoppingToken));
+            var batches = _consumer with { Concurrency = options.ShardsInHand, Guests = options.GuestShards, TakesTurns = true };
+            consuming.Add(ConsumeAsync<ShardMessage>(
+                StorageNames.GenerateQueue(options.Profile), batches, message => message.Tenant, shards.RunAsync, stoppingToken));
         }
         if (options.Trains)
         {
             string queue = StorageNames.TrainQueue(options.Profile);
-            consuming.Add(ConsumeAsync<TrainingMessage>(queue, _consumer, trainings.RunAsync, stoppingToken));
+            consuming.Add(ConsumeAsync<TrainingMessage>(
+                queue, _consumer with { TakesTurns = true }, message => message.Tenant, trainings.RunAsync, stoppingToken));
         }
         await Task.WhenAll(consuming);
         lifetime.StopApplication();
     }
 
     private Task ConsumeAsync<T>(
-        string queue, QueueConsumerOptions consumer, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
-        where T : class =>
-        new QueueConsumer<T>(storage, queue, consumer, (message, stop) => guard.RunAsync(() => handler(message, stop)), time, logger)
-            .RunAsync(shutdown);
+        string queue,
+        QueueConsumerOptions consumer,
+        Func<T, string> tenantOf,
+        Func<T, CancellationToken, Task> handler,
+        CancellationToken shutdown)
+        where T : class
+    {
+        Task RunAsync(T message, CancellationToken stop) => guard.RunAsync(() => handler(message, stop));
+        return new QueueConsumer<T>(storage, queue, consumer, RunAsync, time, logger, tenantOf).RunAsync(shutdown);
+    }
 }

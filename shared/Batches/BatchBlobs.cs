@@ -180,11 +180,32 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         try
         {
             var content = (await _container.GetBlobClient(ProgressName(shard)).DownloadContentAsync(cancellation)).Value;
-            return (Lines(content.Content), PartMetadata.CountsOf(content.Details.Metadata));
+            return (Lines(content.Content), PartMetadata.CountsOf(content.Details.Metadata) with { InWork = 0 });
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
             return ([], PartCounts.None);
+        }
+    }
+
+    /// <summary>Keeps what of unfinished lines is done for the shard's next owner; guarded by the shard's lease.</summary>
+    public Task WriteUnfinishedAsync(int shard, IReadOnlyList<UnfinishedLine> lines, CancellationToken cancellation) =>
+        _container.GetBlobClient(UnfinishedName(shard))
+            .UploadAsync(BinaryData.FromObjectAsJson(lines, WireJson.Options), overwrite: true, cancellation);
+
+    /// <summary>
+    /// What a previous owner of the shard had done of unfinished lines; of lines that are finished by now, it is out of date.
+    /// </summary>
+    public async Task<IReadOnlyList<UnfinishedLine>> ReadUnfinishedAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = await _container.GetBlobClient(UnfinishedName(shard)).DownloadContentAsync(cancellation);
+            return content.Value.Content.ToObjectFromJson<List<UnfinishedLine>>(WireJson.Options)!;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return [];
         }
     }
 
@@ -283,6 +304,8 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     private string PartName(int shard) => $"{_prefix}parts/{shard:D6}";
 
     private string ProgressName(int shard) => $"{_prefix}progress/{shard:D6}";
+
+    private string UnfinishedName(int shard) => $"{_prefix}unfinished/{shard:D6}";
 
     private string AttemptsName(int shard) => $"{_prefix}attempts/{shard:D6}";
 

@@ -7,13 +7,15 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <param name="NumLines">Requests in the input.</param>
 /// <param name="Shards">By shard number.</param>
 /// <param name="EstimatedTokens">Tokens of all lines, given and new ones; null in plans of earlier versions.</param>
+/// <param name="Limit">Of each line's work; null in plans of earlier versions.</param>
 public sealed record BatchPlan(
     [property: JsonPropertyName("attempt")] string PlanId,
     string Model,
     string Profile,
     int NumLines,
     IReadOnlyList<PlannedShard> Shards,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? EstimatedTokens = null);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? EstimatedTokens = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WorkLimit? Limit = null);
 
 /// <param name="Window">The line window of its lines: the finish orders one window at a time.</param>
 /// <param name="IsRefused">

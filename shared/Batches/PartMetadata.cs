@@ -7,6 +7,7 @@ internal static class PartMetadata
 {
     private const string CompletedName = "completed", FailedName = "failed", ExpiredName = "expired", ErrorsName = "errors";
     private const string PromptTokensName = "prompt_tokens", CompletionTokensName = "completion_tokens", WorkerName = "worker";
+    private const string InWorkName = "in_work";
 
     /// <param name="worker">Null where no worker ran the lines.</param>
     public static Dictionary<string, string> Of(PartCounts counts, IEnumerable<PartLine> lines, string? worker)
@@ -21,6 +22,8 @@ internal static class PartMetadata
         };
         if (ErrorCounts.Of(lines) is { IsEmpty: false } errors)
             metadata[ErrorsName] = errors.ToString();
+        if (counts.InWork > 0)
+            metadata[InWorkName] = counts.InWork.ToString("F4", CultureInfo.InvariantCulture);
         if (worker is not null)
             metadata[WorkerName] = worker;
         return metadata;
@@ -32,8 +35,9 @@ internal static class PartMetadata
         long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
         int expired = metadata.ContainsKey(ExpiredName) ? (int)Count(ExpiredName) : 0;
         var errors = ErrorCounts.Parse(metadata.TryGetValue(ErrorsName, out string? text) ? text : null);
-        return new PartCounts(
-            (int)Count(CompletedName), (int)Count(FailedName), Count(PromptTokensName), Count(CompletionTokensName), expired, errors);
+        double inWork = metadata.TryGetValue(InWorkName, out string? share) ? double.Parse(share, CultureInfo.InvariantCulture) : 0;
+        var (completed, failed) = ((int)Count(CompletedName), (int)Count(FailedName));
+        return new PartCounts(completed, failed, Count(PromptTokensName), Count(CompletionTokensName), expired, errors, inWork);
     }
 
     /// <returns>Null where no worker ran the lines, and for parts of earlier versions.</returns>

@@ -6,6 +6,19 @@ public sealed record QueueConsumerOptions
     /// <summary>Messages processed at the same time.</summary>
     public int Concurrency { get; init; } = 1;
 
+    /// <summary>
+    /// Messages processed besides those, each of a party of which none is in process: so a party's first message does not wait behind all
+    /// those of others. Needs a consumer that knows the parties. Messages that are passed for a guest count as received, so
+    /// <see cref="MaxDequeueCount"/> must not limit how often.
+    /// </summary>
+    public int Guests { get; init; }
+
+    /// <summary>
+    /// Whether a message of a party of which none is in process, and which had not the last one, comes before others. Costs a look at the
+    /// queue for each message. Needs a consumer that knows the parties.
+    /// </summary>
+    public bool TakesTurns { get; init; }
+
     /// <summary>How long a message in process stays invisible to other consumers; renewed at half of it.</summary>
     public TimeSpan VisibilityTimeout { get; init; } = TimeSpan.FromMinutes(1);
 

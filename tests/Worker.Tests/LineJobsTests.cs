@@ -326,7 +326,7 @@ public sealed class LineJobsTests(TinyModel model)
                 asked++;
                 return new TaskCompletionSource<SampledRow>().Task;
             },
-            (_, _, _) => throw new InvalidOperationException()));
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
 
         Assert.Equal(LengthSearch.MaxSearches * InfillOptions.DefaultMaxGapLength, asked);
     }
@@ -341,7 +341,7 @@ public sealed class LineJobsTests(TinyModel model)
                 first ??= row;
                 return new TaskCompletionSource<SampledRow>().Task;
             },
-            (_, _, _) => throw new InvalidOperationException()));
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
         return first!;
     }
 

@@ -72,7 +72,8 @@ public sealed class TensorThreadTests
     {
         var thread = new TensorThread();
         using var gate = new ManualResetEventSlim();
-        var endless = thread.RepeatAsync("endless", () => gate.Wait(TimeSpan.FromSeconds(30), CancellationToken.None), CancellationToken.None);
+        bool Wait() => gate.Wait(TimeSpan.FromSeconds(30), CancellationToken.None);
+        var endless = thread.RepeatAsync("endless", Wait, CancellationToken.None);
         var last = thread.RunAsync(() => 1, CancellationToken.None);
 
         gate.Set();

@@ -74,7 +74,8 @@ internal sealed class WorkerUnderTest : IDisposable
     /// <summary>Plans a batch whose shards wait for a worker.</summary>
     /// <param name="shards">By shard, the lines of its blob.</param>
     public async Task<BatchRecord> PlanAsync(
-        IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id)
+        IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id,
+        WorkLimit? limit = null)
     {
         var batches = Get<BatchStore>();
         var batch = new BatchRecord
@@ -92,7 +93,8 @@ internal sealed class WorkerUnderTest : IDisposable
             await blobs.WriteShardAsync(PlanId, shard, content, CancellationToken.None);
         }
         var planned = shards.Select(lines => new PlannedShard(0, lines.Length));
-        var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, shards.Sum(lines => lines.Length), [.. planned]);
+        int numLines = shards.Sum(lines => lines.Length);
+        var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, numLines, [.. planned], Limit: limit);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
         await Get<ShardDispatcher>().FillWindowAsync(batch.Tenant, CancellationToken.None);

@@ -18,7 +18,7 @@ internal sealed class LineSums : IPlannedLines
 
     public Task AddAsync(ShardLine line, ModelRecord model, CancellationToken cancellation)
     {
-        var cost = LineCost.Of(line.Body);
+        var cost = LineCost.Estimate(line.Body, model.ContextLength);
         NumLines++;
         CanvasTokens += cost.CanvasTokens;
         NewTokens += cost.NewTokens;

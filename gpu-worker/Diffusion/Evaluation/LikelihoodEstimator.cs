@@ -35,7 +35,14 @@ public sealed class LikelihoodEstimator
     /// <exception cref="ArgumentException">
     /// The options are out of range, the answer is empty, or both together are longer than the model's context.
     /// </exception>
-    public IEnumerable<double> Terms(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options)
+    public IEnumerable<double> Terms(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) =>
+        Passes(prompt, answer, options).Select(pass => pass.Term);
+
+    /// <summary>The same from a sample on, with the samples of each pass.</summary>
+    /// <param name="firstSample">Samples before it are left out, 0 or more.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Terms"/>.</exception>
+    public IEnumerable<LikelihoodPass> Passes(
+        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options, int firstSample = 0)
     {
         if (options.Validate().FirstOrDefault() is { } error)
             throw new ArgumentException(error.Sentence, nameof(options));
@@ -45,17 +52,17 @@ public sealed class LikelihoodEstimator
         if (length > _model.Config.MaxSequenceLength)
             throw new ArgumentException($"{length} tokens do not fit the model's {_model.Config.MaxSequenceLength}", nameof(answer));
 
-        return ComputedTerms(Math.Max(1, _maxTokens / (length * (options.CfgScale > 0 ? 2 : 1))));
+        return Computed(Math.Max(1, _maxTokens / (length * (options.CfgScale > 0 ? 2 : 1))));
 
-        IEnumerable<double> ComputedTerms(int patternsOfPass)
+        IEnumerable<LikelihoodPass> Computed(int patternsOfPass)
         {
-            foreach (bool[][] patterns in Patterns(answer.Count, options).Chunk(patternsOfPass))
+            foreach (bool[][] patterns in Patterns(answer.Count, options, firstSample).Chunk(patternsOfPass))
             {
                 double[] sums = CrossEntropies(prompt, answer, patterns, options.CfgScale);
                 double term = 0;
                 for (int index = 0; index < patterns.Length; index++)
                     term += -sums[index] * answer.Count / patterns[index].Count(isMasked => isMasked);
-                yield return term / options.NumSamples;
+                yield return new LikelihoodPass(term / options.NumSamples, patterns.Length);
             }
         }
     }
@@ -113,11 +120,11 @@ public sealed class LikelihoodEstimator
     }
 
     /// <summary>The masked tokens of each sample.</summary>
-    private static IEnumerable<bool[]> Patterns(int length, LikelihoodOptions options)
+    private static IEnumerable<bool[]> Patterns(int length, LikelihoodOptions options, int firstSample)
     {
         var random = new CounterRandom(options.Seed);
         double start = random.Uniform(0, (ulong)length, RandomStream.MaskCount);
-        for (int sample = 0; sample < options.NumSamples; sample++)
+        for (int sample = firstSample; sample < options.NumSamples; sample++)
         {
             int numMasked = 1 + (int)(length * ((start + ((double)sample / options.NumSamples)) % 1));
             var order = Enumerable.Range(0, length).OrderBy(token => random.Uniform((uint)sample, (ulong)token, RandomStream.AnswerMask));
@@ -128,3 +135,8 @@ public sealed class LikelihoodEstimator
         }
     }
 }
+
+/// <summary>What one forward pass adds to an estimate.</summary>
+/// <param name="Term">In nats.</param>
+/// <param name="NumSamples">Mask patterns of the pass.</param>
+public readonly record struct LikelihoodPass(double Term, int NumSamples);

@@ -9,6 +9,9 @@ namespace LLaDA.Diffusion.Infilling;
 /// </remarks>
 internal sealed class InfillCanvas
 {
+    /// <summary>The length of a gap <c>[MASK]</c> while the lengths of the others are searched.</summary>
+    private const int ProvisionalGapLength = 2;
+
     private readonly InfillDocument _document;
     private readonly int[] _tokens;
     private readonly double[] _confidence;
@@ -44,7 +47,24 @@ internal sealed class InfillCanvas
             : [];
     }
 
+    /// <summary>The canvas on which the lengths of its gaps are searched.</summary>
+    public static InfillCanvas Draft(InfillDocument document) =>
+        new(document, [.. document.OpenGaps.Select(_ => Math.Min(ProvisionalGapLength, document.MaxGapLength))]);
+
     public bool IsDone => _window == _windows.Length;
+
+    /// <summary>Of each window, the tokens of its canvas and the most that pass through the network.</summary>
+    public IReadOnlyList<(int Tokens, long TokenForwards)> WindowSizes => [.. _windows.Index().Select(window =>
+    {
+        int length = ExtentOf(window.Item).Length;
+        var options = Options.Steps is null ? Options : Options with { Steps = _stepsOfWindow[window.Index] };
+        return (length, SamplingSize.TokenForwards(length, NumMasks(Gaps(window.Item)), options, _document.Config));
+    })];
+
+    /// <summary>Of each gap of unknown length, the tokens around it and those behind it that a search scores.</summary>
+    public IReadOnlyList<(int Around, int Forced)> SearchSizes => [.. _document.OpenGaps.Select(gap => (
+        _tokens.Length - _gaps[gap].Length,
+        _tokens.Skip(_gaps[gap].End).Take(LengthSearch.NumForcedBehind).TakeWhile(token => token != _document.MaskTokenId).Count()))];
 
     /// <summary>Tokens of the document, its gaps and its ends included.</summary>
     public int NumTokens => _tokens.Length;
@@ -64,7 +84,7 @@ internal sealed class InfillCanvas
             _tokens.AsSpan(0, start), length, _tokens.AsSpan(end), _document.MaskTokenId, _document.Context, Options.Forbidden);
     }
 
-    /// <summary>The next window to sample; its result goes to <see cref="Accept"/>.</summary>
+    /// <summary>The next window to sample; its result goes to <see cref="Accept(SampledRow)"/>.</summary>
     /// <param name="onStep">Called after each of its steps; null where no one looks.</param>
     public SamplingRow Next(Action<InfillStep>? onStep = null)
     {
@@ -81,19 +101,45 @@ internal sealed class InfillCanvas
         };
     }
 
-    public void Accept(SampledRow sampled)
+    /// <summary>Takes the result of the next window.</summary>
+    public FilledWindow Accept(SampledRow sampled)
     {
-        var extent = ExtentOf(_windows[_window]);
-        for (int index = _windows[_window].FirstGap; index < _windows[_window].EndGap; index++)
+        var window = _windows[_window];
+        int start = ExtentOf(window).Start;
+        List<int> tokens = [];
+        List<double> confidence = [];
+        List<TextTrace> traces = [];
+        foreach (var gap in Gaps(window))
         {
-            var gap = _gaps[index];
-            _traces[index] = TextTrace.Of(sampled, gap.Start - extent.Start, gap.Length);
-            sampled.Tokens.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
-            sampled.Confidence.AsSpan(gap.Start - extent.Start, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+            tokens.AddRange(sampled.Tokens.AsSpan(gap.Start - start, gap.Length));
+            confidence.AddRange(sampled.Confidence.AsSpan(gap.Start - start, gap.Length));
+            if (TextTrace.Of(sampled, gap.Start - start, gap.Length) is { } trace)
+                traces.Add(trace);
         }
-        _numReused = Math.Max(_numReused, sampled.NumReusedTokens);
+        var filled = new FilledWindow([.. tokens], [.. confidence], sampled.NumReusedTokens, traces.Count > 0 ? traces : null);
+        Accept(filled);
+        return filled;
+    }
+
+    /// <summary>Takes the fills of the next window.</summary>
+    public void Accept(FilledWindow filled)
+    {
+        int first = 0;
+        foreach (var gap in Gaps(_windows[_window]))
+        {
+            filled.Tokens.AsSpan(first, gap.Length).CopyTo(_tokens.AsSpan(gap.Start));
+            filled.Confidence.AsSpan(first, gap.Length).CopyTo(_confidence.AsSpan(gap.Start));
+            first += gap.Length;
+        }
+        filled.Traces?.ToArray().CopyTo(_traces, _windows[_window].FirstGap);
+        _numReused = Math.Max(_numReused, filled.NumReusedTokens);
         _window++;
     }
+
+    /// <summary>Whether windows have the sizes of the document's first ones.</summary>
+    public bool Accepts(IReadOnlyList<FilledWindow> filled) => filled.Count <= _windows.Length && filled.Index().All(window =>
+        window.Item.Tokens.Length == NumMasks(Gaps(_windows[window.Index]))
+        && window.Item.Confidence.Length == window.Item.Tokens.Length);
 
     /// <summary>The filled text; call it when <see cref="IsDone"/>.</summary>
     public InfilledText ToText()

@@ -26,11 +26,12 @@ public sealed class InfillDocument
             throw new InfillException("too_many_gaps", $"The text has {text.Gaps.Count} gaps; at most {MaxGaps} are allowed");
 
         int context = config.MaxSequenceLength;
-        (Text, _tokenizer, MaskTokenId, Context, Options) = (text, tokenizer, config.MaskTokenId, context, options);
+        (Text, _tokenizer, Config, Options) = (text, tokenizer, config, options);
         if (options.MaxGapLength < 1 || options.MaxGapLength > context - 2)
             throw new ArgumentOutOfRangeException(nameof(options), options.MaxGapLength, $"MaxGapLength must lie in [1, {context - 2}]");
         MaxGapLength = options.MaxGapLength ?? Math.Clamp(context - 2, 1, InfillOptions.DefaultMaxGapLength);
         RequireLengths();
+        OpenGaps = [.. text.Gaps.Index().Where(entry => entry.Item.Length is null).Select(entry => entry.Index)];
         RequireSight(config);
         Pieces = [.. text.Pieces.Select(tokenizer.Encode)];
     }
@@ -42,19 +43,55 @@ public sealed class InfillDocument
     /// <summary>Tokens between the gaps, one piece more than there are gaps.</summary>
     internal IReadOnlyList<IReadOnlyList<int>> Pieces { get; }
 
-    internal int MaskTokenId { get; }
+    /// <summary>Of the model that fills it.</summary>
+    internal LLaDAConfig Config { get; }
 
-    internal int Context { get; }
+    internal int MaskTokenId => Config.MaskTokenId;
 
     /// <summary>The most tokens of a gap of unknown length.</summary>
-    internal int MaxGapLength { get; }
+    public int MaxGapLength { get; }
+
+    /// <summary>The model's longest canvas, in tokens.</summary>
+    public int Context => Config.MaxSequenceLength;
+
+    /// <summary>The sizes of the passes that a fill takes.</summary>
+    public InfillSizes Sizes => new(
+        new InfillCanvas(this, [.. OpenGaps.Select(_ => MaxGapLength)]).WindowSizes, InfillCanvas.Draft(this).SearchSizes);
 
     internal int BeginningOfTextId => _tokenizer.BeginningOfTextId;
 
     internal int EndOfTextId => _tokenizer.EndOfTextId;
 
     /// <summary>Indices of the gaps of unknown length.</summary>
-    internal IReadOnlyList<int> OpenGaps => [.. Text.Gaps.Index().Where(entry => entry.Item.Length is null).Select(entry => entry.Index)];
+    internal IReadOnlyList<int> OpenGaps { get; }
+
+    /// <summary>The share of the document that is done, in [0, 1]: each length to find and each gap to fill counts alike.</summary>
+    public double ShareOf(InfillState state)
+    {
+        int numFilled = 0, numTokens = state.Windows.Sum(window => window.Tokens.Length);
+        foreach (var (index, gap) in Text.Gaps.Index())
+        {
+            numTokens -= gap.Length ?? state.Lengths.GetValueOrDefault(index, MaxGapLength);
+            if (numTokens < 0)
+                break;
+            numFilled++;
+        }
+        return (double)(state.Lengths.Count + numFilled) / (OpenGaps.Count + Text.Gaps.Count);
+    }
+
+    /// <summary>
+    /// Whether a state can be one of this document: lengths of open gaps within their bound, and windows within its gaps.
+    /// </summary>
+    internal bool Accepts(InfillState state)
+    {
+        var open = OpenGaps.ToHashSet();
+        if (state.Lengths.Any(entry => !open.Contains(entry.Key) || entry.Value < 1 || entry.Value > MaxGapLength))
+            return false;
+        if (state.Windows.IsEmpty)
+            return true;
+        return state.Lengths.Count == open.Count
+            && new InfillCanvas(this, [.. OpenGaps.Select(gap => state.Lengths[gap])]).Accepts(state.Windows);
+    }
 
     internal string Decode(IEnumerable<int> tokens) => _tokenizer.Decode(tokens);
 

@@ -74,20 +74,7 @@ internal sealed class LoadedModel : IDisposable
     /// <param name="cancellation">Cancels all of them.</param>
     public ModelOperations Operations(string party, CancellationToken cancellation) => new(
         row => _loop.SampleAsync(row, party, cancellation),
-        async (prompt, answer, options) =>
-        {
-            using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
-            double sum = 0;
-            await _tensors.RepeatAsync(party, () =>
-            {
-                if (!terms.MoveNext())
-                    return false;
-                sum += terms.Current;
-                Telemetry.ForwardPasses.Add(1);
-                return true;
-            }, cancellation);
-            return sum;
-        },
+        (prompt, answer, options, from, onPass) => ScoreAsync(party, prompt, answer, options, from, onPass, cancellation),
         cancellation);
 
     /// <summary>Measures token forwards per second.</summary>
@@ -102,6 +89,30 @@ internal sealed class LoadedModel : IDisposable
         NonText.Dispose();
         _engine.Dispose();
         _predictor.Dispose();
+    }
+
+    /// <summary>Each pass is a turn of its own.</summary>
+    private async Task<double> ScoreAsync(
+        string party,
+        IReadOnlyList<int> prompt,
+        IReadOnlyList<int> answer,
+        LikelihoodOptions options,
+        PartialScore from,
+        Action<PartialScore> onPass,
+        CancellationToken cancellation)
+    {
+        using var passes = _likelihood.Passes(prompt, answer, options, from.NumSamples).GetEnumerator();
+        var score = from;
+        await _tensors.RepeatAsync(party, () =>
+        {
+            if (!passes.MoveNext())
+                return false;
+            score = new PartialScore(score.NumSamples + passes.Current.NumSamples, score.Sum + passes.Current.Term);
+            onPass(score);
+            Telemetry.ForwardPasses.Add(1);
+            return score.NumSamples < options.NumSamples;
+        }, cancellation);
+        return score.Sum;
     }
 
     private float PassOnce()

@@ -4,21 +4,24 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Models;
 
+/// <summary>Estimates log p(answer | prompt) of tokens, in nats.</summary>
+/// <param name="from">The samples that are done.</param>
+/// <param name="onPass">Called with those done so far, after each pass.</param>
+internal delegate Task<double> Scoring(
+    IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options, PartialScore from, Action<PartialScore> onPass);
+
 /// <summary>What a loaded model can do for lines; many operations run at once.</summary>
 internal sealed class ModelOperations : IDisposable
 {
     private readonly Func<SamplingRow, Task<SampledRow>> _sample;
-    private readonly Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> _logLikelihood;
+    private readonly Scoring _score;
     private readonly CancellationToken _ending;
     private readonly LengthSearch _lengths;
 
     /// <param name="ending">Cancelled when all operations are to end.</param>
-    public ModelOperations(
-        Func<SamplingRow, Task<SampledRow>> sample,
-        Func<IReadOnlyList<int>, IReadOnlyList<int>, LikelihoodOptions, Task<double>> logLikelihood,
-        CancellationToken ending = default)
+    public ModelOperations(Func<SamplingRow, Task<SampledRow>> sample, Scoring score, CancellationToken ending = default)
     {
-        (_sample, _logLikelihood, _ending) = (sample, logLikelihood, ending);
+        (_sample, _score, _ending) = (sample, score, ending);
         _lengths = new LengthSearch(SampleAllAsync);
     }
 
@@ -28,9 +31,10 @@ internal sealed class ModelOperations : IDisposable
     /// <summary>Denoises a canvas.</summary>
     public Task<SampledRow> SampleAsync(SamplingRow row) => _sample(row);
 
-    /// <summary>Estimates log p(answer | prompt) of tokens, in nats.</summary>
-    public Task<double> LogLikelihoodAsync(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) =>
-        _logLikelihood(prompt, answer, options);
+    /// <inheritdoc cref="Scoring"/>
+    public Task<double> LogLikelihoodAsync(
+        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options, PartialScore from, Action<PartialScore> onPass) =>
+        _score(prompt, answer, options, from, onPass);
 
     /// <summary>Finds how many tokens belong at a place of a text.</summary>
     /// <param name="bound">The most, at least 1.</param>
@@ -38,8 +42,10 @@ internal sealed class ModelOperations : IDisposable
     public Task<int> FindLengthAsync(int bound, Func<int, SamplingRow> candidateRow) => _lengths.FindAsync(bound, candidateRow, _ending);
 
     /// <summary>Fills the gaps of a document, and shows its steps.</summary>
-    public Task<InfilledText> FillAsync(InfillDocument document) =>
-        Infiller.FillAsync(document, SampleAllAsync, _lengths, onWindow: null, OnStep is null ? null : Show, _ending);
+    /// <param name="state">Where to resume.</param>
+    /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
+    public Task<InfilledText> FillAsync(InfillDocument document, InfillState state, Action<InfillState> onState) => Infiller.FillAsync(
+        document, SampleAllAsync, _lengths, onWindow: null, OnStep is null ? null : Show, state, onState, _ending);
 
     public void Dispose() => _lengths.Dispose();
 

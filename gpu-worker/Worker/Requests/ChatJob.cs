@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
@@ -34,7 +35,9 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         return new ChatJob(generation, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
         var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Sampling;
@@ -40,7 +41,9 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         return new CompletionJob(generation, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         // Between two texts the model chooses the length, up to max_tokens.
         int length = generation.Suffix.Count == 0

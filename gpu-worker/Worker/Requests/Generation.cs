@@ -1,3 +1,4 @@
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -29,6 +30,20 @@ internal sealed record Generation(
     {
         IsTraced = IsTraced,
     };
+
+    /// <summary>What sampling it takes at most; between two texts the search for its length as well.</summary>
+    public LineWork Work
+    {
+        get
+        {
+            int numTokens = Prompt.Count + NumNewTokens + Suffix.Count;
+            var work = new LineWork(numTokens, SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config));
+            int forced = Math.Min(LengthSearch.NumForcedBehind, Suffix.Count);
+            return Suffix.Count == 0
+                ? work
+                : work + LineWork.OfSearch(Prompt.Count + Suffix.Count, forced, NumNewTokens, Model.ContextLength);
+        }
+    }
 
     /// <summary>The canvas of a candidate length for the new text between prompt and suffix.</summary>
     public SamplingRow CandidateRow(int length) =>

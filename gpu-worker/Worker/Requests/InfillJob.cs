@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -30,9 +31,20 @@ internal sealed class InfillJob(
         return new InfillJob(document, model.Tokenizer, model.Config.Family.IsBlockCausal ? Before : Both, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work
     {
-        var filled = await model.FillAsync(document);
+        get
+        {
+            var (windows, searches) = document.Sizes;
+            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
+            return searches.Aggregate(filling, (sum, size) =>
+                sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
+        }
+    }
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
+    {
+        var filled = await model.FillAsync(document, progress.State.Infill, state => progress.Set(state, document.ShareOf(state)));
         var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens, filled.NumReusedTokens);
         var spans = filled.Spans.Select(span => new InfillSpan(
             span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4),

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -8,7 +9,11 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <summary>A line whose request is valid and can be run.</summary>
 internal interface ILineJob
 {
-    Task<LineAnswer> RunAsync(ModelOperations model);
+    /// <summary>What it takes at most.</summary>
+    LineWork Work { get; }
+
+    /// <param name="progress">Where the line resumes, and what it adds to.</param>
+    Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress);
 }
 
 /// <summary>Turns the lines of a batch into jobs.</summary>

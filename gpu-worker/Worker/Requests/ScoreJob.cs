@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Evaluation;
@@ -49,10 +50,16 @@ internal sealed class ScoreJob(
         return new ScoreJob(before, encoded, options, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => completions.Aggregate(default(LineWork), (sum, completion) =>
+        sum + LineWork.OfScore(prompt.Count, completion.Tokens.Count, options.NumSamples, options.CfgScale > 0));
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
-        double[] scores = await Task.WhenAll(
-            completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
+        double numSamples = (double)completions.Count * options.NumSamples;
+        var done = progress.State.Scores;
+        double[] scores = await Task.WhenAll(completions.Select((completion, index) => model.LogLikelihoodAsync(
+            prompt, completion.Tokens, options, done.GetValueOrDefault(index, PartialScore.None),
+            score => progress.Set(index, score, numSamples))));
         var results = completions.Select((completion, index) =>
             new CompletionScore(index, Math.Round(scores[index], 5), completion.Tokens.Count, completion.NumBytes));
         var usage = new LineUsage(prompt.Count + completions.Sum(completion => completion.Tokens.Count), 0);

@@ -4,6 +4,7 @@ using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Jobs;
+using LLaDA.Batch.Worker.Models;
 
 namespace LLaDA.Batch.Worker.Shards;
 
@@ -17,6 +18,7 @@ internal sealed class ShardMessageHandler(
     WorkQueues queues,
     ShardDispatcher dispatcher,
     ShardRun run,
+    ModelHost models,
     JobOptions options,
     TimeProvider time)
 {
@@ -46,9 +48,17 @@ internal sealed class ShardMessageHandler(
         await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop)
             ?? throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);
-        var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
-        return await run.RunAsync(work, watch, lease, stop);
+        using var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
+        var begun = work.Progress;
+        await using var slice = new Slice(
+            options.Slice, () => work.Progress != begun, token => AreOthersWaitingAsync(batch.Tenant, plan.Profile, token), time);
+        return await run.RunAsync(work, watch, lease, slice.Over, stop);
     }
+
+    /// <summary>Whether another model waits for the one in memory, or a shard of another tenant for a place on a worker.</summary>
+    private async Task<bool> AreOthersWaitingAsync(string tenant, string profile, CancellationToken cancellation) =>
+        models.AreOthersWaiting
+        || await queues.HoldsOtherTenantsAsync(StorageNames.GenerateQueue(profile), tenant, cancellation);
 
     /// <summary>Sends the message for the finish once all shards are released and all parts are written.</summary>
     private async Task CallForFinishAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, CancellationToken cancellation)

@@ -7,7 +7,8 @@ internal sealed record Attack(
     string Name, string Unit, Func<TenantClient, CancellationToken, Task<Func<CancellationToken, Task<double>>>> StartAsync);
 
 /// <summary>A request of another tenant, whose waiting time is measured.</summary>
-/// <param name="PrepareAsync">Does what need not be measured, and returns one request: from its start until its client sees its end.</param>
+/// <param name="PrepareAsync">Does what need not be measured, and returns one request: from its start until its client sees its
+/// end.</param>
 internal sealed record Victim(string Name, Func<TenantClient, CancellationToken, Task<Func<CancellationToken, Task>>> PrepareAsync);
 
 /// <summary>A victim beside attacks; without any it is idle.</summary>

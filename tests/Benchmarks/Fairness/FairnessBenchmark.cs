@@ -36,11 +36,12 @@ internal static class FairnessBenchmark
             var (seconds, throughput) = await MeasureAsync(scenario, requests, headStart, cancellation);
             double At(double share) => seconds[Math.Min(seconds.Count - 1, (int)(share * seconds.Count))];
             Console.WriteLine($"| {scenario.Name} | {scenario.Victim.Name} | {requests} | {At(0.5):F1} | {At(0.95):F1} | {At(0.99):F1} |");
-            waits.Add(new { Beside = scenario.Name, Victim = scenario.Victim.Name, requests, P50 = At(0.5), P95 = At(0.95), P99 = At(0.99) });
-            foreach (var (attack, beside, alone) in throughput)
+            var (beside, victim) = (scenario.Name, scenario.Victim.Name);
+            waits.Add(new { beside, victim, requests, P50 = At(0.5), P95 = At(0.95), P99 = At(0.99) });
+            foreach (var (attack, during, alone) in throughput)
             {
-                Console.WriteLine($"  {attack.Name}: {beside:G3} {attack.Unit} a minute beside the victim, {alone:G3} alone");
-                throughputs.Add(new { scenario.Name, Attack = attack.Name, attack.Unit, beside, alone, Share = beside / alone });
+                Console.WriteLine($"  {attack.Name}: {during:G3} {attack.Unit} a minute beside the victim, {alone:G3} alone");
+                throughputs.Add(new { beside, Attack = attack.Name, attack.Unit, during, alone, Share = during / alone });
             }
         }
         if (json is not null)

@@ -37,7 +37,7 @@ internal static class WorkerAttacks
         return async stop =>
         {
             var batch = await client.GetAsync($"/v1/batches/{id}", stop);
-            double share = batch["progress"]?.GetValue<double>()
+            double share = batch["progress"]?["share"]?.GetValue<double>()
                 ?? (double)batch["request_counts"]!["completed"]!.GetValue<int>() / count;
             return share * count;
         };

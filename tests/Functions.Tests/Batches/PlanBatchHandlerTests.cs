@@ -181,6 +181,42 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_line_that_asks_for_too_much_work_is_answered_by_the_plan_and_the_others_run()
+    {
+        await using var plane = await StartAsync(fixture);
+        string gaps = string.Concat(Enumerable.Repeat("and [MASK] ", 4096));
+
+        var batch = await plane.PlannedAsync($"{Line("small")}\n{Line("large", gaps)}\n");
+
+        var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
+        var refused = Assert.Single(plan.Shards.Index(), shard => shard.Item.IsRefused);
+        Assert.Equal((2, 2, BatchStatus.InProgress), (plan.Shards.Count, batch.TotalLines, batch.Status));
+        var line = Assert.Single(await plane.Blobs(batch).ReadPartAsync(refused.Index, CancellationToken.None));
+        var error = JsonNode.Parse(line.Json)!["error"]!;
+        Assert.Equal((2, true, "too_much_work"), (line.Line, line.IsError, error["code"]!.GetValue<string>()));
+        Assert.Contains("at least", error["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal(new ServiceLimits().MaxLineWork, plan.Limit!.Seconds);
+    }
+
+    [Fact]
+    public async Task The_progress_of_a_batch_counts_what_of_its_unfinished_lines_is_done()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(4));
+        var blobs = plane.Blobs(batch);
+        Assert.Equal(0, await ProgressAsync());
+
+        var answered = OutputLines.Answered((await blobs.ReadShardAsync((await blobs.FindPlanAsync(default))!.PlanId, 0, default))[0], "");
+        await blobs.WriteProgressAsync(0, [answered], new PartCounts(1, 0, 10, 1, InWork: 0.5), CancellationToken.None);
+
+        Assert.Equal(0.375, await ProgressAsync());
+        Assert.Equal(0, (await blobs.ReadProgressAsync(0, CancellationToken.None)).Counts.InWork);
+
+        async Task<double> ProgressAsync() =>
+            (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["progress"]!["share"]!.GetValue<double>();
+    }
+
+    [Fact]
     public async Task An_input_deleted_before_it_is_read_fails_the_batch()
     {
         await using var plane = await StartAsync(fixture);
