@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -12,7 +13,7 @@ namespace LLaDA.Batch.Functions.Uploads;
 /// before they are joined, and the file becomes visible last.
 /// </summary>
 internal sealed class UploadCompletion(
-    UploadStore uploads, UploadBlocks blocks, FileStore files, RetentionOptions retention, TimeProvider time)
+    UploadStore uploads, UploadBlocks blocks, FileStore files, FileQuota quota, RetentionOptions retention, TimeProvider time)
 {
     private const int BufferBytes = 1 << 20;
 
@@ -41,6 +42,7 @@ internal sealed class UploadCompletion(
         var record = await files.AddAsync(
             upload.Tenant, upload.RowKey, upload.Filename, upload.Purpose, time.GetUtcNow() + kept, CancellationToken.None);
         await uploads.UpdateAsync(upload, current => current.TryComplete(), CancellationToken.None);
+        quota.Add(record);
         return record;
     }
 

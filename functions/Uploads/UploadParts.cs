@@ -1,12 +1,13 @@
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.WebUtilities;
 
 namespace LLaDA.Batch.Functions.Uploads;
 
 /// <summary>Takes the parts of uploads: as a form with the bytes, or as the announcement of bytes that go to storage directly.</summary>
-internal sealed class UploadParts(UploadStore uploads, UploadBlocks blocks, TimeProvider time)
+internal sealed class UploadParts(UploadStore uploads, UploadBlocks blocks, UploadPlaces places, TimeProvider time)
 {
     private const string DataPart = "data";
     private const long MaxPartBytes = 64 << 20;
@@ -14,6 +15,7 @@ internal sealed class UploadParts(UploadStore uploads, UploadBlocks blocks, Time
     /// <summary>Receives the form of OpenAI's clients. The part exists once all of it has arrived.</summary>
     public async Task<UploadPartObject> ReceiveAsync(UploadRecord upload, HttpRequest request, CancellationToken cancellation)
     {
+        using var place = await places.EnterAsync(upload.Tenant, cancellation);
         var form = new FormParts(request, DataPart, "Send the part as multipart/form-data with the part 'data'", TooLarge);
         var part = NewPart(upload, request.HttpContext);
         while (await form.NextAsync(cancellation) is { } section)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.Net.Http.Headers;
 
@@ -34,7 +35,8 @@ internal static class UploadsApi
         throw ApiException.Conflict($"The upload is {state}", "wrong_state");
     }
 
-    private static async Task<IResult> CreateAsync(HttpContext context, UploadStore uploads, ServiceLimits limits, TimeProvider time)
+    private static async Task<IResult> CreateAsync(
+        HttpContext context, UploadStore uploads, FileQuota quota, ServiceLimits limits, TimeProvider time)
     {
         var (stop, now) = (context.RequestAborted, time.GetUtcNow());
         var upload = UploadRequest.Read(await JsonBody.ReadAsync(context.Request, stop), limits);
@@ -42,6 +44,8 @@ internal static class UploadsApi
             .CountAsync(other => other.State == UploadState.Pending && !other.IsExpired(now), stop);
         if (pending >= MaxPending)
             throw ApiException.InvalidRequest($"You have {MaxPending} pending uploads; complete or cancel one", code: "too_many_uploads");
+        if (upload.Bytes > await quota.RequireRoomAsync(context.Tenant(), stop))
+            throw await quota.NoRoomAsync(context.Tenant(), stop);
         (upload.PartitionKey, upload.RowKey) = (context.Tenant(), context.NewKey(time));
         (upload.CreatedAt, upload.ExpiresAt) = (now, now.AddHours(HoursOpen));
         await uploads.Records.AddIdempotentAsync(upload, stop);

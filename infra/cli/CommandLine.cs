@@ -43,6 +43,7 @@ internal static class CommandLine
     {
         KeysCommand.Create(),
         ContainersCommand.Create(),
+        TenantsCommand.Create(),
         ModelsCommand.Create(),
         JobsCommand.Create(),
         UsageCommand.Create(),

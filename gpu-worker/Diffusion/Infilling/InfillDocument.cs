@@ -48,6 +48,9 @@ public sealed class InfillDocument
 
     internal int MaskTokenId => Config.MaskTokenId;
 
+    /// <summary>Whether steps are those of a block, not of the whole text that windows share.</summary>
+    internal bool CountsStepsByBlock => Config.Family.IsBlockCausal;
+
     /// <summary>The most tokens of a gap of unknown length.</summary>
     public int MaxGapLength { get; }
 
@@ -58,7 +61,7 @@ public sealed class InfillDocument
     public InfillSizes Sizes => new(
         new InfillCanvas(this, [.. OpenGaps.Select(_ => MaxGapLength)]).WindowSizes, InfillCanvas.Draft(this).SearchSizes);
 
-    internal int BeginningOfTextId => _tokenizer.BeginningOfTextId;
+    internal IReadOnlyList<int> BeginningOfText => _tokenizer.BeginningOfText;
 
     internal int EndOfTextId => _tokenizer.EndOfTextId;
 

@@ -16,8 +16,12 @@ internal sealed record TokenizerJson(
     private static readonly TimeSpan s_matchTimeout = TimeSpan.FromSeconds(10);
 
     /// <exception cref="CheckpointException">Missing, not JSON, or a kind of tokenizer that this library does not compute.</exception>
-    public static TokenizerJson Read(string path)
+    /// <param name="config">May name further added tokens, and which are special.</param>
+    public static TokenizerJson Read(string path, TokenizerConfig config)
     {
+        string folder = Path.GetDirectoryName(path)!;
+        if (!File.Exists(path) && VocabularyFiles.AreIn(folder))
+            return VocabularyFiles.Read(folder, config);
         try
         {
             using var json = JsonDocument.Parse(ReadBytes(path));
@@ -36,12 +40,14 @@ internal sealed record TokenizerJson(
 
             var vocabulary = model.GetProperty("vocab").EnumerateObject()
                 .ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
-            AddedToken[] addedTokens = [.. root.GetProperty("added_tokens").EnumerateArray().Select(AddedToken.Read)];
-            RequireIds(path, vocabulary);
-            RequireIds(path, addedTokens.ToDictionary(token => token.Content, token => token.Id));
-            var words = ReadPreTokenizer(path, root.GetProperty("pre_tokenizer"));
-            var bpe = ReadBpe(model, vocabulary, addedTokens);
-            return new TokenizerJson(vocabulary, addedTokens, composes, words, bpe);
+            var listed = root.GetProperty("added_tokens").EnumerateArray().Select(AddedToken.Read);
+            AddedToken[] addedTokens = WithConfig([.. listed], config);
+            bool Flag(string name) => model.TryGetProperty(name, out var flag) && flag.ValueKind == JsonValueKind.True;
+            string? unknown = model.TryGetProperty("unk_token", out var token) ? token.GetString() : null;
+            return Create(
+                path, vocabulary, model.GetProperty("merges").EnumerateArray().Select(Merge),
+                new BytePairRules(Flag("ignore_merges"), Flag("byte_fallback"), unknown, Flag("fuse_unk")), addedTokens, composes,
+                ReadPreTokenizer(path, root.GetProperty("pre_tokenizer")));
         }
         catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -53,6 +59,29 @@ internal sealed record TokenizerJson(
             throw new CheckpointException(path, $"is not a byte-level BPE tokenizer: {exception.Message}");
         }
     }
+
+    /// <summary>Special tokens that stand in the vocabulary are no words of it.</summary>
+    public static TokenizerJson Create(
+        string path, Dictionary<string, int> vocabulary, IEnumerable<(string Left, string Right)> merges, BytePairRules rules,
+        AddedToken[] addedTokens, bool composes, WordSplitter words)
+    {
+        RequireIds(path, vocabulary);
+        RequireIds(path, addedTokens.ToDictionary(token => token.Content, token => token.Id));
+        HashSet<int> special = [.. addedTokens.Where(added => added.IsSpecial).Select(added => added.Id)];
+        var text = vocabulary.Where(entry => !special.Contains(entry.Value) || entry.Key == rules.Unknown).ToDictionary();
+        return new TokenizerJson(vocabulary, addedTokens, composes, words, new BytePairs(text, merges, rules));
+    }
+
+    /// <param name="patterns">In Oniguruma's syntax.</param>
+    public static WordSplitter Splitter(IEnumerable<string> patterns)
+    {
+        const RegexOptions options = RegexOptions.Compiled | RegexOptions.CultureInvariant;
+        return new WordSplitter([.. patterns.Select(pattern => new Regex(OnigurumaPattern.ToDotNet(pattern), options, s_matchTimeout))]);
+    }
+
+    /// <summary>The id of an added token, or of another one that stands for this text as a whole; null where there is none.</summary>
+    public int? Find(string content) => AddedTokens.FirstOrDefault(token => token.Content == content)?.Id
+        ?? (Vocabulary.TryGetValue(content, out int id) ? id : null);
 
     /// <summary>The id of an added token, without reading what else the file holds; null where it has none of that name.</summary>
     /// <exception cref="CheckpointException">Not JSON.</exception>
@@ -75,6 +104,16 @@ internal sealed record TokenizerJson(
         }
     }
 
+    /// <summary>Tokens that the configuration gives a role are special, whatever else the files state.</summary>
+    private static AddedToken[] WithConfig(AddedToken[] tokens, TokenizerConfig config)
+    {
+        HashSet<string> known = [.. tokens.Select(token => token.Content)];
+        HashSet<string> special = [.. config.Named.Values, .. config.OtherSpecial, .. config.AddedTokens.Where(token => token.IsSpecial)
+            .Select(token => token.Content)];
+        return [.. tokens.Concat(config.AddedTokens.Where(token => !known.Contains(token.Content)))
+            .Select(token => token with { IsSpecial = token.IsSpecial || special.Contains(token.Content) })];
+    }
+
     private static byte[] ReadBytes(string path)
     {
         byte[] bytes = File.ReadAllBytes(path);
@@ -94,18 +133,6 @@ internal sealed record TokenizerJson(
         }
     }
 
-    /// <summary>Special tokens that stand in the vocabulary are no words of it.</summary>
-    private static BytePairs ReadBpe(JsonElement model, Dictionary<string, int> vocabulary, AddedToken[] addedTokens)
-    {
-        bool Flag(string name) => model.TryGetProperty(name, out var flag) && flag.ValueKind == JsonValueKind.True;
-        string? unknown = model.TryGetProperty("unk_token", out var token) ? token.GetString() : null;
-        HashSet<int> special = [.. addedTokens.Where(added => added.IsSpecial).Select(added => added.Id)];
-        var words = vocabulary.Where(entry => !special.Contains(entry.Value) || entry.Key == unknown).ToDictionary();
-        return new BytePairs(
-            words, model.GetProperty("merges").EnumerateArray().Select(Merge),
-            new BytePairRules(Flag("ignore_merges"), Flag("byte_fallback"), unknown, Flag("fuse_unk")));
-    }
-
     /// <summary>Older files write a merge as "left right", newer ones as ["left", "right"].</summary>
     private static (string Left, string Right) Merge(JsonElement merge)
     {
@@ -117,15 +144,14 @@ internal sealed record TokenizerJson(
 
     private static WordSplitter ReadPreTokenizer(string path, JsonElement json)
     {
-        const RegexOptions options = RegexOptions.Compiled | RegexOptions.CultureInvariant;
         JsonElement[] steps = json.GetProperty("type").GetString() == "Sequence"
             ? [.. json.GetProperty("pretokenizers").EnumerateArray()]
             : [json];
-        Regex[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()
-            .Select(pattern => new Regex(OnigurumaPattern.ToDotNet(pattern), options, s_matchTimeout))];
+        string[] patterns = [.. steps.Select(step => Pattern(path, step)).OfType<string>()];
+        var words = Splitter(patterns);
         if (Array.FindIndex(steps, step => step.GetProperty("type").GetString() == "ByteLevel") != steps.Length - 1)
             throw new CheckpointException(path, "has a pre-tokenizer that does not end with ByteLevel, which is not supported");
-        return patterns.Length > 0 ? new WordSplitter(patterns) : throw new CheckpointException(path, "has no rule that cuts text into words");
+        return patterns.Length > 0 ? words : throw new CheckpointException(path, "has no rule that cuts text into words");
     }
 
     private static bool IsNfc(string path, JsonElement normalizer)

@@ -29,7 +29,7 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
                 "model");
         }
 
-        var prompt = ChatTemplate.Encode(model.Tokenizer, messages);
+        var prompt = Encode(model.Tokenizer, messages);
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
         var generation = new Generation(model, prompt, newTokens, [], stops, options) { IsTraced = isTraced, IsTrimmed = true };
         return new ChatJob(generation, model.Id, now);
@@ -42,6 +42,18 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
         var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
         return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
+    }
+
+    private static List<int> Encode(LLaDATokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
+    {
+        try
+        {
+            return ChatTemplate.Encode(tokenizer, messages);
+        }
+        catch (FormatException refusal)
+        {
+            throw new LineException("invalid_value", refusal.Message, "messages");
+        }
     }
 }
 

@@ -34,7 +34,7 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         var limit = MaxTokens.Read(body, "max_tokens");
         body.RequireNothingElse();
 
-        int[] before = [tokenizer.BeginningOfTextId, .. tokenizer.Encode(prompt)];
+        int[] before = [.. tokenizer.BeginningOfText, .. tokenizer.Encode(prompt)];
         int[] after = hasSuffix ? [.. tokenizer.Encode(suffix!), tokenizer.EndOfTextId] : [];
         int newTokens = limit.Within(model, before.Length + after.Length, DefaultMaxTokens);
         var generation = new Generation(model, before, newTokens, after, stops, options) { IsTraced = isTraced };

@@ -31,7 +31,7 @@ internal sealed class ScoreJob(
         // Byte-level BPE puts the space before a word, so a space at the end of the prompt belongs to the completion.
         string trimmed = prompt.TrimEnd(' ');
         string space = prompt[trimmed.Length..];
-        int[] before = [model.Tokenizer.BeginningOfTextId, .. model.Tokenizer.Encode(trimmed)];
+        int[] before = [.. model.Tokenizer.BeginningOfText, .. model.Tokenizer.Encode(trimmed)];
         ScoredCompletion Encode(string text) => new([.. model.Tokenizer.Encode(space + text)], Encoding.UTF8.GetByteCount(text));
         ScoredCompletion[] encoded = [.. completions.Select(Encode)];
         foreach (var (index, completion) in encoded.Index())

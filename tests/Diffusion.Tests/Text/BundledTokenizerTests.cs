@@ -9,7 +9,7 @@ namespace LLaDA.Diffusion.Tests.Text;
 /// <summary>The bundled models read their text in the tokens that they were trained on.</summary>
 public sealed class BundledTokenizerTests
 {
-    private const int NumChars = 20_000, MaxLine = 60;
+    private const int NumChars = 20_000, MaxLine = 60, LineStep = 20;
 
     private static readonly string s_models = Path.Combine(Repository.Root, "gpu-worker", "models");
 
@@ -20,7 +20,7 @@ public sealed class BundledTokenizerTests
     {
         var tokenizer = new LLaDATokenizer(Path.Combine(s_models, model));
 
-        Assert.Equal("ccd9e866e97e66a6", Hash(tokenizer, TrainingText()));
+        Assert.Equal("747d492baea4c4f0", Hash(tokenizer, TrainingText()));
         Assert.Equal("22c6427724b52f49", Hash(tokenizer, AnyLines()));
     }
 
@@ -30,8 +30,11 @@ public sealed class BundledTokenizerTests
         {
             using var reader = new StreamReader(
                 new GZipStream(File.OpenRead(Path.Combine(s_models, "data", file)), CompressionMode.Decompress));
-            while (reader.ReadLine() is { } line)
-                yield return line;
+            for (int number = 0; reader.ReadLine() is { } line; number++)
+            {
+                if (number % LineStep == 0)
+                    yield return line;
+            }
         }
     }
 

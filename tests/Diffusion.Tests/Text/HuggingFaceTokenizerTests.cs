@@ -34,7 +34,8 @@ public sealed class HuggingFaceTokenizerTests
     {
         using var pair = Composing();
         AssertSame(pair, Characters(), sign => $"{sign}e{sign}\u0301{sign}\u0327\u0345{sign}\u1161\u11A8{sign}\n");
-        AssertSame(pair, Characters().Where(code => !Rune.IsLetter(new Rune(code))), sign => $"e\u0323{sign}\u0334{sign}\u0301{sign}\u1DCE\n");
+        var others = Characters().Where(code => !Rune.IsLetter(new Rune(code)));
+        AssertSame(pair, others, sign => $"e\u0323{sign}\u0334{sign}\u0301{sign}\u1DCE\n");
     }
 
     [Fact]
@@ -42,9 +43,11 @@ public sealed class HuggingFaceTokenizerTests
     {
         using var pair = Composing();
         var marks = Gen.OneOf(
-            "\u0300", "\u0301", "\u0308", "\u0323", "\u0327", "\u0345", "\u0334", "\u1DCE", "\u20D0", "\u3099", "\u05B7", "\u0F71", "\u0F74");
+            "\u0300", "\u0301", "\u0308", "\u0323", "\u0327", "\u0345", "\u0334", "\u1DCE", "\u20D0", "\u3099", "\u05B7",
+            "\u0F71", "\u0F74");
         var letters = Gen.OneOf(
-            "e", "a", "A", "ä", "ω", "ᾳ", "が", "か", "\u1100", "\u1161", "\u11A8", "가", "각", "ֹו", "\u0958", "\u2126", "\u0344", "𝅗𝅥", "𑂚", "x");
+            "e", "a", "A", "ä", "ω", "ᾳ", "が", "か", "\u1100", "\u1161", "\u11A8", "가", "각",
+            "\u05D5\u05B9", "\u0958", "\u2126", "\u0344", "𝅗𝅥", "𑂚", "x");
         Gen.OneOf(marks, marks, letters, Gen.Const("the ")).Array[0, 15].Select(string.Concat)
             .Sample(pair.AssertSame, iter: NumTexts, threads: 1);
     }
@@ -54,7 +57,8 @@ public sealed class HuggingFaceTokenizerTests
     {
         string[] contents = ["<a>", "<a>b", "ab", "b ", "éé", "e\u0301e", "xx", "𝒜𝒜", " y"];
         Gen.Select(Gen.Int[0, 15].Array[contents.Length], Gen.Bool, Gen.OneOf(
-            Gen.OneOf([.. contents]), Gen.OneOf(" ", "\n", "\u00A0", "\u200D", "Ⓐ", "_", "the", "1", "e", "é", "\u0301", "x", "𝒜")).Array[0, 15].Array[20])
+            Gen.OneOf([.. contents]),
+            Gen.OneOf(" ", "\n", "\u00A0", "\u200D", "Ⓐ", "_", "the", "1", "e", "é", "\u0301", "x", "𝒜")).Array[0, 15].Array[20])
             .Sample((flags, composes, texts) =>
             {
                 var json = TokenizerShapes.File(TokenizerShapes.Patterns["Qwen2"]);
@@ -62,8 +66,10 @@ public sealed class HuggingFaceTokenizerTests
                 int first = json["model"]!["vocab"]!.AsObject().Count;
                 var added = json["added_tokens"]!.AsArray();
                 foreach (var (index, content) in contents.Index())
-                    added.Insert(index, AddedTokenTests.Token(
-                        content, first + index, false, Has(flags[index], 1), Has(flags[index], 2), Has(flags[index], 4), Has(flags[index], 8)));
+                {
+                    bool Has(int flag) => (flags[index] & flag) != 0;
+                    added.Insert(index, AddedTokenTests.Token(content, first + index, false, Has(1), Has(2), Has(4), Has(8)));
+                }
                 foreach (var (index, token) in added.Index())
                     token!["id"] = first + index;
                 using var pair = new TokenizerPair(json);
@@ -84,15 +90,50 @@ public sealed class HuggingFaceTokenizerTests
         var vocabulary = model["vocab"]!.AsObject();
         foreach (string missing in (string[])["x", "y", "Ċ", "ð"])
             vocabulary.Remove(missing);
-        foreach (string word in (string[])["<unk>", "<0x78>", "<0xC4>", "<0x8A>", ByteLevel.Spell(" words"), ByteLevel.Spell("日本"), "12"])
+        string[] words = [" words", "日本", "12"];
+        foreach (string word in (string[])["<unk>", "<0x78>", "<0xC4>", "<0x8A>", .. words.Select(ByteLevel.Spell)])
             vocabulary[word] = 400 + vocabulary.Count;
-        (model["unk_token"], model["ignore_merges"], model["byte_fallback"], model["fuse_unk"]) = (fuses ? "<unk>" : null, ignoresMerges, fallsBack, fuses);
+        (model["unk_token"], model["fuse_unk"]) = (fuses ? "<unk>" : null, fuses);
+        (model["ignore_merges"], model["byte_fallback"]) = (ignoresMerges, fallsBack);
         using var pair = new TokenizerPair(json);
         Gen.OneOf("x", "y", "\n", "🙂", "a", " words", "日本", "1", " ", "xyxy", "\n\n").Array[0, 8].Select(string.Concat)
             .Sample(pair.AssertSame, iter: NumTexts, threads: 1);
     }
 
-    private static bool Has(int flags, int flag) => (flags & flag) != 0;
+    /// <summary>Dream's form: vocab.json and merges.txt.</summary>
+    [Fact]
+    public void A_vocabulary_and_merges_are_a_tokenizer_of_Qwen2()
+    {
+        var json = TokenizerShapes.File(TokenizerShapes.Patterns["Qwen2"]);
+        json["normalizer"] = new JsonObject { ["type"] = "NFC" };
+        using var pair = new TokenizerPair(json);
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("vocab.json"), json["model"]!["vocab"]!.ToJsonString());
+        var merges = json["model"]!["merges"]!.AsArray().Select(merge => merge!.GetValue<string>());
+        File.WriteAllLines(folder.File("merges.txt"), merges.Prepend("#version: 0.2"));
+        File.WriteAllText(folder.File("tokenizer_config.json"), """{"tokenizer_class": "DreamTokenizer"}""");
+        File.WriteAllText(folder.File("added_tokens.json"), """{"<|endoftext|>": 900, "<|mask|>": 901}""");
+
+        var tokenizer = new LLaDATokenizer(folder.Path);
+
+        Assert.Equal((900, 902), (tokenizer.EndOfTextId, tokenizer.NumTokens));
+        Assert.Contains(901, tokenizer.NonTextIds);
+        Texts.Sample(text => Assert.Equal(pair.Expected(text), tokenizer.Encode(text)), iter: NumTexts, threads: 1);
+    }
+
+    [Theory]
+    [InlineData("""{"tokenizer_class": "GPT2Tokenizer"}""", "vocab.json belongs to a tokenizer of class GPT2Tokenizer")]
+    [InlineData("{}", "vocab.json belongs to a tokenizer of class unknown")]
+    [InlineData("""{"tokenizer_class": "Qwen2Tokenizer"}""", "vocab.json is no vocabulary with merges: its merges name b, which is not in")]
+    public void A_vocabulary_of_another_class_is_refused_by_name(string config, string fault)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File("vocab.json"), """{"a": 0}""");
+        File.WriteAllText(folder.File("merges.txt"), "a b\n");
+        File.WriteAllText(folder.File("tokenizer_config.json"), config);
+
+        Assert.Contains(fault, Assert.Throws<CheckpointException>(() => new LLaDATokenizer(folder.Path)).Message, StringComparison.Ordinal);
+    }
 
     private static TokenizerPair Composing()
     {
@@ -126,10 +167,14 @@ public sealed class HuggingFaceTokenizerTests
 
     private static TokenizerPair Pair(string shape) => new(TokenizerShapes.File(TokenizerShapes.Patterns[shape]));
 
-    private static IEnumerable<int> Characters() => Enumerable.Range(1, 0x323FF).Where(code => code is < 0xD800 or > 0xDFFF);
+    /// <summary>All where scripts and signs lie, and every 97th of the ideographs, syllables and empty places between.</summary>
+    private static IEnumerable<int> Characters() => Enumerable.Range(1, 0x323FF).Where(code =>
+        code is < 0xD800 or > 0xDFFF
+        && (code % 97 == 0 || code is < 0x3400 or (>= 0xA000 and < 0xAC00) or (>= 0xF900 and < 0x12600)
+            or (>= 0x16800 and < 0x17000) or (>= 0x1AFF0 and < 0x1FC00)));
 
     private static Gen<string> Texts { get; } = Gen.OneOf(
         TinyTokenizer.AnyText, Gen.Int[1, 0x2FFFF].Where(code => code is < 0xD800 or > 0xDFFF).Select(char.ConvertFromUtf32),
-        Gen.OneOf("'S", "'ſ", "'LL", "Kas", "'re", "\u00A0", "\u0085", "\u180E", "\u2028", "\u3000", "\r\n", "\t", "𝟙𝟚", "²", "ⅷ", "𐐀")).
-        Array[0, 8].Select(string.Concat);
+        Gen.OneOf("'S", "'ſ", "'LL", "Kas", "'re", "\u00A0", "\u0085", "\u180E", "\u2028", "\u3000", "\r\n", "\t"),
+        Gen.OneOf("𝟙𝟚", "²", "ⅷ", "𐐀")).Array[0, 8].Select(string.Concat);
 }

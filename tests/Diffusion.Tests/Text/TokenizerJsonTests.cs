@@ -114,7 +114,7 @@ public sealed class TokenizerJsonTests
         },
         { """{"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"String":" "}}}""", "is not a byte-level BPE tokenizer" },
         { """{"pre_tokenizer":null}""", "is not a byte-level BPE tokenizer" },
-        { """{"added_tokens":[]}""", "lacks <|startoftext|>" },
+        { """{"added_tokens":[]}""", "lacks <|endoftext|>, and tokenizer_config.json names no other end of text" },
         { """{"added_tokens":[{"id":400,"content":"<|startoftext|>"}]}""", "lacks <|endoftext|>" },
         { """{"added_tokens":[{"id":400,"content":"a"},{"id":400,"content":"b"}]}""", "gives the id 400 to a and to b" },
         { """{"added_tokens":[{"id":400,"content":"a"},{"id":401,"content":"a"}]}""", "is not a byte-level BPE tokenizer" },

@@ -22,7 +22,10 @@ internal static class TokenizerShapes
         [
             @"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+",
         ],
-        ["marks and cases"] = [@"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|\p{P}+|\p{S}|\s+$|^\d", @"\p{Z}+"],
+        ["marks and cases"] =
+        [
+            @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|\p{P}+|\p{S}|\s+$|^\d", @"\p{Z}+",
+        ],
         ["cases of letters"] = [@"(?i:k[a-e]+s)|(?i:[^k-s])X|\S\D"],
     };
 
