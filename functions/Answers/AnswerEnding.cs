@@ -13,15 +13,15 @@ internal sealed class AnswerEnding(BatchStore batches, UsageStore usage, Storage
         var ending = counts.Expired > 0 ? BatchStatus.Expired : BatchStatus.Completed;
         var results = new BatchResults(counts, OutputFileId: null, ErrorFileId: null);
         var ended = await batches.UpdateAsync(answer, current => current.TryEnd(ending, results, time.GetUtcNow()), cancellation);
-        if (ended.Row is null or { IsTerminal: true })
-            await CloseAsync(ended.Row ?? answer, cancellation);
+        // A record that seems to be missing may be there: the sweep looks twice before it lets the open row go.
+        if (ended.Row is { IsTerminal: true } terminal)
+            await CloseAsync(terminal, cancellation);
     }
 
     /// <summary>The last steps of a terminal answer. A sweep repeats them until all are done, so each is idempotent.</summary>
     public async Task CloseAsync(BatchRecord answer, CancellationToken cancellation)
     {
-        if (answer.IsTerminal)
-            await usage.CountAsync(answer, cancellation);
+        await usage.CountAsync(answer, cancellation);
         await batches.OpenAnswers.DeleteAsync(answer.Key, cancellation);
     }
 
