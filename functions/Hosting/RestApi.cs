@@ -11,6 +11,8 @@ using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Page;
 using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Wire;
@@ -43,6 +45,8 @@ public static class RestApi
             ApiReference.Map(endpoints);
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
+            UploadsApi.Map(v1);
+            UsageApi.Map(v1);
             BatchesApi.Map(v1);
             BatchCreationApi.Map(v1);
             FileCheckApi.Map(v1);

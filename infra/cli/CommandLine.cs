@@ -12,6 +12,7 @@ using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Subscriptions;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Cli.Tuning;
+using LLaDA.Batch.Cli.Usage;
 using LLaDA.Batch.Client.Wire;
 using LLaDA.Batch.Terminal;
 using LLaDA.Diffusion;
@@ -74,6 +75,7 @@ internal static class CommandLine
         TenantsCommand.Create(),
         ModelsCommand.Create(),
         JobsCommand.Create(),
+        UsageCommand.Create(),
         PoisonCommand.Create(),
     };
 
