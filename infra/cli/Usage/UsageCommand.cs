@@ -4,7 +4,7 @@ using LLaDA.Batch.Shared.Usage;
 
 namespace LLaDA.Batch.Cli.Usage;
 
-/// <summary><c>llada usage</c>: what tenants have used, by tenant and model.</summary>
+/// <summary><c>llada admin usage</c>: what tenants have used, by tenant and model.</summary>
 internal static class UsageCommand
 {
     private const int DefaultDays = 30;
