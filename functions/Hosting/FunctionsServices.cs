@@ -66,7 +66,8 @@ public static class FunctionsServices
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
         services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
         services.AddSingleton<IdempotencyRecords>().AddSingleton<IPurge, ExpiredIdempotencyKeys>();
-        services.AddSingleton<AnswerKeys>().AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>().AddSingleton<AnswerStream>();
+        services.AddSingleton<AnswerKeys>().AddSingleton<AnswerStart>().AddSingleton<AnswerWait>();
+        services.AddSingleton<AnswerDelivery>().AddSingleton<AnswerStream>();
         services.AddSingleton(new EventStreams(AreServed: true));
         services.AddSingleton<AnswerEnding>().AddSingleton<AnswerSweep>();
         services.AddSingleton<FineTuningStore>().AddSingleton<FineTuningEvents>().AddSingleton<FineTunedModels>();
