@@ -2,6 +2,7 @@ using System.Globalization;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
 using TorchSharp;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -41,6 +42,18 @@ public sealed class HardwareTests(TinyModel model)
 
         Assert.Equal((1 << 30) - (2 * config.NumParameters), card.PassBytes(config));
         Assert.Equal(0, (card with { DeviceBytes = config.NumParameters }).PassBytes(config));
+    }
+
+    [Fact]
+    public void A_sixteenth_of_the_memory_for_passes_is_for_beginnings_that_lines_share_where_they_can()
+    {
+        var config = LLaDAConfigJson.Read(Path.Combine(model.Folder, TinyModel.Id, Checkpoint.ConfigFile));
+        var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.BFloat16, 1 << 30);
+        var blocks = config with { Family = ModelFamilies.Sdar, BlockLength = 4 };
+
+        Assert.Equal(0, card.PrefixBytes(config));
+        Assert.Equal(card.PassBytes(blocks) / 16, card.PrefixBytes(blocks));
+        Assert.InRange(card.PassTokens(blocks), 1, card.PassTokens(config) * 16 / 17);
     }
 
     [Fact]
