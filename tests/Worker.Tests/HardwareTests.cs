@@ -1,5 +1,6 @@
 using System.Globalization;
 using LLaDA.Batch.Worker.Device;
+using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
@@ -70,9 +71,22 @@ public sealed class HardwareTests(TinyModel model)
         var refusal = Assert.Throws<CheckpointException>(() => card.RequireFit(config, "models/large"));
 
         Assert.Equal(
-            string.Create(CultureInfo.InvariantCulture, $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
+            string.Create(
+                CultureInfo.InvariantCulture, $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
             + "and the card has 81.6 GB: register it for a profile with more",
             refusal.Message);
+    }
+
+    [Fact]
+    public void Model_that_does_not_fit_is_refused_when_it_is_loaded()
+    {
+        using var tensors = new TensorThread();
+        var files = new ModelFiles(Path.Combine(model.Folder, TinyModel.Id), adapter: null, []);
+        var card = new Hardware(torch.CPU, torch.ScalarType.Float32, DeviceBytes: 1000);
+
+        Assert.Contains(
+            "of weights, and the card has 0.0 GB", Assert.Throws<CheckpointException>(
+                () => LoadedModel.Load(TinyModel.Id, files, card, tensors)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
