@@ -10,6 +10,8 @@ using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Wire;
@@ -40,6 +42,8 @@ public static class RestApi
             ApiDescription.Map(endpoints);
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
+            UploadsApi.Map(v1);
+            UsageApi.Map(v1);
             BatchesApi.Map(v1);
             BatchCreationApi.Map(v1);
             FileCheckApi.Map(v1);

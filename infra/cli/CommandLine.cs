@@ -6,6 +6,7 @@ using LLaDA.Batch.Cli.Jobs;
 using LLaDA.Batch.Cli.Models;
 using LLaDA.Batch.Cli.Poison;
 using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Cli.Usage;
 using LLaDA.Batch.Terminal;
 using LLaDA.Diffusion;
 
@@ -45,6 +46,7 @@ internal static class CommandLine
         TenantsCommand.Create(),
         ModelsCommand.Create(),
         JobsCommand.Create(),
+        UsageCommand.Create(),
         PoisonCommand.Create(),
     };
 

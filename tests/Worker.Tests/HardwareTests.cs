@@ -1,7 +1,9 @@
 using System.Globalization;
 using LLaDA.Batch.Worker.Device;
+using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Model;
 using TorchSharp;
 
 namespace LLaDA.Batch.Worker.Tests;
@@ -44,6 +46,18 @@ public sealed class HardwareTests(TinyModel model)
     }
 
     [Fact]
+    public void A_sixteenth_of_the_memory_for_passes_is_for_beginnings_that_lines_share_where_they_can()
+    {
+        var config = LLaDAConfigJson.Read(Path.Combine(model.Folder, TinyModel.Id, Checkpoint.ConfigFile));
+        var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.BFloat16, 1 << 30);
+        var blocks = config with { Family = ModelFamilies.Sdar, BlockLength = 4 };
+
+        Assert.Equal(0, card.PrefixBytes(config));
+        Assert.Equal(card.PassBytes(blocks) / 16, card.PrefixBytes(blocks));
+        Assert.InRange(card.PassTokens(blocks), 1, card.PassTokens(config) * 16 / 17);
+    }
+
+    [Fact]
     public void Weights_that_do_not_fit_are_refused_with_the_arithmetic()
     {
         var config = LLaDAConfigJson.Read(Path.Combine(model.Folder, TinyModel.Id, Checkpoint.ConfigFile)) with
@@ -57,9 +71,22 @@ public sealed class HardwareTests(TinyModel model)
         var refusal = Assert.Throws<CheckpointException>(() => card.RequireFit(config, "models/large"));
 
         Assert.Equal(
-            string.Create(CultureInfo.InvariantCulture, $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
+            string.Create(
+                CultureInfo.InvariantCulture, $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
             + "and the card has 81.6 GB: register it for a profile with more",
             refusal.Message);
+    }
+
+    [Fact]
+    public void Model_that_does_not_fit_is_refused_when_it_is_loaded()
+    {
+        using var tensors = new TensorThread();
+        var files = new ModelFiles(Path.Combine(model.Folder, TinyModel.Id), adapter: null, []);
+        var card = new Hardware(torch.CPU, torch.ScalarType.Float32, DeviceBytes: 1000);
+
+        Assert.Contains(
+            "of weights, and the card has 0.0 GB", Assert.Throws<CheckpointException>(
+                () => LoadedModel.Load(TinyModel.Id, files, card, tensors)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

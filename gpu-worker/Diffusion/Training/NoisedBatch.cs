@@ -23,8 +23,8 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     /// What the cross entropy of each masked token is multiplied by in the loss of the global batch, [N]; null until set.
     /// </summary>
     /// <remarks>
-    /// Set by <see cref="Weigh(int[], LossReduction, DiffusionObjective)"/>; a slice keeps its part, so the losses of slices add up to that of
-    /// the batch.
+    /// Set by <see cref="Weigh(int[], LossReduction, DiffusionObjective)"/>; a slice keeps its part, so the losses of slices add up to that
+    /// of the batch.
     /// </remarks>
     public float[]? Weights { get; init; }
 

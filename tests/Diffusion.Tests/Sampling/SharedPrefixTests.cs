@@ -59,6 +59,18 @@ public sealed class SharedPrefixTests : IDisposable
         Assert.Equal(0, sampled[0].NumReusedTokens);
     }
 
+    [Fact]
+    public async Task Rows_of_other_parties_share_nothing()
+    {
+        using var engine = new SamplingEngine(_model, null, 4096, Plenty);
+        await RunAsync(engine, engine.SubmitAsync(Row(s_prefix), "one", CancellationToken.None));
+
+        var other = await RunAsync(engine, engine.SubmitAsync(Row(s_prefix), "other", CancellationToken.None));
+        var same = await RunAsync(engine, engine.SubmitAsync(Row(s_prefix), "one", CancellationToken.None));
+
+        Assert.Equal([0, 16], [other[0].NumReusedTokens, same[0].NumReusedTokens]);
+    }
+
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 4)]
@@ -105,9 +117,12 @@ public sealed class SharedPrefixTests : IDisposable
 
     private static SamplingRow Row(int[] prompt) => SamplingRows.Generation(6, new(), prompt);
 
-    private static async Task<SampledRow[]> SampleAsync(SamplingEngine engine, params SamplingRow[] rows)
+    private static Task<SampledRow[]> SampleAsync(SamplingEngine engine, params SamplingRow[] rows) =>
+        RunAsync(engine, [.. rows.Select(row => engine.SubmitAsync(row))]);
+
+    private static async Task<SampledRow[]> RunAsync(SamplingEngine engine, params Task<SampledRow>[] rows)
     {
-        var running = Task.WhenAll(rows.Select(row => engine.SubmitAsync(row)));
+        var running = Task.WhenAll(rows);
         while (!running.IsCompleted)
         {
             engine.Step();

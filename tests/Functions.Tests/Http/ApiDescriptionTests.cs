@@ -15,6 +15,8 @@ using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Tests.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.Routing;
@@ -38,6 +40,8 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
         { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
         { "BatchCheck", typeof(BatchCheckObject) }, { "BatchEstimate", typeof(BatchEstimate) }, { "BatchCost", typeof(BatchCost) },
+        { "Upload", typeof(UploadObject) }, { "UploadPart", typeof(UploadPartObject) },
+        { "Usage", typeof(UsageObject) }, { "UsageBucket", typeof(UsageBucket) }, { "UsageResult", typeof(UsageResult) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
