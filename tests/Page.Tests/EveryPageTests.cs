@@ -34,7 +34,7 @@ public sealed class EveryPageTests(PageFixture fixture)
             ("models", "Models", "llada-tiny-base"),
             ("files", "Files", "lines.jsonl"),
             ("webhooks", "Webhooks", "http://127.0.0.1:9/hook"),
-            ("usage", "Usage", "Usage"),
+            ("usage", "Usage", "llada-tiny-base"),
         ];
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {

@@ -5,11 +5,9 @@ import { when } from "../format";
 import { Action } from "../ui/Action";
 import { Copy } from "../ui/Copy";
 import { Listed } from "../ui/Listed";
-import { Deliveries } from "./Deliveries";
 
 export function WebhooksPage() {
   const [version, setVersion] = useState(0);
-  const [shown, setShown] = useState<string | null>(null);
   const changed = () => setVersion((value) => value + 1);
   return <>
     <h1>Webhooks</h1>
@@ -19,15 +17,9 @@ export function WebhooksPage() {
         { name: "Address", cell: (endpoint) => <>{endpoint.url}<br /><code>{endpoint.id}</code></> },
         { name: "Events", cell: (endpoint) => endpoint.events.join(", ") },
         { name: "Since", cell: (endpoint) => when(endpoint.created_at) },
-        { name: "", cell: (endpoint) => <>
-          <Action run={() => send("POST", `/v1/webhook_endpoints/${endpoint.id}/test`)}>Send a test</Action>{" "}
-          <button type="button" aria-expanded={shown === endpoint.id}
-            onClick={() => setShown(shown === endpoint.id ? null : endpoint.id)}>Deliveries</button>{" "}
-          <Action confirm={`Delete ${endpoint.url}?`}
-            run={async () => { await send("DELETE", `/v1/webhook_endpoints/${endpoint.id}`); changed(); }}>Delete</Action>
-        </> },
+        { name: "", cell: (endpoint) => <Action confirm={`Delete ${endpoint.url}?`}
+          run={async () => { await send("DELETE", `/v1/webhook_endpoints/${endpoint.id}`); changed(); }}>Delete</Action> },
       ]} />
-    {shown && <Deliveries endpoint={shown} />}
   </>;
 }
 
