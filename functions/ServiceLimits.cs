@@ -50,6 +50,18 @@ public sealed record ServiceLimits
     /// </summary>
     public int MaxTrainingsAtOnce { get; init; } = 4;
 
+    /// <summary>Bytes of all files of a tenant, results included. Operators set this and the next three for single tenants too.</summary>
+    public long MaxStoredBytes { get; init; } = 100L << 30;
+
+    /// <summary>Files of a tenant, results included.</summary>
+    public int MaxStoredFiles { get; init; } = 20_000;
+
+    /// <summary>Requests a second of an API key, for each process that serves the API.</summary>
+    public int MaxRequestsPerSecond { get; init; } = 100;
+
+    /// <summary>Uploads of a tenant at the same time, for each process that serves the API.</summary>
+    public int MaxUploadsAtOnce { get; init; } = 16;
+
     /// <summary>Schedules of a tenant.</summary>
     public int MaxSchedules { get; init; } = 100;
 
@@ -59,7 +71,7 @@ public sealed record ServiceLimits
         long[] limits =
         [
             MaxFileBytes, MaxLines, MaxLineBytes, MaxLineWork, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans,
-            MaxActiveTrainings, MaxTrainingsAtOnce, MaxSchedules,
+            MaxActiveTrainings, MaxTrainingsAtOnce, MaxStoredBytes, MaxStoredFiles, MaxRequestsPerSecond, MaxUploadsAtOnce, MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
@@ -58,7 +59,9 @@ internal sealed partial class PlanBatchHandler(
         catch (Exception failure) when (!cancellation.IsCancellationRequested)
         {
             await batches.Open.CountPlanFailureAsync(batch.Key, failure, cancellation);
-            throw;
+            if (failure is not FolderUnavailableException || !await batches.Open.HasPlanFailedAsync(batch.Key, cancellation))
+                throw;
+            await RefuseAsync(batch, BatchValidationErrors.Of("folder_not_accessible", failure.Message), cancellation);
         }
     }
 

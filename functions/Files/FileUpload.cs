@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
@@ -9,13 +10,18 @@ namespace LLaDA.Batch.Functions.Files;
 /// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file
 /// becomes visible when all of it has arrived; an interrupted or refused upload leaves nothing behind.
 /// </summary>
-internal sealed class FileUpload(FileStore files, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
+internal sealed class FileUpload(
+    FileStore files, FileQuota quota, UploadPlaces places, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
 {
     private const int BufferBytes = 128 << 10;
 
-    /// <exception cref="ApiException">400, naming the part, or 413 for a file above the limit.</exception>
+    /// <exception cref="ApiException">400, naming the part or without room for a file, 413 for one above the limit, or 429.</exception>
     public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
     {
+        using var place = await places.EnterAsync(tenant, cancellation);
+        long room = await quota.RequireRoomAsync(tenant, cancellation);
+        if (request.ContentLength - ServiceLimits.FormBytes > room)
+            throw await quota.NoRoomAsync(tenant, cancellation);
         var reader = new MultipartReader(Boundary(request), request.Body);
         var form = new UploadForm();
         string key = request.HttpContext.NewKey(time);
@@ -31,7 +37,8 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
                 {
                     form.Filename = Filename(disposition!);
                     writer = files.Write(tenant, key, cancellation);
-                    await CopyAsync(section.Body, writer.Content, cancellation);
+                    if (!await CopyAsync(section.Body, writer.Content, room, cancellation))
+                        throw await quota.NoRoomAsync(tenant, cancellation);
                 }
                 else
                 {
@@ -42,7 +49,9 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
                 throw ApiException.InvalidRequest("The form has no part named 'file'", UploadForm.FilePart, "missing_required_parameter");
             string purpose = form.Purpose();
             var kept = form.ExpiresAfter() ?? retention.KeepsFilesFor(purpose);
-            return await KeepAsync(writer, tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
+            var file = await KeepAsync(writer, tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
+            quota.Add(file);
+            return file;
         }
         finally
         {
@@ -92,7 +101,8 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         }
     }
 
-    private async Task CopyAsync(Stream body, Stream file, CancellationToken cancellation)
+    /// <returns>False when the file has more bytes than there is room for.</returns>
+    private async Task<bool> CopyAsync(Stream body, Stream file, long room, CancellationToken cancellation)
     {
         byte[] buffer = new byte[BufferBytes];
         long received = 0;
@@ -101,8 +111,11 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
             received += count;
             if (received > limits.MaxUploadBytes)
                 throw TooLarge();
+            if (received > room)
+                return false;
             await file.WriteAsync(buffer.AsMemory(0, count), cancellation);
         }
+        return true;
     }
 
     private async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)

@@ -1,5 +1,6 @@
 using Azure;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.Net.Http.Headers;
 
@@ -37,10 +38,11 @@ internal static class FilesApi
     private static async Task<IResult> GetAsync(string id, HttpContext context, FileStore files) =>
         Results.Wire(FileObject.From(await FindAsync(id, context, files)));
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext context, FileStore files)
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, FileStore files, FileQuota quota)
     {
         var file = await FindAsync(id, context, files);
         await files.DeleteAsync(file.Tenant, file.RowKey, context.RequestAborted);
+        quota.Forget(file.Tenant);
         return Results.Wire(new DeletedObject { Id = file.Id, Object = "file" });
     }
 

@@ -8,6 +8,8 @@ using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Monitoring;
+using LLaDA.Batch.Functions.Quotas;
+using LLaDA.Batch.Functions.Remote;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Secrets;
@@ -54,6 +56,8 @@ public static class FunctionsServices
         services.AddSingleton<RowByRow>().AddSingleton<Readiness>().AddSingleton<QueueMetrics>();
         services.AddSingleton<FileStore>().AddSingleton<BatchStore>().AddSingleton<ModelCatalog>().AddSingleton<ApiKeys>();
         services.AddSingleton<WorkQueues>();
+        services.AddSingleton<TenantLimits>().AddSingleton<TenantQuotas>().AddSingleton<FileQuota>();
+        services.AddSingleton<RequestRate>().AddSingleton<UploadPlaces>();
         services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>();
         services.AddSingleton<BatchView>().AddSingleton<LineResults>().AddSingleton<BatchCheck>();
         services.AddSingleton(Read<PriceOptions>(configuration, PriceOptions.Section, prices => prices.Validate()));
@@ -81,6 +85,8 @@ public static class FunctionsServices
         services.AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
+        services.AddSingleton<WebhookDelivery>().AddSingleton<DeliveryPlaces>();
+        services.AddSingleton<HostBreakers>().AddSingleton<ForeignAccounts>();
         services.AddSingleton<SecretBox>().AddSingleton<ContainerBindings>().AddSingleton<BlobFolders>().AddSingleton<DocumentBatches>();
         return services;
     }

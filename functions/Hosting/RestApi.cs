@@ -8,6 +8,7 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Keys;
@@ -70,6 +71,7 @@ public static class RestApi
             var keys = context.RequestServices.GetRequiredService<ApiKeys>();
             var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;
             context.SetTenant(owner?.Tenant ?? throw ApiException.Unauthorized());
+            await context.RequestServices.GetRequiredService<RequestRate>().CountAsync(context, owner.Id);
         }
         await next(context);
     }

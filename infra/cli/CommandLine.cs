@@ -42,6 +42,7 @@ internal static class CommandLine
     {
         KeysCommand.Create(),
         ContainersCommand.Create(),
+        TenantsCommand.Create(),
         ModelsCommand.Create(),
         JobsCommand.Create(),
         PoisonCommand.Create(),

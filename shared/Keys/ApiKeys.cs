@@ -22,9 +22,7 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
     /// <exception cref="ArgumentException">The tenant or the name is invalid.</exception>
     public async Task<string> CreateAsync(string tenant, string name, CancellationToken cancellation)
     {
-        if (!TenantPattern().IsMatch(tenant))
-            throw new ArgumentException(
-                $"'{tenant}' is no valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
+        RequireTenant(tenant);
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
         string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true);
@@ -48,6 +46,14 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
         {
             return false;
         }
+    }
+
+    /// <exception cref="ArgumentException">No tenant can have this name.</exception>
+    public static void RequireTenant(string tenant)
+    {
+        if (!TenantPattern().IsMatch(tenant))
+            throw new ArgumentException(
+                $"'{tenant}' is no valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
     }
 
     /// <summary>The record of a key; null for an unknown or revoked key.</summary>

@@ -46,8 +46,9 @@ public sealed class StorageAccount
 
     /// <summary>A container of another account that the service's identity may use.</summary>
     /// <param name="accountUrl">Its blob endpoint; null is this account.</param>
-    public BlobContainerClient Container(Uri? accountUrl, string name) =>
-        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, Credential).GetBlobContainerClient(name);
+    /// <param name="options">Of the client; null takes those of the library.</param>
+    public BlobContainerClient Container(Uri? accountUrl, string name, BlobClientOptions? options = null) =>
+        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, Credential, options).GetBlobContainerClient(name);
 
     /// <summary>Whether a URL leads to blob storage over https, or to this account.</summary>
     public bool IsBlobHost(Uri url) =>

@@ -21,6 +21,12 @@ internal static class FairnessBenchmark
         new("idle", Victims.OneGap, []),
         .. WorkerAttacks.All.Select(attack => new Scenario(attack.Name, Victims.OneGap, [attack])),
         new("all of the worker at once", Victims.OneGap, WorkerAttacks.All),
+        new("idle plans", FunctionsVictims.Plan, []),
+        new(FunctionsAttacks.Plans.Name, FunctionsVictims.Plan, [FunctionsAttacks.Plans]),
+        new("idle webhooks", FunctionsVictims.Webhook, []),
+        new(FunctionsAttacks.Webhooks.Name, FunctionsVictims.Webhook, [FunctionsAttacks.Webhooks]),
+        new("idle trainings", FunctionsVictims.Training, []),
+        new("a training behind " + WorkerAttacks.Trainings.Name, FunctionsVictims.Training, [WorkerAttacks.Trainings]),
     ];
 
     /// <param name="names">Parts of the scenarios' names; none for all.</param>

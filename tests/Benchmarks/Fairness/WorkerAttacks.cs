@@ -7,6 +7,8 @@ internal static class WorkerAttacks
 {
     private const string Infill = "/v1/infill", Score = "/v1/score";
 
+    public static Attack Trainings { get; } = new("3 trainings of 50 epochs, 256 rows and rank 512", "steps", StartTrainingsAsync);
+
     public static IReadOnlyList<Attack> All { get; } =
     [
         new("40 score lines of 65,536 samples", "lines", (client, stop) => StartBatchAsync(client, Score, 40, line => new JsonObject
@@ -25,7 +27,7 @@ internal static class WorkerAttacks
             ["text"] = string.Concat(Enumerable.Repeat("And God said unto [MASK]. ", 4096)),
             ["max_gap_length"] = 64,
         }, stop)),
-        new("3 trainings of 50 epochs, 256 rows and rank 512", "steps", StartTrainingsAsync),
+        Trainings,
     ];
 
     /// <summary>A batch whose progress is counted in lines, parts of a line included.</summary>

@@ -34,7 +34,8 @@ public sealed class IdempotencyTests(StorageFixture fixture)
         Assert.Equal("true", again.Headers.GetValues("Idempotent-Replayed").Single());
         Assert.Equal("application/json", again.Content.Headers.ContentType!.MediaType);
         Assert.Equal(first, await TextAsync(again));
-        var other = JsonNode.Parse(await TextAsync(await PostAsync(plane, path, body, "key-2")))!;
+        string elsewhere = body.Replace("/hook", "/other", StringComparison.Ordinal);     // two endpoints have two urls
+        var other = JsonNode.Parse(await TextAsync(await PostAsync(plane, path, elsewhere, "key-2")))!;
         Assert.NotEqual(JsonNode.Parse(first)!["id"]!.GetValue<string>(), other["id"]!.GetValue<string>());
         Assert.Equal(2, (await ReadAsync(await plane.Client.GetAsync(path)))["data"]!.AsArray().Count);
     }
@@ -160,10 +161,11 @@ public sealed class IdempotencyTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         string first = await TextAsync(await PostAsync(plane, "/v1/webhook_endpoints", Webhook, "key"));
-        await PostAsync(plane, "/v1/webhook_endpoints", Webhook, "unused");
+        await PostAsync(plane, "/v1/webhook_endpoints", Webhook.Replace("/hook", "/unused", StringComparison.Ordinal), "unused");
         plane.Time.Advance(TimeSpan.FromHours(25));
 
-        string next = await TextAsync(await PostAsync(plane, "/v1/webhook_endpoints", Webhook, "key"));
+        string body = Webhook.Replace("/hook", "/next", StringComparison.Ordinal);
+        string next = await TextAsync(await PostAsync(plane, "/v1/webhook_endpoints", body, "key"));
         await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
 
         Assert.NotEqual(Id(JsonNode.Parse(first)!), Id(JsonNode.Parse(next)!));

@@ -43,8 +43,26 @@ public sealed class OperatingTests(StorageFixture fixture)
         Assert.Null(await bindings.FindAsync("acme", "letters", CancellationToken.None));
     }
 
+    [Fact]
+    public async Task Limits_of_a_tenant_are_set_one_by_one_until_they_are_reset()
+    {
+        await DoneAsync("keys", "add", "acme");
+        await DoneAsync("tenants", "set", "acme", "--stored-bytes", "1000", "--requests", "7");
+        await DoneAsync("tenants", "set", "acme", "--uploads", "3", "--requests", "8");
+        var limits = (await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None))!;
+        Assert.Equal((1000L, null, 8, 3), (limits.StoredBytes, limits.StoredFiles, limits.RequestsPerSecond, limits.UploadsAtOnce));
+        var listed = Assert.Single(JsonNode.Parse(await DoneAsync("tenants", "list", "--json"))!.AsArray())!;
+        Assert.Equal(("acme", 1000), (listed["tenant"]!.GetValue<string>(), listed["stored_bytes"]!.GetValue<int>()));
+
+        await DoneAsync("tenants", "reset", "acme");
+        Assert.Null(await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None));
+    }
+
     [Theory]
     [InlineData(1, "lower-case letters", "keys", "add", "ACME")]
+    [InlineData(1, "lower-case letters", "tenants", "set", "ACME", "--requests", "1")]
+    [InlineData(1, "--stored-files is 0; it must be at least 1", "tenants", "set", "acme", "--stored-files", "0")]
+    [InlineData(2, "has no limits of its own", "tenants", "reset", "acme")]
     [InlineData(2, "There is no key", "keys", "revoke", "000000000000")]
     [InlineData(2, "has no container", "containers", "unbind", "acme", "nothing")]
     [InlineData(1, "container", "containers", "bind", "acme", "files")]

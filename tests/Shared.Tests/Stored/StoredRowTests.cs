@@ -141,6 +141,12 @@ public sealed class StoredRowTests(StorageFixture fixture)
         key => Assert.Equal(("acme", "00ff", s_time), (key.Tenant, key.SecretHash, key.RevokedAt)));
 
     [Fact]
+    public async Task Limits_of_a_tenant() => await AssertKeptAsync<TenantLimitsRecord>(
+        StorageNames.KeysTable,
+        new() { ["StoredBytes"] = 5L, ["StoredFiles"] = 6, ["RequestsPerSecond"] = 7, ["UploadsAtOnce"] = 8 },
+        limits => Assert.Equal((Key, 5L), (limits.Tenant, limits.StoredBytes)));
+
+    [Fact]
     public async Task A_schedule() => await AssertKeptAsync<ScheduleRecord>(
         StorageNames.SchedulesTable,
         new()
