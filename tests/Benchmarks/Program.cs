@@ -45,6 +45,10 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
+var families = new Command("families", "A tiny model of each family against its official loop, and lines that share their beginning")
+    { json };
+families.SetAction(parse => FamiliesBenchmark.RunAsync(parse.GetValue(json)));
+
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var of = new Option<string[]>("--of")
     { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ =>
@@ -99,5 +103,5 @@ var tables = new Command("tables", "Writes the tables and charts of docs/benchma
 tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 
 return await new RootCommand("Measures LLaDA.Batch")
-    { tables, pipeline, sampler, rows, trainer, fits, faults, schedules,
+    { tables, pipeline, sampler, rows, families, trainer, fits, faults, schedules,
     ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json) }.Parse(args).InvokeAsync();

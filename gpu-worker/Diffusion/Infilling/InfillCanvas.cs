@@ -42,7 +42,7 @@ internal sealed class InfillCanvas
         _tokens = [.. tokens];
         _confidence = new double[_tokens.Length];
         _windows = [.. Windows()];
-        _stepsOfWindow = Options.Steps is { } steps
+        _stepsOfWindow = Options.Steps is { } steps && !document.CountsStepsByBlock
             ? TransferSchedule.ShareSteps([.. _windows.Select(window => NumMasks(Gaps(window)))], steps)
             : [];
     }
@@ -93,7 +93,7 @@ internal sealed class InfillCanvas
         List<int> targets = [];
         foreach (var gap in Gaps(window))
             targets.AddRange(Enumerable.Range(gap.Start - extent.Start, gap.Length));
-        var options = Options with { Seed = SeedOfWindow(), Steps = Options.Steps is null ? null : _stepsOfWindow[_window] };
+        var options = Options with { Seed = SeedOfWindow(), Steps = _stepsOfWindow is [] ? Options.Steps : _stepsOfWindow[_window] };
         return new SamplingRow(_tokens[extent.Start..extent.End], options, targets)
         {
             IsTraced = _document.Options.IsTraced,

@@ -48,6 +48,9 @@ public sealed class InfillDocument
 
     internal int MaskTokenId => Config.MaskTokenId;
 
+    /// <summary>Whether steps are those of a block, not of the whole text that windows share.</summary>
+    internal bool CountsStepsByBlock => Config.Family.IsBlockCausal;
+
     /// <summary>The most tokens of a gap of unknown length.</summary>
     public int MaxGapLength { get; }
 

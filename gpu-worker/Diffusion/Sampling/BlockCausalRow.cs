@@ -66,7 +66,7 @@ internal sealed class BlockCausalRow : DenoisingRow
     }
 
     public override int NumTokensHeld(double keptShare) =>
-        (PassedPositions!.Length + (int)Math.Ceiling(Canvas.Length * keptShare)) * (IsGuided ? 2 : 1);
+        ((PassedPositions?.Length ?? 0) + (int)Math.Ceiling(Canvas.Length * keptShare)) * (IsGuided ? 2 : 1);
 
     public override SampledRow ToSampled() => base.ToSampled() with { NumReusedTokens = NumReused };
 

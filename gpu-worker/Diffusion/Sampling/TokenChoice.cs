@@ -36,10 +36,10 @@ internal readonly record struct TokenRequest(
 internal static class TokenChoice
 {
     /// <summary>
-    /// Rows drawn at a time: a draw takes up to 80 bytes a logit, in float64 and sorted, so the memory of all rows at once would be
+    /// Rows drawn at a time: a draw takes up to 160 bytes a logit, in float64 and sorted, so the memory of all rows at once would be
     /// large.
     /// </summary>
-    private const int RowsAtOnce = 64;
+    private const int RowsAtOnce = 32;
 
     /// <summary>Keeps the logarithm of an impossible token finite, as the references do.</summary>
     private const double Tiny = 1e-10;

@@ -45,10 +45,11 @@ internal static class SamplingParameters
         };
         if (options.BlockLength is null && !config.Family.IsBlockCausal && !options.IsTimed)
             options = options with { BlockLength = blockLength };
-        if (options.Validate().FirstOrDefault() is { } error)
-            throw new LineException("invalid_value", error.Sentence, error.Parameter);
+        // What a model does not have is wrong with any value, so it is said first.
         if (FamilySampling.Errors(options, config).FirstOrDefault() is { } missing)
             throw new LineException("unsupported_parameter", missing.Sentence, missing.Parameter);
+        if (options.Validate().FirstOrDefault() is { } error)
+            throw new LineException("invalid_value", error.Sentence, error.Parameter);
         return options;
     }
 }
