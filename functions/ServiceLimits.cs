@@ -11,6 +11,9 @@ public sealed record ServiceLimits
     /// <summary>Bytes of a file; OpenAI's limit is the same for batches.</summary>
     public long MaxFileBytes { get; init; } = 200L << 20;
 
+    /// <summary>Bytes of a file that comes in parts; OpenAI's limit is the same.</summary>
+    public long MaxMultipartBytes { get; init; } = 8L << 30;
+
     /// <summary>
     /// Bytes of a request's body: by default a file with the form around it. On Azure less, since the host keeps bodies in memory.
     /// </summary>
@@ -70,8 +73,9 @@ public sealed record ServiceLimits
     {
         long[] limits =
         [
-            MaxFileBytes, MaxLines, MaxLineBytes, MaxLineWork, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes, MaxQueuedPlans,
-            MaxActiveTrainings, MaxTrainingsAtOnce, MaxStoredBytes, MaxStoredFiles, MaxRequestsPerSecond, MaxUploadsAtOnce, MaxSchedules,
+            MaxFileBytes, MaxMultipartBytes, MaxLines, MaxLineBytes, MaxLineWork, MaxActiveBatches, MaxActiveAnswers, MaxActiveBytes,
+            MaxQueuedPlans, MaxActiveTrainings, MaxTrainingsAtOnce, MaxStoredBytes, MaxStoredFiles, MaxRequestsPerSecond,
+            MaxUploadsAtOnce, MaxSchedules,
         ];
         if (limits.Any(limit => limit < 1))
             yield return $"All of {Section} must be at least 1";

@@ -1,10 +1,11 @@
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Usage;
 
 namespace LLaDA.Batch.Functions.Answers;
 
 /// <summary>Ends an answer at once. Whoever finds its part may call it, any number of times.</summary>
-internal sealed class AnswerEnding(BatchStore batches, StorageAccount storage, TimeProvider time)
+internal sealed class AnswerEnding(BatchStore batches, UsageStore usage, StorageAccount storage, TimeProvider time)
 {
     /// <summary>Makes the record terminal by its part.</summary>
     public async Task RunAsync(BatchRecord answer, PartCounts counts, CancellationToken cancellation)
@@ -13,8 +14,15 @@ internal sealed class AnswerEnding(BatchStore batches, StorageAccount storage, T
         var results = new BatchResults(counts, OutputFileId: null, ErrorFileId: null);
         var ended = await batches.UpdateAsync(answer, current => current.TryEnd(ending, results, time.GetUtcNow()), cancellation);
         // A record that seems to be missing may be there: the sweep looks twice before it lets the open row go.
-        if (ended.Row is { IsTerminal: true })
-            await batches.OpenAnswers.DeleteAsync(answer.Key, cancellation);
+        if (ended.Row is { IsTerminal: true } terminal)
+            await CloseAsync(terminal, cancellation);
+    }
+
+    /// <summary>The last steps of a terminal answer. A sweep repeats them until all are done, so each is idempotent.</summary>
+    public async Task CloseAsync(BatchRecord answer, CancellationToken cancellation)
+    {
+        await usage.CountAsync(answer, cancellation);
+        await batches.OpenAnswers.DeleteAsync(answer.Key, cancellation);
     }
 
     /// <summary>The only client that knew of the answer has gone: its place is free for others.</summary>

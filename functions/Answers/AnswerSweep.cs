@@ -43,7 +43,7 @@ internal sealed partial class AnswerSweep(
         var now = time.GetUtcNow();
         var blobs = new BatchBlobs(storage, answer);
         if (answer.IsTerminal)
-            await batches.OpenAnswers.DeleteAsync(answer.Key, cancellation);
+            await ending.CloseAsync(answer, cancellation);
         else if (await blobs.FindPartAsync(shard: 0, cancellation) is { } part)
             await ending.RunAsync(answer, part.Counts, cancellation);
         else if (answer.Status == BatchStatus.Cancelling)

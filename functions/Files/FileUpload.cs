@@ -22,13 +22,14 @@ internal sealed class FileUpload(
         long room = await quota.RequireRoomAsync(tenant, cancellation);
         if (request.ContentLength - ServiceLimits.FormBytes > room)
             throw await quota.NoRoomAsync(tenant, cancellation);
-        var reader = new MultipartReader(Boundary(request), request.Body);
+        var reader = new FormParts(
+            request, UploadForm.FilePart, "Send the file as multipart/form-data with the parts 'purpose' and 'file'", TooLarge);
         var form = new UploadForm();
         string key = request.HttpContext.NewKey(time);
         FileWriter? writer = null;
         try
         {
-            while (await NextSectionAsync(reader, cancellation) is { } section)
+            while (await reader.NextAsync(cancellation) is { } section)
             {
                 var disposition = section.GetContentDispositionHeader();
                 string name = UploadForm.NameOf(disposition);
@@ -37,12 +38,12 @@ internal sealed class FileUpload(
                 {
                     form.Filename = Filename(disposition!);
                     writer = files.Write(tenant, key, cancellation);
-                    if (!await CopyAsync(section.Body, writer.Content, room, cancellation))
+                    if (!await CopyAsync(reader, section.Body, writer.Content, room, cancellation))
                         throw await quota.NoRoomAsync(tenant, cancellation);
                 }
                 else
                 {
-                    form.Set(name, await ReadFieldAsync(section.Body, cancellation));
+                    form.Set(name, await ReadFieldAsync(reader, section.Body, cancellation));
                 }
             }
             if (writer is null)
@@ -78,35 +79,12 @@ internal sealed class FileUpload(
         }
     }
 
-    private static string Boundary(HttpRequest request) =>
-        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-        && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
-        && HeaderUtilities.RemoveQuotes(type.Boundary) is { Length: > 0 } boundary
-            ? boundary.ToString()
-            : throw ApiException.InvalidRequest("Send the file as multipart/form-data with the parts 'purpose' and 'file'", "file");
-
-    private async Task<MultipartSection?> NextSectionAsync(MultipartReader reader, CancellationToken cancellation)
-    {
-        try
-        {
-            return await reader.ReadNextSectionAsync(cancellation);
-        }
-        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge();
-        }
-        catch (Exception exception) when (exception is IOException or InvalidDataException)
-        {
-            throw ApiException.InvalidRequest("The upload ended early or is not well-formed multipart/form-data", "file");
-        }
-    }
-
     /// <returns>False when the file has more bytes than there is room for.</returns>
-    private async Task<bool> CopyAsync(Stream body, Stream file, long room, CancellationToken cancellation)
+    private async Task<bool> CopyAsync(FormParts form, Stream body, Stream file, long room, CancellationToken cancellation)
     {
         byte[] buffer = new byte[BufferBytes];
         long received = 0;
-        while (await ReadAsync(body, buffer, cancellation) is var count and > 0)
+        while (await form.ReadAsync(body, buffer, cancellation) is var count and > 0)
         {
             received += count;
             if (received > limits.MaxUploadBytes)
@@ -118,30 +96,14 @@ internal sealed class FileUpload(
         return true;
     }
 
-    private async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
-    {
-        try
-        {
-            return await body.ReadAsync(buffer, cancellation);
-        }
-        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge();
-        }
-        catch (Exception exception) when (exception is IOException or InvalidDataException)
-        {
-            throw ApiException.InvalidRequest("The upload ended early or is not well-formed multipart/form-data", "file");
-        }
-    }
-
     /// <summary>A declared size is refused before any byte is read, an undeclared one by the count.</summary>
     private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxUploadBytes} bytes");
 
-    private async Task<byte[]> ReadFieldAsync(Stream body, CancellationToken cancellation)
+    private static async Task<byte[]> ReadFieldAsync(FormParts form, Stream body, CancellationToken cancellation)
     {
         byte[] bytes = new byte[UploadForm.MaxFieldBytes];
         int count = 0;
-        while (count < bytes.Length && await ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
+        while (count < bytes.Length && await form.ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
             count += read;
         return bytes[..count];
     }

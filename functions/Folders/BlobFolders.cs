@@ -59,7 +59,7 @@ internal sealed class BlobFolders(ContainerBindings bindings, StorageAccount sto
         string[] names = [.. bound.Select(container => container.Name)];
         string listed = names.Length == 0 ? "No container is bound to you" : $"You may name {string.Join(", ", names.Take(MaxListed))}";
         string more = names.Length > MaxListed ? " and others" : "";
-        return $"{listed}{more}. The operator of this service binds containers (llada containers bind)";
+        return $"{listed}{more}. The operator of this service binds containers (llada admin containers bind)";
     }
 
     private BlobFolder FromUrl(string url, string name, string tenant, DateTimeOffset until)

@@ -8,8 +8,11 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
+using LLaDA.Batch.Functions.Page;
 using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Wire;
@@ -38,8 +41,12 @@ public static class RestApi
         {
             HealthApi.Map(endpoints);
             ApiDescription.Map(endpoints);
+            PageFiles.Map(endpoints);
+            ApiReference.Map(endpoints);
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
+            UploadsApi.Map(v1);
+            UsageApi.Map(v1);
             BatchesApi.Map(v1);
             BatchCreationApi.Map(v1);
             FileCheckApi.Map(v1);
@@ -66,7 +73,8 @@ public static class RestApi
     /// <summary>Comes before routing, so that without a key a client learns nothing about what exists.</summary>
     private static async Task Authenticated(HttpContext context, RequestDelegate next)
     {
-        if (!s_keyless.Contains(context.Request.Path.Value))
+        if (!s_keyless.Contains(context.Request.Path.Value) && !PageFiles.Owns(context.Request.Path)
+            && !ApiReference.Owns(context.Request.Path))
         {
             var keys = context.RequestServices.GetRequiredService<ApiKeys>();
             var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;

@@ -20,7 +20,7 @@ if [ "${LLADA_WORKER_TAG:-}" != "$tag" ]; then
   azd env set LLADA_WORKER_TAG "$tag"
 fi
 
-command="dotnet run --project infra/cli -- keys add default --name first --account $AZURE_STORAGE_ACCOUNT"
+command="dotnet run --project infra/cli -- admin keys add default --name first --account $AZURE_STORAGE_ACCOUNT"
 if [ "${AZURE_STORAGE_IS_PRIVATE:-}" = true ]; then
   echo "The storage account can be reached only from its network. Create the first API key from there: $command"
 elif [ -z "${LLADA_FIRST_KEY:-}" ] && [ ! -t 1 ]; then

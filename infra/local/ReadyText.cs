@@ -16,10 +16,11 @@ internal sealed record ReadyText(string Address, string ApiKey, string DataFolde
             export LLADA_BASE_URL={Address} LLADA_API_KEY={key}
             export OPENAI_BASE_URL={Address}/v1 OPENAI_API_KEY={key}
 
+            Page:   {(isTerminal ? $"open {Address}/#key={ApiKey}" : $"open {Address}/ and enter the key")}
             Models: {string.Join(", ", Models)}
             Logs:   {Path.Combine(DataFolder, LocalStack.LogsName)}
-            Next:   paste the export lines into another terminal and send a batch, as README.md shows;
-                    'dotnet run --project infra/cli -- jobs list --data {DataFolder}' lists the jobs;
+            Next:   paste the export lines into another terminal, then: dotnet run --project infra/cli -- fill FILE;
+                    'dotnet run --project infra/cli -- admin jobs list --data {DataFolder}' lists the jobs;
                     Ctrl-C stops the system and keeps its data.
             """;
     }

@@ -2,7 +2,9 @@ using Azure.Core;
 using Azure.Data.Tables;
 using Azure.Identity;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Specialized;
 using Azure.Storage.Queues;
+using Azure.Storage.Sas;
 
 namespace LLaDA.Batch.Shared.Storage;
 
@@ -75,6 +77,23 @@ public sealed class StorageAccount
 
     private TokenCredential Credential =>
         _credential ?? throw new InvalidOperationException("There is no identity that could reach another account");
+
+    /// <summary>
+    /// A URL whose holder can write a blob for a time: signed by the account's key, or on behalf of the service's identity.
+    /// </summary>
+    public async Task<Uri> SignWriteAsync(BlockBlobClient blob, DateTimeOffset until, CancellationToken cancellation)
+    {
+        var sas = new BlobSasBuilder(BlobSasPermissions.Write, until)
+        {
+            BlobContainerName = blob.BlobContainerName,
+            BlobName = blob.Name,
+            Resource = "b",
+        };
+        if (blob.CanGenerateSasUri)
+            return blob.GenerateSasUri(sas);
+        var key = await _blobs.GetUserDelegationKeyAsync(startsOn: null, until, cancellation);
+        return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(key.Value, blob.AccountName) }.ToUri();
+    }
 
     public QueueClient Queue(string name) => _queues.GetQueueClient(name);
 

@@ -20,6 +20,10 @@ public static class StorageNames
 
     public const string FilesTable = "files";
     public const string BatchesTable = "batches";
+
+    /// <summary>Files that come in parts, and the parts.</summary>
+    public const string UploadsTable = "uploads";
+
     public const string ModelsTable = "models";
     public const string KeysTable = "keys";
     public const string WebhooksTable = "webhooks";
@@ -33,6 +37,9 @@ public static class StorageNames
 
     /// <summary>The answers to requests with an Idempotency-Key.</summary>
     public const string IdempotencyTable = "idempotency";
+
+    /// <summary>What ended batches and answers at once have used.</summary>
+    public const string UsageTable = "usage";
 
     /// <summary>Jobs with something left to do, so that a sweep does not read the others.</summary>
     public const string ActiveTable = "active";
@@ -56,7 +63,7 @@ public static class StorageNames
     public static IReadOnlyList<string> Tables { get; } =
     [
         FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable, FineTuningTable, EventsTable,
-        CheckpointsTable, SchedulesTable, ScheduleRunsTable, IdempotencyTable,
+        CheckpointsTable, SchedulesTable, ScheduleRunsTable, IdempotencyTable, UploadsTable, UsageTable,
     ];
 
     /// <summary>The queues that exist for any hardware.</summary>

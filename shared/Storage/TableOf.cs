@@ -117,6 +117,14 @@ public sealed class TableOf<T>(TableClient table)
             yield return record;
     }
 
+    /// <summary>Rows of a partition whose keys lie in a range, in the order of their keys.</summary>
+    /// <param name="from">Inclusive.</param>
+    /// <param name="until">Exclusive.</param>
+    public IAsyncEnumerable<T> ListRangeAsync(string partition, string from, string until, CancellationToken cancellation) =>
+        table.QueryAsync<T>(
+            TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey ge {from} and RowKey lt {until}"),
+            cancellationToken: cancellation);
+
     /// <summary>Rows of a partition in front of a key that have a value in a column, in the order of their keys.</summary>
     public IAsyncEnumerable<T> ListBeforeAsync(
         string partition, string key, string column, string value, CancellationToken cancellation)

@@ -61,7 +61,8 @@ var trials = new Option<int>("--trials")
     DefaultValueFactory = _ => 150 };
 var faults = new Command(
     "faults",
-    "Batches, answers at once and trainings with a fault of storage, or a process killed, stopped or standing still, at each call to storage in turn")
+    "Batches, answers at once and trainings with a fault of storage, or a process killed, stopped or standing still, "
+    + "at each call to storage in turn")
     { of, trials, seed };
 faults.SetAction(
     async (parse, cancellation) =>

@@ -28,6 +28,13 @@ public sealed class LikelihoodEstimator
         (_model, _maxTokens) = (model, maxTokens);
     }
 
+    /// <summary>Tokens that pass in each sample: a block-causal model gets the blocks of the answer a second time.</summary>
+    public static int TokensOfSample(LLaDAConfig config, int numPromptTokens, int numAnswerTokens)
+    {
+        int length = numPromptTokens + numAnswerTokens;
+        return config.BlockLength is { } blockLength ? (2 * length) - (numPromptTokens / blockLength * blockLength) : length;
+    }
+
     /// <returns>In nats; its expectation is at most log p(answer | prompt).</returns>
     public double LogLikelihood(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) =>
         Terms(prompt, answer, options).Sum();

@@ -44,7 +44,8 @@ internal sealed class BytePairs
 
     /// <summary>Ids that merges make, and those of single bytes: what text can become.</summary>
     public IEnumerable<int> Reachable =>
-        _merges.Values.Select(merge => merge.Id).Concat(_tokenOfByte.OfType<int>()).Concat(_fallback.OfType<int[]>().SelectMany(ids => ids));
+        _merges.Values.Select(merge => merge.Id).Concat(_tokenOfByte.OfType<int>())
+            .Concat(_fallback.OfType<int[]>().SelectMany(ids => ids));
 
     /// <summary>Adds the tokens of a word.</summary>
     public void Encode(ReadOnlySpan<char> word, List<int> ids)
@@ -117,7 +118,8 @@ internal sealed class BytePairs
         while (queue.TryDequeue(out var found, out _))
         {
             int left = found.Position, right = tokens[left] == merged ? tokens.Count : next[left];
-            bool isCurrent = right < tokens.Count && _merges.TryGetValue((tokens[left], tokens[right]), out var merge) && merge.Id == found.Id;
+            bool isCurrent = right < tokens.Count && _merges.TryGetValue((tokens[left], tokens[right]), out var merge)
+                && merge.Id == found.Id;
             if (!isCurrent)
                 continue;
             (tokens[left], tokens[right], next[left]) = (found.Id, merged, next[right]);

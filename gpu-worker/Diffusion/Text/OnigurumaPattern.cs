@@ -89,11 +89,13 @@ internal static partial class OnigurumaPattern
         Range().Matches(letters).Any(range => range.Value[0] <= letter && letter <= range.Value[2]);
 
     /// <summary>A category, a set that .NET reads alike, a control character or a sign.</summary>
-    [GeneratedRegex(@"\G\\(?:[pP]\{[LMNPSZC][a-z]?\}|[sSdDnrtf]|x[0-7][0-9A-Fa-f]|u00[0-7][0-9A-Fa-f]|[!-/:-@\[-`{-~ ])", RegexOptions.None, 1000)]
+    [GeneratedRegex(@"\G\\(?:[pP]\{[LMNPSZC][a-z]?\}|[sSdDnrtf]|x[0-7][0-9A-Fa-f]|u00[0-7][0-9A-Fa-f]|[!-/:-@\[-`{-~ ])",
+        RegexOptions.None, 1000)]
     private static partial Regex Escape();
 
     [GeneratedRegex(
-        @"\G\[\^?(?:\\(?:[pP]\{[LMNPSZC][a-z]?\}|[sSdDnrtf]|x[0-7][0-9A-Fa-f]|u00[0-7][0-9A-Fa-f]|[!-/:-@\[-`{-~ ])|[\x00-\x7F-[\\\]\[&]]|&(?!&))+\]",
+        @"\G\[\^?(?:\\(?:[pP]\{[LMNPSZC][a-z]?\}|[sSdDnrtf]|x[0-7][0-9A-Fa-f]|u00[0-7][0-9A-Fa-f]"
+        + @"|[!-/:-@\[-`{-~ ])|[\x00-\x7F-[\\\]\[&]]|&(?!&))+\]",
         RegexOptions.None, 1000)]
     private static partial Regex Class();
 

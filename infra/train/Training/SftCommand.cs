@@ -143,12 +143,13 @@ internal sealed class SftCommand
         {
             adapter.Save(output);
             run.Finish(
-                $"The adapter is in {output}", "the same command with --merge writes the whole model, which 'llada models add' takes");
+                $"The adapter is in {output}",
+                "the same command with --merge writes the whole model, which 'llada admin models add' takes");
             return;
         }
         adapter?.Merge();
         ConsoleRun.Save(network, source, output);
-        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada models add' adds it to a service");
+        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada admin models add' adds it to a service");
     }
 
     /// <returns>Null where all weights are trained.</returns>

@@ -49,9 +49,9 @@ internal static class FairnessBenchmark
                 Console.WriteLine($"  {attack.Name}: {during:G3} {attack.Unit} a minute beside the victim, {alone:G3} alone");
                 throughputs.Add(new { beside, Attack = attack.Name, attack.Unit, during, alone, Share = during / alone });
             }
+            if (json is not null)
+                ResultFile.Write(json.FullName, new { waits, throughputs });
         }
-        if (json is not null)
-            ResultFile.Write(json.FullName, new { waits, throughputs });
     }
 
     /// <returns>The victim's seconds, ascending, and each attack's units a minute beside the victim and after it.</returns>

@@ -10,8 +10,10 @@ internal static class FunctionsAttacks
     private const string Score = "/v1/score";
     private const int NumBatches = 5, NumLines = 10_000, NumEndpoints = 20, NumFailing = 10;
 
-    /// <summary>How long batches are planned before they are cancelled, and others take their place.</summary>
+    /// <summary>How long batches are planned at most before they are cancelled, and others take their place.</summary>
     private static readonly TimeSpan s_untilCancelled = TimeSpan.FromSeconds(100);
+
+    private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
     /// <summary>Batches of many lines that each take more than a minute, cancelled while they are planned, again and again.</summary>
     public static Attack Plans { get; } = new(
@@ -32,23 +34,28 @@ internal static class FunctionsAttacks
     /// <summary>Endpoints that take a connection and never answer, and batches that fail at once.</summary>
     public static Attack Webhooks { get; } = new("20 endpoints that never answer, 10 batches", "deliveries", async (client, stop) =>
     {
-        var (url, countConnections) = ListenInSilence();
+        List<Func<int>> counts = [];
         for (int number = 0; number < NumEndpoints; number++)
-            await client.PostAsync("/v1/webhook_endpoints", new { url = $"{url}/{number}" }, stop);
+        {
+            var (url, countConnections) = ListenInSilence();
+            counts.Add(countConnections);
+            await client.PostAsync("/v1/webhook_endpoints", new { url }, stop);
+        }
         string file = await client.UploadAsync("batch", [new { custom_id = "a line without a url" }], stop);
         for (int number = 0; number < NumFailing; number++)
             await client.CreateBatchAsync(file, Score, stop);
-        return _ => Task.FromResult((double)countConnections());
+        return _ => Task.FromResult(counts.Sum(count => (double)count()));
     });
 
-    /// <summary>Waits, cancels all batches and creates them again, until the benchmark ends the stack.</summary>
+    /// <summary>Cancels all batches once they are planned, and creates them again, until the benchmark ends the stack.</summary>
     private static async Task RepeatAsync(Round round, CancellationToken stop)
     {
         try
         {
             while (true)
             {
-                await Task.Delay(s_untilCancelled, stop);
+                for (var waited = TimeSpan.Zero; waited < s_untilCancelled && !await round.IsPlannedAsync(stop); waited += s_interval)
+                    await Task.Delay(s_interval, stop);
                 await round.CancelAsync(stop);
                 await round.StartAsync(stop);
             }
@@ -96,6 +103,8 @@ internal static class FunctionsAttacks
                 await client.PostAsync($"/v1/batches/{id}/cancel", new { }, stop);
             _ids = [];
         }
+
+        public async Task<bool> IsPlannedAsync(CancellationToken stop) => await CountAsync(stop) - _planned == _ids.Count;
 
         /// <summary>Plans that are done.</summary>
         public async Task<double> CountAsync(CancellationToken stop)

@@ -14,7 +14,8 @@ internal static class FunctionsVictims
     /// <summary>A batch of one line, until it is planned.</summary>
     public static Victim Plan { get; } = new("the plan of one line", async (client, stop) =>
     {
-        string file = await client.UploadRequestsAsync(Infill, 1, _ => new JsonObject { ["text"] = "And God said unto [MASK:1], Go." }, stop);
+        string file = await client.UploadRequestsAsync(Infill, 1, _ =>
+            new JsonObject { ["text"] = "And God said unto [MASK:1], Go." }, stop);
         return async cancellation =>
         {
             string id = await client.CreateBatchAsync(file, Infill, cancellation);

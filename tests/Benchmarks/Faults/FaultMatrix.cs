@@ -7,7 +7,9 @@ namespace LLaDA.Batch.Benchmarks.Faults;
 /// <param name="Draw">From the number of the call that meets the fault; draws the rest.</param>
 internal sealed record FaultKind<T>(string Name, Func<int, Random, T> Draw);
 
-/// <summary>Batches, answers at once and trainings of a tiny model through every fault, at every call to storage in turn, then at random ones.</summary>
+/// <summary>
+/// Batches, answers at once and trainings of a tiny model through every fault, at every call to storage in turn, then at random ones.
+/// </summary>
 internal static class FaultMatrix
 {
     /// <summary>Far more than any trial takes: one that is not over by then hangs.</summary>

@@ -48,7 +48,8 @@ internal static class NowBenchmark
         foreach (var row in rows)
             Console.WriteLine($"| {row.Requests} | {row.Latency} | {row.Model?.At50.ToString("F0") ?? "-"} |");
         Console.WriteLine(
-            $"\nThe batch alone took {alone:F1} s, with {numRequests} requests at once {withBurst:F1} s: {(withBurst / alone) - 1:P1} more");
+            $"\nThe batch alone took {alone:F1} s, with {numRequests} requests at once {withBurst:F1} s: "
+            + $"{(withBurst / alone) - 1:P1} more");
         if (json is not null)
         {
             object[] batch =

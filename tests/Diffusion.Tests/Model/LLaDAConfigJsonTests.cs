@@ -106,7 +106,8 @@ public sealed class LLaDAConfigJsonTests
     [InlineData(
         "architectures",
         "[\"SDARMoeForCausalLM\"]",
-        "only LLaDAModelLM, ILLaDAForCausalLM, LLaDAMoEModelLM, LLaDA2MoeModelLM, DreamModel, SDARForCausalLM, LLaDACausalTwin are supported")]
+        "only LLaDAModelLM, ILLaDAForCausalLM, LLaDAMoEModelLM, LLaDA2MoeModelLM, DreamModel, SDARForCausalLM, "
+        + "LLaDACausalTwin are supported")]
     [InlineData("architectures", "[\"LlamaForCausalLM\"]", "architectures is [\"LlamaForCausalLM\"]")]
     [InlineData("architectures", "[\"LLaDAModelLM\", \"DreamModel\"]", "architectures is [\"LLaDAModelLM\",\"DreamModel\"]")]
     [InlineData("architectures", "[]", "architectures is []")]

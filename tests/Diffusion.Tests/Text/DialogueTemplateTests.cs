@@ -190,13 +190,13 @@ public sealed class DialogueTemplateTests
     private static List<int> Ids(LLaDATokenizer tokenizer, string text) =>
         tokenizer.Encode(LLaDA.Diffusion.Text.Templates.MarkedText.Structure(text));
 
-    private static LLaDATokenizer OfFamily(string family)
+    internal static LLaDATokenizer OfFamily(string family)
     {
         string[] tokens = family switch { "roles.jinja" => s_ling, "llada.jinja" => [], _ => s_qwen };
         return WithTemplate(JinjaOracleTests.Family(family), tokens);
     }
 
-    private static LLaDATokenizer WithTemplate(string template, string[] tokens) =>
+    internal static LLaDATokenizer WithTemplate(string template, string[] tokens) =>
         Changed(config => config["chat_template"] = template, tokens);
 
     /// <summary>The tiny tokenizer, of which these tokens take the place of LLaDA's headers.</summary>

@@ -100,6 +100,24 @@ public sealed class HuggingFaceTokenizerTests
             .Sample(pair.AssertSame, iter: NumTexts, threads: 1);
     }
 
+    /// <summary>The long s is a case of s, and the Kelvin sign one of k. Words of the vocabulary show where a text is cut.</summary>
+    [Theory]
+    [InlineData(@"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+", "'ſabc", "'ſ", "abc")]
+    [InlineData(@"(?i:'s|'t)|[^\r\n\p{L}\p{N}]?\p{L}+", "'ſabc", "'ſ", "abc")]
+    [InlineData(@"(?i:ka)|\p{L}+", "\u212Aabc", "\u212Aa", "bc")]
+    [InlineData(@"(?i:[a-k])|\p{L}+", "\u212Axyz", "\u212A", "xyz")]
+    public void Cases_of_letters_are_those_of_Hugging_Face(string pattern, string text, string first, string second)
+    {
+        var json = TokenizerShapes.File([pattern]);
+        json["model"]!["ignore_merges"] = true;
+        foreach (var (index, word) in new[] { first, second, text }.Index())
+            json["model"]!["vocab"]![ByteLevel.Spell(word)] = 9000 + index;
+        using var pair = new TokenizerPair(json);
+
+        Assert.Equal([9000, 9001], pair.Expected(text));
+        pair.AssertSame(text);
+    }
+
     /// <summary>Dream's form: vocab.json and merges.txt.</summary>
     [Fact]
     public void A_vocabulary_and_merges_are_a_tokenizer_of_Qwen2()

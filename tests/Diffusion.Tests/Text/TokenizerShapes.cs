@@ -2,7 +2,9 @@ using System.Text.Json.Nodes;
 
 namespace LLaDA.Diffusion.Tests.Text;
 
-/// <summary>Files of tokenizer.json in the shapes that the model families have, over the vocabulary of <see cref="TinyTokenizer"/>.</summary>
+/// <summary>
+/// Files of tokenizer.json in the shapes that the model families have, over the vocabulary of <see cref="TinyTokenizer"/>.
+/// </summary>
 internal static class TokenizerShapes
 {
     /// <summary>The patterns by which the families cut words, as their files write them.</summary>

@@ -15,6 +15,8 @@ using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Tests.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.Routing;
@@ -38,6 +40,8 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
         { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
         { "BatchCheck", typeof(BatchCheckObject) }, { "BatchEstimate", typeof(BatchEstimate) }, { "BatchCost", typeof(BatchCost) },
+        { "Upload", typeof(UploadObject) }, { "UploadPart", typeof(UploadPartObject) },
+        { "Usage", typeof(UsageObject) }, { "UsageBucket", typeof(UsageBucket) }, { "UsageResult", typeof(UsageResult) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
@@ -45,7 +49,10 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     public async Task Every_route_with_its_methods_is_described_and_nothing_else()
     {
         await using var plane = await StartAsync(fixture);
-        var routes = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().SelectMany(endpoint =>
+        // The page and the page of the API are no part of it.
+        var endpoints = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null);
+        var routes = endpoints.SelectMany(endpoint =>
             endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
                 .Select(method => $"{method} {Constraint().Replace("/" + endpoint.RoutePattern.RawText!.TrimStart('/'), "{${name}}")}"));
 
