@@ -45,7 +45,7 @@ internal sealed class FileQuota(FileStore files, TenantQuotas quotas, TimeProvid
             _counts.TryUpdate(file.Tenant, stored with { Files = stored.Files + 1, Bytes = stored.Bytes + file.Bytes }, stored);
     }
 
-    /// <summary>Counts anew next time: the tenant has deleted a file, perhaps once more.</summary>
+    /// <summary>Counts again next time: the tenant has deleted a file, perhaps once more.</summary>
     public void Forget(string tenant) => _counts.TryRemove(tenant, out _);
 
     private static ApiException NoRoom(long limit) => ApiException.InvalidRequest(

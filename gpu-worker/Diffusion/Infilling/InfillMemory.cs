@@ -1,6 +1,6 @@
 namespace LLaDA.Diffusion.Infilling;
 
-/// <summary>Keeps the state of a fill while it runs, and tells of each change.</summary>
+/// <summary>Keeps the state of a fill while it runs, and reports each change.</summary>
 /// <remarks>Safe for use by several threads: lengths are found at once.</remarks>
 /// <param name="state">Where to resume; <see cref="InfillState.None"/> for a new fill.</param>
 /// <param name="onChange">Called with each new state, one call at a time.</param>

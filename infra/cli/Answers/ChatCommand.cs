@@ -18,7 +18,7 @@ internal static class ChatCommand
             Description = "A message to answer; without it, the messages are read from the terminal or one from the input",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var system = new Option<string?>("--system") { Description = "What the model is told before the dialogue" };
+        var system = new Option<string?>("--system") { Description = "Instructions to the model before the dialogue" };
         var maxTokens = new Option<int?>("--max-tokens") { Description = "New tokens of an answer; 128 by default" };
         var command = new Command("chat", "Answers a message, or holds a dialogue") { message, system, maxTokens };
         sampling.AddTo(command);

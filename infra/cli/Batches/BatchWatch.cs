@@ -10,7 +10,7 @@ namespace LLaDA.Batch.Cli.Batches;
 internal static class BatchWatch
 {
     /// <returns>The batch as it ended.</returns>
-    /// <exception cref="OperationCanceledException">Ctrl-C; how to go on has been said.</exception>
+    /// <exception cref="OperationCanceledException">Ctrl-C; the way to continue has been printed.</exception>
     public static async Task<BatchJob> RunAsync(LLaDAClient client, string id, Shell shell, CancellationToken cancellation)
     {
         try
