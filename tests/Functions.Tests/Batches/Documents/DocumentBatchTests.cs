@@ -239,7 +239,7 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var container = await BoundAsync(plane);
         foreach (int index in Enumerable.Range(0, 4))
-            await UploadAsync(container, $"in/{index}.txt", "[MASK:30000]");
+            await UploadAsync(container, $"in/{index}.txt", "[MASK:400] x");
         var batch = await CreatedAsync(plane, """{"container":"corpus","prefix":"in"}""", """{"container":"corpus","prefix":"out"}""");
         await plane.PlanAsync(batch);
         await AnswerAsync(plane, batch, onlyShard: 0);
