@@ -10,6 +10,7 @@ using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
 namespace LLaDA.Batch.Functions.Tests.Hosting;
 
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class RestApiTests(StorageFixture fixture)
 {
     [Theory]

@@ -12,6 +12,7 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Hosting;
 
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class TelemetryExportTests(StorageFixture fixture)
 {
     [Fact]

@@ -10,6 +10,7 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Observability;
 
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class LogTests(StorageFixture fixture)
 {
     private const string Secret = "nobody may read this";

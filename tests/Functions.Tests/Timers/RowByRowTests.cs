@@ -16,6 +16,7 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 namespace LLaDA.Batch.Functions.Tests.Timers;
 
 /// <summary>Each timer passes over a row that fails: it is logged and counted, and the rows behind it are worked on.</summary>
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class RowByRowTests(StorageFixture fixture) : IDisposable
 {
     private readonly StorageFaults _faults = new();
