@@ -109,6 +109,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         AzureWebJobsStorage__accountName: storageName
         AzureWebJobsStorage__credential: 'managedidentity'
         AzureWebJobsStorage__clientId: identityClientId
+        AzureWebJobsDisableHomepage: 'true' // the page of the service stands there
         APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
         // The host samples for itself; a job's trace is kept whole.
