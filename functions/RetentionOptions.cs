@@ -10,6 +10,9 @@ public sealed record RetentionOptions
     /// <summary>The time without progress after which a deletion counts as interrupted.</summary>
     internal static readonly TimeSpan StalledAfter = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long an Idempotency-Key gives the same answer.</summary>
+    internal static readonly TimeSpan Idempotency = TimeSpan.FromHours(24);
+
     /// <summary>
     /// Inputs and results of batches for which the client names no other time. Training data are kept until they are deleted.
     /// </summary>
@@ -24,6 +27,9 @@ public sealed record RetentionOptions
     /// Intermediate blobs (plan, shards, parts) after the end of their batch. At least one hour, in case a worker is still writing.
     /// </summary>
     public TimeSpan Work { get; init; } = TimeSpan.FromDays(1);
+
+    /// <summary>Answers at once after their end: as long as their Idempotency-Key leads to them, and at least <see cref="Work"/>.</summary>
+    internal TimeSpan Answers => Work > Idempotency ? Work : Idempotency;
 
     /// <summary>Rows of batches after their end.</summary>
     public TimeSpan Batches { get; init; } = TimeSpan.FromDays(90);

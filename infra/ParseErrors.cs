@@ -7,6 +7,9 @@ namespace LLaDA.Batch.Terminal;
 /// <summary>Reports a wrong command line so that the errors are the last lines on the terminal.</summary>
 internal static class ParseErrors
 {
+    /// <summary>The exit code of a wrong command line, as most tools have it.</summary>
+    private const int WrongUsage = 2;
+
     /// <summary>Runs a command line. A wrong one prints the help of its group, or where to find the help, and then the errors.</summary>
     public static async Task<int> RunAsync(this RootCommand root, string[] args, InvocationConfiguration configuration)
     {
@@ -21,7 +24,8 @@ internal static class ParseErrors
         else
             await configuration.Error.WriteLineAsync($"'{string.Join(' ', [root.Name, .. path])} --help' lists the options.");
         errors.ShowHelp = false;
-        return await parse.InvokeAsync(onErrors);
+        await parse.InvokeAsync(onErrors);
+        return WrongUsage;
     }
 
     /// <summary>Names of the command and the groups around it, innermost first, without the program.</summary>

@@ -72,6 +72,9 @@ param alertEmail string = ''
 @minValue(30)
 param logDays int = 30
 
+@description('Logs every read and write of storage, keys included, and not only what is deleted')
+param logsEveryAccess bool = false
+
 @description('Settings of the functions beyond the defaults, such as Limits__MaxLines')
 param functionSettings object = {}
 
@@ -81,6 +84,8 @@ var suffix = uniqueString(subscription().id, environmentName, location)
 var profileQueues = flatten(map(profiles, profile => [
   '${names.generateQueue}${profile.name}'
   '${names.generateQueue}${profile.name}${names.poisonSuffix}'
+  '${names.nowQueue}${profile.name}'
+  '${names.nowQueue}${profile.name}${names.poisonSuffix}'
   '${names.trainQueue}${profile.name}'
   '${names.trainQueue}${profile.name}${names.poisonSuffix}'
 ]))
@@ -128,6 +133,7 @@ module storage 'modules/storage.bicep' = {
     isPublic: !isPrivate
     batchDays: batchDays
     logAnalyticsId: monitoring.outputs.logAnalyticsId
+    logsEveryAccess: logsEveryAccess
     skuName: storageSku
   }
 }
@@ -175,6 +181,8 @@ module access 'modules/access.bicep' = {
     insightsName: insightsName
     functionsPrincipalId: identities.outputs.functions.principalId
     workersPrincipalId: identities.outputs.workers.principalId
+    workers: names.workers
+    profileQueues: profileQueues
     operatorId: operatorId
     operatorType: operatorType
   }
@@ -217,6 +225,7 @@ module workers 'modules/workers.bicep' = {
     image: workerImage
     healthPort: names.healthPort
     generateQueue: names.generateQueue
+    nowQueue: names.nowQueue
     trainQueue: names.trainQueue
     profiles: profiles
     gracePeriod: gracePeriod

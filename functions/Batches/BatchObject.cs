@@ -59,8 +59,23 @@ public sealed record BatchObject
 
     public JsonNode? Metadata { get; init; }
 
+    /// <summary>The batch whose failed lines this one runs again; null for another batch.</summary>
+    public string? ParentBatchId { get; init; }
+
+    /// <summary>Null once the batch has ended, and while its speed is unknown.</summary>
+    public long? EstimatedCompletionAt { get; init; }
+
+    /// <summary>The failed lines by the code of their error.</summary>
+    public required IReadOnlyDictionary<string, int> ErrorCounts { get; init; }
+
+    /// <summary>Null once the batch has ended.</summary>
+    public BatchProgress? Progress { get; init; }
+
     /// <param name="counts">The sum over the parts that exist; the record's own once the batch is terminal.</param>
-    public static BatchObject From(BatchRecord batch, PartCounts counts) => new()
+    /// <param name="progress">Null once the batch is terminal.</param>
+    /// <param name="now">The time of the estimate.</param>
+    public static BatchObject From(
+        BatchRecord batch, PartCounts counts, BatchProgress? progress = null, DateTimeOffset now = default) => new()
     {
         Id = batch.Id,
         Endpoint = batch.Endpoint,
@@ -82,6 +97,10 @@ public sealed record BatchObject
         ExpiredAt = batch.ExpiredAt?.ToUnixTimeSeconds(),
         CancellingAt = batch.CancellingAt?.ToUnixTimeSeconds(),
         CancelledAt = batch.CancelledAt?.ToUnixTimeSeconds(),
+        ParentBatchId = batch.ParentKey is null ? null : BatchRecord.IdPrefix + batch.ParentKey,
+        EstimatedCompletionAt = progress?.EndsAt(batch.TotalLines - counts.Completed - counts.Failed, now)?.ToUnixTimeSeconds(),
+        ErrorCounts = counts.Errors.ToDictionary(),
+        Progress = progress,
         RequestCounts = new RequestCounts { Total = batch.TotalLines, Completed = counts.Completed, Failed = counts.Failed },
         Usage = BatchUsage.Of(counts),
         Metadata = batch.Metadata is null ? null : JsonNode.Parse(batch.Metadata),

@@ -1,6 +1,6 @@
+using LLaDA.Batch.Functions.Timers;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Queues;
-using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Batches;
 
@@ -8,111 +8,34 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Checks every batch with something left to do and sends lost messages again. States are written before their messages, so a process that
 /// dies in between leaves a state that this timer finds. Messages may be sent twice.
 /// </summary>
-internal sealed partial class BatchSweep(
-    BatchStore batches,
-    ShardDispatcher dispatcher,
-    BatchClosing closing,
-    WorkQueues queues,
-    StorageAccount storage,
-    TimeProvider time,
-    ILogger<BatchSweep> logger)
+internal sealed class BatchSweep(
+    BatchStore batches, StalledBatches stalled, PlanTurns<OpenBatchRow, BatchRecord> turns, ShardDispatcher dispatcher, RowByRow rows)
 {
     /// <summary>The interval of the timer.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
-    /// <summary>
-    /// How long a batch that is being planned or finished may go without a heartbeat. With the interval of the timer, a killed plan is sent
-    /// again within a minute.
-    /// </summary>
-    private static readonly TimeSpan s_stalledAfter = Heartbeat.Interval * 3;
-
-    /// <summary>How long shards may go without a dispatch before their messages are looked for.</summary>
-    private static readonly TimeSpan s_shardsStalledAfter = TimeSpan.FromMinutes(2);
+    private const string Name = "sweep";
 
     public async Task RunAsync(CancellationToken cancellation)
     {
-        HashSet<string> waiting = [];
-        await foreach (var (open, batch) in batches.Open.ListJobsAsync(tenant: null, cancellation))
+        HashSet<string> unplanned = [], undispatched = [];
+        await foreach (var open in batches.Open.ListAsync(tenant: null, cancellation))
         {
-            await CheckAsync(open, batch, cancellation);
+            await rows.TryAsync(Name, BatchRecord.IdPrefix + open.Job.RowKey, () => CheckAsync(open, cancellation), cancellation);
+            if (open is { IsPlanned: false, PlanSentAt: null })
+                unplanned.Add(open.Tenant);
             if (open.HasUndispatched)
-                waiting.Add(batch.Tenant);
+                undispatched.Add(open.Tenant);
         }
-        foreach (string tenant in waiting)
-            await dispatcher.FillWindowAsync(tenant, cancellation);
+        foreach (string tenant in unplanned)
+            await rows.TryAsync(Name, tenant, () => turns.FillAsync(tenant, cancellation), cancellation);
+        foreach (string tenant in undispatched)
+            await rows.TryAsync(Name, tenant, () => dispatcher.FillWindowAsync(tenant, cancellation), cancellation);
     }
 
-    private async Task CheckAsync(OpenBatchRow open, BatchRecord batch, CancellationToken cancellation)
+    private async Task CheckAsync(OpenBatchRow open, CancellationToken cancellation)
     {
-        var now = time.GetUtcNow();
-        bool isStalled = now - (batch.Timestamp ?? now) > s_stalledAfter;
-        switch (batch.Status)
-        {
-            case BatchStatus.Completed or BatchStatus.Failed or BatchStatus.Expired or BatchStatus.Cancelled:
-                await closing.RunAsync(batch, cancellation);
-                break;
-            case BatchStatus.Validating or BatchStatus.InProgress when now >= batch.ExpiresAt + BatchTimes.CancelGrace:
-                if (isStalled)    // else it is being finished
-                    await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
-                break;
-            case BatchStatus.Cancelling when now >= batch.CancellingAt + BatchTimes.CancelGrace && isStalled:
-            case BatchStatus.Finalizing when isStalled:
-                await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
-                break;
-            case BatchStatus.Validating when isStalled:
-            case BatchStatus.InProgress when isStalled && open.PlanId is null:
-                await SendAgainAsync(batch, StorageNames.PlanQueue, cancellation);
-                break;
-            case BatchStatus.InProgress when now - (open.ReleasedAt ?? now) > s_shardsStalledAfter:
-                await CheckShardsAsync(open, batch, cancellation);
-                break;
-            default:
-                break;
-        }
+        if (await batches.Open.FindJobAsync(open, cancellation) is { } batch)
+            await stalled.CheckAsync(open, batch, cancellation);
     }
-
-    private async Task CheckShardsAsync(OpenBatchRow open, BatchRecord batch, CancellationToken cancellation)
-    {
-        var blobs = new BatchBlobs(storage, batch);
-        var parts = await blobs.ListPartsAsync(cancellation);
-        if (parts.Count == open.NumShards)
-        {
-            await SendAgainAsync(batch, StorageNames.FinishQueue, cancellation);
-            return;
-        }
-
-        string queue = StorageNames.GenerateQueue(open.Profile!);
-        int[] missing = [.. Enumerable.Range(0, open.NumReleased).Where(shard => !parts.ContainsKey(shard))];
-        if (missing.Length == 0 || !await queues.HasDrainedAsync(queue, open.ReleasedAt!.Value, cancellation))
-            return;
-        List<int> lost = [];
-        foreach (int shard in missing)
-        {
-            if (!await blobs.IsLeasedAsync(open.PlanId!, shard, cancellation))
-                lost.Add(shard);
-        }
-        if (lost.Count == 0)
-            return;
-        LogResent(logger, batch.Id, queue);
-        await dispatcher.DispatchAgainAsync(open, lost, cancellation);
-    }
-
-    /// <summary>
-    /// Sends a message again when the queue holds none as old as the batch's last change, and touches the batch, so that a message that
-    /// waits long is not sent once more.
-    /// </summary>
-    private async Task SendAgainAsync(BatchRecord batch, string queue, CancellationToken cancellation)
-    {
-        if (!await queues.HasDrainedAsync(queue, batch.Timestamp ?? batch.CreatedAt, cancellation))
-            return;
-        LogResent(logger, batch.Id, queue);
-        await batches.TouchAsync(batch, cancellation);
-        if (queue == StorageNames.PlanQueue)
-            await queues.SendPlanAsync(batch.Key, cancellation);
-        else
-            await queues.SendFinishAsync(batch.Key, TimeSpan.Zero, cancellation);
-    }
-
-    [LoggerMessage(EventId = 221, Level = LogLevel.Warning, Message = "{Batch} has not moved for a while; sent to queue {Queue} again")]
-    private static partial void LogResent(ILogger logger, string batch, string queue);
 }

@@ -18,9 +18,15 @@ internal sealed class BatchValidationErrors
 
     private readonly List<BatchError> _listed = [];
     private int _count, _chars;
-    private bool _isFull;
+    private bool _isFull, _isUnlimited;
 
     public bool Any => _count > 0;
+
+    /// <summary>Null where there is none.</summary>
+    public BatchError? First => _listed.FirstOrDefault();
+
+    /// <summary>Lists all errors: for an answer, not for a row.</summary>
+    public static BatchValidationErrors WithoutLimit() => new() { _isUnlimited = true };
 
     /// <summary>A single error that concerns the whole batch.</summary>
     public static BatchValidationErrors Of(string code, string message)
@@ -37,7 +43,7 @@ internal sealed class BatchValidationErrors
             return;
         var error = new BatchError(code, message, param, line);
         int chars = JsonSerializer.Serialize(error, WireJson.Options).Length + 1;
-        _isFull = _listed.Count == MaxListed || _chars + chars > MaxChars;
+        _isFull = !_isUnlimited && (_listed.Count == MaxListed || _chars + chars > MaxChars);
         if (_isFull)
             return;
         _listed.Add(error);

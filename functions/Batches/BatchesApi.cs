@@ -1,9 +1,5 @@
-using LLaDA.Batch.Functions.Batches.Documents;
-using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Files;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 
@@ -19,7 +15,6 @@ internal static class BatchesApi
 
     public static void Map(IEndpointRouteBuilder v1)
     {
-        v1.MapPost("/batches", CreateAsync);
         v1.MapGet("/batches", ListAsync);
         v1.MapGet("/batches/{id}", GetAsync);
         v1.MapDelete("/batches/{id}", DeleteAsync);
@@ -29,73 +24,22 @@ internal static class BatchesApi
     public static async Task<BatchRecord> FindAsync(string id, HttpContext context, BatchStore batches) =>
         await batches.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"batch: {id}");
 
-    private static async Task<IResult> CreateAsync(
-        HttpContext context,
-        FileStore files,
-        BlobFolders folders,
-        BatchStore batches,
-        BatchQuota quota,
-        WorkQueues queues,
-        TimeProvider time)
-    {
-        var cancellation = context.RequestAborted;
-        var body = await JsonBody.ReadAsync(context.Request, cancellation);
-        var asked = NewBatch.Read(body);
-        var expiresAt = time.GetUtcNow() + asked.Window;
-        var documents = await DocumentRequest.ReadAsync(body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
-        string? inputId = documents is null ? body.Text("input_file_id") : null;
-        body.RequireNothingElse();
-        var input = inputId is null ? null : await FindInputAsync(inputId, context, files);
-        long inputBytes = input?.Bytes ?? 0;
-        await quota.RequireRoomAsync(context.Tenant(), inputBytes, cancellation);
-
-        var batch = new BatchRecord
-        {
-            PartitionKey = context.Tenant(),
-            Status = BatchStatus.Validating,
-            Endpoint = asked.Endpoint,
-            InputFileId = input?.Id,
-            InputFolder = documents?.Input.ToJson(),
-            OutputFolder = documents?.Output.ToJson(),
-            DocumentBody = documents?.Body,
-            WithoutGaps = documents?.WithoutGaps.WireName(),
-            CompletionWindow = asked.CompletionWindow,
-            Metadata = asked.Metadata,
-            OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
-            ExpiresAt = expiresAt,
-        };
-        await batches.AddAsync(batch, inputBytes, cancellation);
-        await queues.SendPlanAsync(batch.Key, cancellation);
-        return Results.Wire(BatchObject.From(batch, PartCounts.None));
-    }
-
-    private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)
-    {
-        var input = await files.FindAsync(context.Tenant(), id, context.RequestAborted)
-            ?? throw ApiException.InvalidRequest($"No such file: {id}", "input_file_id", "file_not_found");
-        if (input.Purpose == FilePurpose.Batch)
-            return input;
-        throw ApiException.InvalidRequest(
-            $"The file has the purpose '{input.Purpose}'; a batch needs one with the purpose '{FilePurpose.Batch}'",
-            "input_file_id",
-            "invalid_purpose");
-    }
-
-    private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, StorageAccount storage)
+    private static async Task<IResult> ListAsync(HttpContext context, BatchStore batches, BatchView view)
     {
         var query = ListQuery.Read(context.Request, BatchRecord.IdPrefix, DefaultLimit, MaxLimit);
+        var filter = BatchFilter.Read(context.Request);
         var (page, hasMore) = await batches.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        var objects = await Task.WhenAll(page.Select(batch => ToObjectAsync(batch, storage, context.RequestAborted)));
+            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, filter.Matches, context.RequestAborted);
+        var objects = await view.OfAsync(page, context.RequestAborted);
         return Results.Wire(ListPage.Of(objects, batch => batch.Id, hasMore));
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    private static async Task<IResult> GetAsync(string id, HttpContext context, BatchStore batches, BatchView view)
     {
         var batch = await FindAsync(id, context, batches);
         if (!batch.IsTerminal)
             context.Response.Headers.RetryAfter = PollSeconds.ToString();
-        return Results.Wire(await ToObjectAsync(batch, storage, context.RequestAborted));
+        return Results.Wire(await view.OfAsync(batch, context.RequestAborted));
     }
 
     /// <summary>
@@ -116,19 +60,11 @@ internal static class BatchesApi
     }
 
     private static async Task<IResult> CancelAsync(
-        string id, HttpContext context, BatchStore batches, BatchCancellation cancellation, StorageAccount storage)
+        string id, HttpContext context, BatchStore batches, BatchCancellation cancellation, BatchView view)
     {
         var updated = await cancellation.RunAsync(await FindAsync(id, context, batches), context.RequestAborted);
         if (updated is not { Status: BatchStatus.Cancelling })
             throw ApiException.Conflict($"The batch is {updated?.Status.WireName() ?? "gone"} and cannot be cancelled", "not_cancellable");
-        return Results.Wire(await ToObjectAsync(updated, storage, context.RequestAborted));
-    }
-
-    private static async Task<BatchObject> ToObjectAsync(BatchRecord batch, StorageAccount storage, CancellationToken cancellation)
-    {
-        var counts = batch.IsTerminal
-            ? new PartCounts(batch.CompletedLines, batch.FailedLines, batch.PromptTokens, batch.CompletionTokens)
-            : await new BatchBlobs(storage, batch).CountLinesAsync(cancellation);
-        return BatchObject.From(batch, counts);
+        return Results.Wire(await view.OfAsync(updated, context.RequestAborted));
     }
 }

@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -12,6 +13,7 @@ namespace LLaDA.Batch.Functions.Batches;
 internal sealed partial class FinishBatchHandler(
     BatchStore batches,
     StorageAccount storage,
+    MissingParts missing,
     ResultFiles results,
     BatchClosing closing,
     TimeProvider time,
@@ -19,7 +21,7 @@ internal sealed partial class FinishBatchHandler(
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
-        if (await batches.FindAsync(message.Key, cancellation) is { IsTerminal: false } batch)
+        if (await batches.FindAsync(message.Key, cancellation) is { IsTerminal: false, IsNow: false } batch)
             await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
     }
 
@@ -64,9 +66,10 @@ internal sealed partial class FinishBatchHandler(
         CancellationToken cancellation)
     {
         await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
-        var all = await MissingParts.WriteAsync(blobs, plan, parts, ending.Reason, cancellation);
+        var unanswered = Enumerable.Range(0, plan.Shards.Count).Where(shard => !parts.ContainsKey(shard));
+        var written = await missing.WriteAsync(batch, plan, unanswered, ending.Reason, cancellation);
         int refused = await results.WriteAsync(batch, PartJoiner.ReadAsync(blobs, plan, cancellation), cancellation);
-        return PartCounts.Sum(all).WithRefused(refused);
+        return PartCounts.Sum(parts.Values.Concat(written)).WithRefused(refused, DocumentWriter.NotWritten);
     }
 
     private async Task EndAsync(BatchRecord batch, BatchEnding ending, PartCounts counts, CancellationToken cancellation)

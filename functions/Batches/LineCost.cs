@@ -1,55 +1,81 @@
 using System.Text;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// An estimate of the cost of a line, made without a tokenizer: enough to group lines of similar length and to cut shards of similar
-/// duration.
+/// What a line takes, without a tokenizer: an estimate, good enough to group lines of similar length and to cut shards of similar duration,
+/// or a lower bound, by which a line is refused. The canvas is the whole text, also where infill windows divide it.
 /// </summary>
 /// <param name="CanvasTokens">Tokens of its canvas.</param>
-/// <param name="TokenForwards">Canvas tokens times forward passes.</param>
-internal readonly record struct LineCost(int CanvasTokens, long TokenForwards)
+/// <param name="NewTokens">Those of them that are to be found; for a score the tokens that are scored.</param>
+/// <param name="Passes">Forward passes of the line by itself.</param>
+/// <param name="TokenForwards">Tokens times passes.</param>
+internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long Passes, long TokenForwards)
 {
-    /// <summary>
-    /// Forward passes of the search for the length of an open gap: eight lengths, one token a step, with four known tokens each.
-    /// </summary>
-    private const int SearchForwards = 68;
-
     private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
+    private const int DefaultMaxGapLength = 8, ForcedTokens = 4;
 
+    public LineWork Work => new(CanvasTokens, TokenForwards);
+
+    /// <summary>Text counts a token for four bytes.</summary>
     /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
-    public static LineCost Of(JsonElement body)
+    /// <param name="context">The model's longest canvas, in tokens.</param>
+    public static LineCost Estimate(JsonElement body, int context) =>
+        Of(body, context, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens);
+
+    /// <summary>No tokenizer makes it less: only what the parameters ask for counts, and text as no token at all.</summary>
+    /// <inheritdoc cref="Estimate"/>
+    public static LineCost AtLeast(JsonElement body, int context) => Of(body, context, _ => 0, openGapTokens: 1, forced: 0);
+
+    private static LineCost Of(JsonElement body, int context, Func<int, int> tokensOf, int openGapTokens, int forced)
     {
-        int textTokens = TextBytes(body) / BytesPerToken;
+        bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale
+            && scale.TryGetDouble(out double strength) && strength > 0;
+        int textTokens = tokensOf(TextBytes(body));
         if (body.Find("completions") is { ValueKind: JsonValueKind.Array } completions)
         {
-            int numSamples = Clamped(body, "num_samples") ?? DefaultSamples;
-            return Score(textTokens, TextBytes(completions) / BytesPerToken, completions.GetArrayLength(), numSamples);
+            int prompt = Math.Max(1, textTokens - tokensOf(TextBytes(completions)));
+            int[] scored = [.. completions.EnumerateArray().Select(completion => Math.Max(1, tokensOf(TextBytes(completion))))];
+            return Score(prompt, scored, Clamped(body, "num_samples") ?? DefaultSamples, isGuided);
         }
         string? text = body.FindText("text");
-        int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text);
-        int canvas = textTokens + newTokens;
-        int steps = Clamped(body, "steps") ?? newTokens;
-        return new LineCost(canvas, (long)canvas * (steps + (SearchForwards * NumOpenGaps(text))));
+        int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text, openGapTokens);
+        int canvas = (int)Math.Min(int.MaxValue, (long)textTokens + newTokens);
+        int passes = Math.Min(newTokens, Clamped(body, "steps") ?? newTokens);
+        long work = LineWork.OfCanvas(Math.Min(context, canvas), passes, isGuided).TokenForwards;
+        var cost = new LineCost(canvas, newTokens, passes, work);
+        int numOpen = NumOpenGaps(text);
+        return numOpen == 0 ? cost : cost.WithSearches(body, context, canvas - openGapTokens, forced, numOpen);
     }
 
     /// <summary>Each completion passes behind the prompt once a sample.</summary>
-    private static LineCost Score(int textTokens, int completionTokens, int numCompletions, int numSamples)
+    private static LineCost Score(int prompt, int[] scored, int numSamples, bool isGuided)
     {
-        int promptTokens = textTokens - completionTokens;
-        long tokens = ((long)promptTokens * numCompletions) + completionTokens;
-        return new LineCost(promptTokens + (completionTokens / Math.Max(1, numCompletions)), tokens * numSamples);
+        var work = scored.Aggregate(default(LineWork), (sum, tokens) => sum + LineWork.OfScore(prompt, tokens, numSamples, isGuided));
+        int canvas = work.CanvasTokens;
+        return new LineCost(canvas, Math.Min(canvas, scored.Sum()), (long)scored.Length * numSamples, work.TokenForwards);
+    }
+
+    /// <param name="around">Tokens around an open gap.</param>
+    private LineCost WithSearches(JsonElement body, int context, int around, int forced, int numOpen)
+    {
+        int bound = Math.Min(Clamped(body, "max_gap_length") ?? DefaultMaxGapLength, Math.Max(1, context - 2));
+        var search = LineWork.OfSearch(around, forced, bound, context);
+        long passes = bound == 1 ? 0 : LineWork.CandidateLengths(bound).Sum(length => (long)length + forced);
+        double work = TokenForwards + ((double)search.TokenForwards * numOpen);
+        return this with { Passes = Passes + (passes * numOpen), TokenForwards = (long)Math.Min(work, long.MaxValue / 2) };
     }
 
     private static int NumOpenGaps(string? text) => text is null ? 0 : GapMarks.LengthsIn(text).Count(length => length is null);
 
-    private static int GapTokens(string? text)
+    private static int GapTokens(string? text, int openGapTokens)
     {
         if (text is null)
             return DefaultNewTokens;
-        long tokens = GapMarks.LengthsIn(text).Sum(length => length ?? DefaultGapTokens);
+        long tokens = GapMarks.LengthsIn(text).Sum(length => length ?? openGapTokens);
         return (int)Math.Clamp(tokens, 1, MaxTokens);
     }
 

@@ -1,40 +1,55 @@
 using System.Collections.Concurrent;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
 /// Writes the parts of shards that no worker completed, with the lines that a worker had finished and stored. A late worker finds the part
-/// written and drops its own.
+/// written and drops its own. The lines of a shard whose blob is lost get <see cref="NotRunReason.Lost"/>.
 /// </summary>
-internal static class MissingParts
+internal sealed class MissingParts(StorageAccount storage, LostLines lostLines)
 {
     /// <summary>Shards at a time. A cancelled batch may have a missing part for each line, at two storage calls each.</summary>
     private const int Concurrency = 16;
 
-    /// <param name="parts">The parts that exist, by shard number.</param>
-    /// <returns>The parts of all shards.</returns>
-    public static async Task<IReadOnlyCollection<PartCounts>> WriteAsync(
-        BatchBlobs blobs, BatchPlan plan, IReadOnlyDictionary<int, PartCounts> parts, NotRunReason reason, CancellationToken cancellation)
+    /// <param name="shards">Shards without a part.</param>
+    /// <returns>The parts of these shards.</returns>
+    public async Task<IReadOnlyCollection<PartCounts>> WriteAsync(
+        BatchRecord batch, BatchPlan plan, IEnumerable<int> shards, NotRunReason reason, CancellationToken cancellation)
     {
-        var all = new ConcurrentDictionary<int, PartCounts>(parts);
+        var blobs = new BatchBlobs(storage, batch);
+        var written = new ConcurrentBag<PartCounts>();
         var progress = await blobs.ListProgressAsync(cancellation);
-        var missing = Enumerable.Range(0, plan.Shards.Count).Where(shard => !parts.ContainsKey(shard));
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
-        await Parallel.ForEachAsync(missing, options, async (shard, stop) =>
+        await Parallel.ForEachAsync(shards, options, async (shard, stop) =>
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, stop);
+            var lines = await blobs.FindShardAsync(plan.PlanId, shard, stop);
             var (finished, counts) = progress.ContainsKey(shard) ? await blobs.ReadProgressAsync(shard, stop) : ([], PartCounts.None);
             HashSet<int> numbers = [.. finished.Select(line => line.Line)];
-            PartLine[] notRun = [.. lines.Where(line => !numbers.Contains(line.Line)).Select(line => OutputLines.NotRun(line, reason))];
-            counts += PartCounts.NotRun(notRun.Length, reason);
-            if (await blobs.WritePartAsync(shard, finished.Concat(notRun), counts, stop))
-                Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, reason.Code));
-            else
-                counts = await blobs.ReadPartCountsAsync(shard, stop);
-            all[shard] = counts;
+            var left = lines?.Where(line => !numbers.Contains(line.Line))
+                ?? await lostLines.FindAsync(batch, plan, shard, stop);
+            written.Add(await WriteAsync(blobs, shard, finished, counts, [.. left], lines is null ? NotRunReason.Lost : reason, stop));
         });
-        return [.. all.Values];
+        return written;
+    }
+
+    private static async Task<PartCounts> WriteAsync(
+        BatchBlobs blobs,
+        int shard,
+        IReadOnlyList<PartLine> finished,
+        PartCounts counts,
+        ShardLine[] left,
+        NotRunReason reason,
+        CancellationToken cancellation)
+    {
+        counts += PartCounts.NotRun(left.Length, reason);
+        var lines = finished.Concat(left.Select(line => OutputLines.NotRun(line, reason)));
+        if (!await blobs.WritePartAsync(shard, lines, counts, cancellation))
+            return await blobs.ReadPartCountsAsync(shard, cancellation);
+        Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, reason.Code));
+        return counts;
     }
 }

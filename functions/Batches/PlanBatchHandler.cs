@@ -1,3 +1,5 @@
+using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
@@ -14,7 +16,9 @@ internal sealed partial class PlanBatchHandler(
     StorageAccount storage,
     BatchInput input,
     ShardDispatcher dispatcher,
+    PlanTurns<OpenBatchRow, BatchRecord> turns,
     BatchClosing closing,
+    ServiceLimits limits,
     TimeProvider time,
     ILogger<PlanBatchHandler> logger)
 {
@@ -23,21 +27,53 @@ internal sealed partial class PlanBatchHandler(
         var batch = await batches.FindAsync(message.Key, cancellation);
         if (batch is { Status: BatchStatus.Validating or BatchStatus.InProgress })
             await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
+        await turns.FillAsync(message.Tenant, cancellation);    // its place is free
     }
 
-    /// <summary>Fails the batch after planning has failed too often.</summary>
+    /// <summary>
+    /// Called when planning has failed five times. Where storage is to blame, a sweep sends it again until it has failed for an hour.
+    /// </summary>
     public async Task GiveUpAsync(PlanMessage message, CancellationToken cancellation)
     {
+        if (await batches.FindAsync(message.Key, cancellation) is not { Status: BatchStatus.Validating } batch)
+            return;
+        if (!await batches.Open.HasPlanFailedAsync(batch.Key, cancellation))
+            return;
         var errors = BatchValidationErrors.Of("planning_failed", "The server failed repeatedly to read the input; try again later");
-        if (await batches.FindAsync(message.Key, cancellation) is { Status: BatchStatus.Validating } batch)
-            await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RefuseAsync(batch, errors, cancellation));
+        await TracedWork.RunAsync("plan", batch.Id, batch.TraceParent, () => RefuseAsync(batch, errors, cancellation));
+        await turns.FillAsync(batch.Tenant, cancellation);
     }
 
     private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
-        var blobs = new BatchBlobs(storage, batch);
         await batches.TouchAsync(batch, cancellation);     // its message may have waited
-        await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
+        await using var watch = new PlanWatch(token => TouchAsync(batch, token), time, cancellation);
+        try
+        {
+            await PlanAsync(batch, watch.Ended);
+        }
+        catch (Exception) when (watch.IsUnwanted)
+        {
+            LogUnwanted(logger, batch.Id);
+        }
+        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        {
+            await batches.Open.CountPlanFailureAsync(batch.Key, failure, cancellation);
+            if (failure is not FolderUnavailableException || !await batches.Open.HasPlanFailedAsync(batch.Key, cancellation))
+                throw;
+            await RefuseAsync(batch, BatchValidationErrors.Of("folder_not_accessible", failure.Message), cancellation);
+        }
+    }
+
+    private async Task<bool> TouchAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        var touched = await batches.UpdateAsync(batch, _ => true, cancellation);
+        return touched.Row is { Status: BatchStatus.Validating or BatchStatus.InProgress };
+    }
+
+    private async Task PlanAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
@@ -55,12 +91,13 @@ internal sealed partial class PlanBatchHandler(
     private async Task<BatchPlan?> PlanAsync(BatchRecord batch, BatchBlobs blobs, CancellationToken cancellation)
     {
         string planId = Guid.NewGuid().ToString("N");
-        var shards = new ShardWriter(blobs, planId);
+        var shards = new ShardWriter(blobs, planId, limits.MaxLineWork);
         var errors = new BatchValidationErrors();
         if (await input.ReadAsync(batch, shards, errors, cancellation) is { } model)
         {
             await shards.CloseWindowAsync(model, cancellation);
-            var plan = new BatchPlan(planId, model.Id, model.Profile, shards.NumLines, shards.Shards);
+            var plan = new BatchPlan(
+                planId, model.Id, model.Profile, shards.NumLines, shards.Shards, shards.EstimatedTokens, shards.LimitOf(model));
             return await blobs.PublishPlanAsync(plan, cancellation);
         }
         await RefuseAsync(batch, errors, cancellation);
@@ -72,10 +109,12 @@ internal sealed partial class PlanBatchHandler(
     {
         foreach (var (shard, _) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
         {
-            SettledLine[] lines = [.. (await blobs.ReadShardAsync(plan.PlanId, shard, cancellation)).Select(SettledLine.From)];
+            if (await blobs.FindShardAsync(plan.PlanId, shard, cancellation) is not { } stored)
+                continue;   // lost: the sweep answers its lines
+            SettledLine[] lines = [.. stored.Select(SettledLine.From)];
             int failed = lines.Count(line => line.IsError);
             var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
-            await blobs.WritePartAsync(shard, lines.Select(line => line.ToPartLine()), counts, cancellation);
+            await blobs.WritePartAsync(shard, [.. lines.Select(line => line.ToPartLine())], counts, cancellation);
         }
     }
 
@@ -89,6 +128,9 @@ internal sealed partial class PlanBatchHandler(
 
     [LoggerMessage(EventId = 201, Level = LogLevel.Information, Message = "{Batch} is planned: {Lines} lines in {Shards} shards")]
     private static partial void LogPlanned(ILogger logger, string batch, int lines, int shards);
+
+    [LoggerMessage(EventId = 203, Level = LogLevel.Information, Message = "{Batch} is not planned on: it was cancelled, or has ended")]
+    private static partial void LogUnwanted(ILogger logger, string batch);
 
     [LoggerMessage(EventId = 202, Level = LogLevel.Information, Message = "{Batch} failed: its input has errors")]
     private static partial void LogRefused(ILogger logger, string batch);

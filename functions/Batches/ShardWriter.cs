@@ -9,10 +9,14 @@ namespace LLaDA.Batch.Functions.Batches;
 /// Cuts checked lines into shards of about a minute of work. Lines are grouped by length inside line windows of consecutive lines, so that
 /// rows of a forward pass have little padding and the finish holds one line window at a time.
 /// </summary>
-internal sealed class ShardWriter(BatchBlobs blobs, string planId)
+/// <param name="maxLineSeconds">Work of a line, at the speed of its model; more is an error of that line.</param>
+internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSeconds) : IPlannedLines
 {
     private const int WindowLines = 4096, WindowBytes = 32 << 20;
     private const int MaxShardLines = 512, MaxShardBytes = 4 << 20;
+
+    /// <summary>Shards of a window, or a few more where bytes are many: lines that each take minutes share them.</summary>
+    private const int MaxWindowShards = 256;
 
     /// <summary>Shards written at a time; more would hold more of a line window twice.</summary>
     private const int Concurrency = 4;
@@ -29,12 +33,27 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
 
     public int NumLines => _shards.Sum(shard => shard.NumLines);
 
+    /// <summary>Tokens of all lines, given and new ones, by the estimate of <see cref="LineCost"/>.</summary>
+    public long EstimatedTokens { get; private set; }
+
     public async Task AddAsync(ShardLine line, ModelRecord model, CancellationToken cancellation)
     {
+        var (limit, least) = (LimitOf(model), LineCost.AtLeast(line.Body, model.ContextLength).Work);
+        if (!limit.Admits(least))
+        {
+            var error = new LineError(WorkLimit.Code, limit.Refusal(least, isAtLeast: true));
+            await AddAsync(SettledLine.Refused(line.Line, line.CustomId, error), model, cancellation);
+            return;
+        }
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
-        _window.Add((json, LineCost.Of(line.Body)));
+        var estimate = LineCost.Estimate(line.Body, model.ContextLength);
+        _window.Add((json, estimate));
+        EstimatedTokens += estimate.CanvasTokens;
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
+
+    /// <summary>The most work of a line.</summary>
+    public WorkLimit LimitOf(ModelRecord model) => WorkLimit.Of(model.Id, model.PlannedTokenForwardsPerSecond, maxLineSeconds);
 
     /// <summary>Adds a line whose outcome is known: no worker runs it.</summary>
     public async Task AddAsync(SettledLine line, ModelRecord model, CancellationToken cancellation)
@@ -49,10 +68,11 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
     {
         List<(int Shard, IReadOnlyCollection<byte[]> Lines)> cut = [];
         double budget = model.PlannedTokenForwardsPerSecond * s_shardDuration.TotalSeconds;
-        foreach (var lines in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget))
-            Add(lines, isRefused: false);
-        foreach (var lines in Cut(_settled.Select(json => (json, default(LineCost))), budget))
-            Add(lines, isRefused: true);
+        int minLines = (_window.Count + MaxWindowShards - 1) / MaxWindowShards;
+        foreach (var (lines, cost) in Cut(_window.OrderBy(line => line.Cost.CanvasTokens), budget, minLines))
+            Add(lines, isRefused: false, cost / model.PlannedTokenForwardsPerSecond);
+        foreach (var (lines, _) in Cut(_settled.Select(json => (json, default(LineCost))), budget, minLines: 1))
+            Add(lines, isRefused: true, seconds: 0);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
             await blobs.WriteShardAsync(planId, shard.Shard, Content(shard.Lines), stop));
@@ -61,10 +81,10 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         _windowBytes = 0;
         _windows++;
 
-        void Add(IReadOnlyCollection<byte[]> lines, bool isRefused)
+        void Add(IReadOnlyCollection<byte[]> lines, bool isRefused, double seconds)
         {
             cut.Add((_shards.Count, lines));
-            _shards.Add(new PlannedShard(_windows, lines.Count, isRefused));
+            _shards.Add(new PlannedShard(_windows, lines.Count, isRefused, Math.Round(seconds, 3)));
         }
     }
 
@@ -75,19 +95,21 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
         return isFull ? CloseWindowAsync(model, cancellation) : Task.CompletedTask;
     }
 
-    private static IEnumerable<IReadOnlyCollection<byte[]>> Cut(IEnumerable<(byte[] Json, LineCost Cost)> window, double budget)
+    /// <param name="budget">Token forwards of a shard, which one of fewer than <paramref name="minLines"/> lines may exceed.</param>
+    private static IEnumerable<(IReadOnlyCollection<byte[]> Lines, double Cost)> Cut(
+        IEnumerable<(byte[] Json, LineCost Cost)> window, double budget, int minLines)
     {
         List<byte[]> shard = [];
         double cost = 0;
         long bytes = 0;
         foreach (var line in window)
         {
-            bool isFull = cost + line.Cost.TokenForwards > budget
+            bool isFull = (cost + line.Cost.TokenForwards > budget && shard.Count >= minLines)
                 || shard.Count == MaxShardLines
                 || bytes + line.Json.Length > MaxShardBytes;
             if (isFull && shard.Count > 0)
             {
-                yield return shard;
+                yield return (shard, cost);
                 (shard, cost, bytes) = ([], 0, 0);
             }
             shard.Add(line.Json);
@@ -95,7 +117,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId)
             bytes += line.Json.Length;
         }
         if (shard.Count > 0)
-            yield return shard;
+            yield return (shard, cost);
     }
 
     private static BinaryData Content(IReadOnlyCollection<byte[]> lines)

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Net.Http.Headers;
@@ -9,20 +10,26 @@ namespace LLaDA.Batch.Functions.Files;
 /// Receives a multipart upload as a stream: the purpose may come before the file or, as with OpenAI's .NET client, after it. The file
 /// becomes visible when all of it has arrived; an interrupted or refused upload leaves nothing behind.
 /// </summary>
-internal sealed class FileUpload(FileStore files, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
+internal sealed class FileUpload(
+    FileStore files, FileQuota quota, UploadPlaces places, RetentionOptions retention, ServiceLimits limits, TimeProvider time)
 {
     private const int BufferBytes = 128 << 10;
 
-    /// <exception cref="ApiException">400, naming the part, or 413 for a file above the limit.</exception>
+    /// <exception cref="ApiException">400, naming the part or without room for a file, 413 for one above the limit, or 429.</exception>
     public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
     {
-        var reader = new MultipartReader(Boundary(request), request.Body);
+        using var place = await places.EnterAsync(tenant, cancellation);
+        long room = await quota.RequireRoomAsync(tenant, cancellation);
+        if (request.ContentLength - ServiceLimits.FormBytes > room)
+            throw await quota.NoRoomAsync(tenant, cancellation);
+        var reader = new FormParts(
+            request, UploadForm.FilePart, "Send the file as multipart/form-data with the parts 'purpose' and 'file'", TooLarge);
         var form = new UploadForm();
-        string key = files.NewKey();
+        string key = request.HttpContext.NewKey(time);
         FileWriter? writer = null;
         try
         {
-            while (await NextSectionAsync(reader, cancellation) is { } section)
+            while (await reader.NextAsync(cancellation) is { } section)
             {
                 var disposition = section.GetContentDispositionHeader();
                 string name = UploadForm.NameOf(disposition);
@@ -31,18 +38,21 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
                 {
                     form.Filename = Filename(disposition!);
                     writer = files.Write(tenant, key, cancellation);
-                    await CopyAsync(section.Body, writer.Content, cancellation);
+                    if (!await CopyAsync(reader, section.Body, writer.Content, room, cancellation))
+                        throw await quota.NoRoomAsync(tenant, cancellation);
                 }
                 else
                 {
-                    form.Set(name, await ReadFieldAsync(section.Body, cancellation));
+                    form.Set(name, await ReadFieldAsync(reader, section.Body, cancellation));
                 }
             }
             if (writer is null)
                 throw ApiException.InvalidRequest("The form has no part named 'file'", UploadForm.FilePart, "missing_required_parameter");
             string purpose = form.Purpose();
             var kept = form.ExpiresAfter() ?? retention.KeepsFilesFor(purpose);
-            return await KeepAsync(writer, tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
+            var file = await KeepAsync(writer, tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
+            quota.Add(file);
+            return file;
         }
         finally
         {
@@ -69,73 +79,46 @@ internal sealed class FileUpload(FileStore files, RetentionOptions retention, Se
         }
     }
 
-    private static string Boundary(HttpRequest request) =>
-        MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
-        && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
-        && HeaderUtilities.RemoveQuotes(type.Boundary) is { Length: > 0 } boundary
-            ? boundary.ToString()
-            : throw ApiException.InvalidRequest("Send the file as multipart/form-data with the parts 'purpose' and 'file'", "file");
-
-    private async Task<MultipartSection?> NextSectionAsync(MultipartReader reader, CancellationToken cancellation)
-    {
-        try
-        {
-            return await reader.ReadNextSectionAsync(cancellation);
-        }
-        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge();
-        }
-        catch (Exception exception) when (exception is IOException or InvalidDataException)
-        {
-            throw ApiException.InvalidRequest("The upload ended early or is not well-formed multipart/form-data", "file");
-        }
-    }
-
-    private async Task CopyAsync(Stream body, Stream file, CancellationToken cancellation)
+    /// <returns>False when the file has more bytes than there is room for.</returns>
+    private async Task<bool> CopyAsync(FormParts form, Stream body, Stream file, long room, CancellationToken cancellation)
     {
         byte[] buffer = new byte[BufferBytes];
         long received = 0;
-        while (await ReadAsync(body, buffer, cancellation) is var count and > 0)
+        while (await form.ReadAsync(body, buffer, cancellation) is var count and > 0)
         {
             received += count;
             if (received > limits.MaxUploadBytes)
                 throw TooLarge();
+            if (received > room)
+                return false;
             await file.WriteAsync(buffer.AsMemory(0, count), cancellation);
         }
-    }
-
-    private async Task<int> ReadAsync(Stream body, Memory<byte> buffer, CancellationToken cancellation)
-    {
-        try
-        {
-            return await body.ReadAsync(buffer, cancellation);
-        }
-        catch (BadHttpRequestException refused) when (refused.StatusCode == StatusCodes.Status413PayloadTooLarge)
-        {
-            throw TooLarge();
-        }
-        catch (IOException)
-        {
-            throw ApiException.InvalidRequest("The upload ended early", "file");
-        }
+        return true;
     }
 
     /// <summary>A declared size is refused before any byte is read, an undeclared one by the count.</summary>
     private ApiException TooLarge() => ApiException.TooLarge($"A file may have at most {limits.MaxUploadBytes} bytes");
 
-    private async Task<byte[]> ReadFieldAsync(Stream body, CancellationToken cancellation)
+    private static async Task<byte[]> ReadFieldAsync(FormParts form, Stream body, CancellationToken cancellation)
     {
         byte[] bytes = new byte[UploadForm.MaxFieldBytes];
         int count = 0;
-        while (count < bytes.Length && await ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
+        while (count < bytes.Length && await form.ReadAsync(body, bytes.AsMemory(count), cancellation) is var read and > 0)
             count += read;
         return bytes[..count];
     }
 
     private static string Filename(ContentDispositionHeaderValue disposition)
     {
-        var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
-        return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
+        try
+        {
+            var name = disposition.FileNameStar.HasValue ? disposition.FileNameStar : HeaderUtilities.RemoveQuotes(disposition.FileName);
+            return Path.GetFileName(name.Value) is { Length: > 0 } filename ? filename : "upload";
+        }
+        catch (ArgumentException)
+        {
+            // ASP.NET's answer to an empty "filename*=".
+            throw ApiException.InvalidRequest("The name of the file cannot be read", UploadForm.FilePart);
+        }
     }
 }

@@ -1,4 +1,6 @@
+using Azure;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Shared.Files;
 using Microsoft.Net.Http.Headers;
 
@@ -36,19 +38,32 @@ internal static class FilesApi
     private static async Task<IResult> GetAsync(string id, HttpContext context, FileStore files) =>
         Results.Wire(FileObject.From(await FindAsync(id, context, files)));
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext context, FileStore files)
+    private static async Task<IResult> DeleteAsync(string id, HttpContext context, FileStore files, FileQuota quota)
     {
         var file = await FindAsync(id, context, files);
         await files.DeleteAsync(file.Tenant, file.RowKey, context.RequestAborted);
+        quota.Forget(file.Tenant);
         return Results.Wire(new DeletedObject { Id = file.Id, Object = "file" });
     }
 
     private static async Task<IResult> ContentAsync(string id, HttpContext context, FileStore files)
     {
         var file = await FindAsync(id, context, files);
-        var content = await files.OpenReadAsync(file, context.RequestAborted);
+        var content = await OpenAsync(file, context, files);
         var tag = new EntityTagHeaderValue($"\"{file.RowKey}\"");
         return Results.Stream(content, "application/octet-stream", file.Filename, file.CreatedAt, tag, enableRangeProcessing: true);
+    }
+
+    private static async Task<Stream> OpenAsync(FileRecord file, HttpContext context, FileStore files)
+    {
+        try
+        {
+            return await files.OpenReadAsync(file, context.RequestAborted);
+        }
+        catch (RequestFailedException failure) when (failure.Status == StatusCodes.Status404NotFound)
+        {
+            throw ApiException.Lost($"The bytes of {file.Id} are lost; delete the file and upload it again", "file_not_found");
+        }
     }
 
     private static async Task<FileRecord> FindAsync(string id, HttpContext context, FileStore files) =>

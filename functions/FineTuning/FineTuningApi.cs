@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
@@ -33,6 +34,7 @@ internal static class FineTuningApi
         FineTuningStore jobs,
         FineTuningEvents events,
         WorkQueues queues,
+        TrainingTurns turns,
         ServiceLimits limits,
         TimeProvider time)
     {
@@ -40,16 +42,17 @@ internal static class FineTuningApi
         string tenant = context.Tenant();
         var asked = NewFineTuningJob.Read(await JsonBody.ReadAsync(context.Request, cancellation));
         if (await models.FindAsync(tenant, asked.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{asked.Model}'", "model", "model_not_found");
+            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(asked.Model)}'", "model", "model_not_found");
         await JobFiles.RequireAsync(asked.TrainingFile, "training_file", tenant, files, cancellation);
         await JobFiles.RequireAsync(asked.ValidationFile, "validation_file", tenant, files, cancellation);
         await RequireRoomAsync(tenant, jobs, queues, limits, cancellation);
 
-        var job = asked.ToRecord(tenant, SortableKey.Create(time), Random.Shared.Next());
-        await jobs.AddAsync(job, cancellation);
+        var job = asked.ToRecord(tenant, context.NewKey(time), Random.Shared.Next());
+        if (!await jobs.AddAsync(job, cancellation))
+            job = await jobs.Records.FindAsync(tenant, job.RowKey, cancellation) ?? job;    // of an earlier try of this request
         var created = new FineTuningEvent(FineTuningEventKind.Created, $"Created fine-tuning job: {job.Id}");
         await events.AddAsync(job, created, cancellation);
-        await queues.SendPlanTrainingAsync(job.Key, cancellation);
+        await turns.Plans.FillAsync(tenant, cancellation);
         return Answer(job, time);
     }
 
@@ -90,22 +93,23 @@ internal static class FineTuningApi
 
     /// <summary>The run makes a checkpoint and stops.</summary>
     private static async Task<IResult> PauseAsync(
-        string id, HttpContext context, FineTuningStore jobs, FineTuningEvents events, TimeProvider time)
+        string id, HttpContext context, FineTuningStore jobs, FineTuningEvents events, TrainingTurns turns, TimeProvider time)
     {
         var paused = await ChangeAsync(id, context, jobs, "paused", job => job.TryPause());
         await events.AddAsync(paused, EventOf(paused, FineTuningEventKind.Paused, "The job is paused"), context.RequestAborted);
+        await turns.FillAsync(paused.Tenant, context.RequestAborted);
         return Answer(paused, time);
     }
 
     private static async Task<IResult> ResumeAsync(
-        string id, HttpContext context, FineTuningStore jobs, FineTuningEvents events, WorkQueues queues, TimeProvider time)
+        string id, HttpContext context, FineTuningStore jobs, FineTuningEvents events, TrainingTurns turns, TimeProvider time)
     {
-        var resumed = await ChangeAsync(id, context, jobs, "resumed", job => job.TryResume(time.GetUtcNow()));
+        var resumed = await ChangeAsync(id, context, jobs, "resumed", job => job.TryResume());
         await events.AddAsync(resumed, EventOf(resumed, FineTuningEventKind.Resumed, "The job resumes"), context.RequestAborted);
         if (resumed.Profile is null)
-            await queues.SendPlanTrainingAsync(resumed.Key, context.RequestAborted);
+            await turns.Plans.AgainAsync(resumed.Key, context.RequestAborted);
         else
-            await queues.SendTrainAsync(resumed.Profile, resumed.Key, context.RequestAborted);
+            await turns.FillAsync(resumed.Tenant, context.RequestAborted);
         return Answer(resumed, time);
     }
 

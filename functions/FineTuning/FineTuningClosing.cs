@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
@@ -9,7 +10,8 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// The last steps of an ended job. A sweep repeats them until all are done, so each is idempotent. Nothing is reported after the last one.
 /// </summary>
 internal sealed class FineTuningClosing(
-    FineTuningStore jobs, FineTuningEvents events, DeliverWebhookHandler webhooks, FineTunedModels tuned, FileStore files)
+    FineTuningStore jobs, FineTuningEvents events, DeliverWebhookHandler webhooks, FineTunedModels tuned, FileStore files,
+    TrainingTurns turns)
 {
     public async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
@@ -22,6 +24,7 @@ internal sealed class FineTuningClosing(
         await tuned.DeleteLeftoversAsync(job, cancellation);
         await webhooks.SendAsync(job, cancellation);
         await jobs.Open.DeleteAsync(job.Key, cancellation);
+        await turns.FillAsync(job.Tenant, cancellation);    // its place is free
     }
 
     private static FineTuningEvent EndOf(FineTuningJobRecord job)

@@ -1,5 +1,6 @@
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Files;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
@@ -14,7 +15,7 @@ internal static class JobFiles
         if (id is null)
             return;
         var file = await files.FindAsync(tenant, id, cancellation)
-            ?? throw ApiException.InvalidRequest($"No such file: {id}", param, "file_not_found");
+            ?? throw ApiException.InvalidRequest($"No such file: {Excerpt.Of(id)}", param, "file_not_found");
         if (file.Purpose == FilePurpose.FineTune)
             return;
         throw ApiException.InvalidRequest(

@@ -102,7 +102,7 @@ internal sealed partial record NewFineTuningJob
             throw ApiException.InvalidRequest("Give hyperparameters inside of method, not beside it", body.PathOf(hyperparameters));
         string type = method.OptionalText("type") ?? "";
         if (!WireNames.TryParse(type, out FineTuningMethod kind))
-            throw method.Invalid("type", $"must be 'supervised' or 'pretrain', not '{type}'", "unsupported_method");
+            throw method.Invalid("type", $"must be 'supervised' or 'pretrain', not '{Excerpt.Of(type)}'", "unsupported_method");
         var details = method.Object(type);
         method.RequireNothingElse();
         var read = Hyperparameters.Read(details?.Object(hyperparameters), kind);

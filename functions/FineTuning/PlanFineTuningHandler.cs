@@ -1,9 +1,9 @@
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
-using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
@@ -18,7 +18,7 @@ internal sealed partial class PlanFineTuningHandler(
     FileStore files,
     TrainingFileCheck check,
     ScheduledFileAssembly assembly,
-    WorkQueues queues,
+    TrainingTurns turns,
     FineTuningClosing closing,
     TimeProvider time,
     ILogger<PlanFineTuningHandler> logger)
@@ -27,20 +27,50 @@ internal sealed partial class PlanFineTuningHandler(
     {
         if (await jobs.FindAsync(message.Key, cancellation) is { Status: FineTuningStatus.ValidatingFiles } job)
             await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RunAsync(job, cancellation));
+        await turns.Plans.FillAsync(message.Tenant, cancellation);    // its place is free
     }
 
-    /// <summary>Fails the job after planning has failed too often.</summary>
+    /// <summary>
+    /// Called when planning has failed five times. Where storage is to blame, a sweep sends it again until it has failed for an hour.
+    /// </summary>
     public async Task GiveUpAsync(TrainingMessage message, CancellationToken cancellation)
     {
+        if (await jobs.FindAsync(message.Key, cancellation) is not { Status: FineTuningStatus.ValidatingFiles } job)
+            return;
+        if (!await jobs.Open.HasPlanFailedAsync(job.Key, cancellation))
+            return;
         var error = new FineTuningFailure("planning_failed", "The server failed repeatedly to read the files; try again later");
-        if (await jobs.FindAsync(message.Key, cancellation) is { Status: FineTuningStatus.ValidatingFiles } job)
-            await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RefuseAsync(job, error, cancellation));
+        await TracedWork.RunAsync("plan-training", job.Id, job.TraceParent, () => RefuseAsync(job, error, cancellation));
+        await turns.Plans.FillAsync(job.Tenant, cancellation);
     }
 
     private async Task RunAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         await jobs.TouchAsync(job, cancellation);   // its message may have waited
-        await using var heartbeat = new Heartbeat(token => jobs.TouchAsync(job, token), time);
+        await using var watch = new PlanWatch(token => TouchAsync(job, token), time, cancellation);
+        try
+        {
+            await PlanAsync(job, watch.Ended);
+        }
+        catch (Exception) when (watch.IsUnwanted)
+        {
+            LogUnwanted(logger, job.Id);
+        }
+        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        {
+            await jobs.Open.CountPlanFailureAsync(job.Key, failure, cancellation);
+            throw;
+        }
+    }
+
+    private async Task<bool> TouchAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        var touched = await jobs.UpdateAsync(job, _ => true, cancellation);
+        return touched.Row is { Status: FineTuningStatus.ValidatingFiles };
+    }
+
+    private async Task PlanAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
         if (await models.FindAsync(job.Tenant, job.Model, cancellation) is not { } model)
         {
             await RefuseAsync(job, new("model_not_found", $"The model '{job.Model}' does not exist any more", "model"), cancellation);
@@ -75,13 +105,13 @@ internal sealed partial class PlanFineTuningHandler(
         var auto = AutoHyperparameters.Of(job, data.NumExamples, data.NumBytes, model.ContextLength);
         var plan = new FineTuningPlan(
             model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, files.NewKey());
-        var update = await jobs.UpdateAsync(job, current => current.TryQueue(plan, time.GetUtcNow()), cancellation);
+        var update = await jobs.UpdateAsync(job, current => current.TryQueue(plan), cancellation);
         if (update.Row is not { Status: FineTuningStatus.Queued } queued)
             return;     // cancelled or paused meanwhile
         LogPlanned(logger, job.Id, data.NumExamples);
         string message = $"Files validated: {data.NumExamples} examples. The job is queued";
         await events.AddAsync(queued, new FineTuningEvent(FineTuningEventKind.Validated, message), cancellation);
-        await queues.SendTrainAsync(queued.Profile!, queued.Key, cancellation);
+        await turns.FillAsync(queued.Tenant, cancellation);
     }
 
     private async Task RefuseAsync(FineTuningJobRecord job, FineTuningFailure error, CancellationToken cancellation)
@@ -94,6 +124,9 @@ internal sealed partial class PlanFineTuningHandler(
 
     [LoggerMessage(EventId = 261, Level = LogLevel.Information, Message = "{Job} is planned: {Examples} examples")]
     private static partial void LogPlanned(ILogger logger, string job, int examples);
+
+    [LoggerMessage(EventId = 265, Level = LogLevel.Information, Message = "{Job} is not planned on: it was cancelled or paused")]
+    private static partial void LogUnwanted(ILogger logger, string job);
 
     [LoggerMessage(EventId = 262, Level = LogLevel.Information, Message = "{Job} cannot be trained: {Code}")]
     private static partial void LogRefused(ILogger logger, string job, string code);

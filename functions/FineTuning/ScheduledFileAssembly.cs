@@ -51,7 +51,7 @@ internal sealed class ScheduledFileAssembly(
             var blobs = await sources.ReadAsync(job.Sources!, cancellation);
             return (blobs, await folders.OpenAsync(BlobFolder.FromJson(job.ScheduledFolder!), job.Tenant, cancellation));
         }
-        catch (RequestFailedException failure) when (failure.Status == 404)
+        catch (ListLostException)
         {
             return (null, null);
         }

@@ -16,6 +16,10 @@ internal sealed record ScheduledBlob(string Name, string ETag);
 /// <summary>The folder of a schedule has more data than one job takes.</summary>
 internal sealed class TooMuchDataException(string message) : Exception(message);
 
+/// <summary>Storage has lost a list.</summary>
+internal sealed class ListLostException() : Exception(
+    "The list of the blobs that earlier jobs learnt from is lost; delete the schedule and create it again");
+
 /// <summary>
 /// Lists of blobs: the sources of a job, and the blobs that the succeeded jobs of a schedule have learnt from. A list is a blob of JSON
 /// Lines, <c>tenant/schedule/...</c>, which is written once.
@@ -80,8 +84,11 @@ internal sealed class SourceLists
         return await WriteAsync(name, seen.Values.OrderBy(blob => blob.Name, StringComparer.Ordinal), cancellation);
     }
 
+    /// <exception cref="ListLostException">There is no such list.</exception>
     public async Task<IReadOnlyList<ScheduledBlob>> ReadAsync(string list, CancellationToken cancellation)
     {
+        if (!await _lists.GetBlobClient(list).ExistsAsync(cancellation))
+            throw new ListLostException();
         List<ScheduledBlob> blobs = [];
         await using var content = await _lists.GetBlobClient(list).OpenReadAsync(new(allowModifications: false), cancellation);
         await foreach (var line in JsonLines.ReadAsync(content, MaxLineBytes, cancellation))

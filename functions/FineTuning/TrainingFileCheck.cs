@@ -19,6 +19,11 @@ internal sealed class TrainingFileCheck(FileStore files, ServiceLimits limits)
             errors.Add("file_not_found", "The file was deleted before it was read");
             return new CheckedFile(0, 0, errors);
         }
+        if (!await files.HasBytesAsync(file, cancellation))
+        {
+            errors.Add("file_not_found", "The bytes of the file are lost; upload it again");
+            return new CheckedFile(0, 0, errors);
+        }
         int count = 0;
         await using var content = await files.OpenReadAsync(file, cancellation);
         await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))

@@ -8,7 +8,7 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Folders;
 
 /// <summary>Reads the folders that a client names, and opens them.</summary>
-internal sealed class BlobFolders(ContainerBindings bindings, StorageAccount storage, SecretBox secrets)
+internal sealed class BlobFolders(ContainerBindings bindings, StorageAccount storage, ForeignAccounts foreign, SecretBox secrets)
 {
     /// <summary>Containers listed in a message.</summary>
     private const int MaxListed = 20;
@@ -44,10 +44,12 @@ internal sealed class BlobFolders(ContainerBindings bindings, StorageAccount sto
     public async Task<BlobContainerClient?> OpenAsync(BlobFolder folder, string tenant, CancellationToken cancellation)
     {
         if (folder.SealedUrl is not null)
-            return new BlobContainerClient(new Uri(secrets.Open(folder.SealedUrl, Owner(tenant))));
-        return await bindings.FindAsync(tenant, folder.Container!, cancellation) is { } bound
-            ? storage.Container(bound.AccountUrl is null ? null : new Uri(bound.AccountUrl), bound.Container)
-            : null;
+            return new BlobContainerClient(new Uri(secrets.Open(folder.SealedUrl, Owner(tenant))), foreign.NewOptions());
+        if (await bindings.FindAsync(tenant, folder.Container!, cancellation) is not { } bound)
+            return null;
+        return bound.AccountUrl is null
+            ? storage.Container(bound.Container)
+            : storage.Container(new Uri(bound.AccountUrl), bound.Container, foreign.NewOptions());
     }
 
     /// <summary>The containers that the tenant may name, and the way to further ones.</summary>
@@ -57,7 +59,7 @@ internal sealed class BlobFolders(ContainerBindings bindings, StorageAccount sto
         string[] names = [.. bound.Select(container => container.Name)];
         string listed = names.Length == 0 ? "No container is bound to you" : $"You may name {string.Join(", ", names.Take(MaxListed))}";
         string more = names.Length > MaxListed ? " and others" : "";
-        return $"{listed}{more}. The operator of this service binds containers (llada containers bind)";
+        return $"{listed}{more}. The operator of this service binds containers (llada admin containers bind)";
     }
 
     private BlobFolder FromUrl(string url, string name, string tenant, DateTimeOffset until)

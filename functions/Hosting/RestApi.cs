@@ -1,10 +1,18 @@
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Checks;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Idempotency;
 using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
+using LLaDA.Batch.Functions.Page;
+using LLaDA.Batch.Functions.Quotas;
 using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Wire;
@@ -25,6 +33,7 @@ public static class RestApi
         app.Use(Authenticated);
         app.Use(Uncompressed);
         app.Use(RequestSize.Limit);
+        app.UseMiddleware<IdempotentRequests>();
         app.Use(HeadRequests.RouteAsGet);
         app.UseRouting();
         app.Use(HeadRequests.Restore);
@@ -32,10 +41,19 @@ public static class RestApi
         {
             HealthApi.Map(endpoints);
             ApiDescription.Map(endpoints);
+            PageFiles.Map(endpoints);
+            ApiReference.Map(endpoints);
             var v1 = endpoints.MapGroup("/v1");
             FilesApi.Map(v1);
+            UploadsApi.Map(v1);
+            UsageApi.Map(v1);
             BatchesApi.Map(v1);
+            BatchCreationApi.Map(v1);
+            FileCheckApi.Map(v1);
             BatchPartsApi.Map(v1);
+            AnswersApi.Map(v1);
+            BatchResultsApi.Map(v1);
+            BatchRetryApi.Map(v1);
             ModelsApi.Map(v1);
             WebhookEndpointsApi.Map(v1);
             FineTuningApi.Map(v1);
@@ -55,11 +73,13 @@ public static class RestApi
     /// <summary>Comes before routing, so that without a key a client learns nothing about what exists.</summary>
     private static async Task Authenticated(HttpContext context, RequestDelegate next)
     {
-        if (!s_keyless.Contains(context.Request.Path.Value))
+        if (!s_keyless.Contains(context.Request.Path.Value) && !PageFiles.Owns(context.Request.Path)
+            && !ApiReference.Owns(context.Request.Path))
         {
             var keys = context.RequestServices.GetRequiredService<ApiKeys>();
             var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;
             context.SetTenant(owner?.Tenant ?? throw ApiException.Unauthorized());
+            await context.RequestServices.GetRequiredService<RequestRate>().CountAsync(context, owner.Id);
         }
         await next(context);
     }
@@ -83,14 +103,6 @@ public static class RestApi
             : request.Headers["api-key"].FirstOrDefault();
     }
 
-    /// <summary>Clients of other services ask for answers at once; the message names the way by a batch.</summary>
-    private static ApiException NoSuchEndpoint(HttpRequest request)
-    {
-        string path = request.Path.Value ?? "";
-        string advice = BatchEndpoint.All.Contains(path)
-            ? $"Requests are answered in batches: upload a file whose lines have the url '{path}' (POST /v1/files), then create a "
-                + $"batch with the endpoint '{path}' (POST /v1/batches)"
-            : $"GET {ApiDescription.Path} describes all endpoints";
-        return ApiException.NotFound($"endpoint: {request.Method} {path}", advice);
-    }
+    private static ApiException NoSuchEndpoint(HttpRequest request) => ApiException.NotFound(
+        $"endpoint: {request.Method} {request.Path.Value}", $"GET {ApiDescription.Path} describes all endpoints");
 }

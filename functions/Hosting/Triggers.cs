@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Monitoring;
@@ -31,6 +32,7 @@ internal static class Triggers
     public static IReadOnlyList<TimerBinding> Timers { get; } =
     [
         new("sweep", BatchSweep.Interval, services => Of<BatchSweep>(services).RunAsync),
+        new("sweep-answers", AnswerSweep.Interval, services => Of<AnswerSweep>(services).RunAsync),
         new("sweep-training", BatchSweep.Interval, services => Of<FineTuningSweep>(services).RunAsync),
         new("fire-schedules", ScheduleTimer.Interval, services => Of<ScheduleTimer>(services).RunAsync),
         new("measure-queues", QueueMetrics.Interval, services => Of<QueueMetrics>(services).RunAsync),

@@ -26,10 +26,18 @@ public sealed class ApiException(int status, ApiError error) : Exception(error.M
     public static ApiException TooMany(string message, string code, TimeSpan wait) =>
         new(StatusCodes.Status429TooManyRequests, new ApiError(message, "rate_limit_error", Param: null, code)) { RetryAfter = wait };
 
+    /// <param name="what">The kind of object and its id. A long one is quoted by its beginning.</param>
     /// <param name="advice">A further sentence: what exists, or what to do instead.</param>
-    public static ApiException NotFound(string what, string? advice = null) => new(
-        StatusCodes.Status404NotFound,
-        new ApiError(advice is null ? $"No such {what}" : $"No such {what}. {advice}", "invalid_request_error", Param: null, "not_found"));
+    public static ApiException NotFound(string what, string? advice = null)
+    {
+        string sentence = $"No such {Excerpt.Of(what)}";
+        string message = advice is null ? sentence : $"{sentence}. {advice}";
+        return new(StatusCodes.Status404NotFound, new ApiError(message, "invalid_request_error", Param: null, "not_found"));
+    }
+
+    /// <summary>An object whose content storage has lost; a retry changes nothing.</summary>
+    public static ApiException Lost(string message, string code) =>
+        new(StatusCodes.Status404NotFound, new ApiError(message, "invalid_request_error", Param: null, code)) { ShouldRetry = false };
 
     /// <summary>The tenant may see the object and may not change it.</summary>
     public static ApiException Forbidden(string message) =>

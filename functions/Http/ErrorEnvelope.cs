@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace LLaDA.Batch.Functions.Http;
 
-/// <summary>Gives every answer a request id and every failure OpenAI's envelope.</summary>
+/// <summary>Gives every answer a request id, and every failure OpenAI's envelope. No browser may guess the type of an answer.</summary>
 public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnvelope> logger)
 {
     private const int RetryAfterSeconds = 2;
@@ -16,6 +16,7 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
     {
         string requestId = $"req_{Guid.NewGuid():N}";
         context.Response.Headers["x-request-id"] = requestId;
+        context.Response.Headers.XContentTypeOptions = "nosniff";
         context.TraceIdentifier = requestId;    // the logs of the host use it
         Activity.Current?.SetTag(Telemetry.RequestId, requestId);
         try

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Http;
 
@@ -17,20 +18,21 @@ public sealed record ListQuery(string? AfterKey, int Limit, bool IsAscending)
     {
         string? after = request.Query["after"].FirstOrDefault();
         string? afterKey = string.IsNullOrEmpty(after) ? null
-            : parseId(after) ?? throw ApiException.InvalidRequest($"after must be the id of a listed object, not '{after}'", "after");
+            : parseId(after)
+                ?? throw ApiException.InvalidRequest($"after must be the id of a listed object, not '{Excerpt.Of(after)}'", "after");
 
         int limit = defaultLimit;
         if (request.Query["limit"].FirstOrDefault() is { } text
             && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit >= 1 && limit <= maxLimit))
         {
-            throw ApiException.InvalidRequest($"limit must be a number from 1 to {maxLimit}, not '{text}'", "limit");
+            throw ApiException.InvalidRequest($"limit must be a number from 1 to {maxLimit}, not '{Excerpt.Of(text)}'", "limit");
         }
 
         bool isAscending = request.Query["order"].FirstOrDefault() switch
         {
             null or "desc" => false,
             "asc" => true,
-            var other => throw ApiException.InvalidRequest($"order must be 'asc' or 'desc', not '{other}'", "order"),
+            var other => throw ApiException.InvalidRequest($"order must be 'asc' or 'desc', not '{Excerpt.Of(other)}'", "order"),
         };
         return new ListQuery(afterKey, limit, isAscending);
     }

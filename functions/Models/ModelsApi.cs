@@ -2,6 +2,7 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Removal;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Models;
 
@@ -35,7 +36,10 @@ internal static class ModelsApi
         id = Uri.UnescapeDataString(id);
         bool isFineTuned = FineTunedModels.IsName(id);
         if (!isFineTuned && await models.FindAsync(context.Tenant(), id, context.RequestAborted) is not null)
-            throw ApiException.Forbidden($"Only models made by your fine-tuning jobs can be deleted; '{id}' is not one of them");
+        {
+            throw ApiException.Forbidden(
+                $"Only models made by your fine-tuning jobs can be deleted; '{Excerpt.Of(id)}' is not one of them");
+        }
         try
         {
             bool isRemoved = isFineTuned

@@ -2,9 +2,10 @@ using System.Globalization;
 using Azure;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Timers;
+using LLaDA.Batch.Functions.Turns;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
-using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Schedules;
 
 namespace LLaDA.Batch.Functions.Schedules;
@@ -26,8 +27,9 @@ internal sealed partial class ScheduleTimer
     private readonly BlobFolders _folders;
     private readonly FineTuningStore _jobs;
     private readonly FineTuningEvents _events;
-    private readonly WorkQueues _queues;
+    private readonly TrainingTurns _turns;
     private readonly ServiceLimits _limits;
+    private readonly RowByRow _rows;
     private readonly TimeProvider _time;
     private readonly ILogger<ScheduleTimer> _logger;
 
@@ -37,8 +39,9 @@ internal sealed partial class ScheduleTimer
         BlobFolders folders,
         FineTuningStore jobs,
         FineTuningEvents events,
-        WorkQueues queues,
+        TrainingTurns turns,
         ServiceLimits limits,
+        RowByRow rows,
         TimeProvider time,
         ILogger<ScheduleTimer> logger)
     {
@@ -47,8 +50,9 @@ internal sealed partial class ScheduleTimer
         _folders = folders;
         _jobs = jobs;
         _events = events;
-        _queues = queues;
+        _turns = turns;
         _limits = limits;
+        _rows = rows;
         _time = time;
         _logger = logger;
     }
@@ -58,16 +62,7 @@ internal sealed partial class ScheduleTimer
         var due = await _schedules.ListDueAsync(_time.GetUtcNow(), cancellation).ToListAsync(cancellation);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(due, options, async (schedule, stop) =>
-        {
-            try
-            {
-                await FireAsync(schedule, stop);
-            }
-            catch (Exception failure) when (failure is not OperationCanceledException || !stop.IsCancellationRequested)
-            {
-                LogFailed(_logger, schedule.Id, failure);    // this one is due again at the next turn
-            }
-        });
+            await _rows.TryAsync("fire-schedules", schedule.Id, () => FireAsync(schedule, stop), stop));
     }
 
     private async Task FireAsync(ScheduleRecord schedule, CancellationToken cancellation)
@@ -143,12 +138,12 @@ internal sealed partial class ScheduleTimer
         FineTuningJobRecord? last,
         CancellationToken cancellation)
     {
-        var (lastModel, seen) = last is { Status: FineTuningStatus.Succeeded }
-            ? (last.FineTunedModel, await _lists.AddSeenAsync(schedule, last, cancellation))
-            : (schedule.LastModel, schedule.Seen);
+        var (lastModel, seen) = (schedule.LastModel, schedule.Seen);
         bool onlyNew = definition.TrainingData.Select == BlobSelection.New;
         try
         {
+            if (last is { Status: FineTuningStatus.Succeeded })
+                (lastModel, seen) = (last.FineTunedModel, await _lists.AddSeenAsync(schedule, last, cancellation));
             if (await _folders.OpenAsync(definition.Folder, schedule.Tenant, cancellation) is not { } container)
                 return Outcome(dueAt, ScheduleRunStatus.Failed, "container_not_found", "The container is no longer bound");
             var blobs = await _lists.ListAsync(container, definition.Folder.Prefix, onlyNew ? seen : null, cancellation);
@@ -161,6 +156,10 @@ internal sealed partial class ScheduleTimer
             run.Model = definition.StartFrom == StartFrom.LastResult && lastModel is not null ? lastModel : definition.NewJob.Model;
             run.Sources = await _lists.WriteSourcesAsync(schedule, ScheduleRunRecord.Key(schedule, dueAt), blobs, cancellation);
             return run;
+        }
+        catch (ListLostException lost)
+        {
+            return Outcome(dueAt, ScheduleRunStatus.Failed, "list_lost", lost.Message);
         }
         catch (TooMuchDataException tooMuch)
         {
@@ -196,7 +195,7 @@ internal sealed partial class ScheduleTimer
         string dueAt = run.DueAt.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
         string message = $"Created fine-tuning job: {job.Id}, for {schedule.Id} at {dueAt} UTC";
         await _events.AddAsync(job, new FineTuningEvent(FineTuningEventKind.Created, message), cancellation);
-        await _queues.SendPlanTrainingAsync(job.Key, cancellation);
+        await _turns.Plans.FillAsync(job.Tenant, cancellation);
     }
 
     /// <summary>
@@ -244,7 +243,4 @@ internal sealed partial class ScheduleTimer
 
     [LoggerMessage(EventId = 271, Level = LogLevel.Information, Message = "{Schedule} made {Job} for {DueAt}")]
     private static partial void LogFired(ILogger logger, string schedule, DateTimeOffset dueAt, string job);
-
-    [LoggerMessage(EventId = 272, Level = LogLevel.Error, Message = "{Schedule} could not be fired; the next turn retries")]
-    private static partial void LogFailed(ILogger logger, string schedule, Exception failure);
 }

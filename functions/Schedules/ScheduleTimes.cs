@@ -31,7 +31,7 @@ internal static class ScheduleTimes
             throw body.Invalid("time_zone", "must be a name of the IANA database, such as Europe/Berlin", "invalid_time_zone");
         var occurrences = Occurrences.Parse(text, zone);
         if (occurrences.Next(now) is not { } first)
-            throw body.Invalid("cron", $"never fires: there is no time that '{text}' names", "cron_never_fires");
+            throw body.Invalid("cron", $"never fires: there is no time that '{Excerpt.Of(text)}' names", "cron_never_fires");
         if (occurrences.Next(first) - first < s_leastInterval)
             throw body.Invalid("cron", "must not fire more often than once a minute", "invalid_cron");
     }

@@ -4,7 +4,7 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
-using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Schedules;
 
@@ -48,13 +48,13 @@ internal static class SchedulesApi
         var schedule = new ScheduleRecord
         {
             PartitionKey = context.Tenant(),
-            RowKey = SortableKey.Create(time),
+            RowKey = context.NewKey(time),
             Definition = definition.ToJson(),
             NextAt = Next(definition, now),
             CreatedAt = now,
         };
         await schedules.Records.AddIdempotentAsync(schedule, cancellation);
-        return Results.Wire(ScheduleObject.From(schedule));
+        return Results.Wire(ScheduleObject.From(await FindAsync(schedule.Id, context, schedules)));
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, ScheduleStore schedules)
@@ -150,7 +150,7 @@ internal static class SchedulesApi
     {
         var (job, cancellation) = (definition.NewJob, context.RequestAborted);
         if (await models.FindAsync(context.Tenant(), job.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{job.Model}'", "job.model", "model_not_found");
+            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(job.Model)}'", "job.model", "model_not_found");
         await JobFiles.RequireAsync(job.ValidationFile, "job.validation_file", context.Tenant(), files, cancellation);
     }
 

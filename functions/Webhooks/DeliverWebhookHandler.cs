@@ -1,21 +1,22 @@
-using System.Net;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
-using Polly.Timeout;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
 /// <summary>Delivers an event to an endpoint, with retries over 24 hours until the endpoint confirms it.</summary>
-public sealed partial class DeliverWebhookHandler
+internal sealed partial class DeliverWebhookHandler
 {
+    /// <summary>How long a message waits for a place of its tenant; spread, so that all of a tenant's do not come back at once.</summary>
+    private static readonly TimeSpan s_shortestWait = TimeSpan.FromSeconds(5), s_longestWait = TimeSpan.FromSeconds(15);
+
     private readonly WebhookEndpoints _endpoints;
     private readonly BatchStore _batches;
     private readonly FineTuningStore _jobs;
     private readonly WorkQueues _queues;
-    private readonly WebhookClient _client;
-    private readonly TimeProvider _time;
+    private readonly WebhookDelivery _delivery;
+    private readonly DeliveryPlaces _places;
     private readonly ILogger<DeliverWebhookHandler> _logger;
 
     public DeliverWebhookHandler(
@@ -23,16 +24,16 @@ public sealed partial class DeliverWebhookHandler
         BatchStore batches,
         FineTuningStore jobs,
         WorkQueues queues,
-        WebhookClient client,
-        TimeProvider time,
+        WebhookDelivery delivery,
+        DeliveryPlaces places,
         ILogger<DeliverWebhookHandler> logger)
     {
         _endpoints = endpoints;
         _batches = batches;
         _jobs = jobs;
         _queues = queues;
-        _client = client;
-        _time = time;
+        _delivery = delivery;
+        _places = places;
         _logger = logger;
     }
 
@@ -85,7 +86,13 @@ public sealed partial class DeliverWebhookHandler
     private async Task RunAsync(
         WebhookMessage message, WebhookEndpointRecord endpoint, WebhookEvent webhookEvent, CancellationToken cancellation)
     {
-        string failure = await AttemptAsync(endpoint, webhookEvent, cancellation);
+        using var place = _places.TryEnter(endpoint.Tenant);
+        if (place is null)
+        {
+            await PostponeAsync(message, cancellation);
+            return;
+        }
+        string failure = await _delivery.RunAsync(endpoint, webhookEvent, cancellation);
         if (failure.Length == 0)
             return;
         if (message.Attempt >= WebhookOptions.Delays.Count)
@@ -99,23 +106,12 @@ public sealed partial class DeliverWebhookHandler
         await _queues.SendWebhookAsync(next, WebhookOptions.Delays[message.Attempt], cancellation);
     }
 
-    /// <returns>The reason of the failure; empty when the endpoint confirmed the event, or refuses all events.</returns>
-    private async Task<string> AttemptAsync(WebhookEndpointRecord endpoint, WebhookEvent webhookEvent, CancellationToken cancellation)
+    /// <summary>Puts the message behind those of others: the tenant's places are taken by endpoints that answer late.</summary>
+    private Task PostponeAsync(WebhookMessage message, CancellationToken cancellation)
     {
-        try
-        {
-            string secret = _endpoints.SecretOf(endpoint);
-            var status = await _client.PostAsync(new Uri(endpoint.Url), secret, webhookEvent, _time.GetUtcNow(), cancellation);
-            return (int)status is >= 200 and < 300 || status == HttpStatusCode.Gone ? "" : $"it answered {(int)status}";
-        }
-        catch (HttpRequestException failure)
-        {
-            return $"it cannot be reached ({failure.HttpRequestError})";
-        }
-        catch (TimeoutRejectedException)
-        {
-            return "it did not answer in time";
-        }
+        Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "webhook"), Telemetry.With(Telemetry.Outcome, "postponed"));
+        var delay = s_shortestWait + (Random.Shared.NextDouble() * (s_longestWait - s_shortestWait));
+        return _queues.SendWebhookAsync(message, delay, cancellation);
     }
 
     [LoggerMessage(

@@ -10,7 +10,7 @@ namespace LLaDA.Batch.Functions.Webhooks;
 /// Posts signed events to addresses that clients chose: no redirects, no proxies, no private networks, and only the status of the answer is
 /// read.
 /// </summary>
-public sealed class WebhookClient : IDisposable
+internal sealed class WebhookClient : IDisposable
 {
     private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(200), s_connectionLife = TimeSpan.FromMinutes(1);
 

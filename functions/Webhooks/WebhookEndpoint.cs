@@ -42,22 +42,24 @@ public sealed class WebhookEndpoints
 
     public TableOf<WebhookEndpointRecord> Records { get; }
 
+    /// <param name="key">The key of the endpoint, a <see cref="SortableKey"/>; an endpoint that exists under it stays as it is.</param>
     /// <returns>The endpoint, and its secret, which no later call returns.</returns>
     public async Task<(WebhookEndpointRecord Endpoint, string Secret)> AddAsync(
-        string tenant, string url, IReadOnlyList<string> events, CancellationToken cancellation)
+        string tenant, string key, string url, IReadOnlyList<string> events, CancellationToken cancellation)
     {
         string secret = WebhookSignature.NewSecret();
         var endpoint = new WebhookEndpointRecord
         {
             PartitionKey = tenant,
-            RowKey = SortableKey.Create(_time),
+            RowKey = key,
             Url = url,
             Events = string.Join(',', events),
             CreatedAt = _time.GetUtcNow(),
         };
         endpoint.SealedSecret = _secrets.Seal(secret, Owner(endpoint));
         await Records.AddIdempotentAsync(endpoint, cancellation);
-        return (endpoint, secret);
+        var kept = await Records.FindAsync(tenant, key, cancellation) ?? endpoint;
+        return (kept, SecretOf(kept));
     }
 
     public async Task<WebhookEndpointRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>

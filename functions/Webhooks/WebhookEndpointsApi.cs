@@ -20,7 +20,7 @@ internal static class WebhookEndpointsApi
     }
 
     private static async Task<IResult> CreateAsync(
-        HttpContext context, WebhookEndpoints endpoints, WebhookOptions options, SecretBox secrets)
+        HttpContext context, WebhookEndpoints endpoints, WebhookOptions options, SecretBox secrets, TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
@@ -32,9 +32,14 @@ internal static class WebhookEndpointsApi
             throw ApiException.InvalidRequest(
                 "Webhooks are not offered by this installation: it has no key to encrypt their secrets with", code: "not_offered");
         }
-        if (await endpoints.Records.ListAsync(context.Tenant(), after: null, cancellation).CountAsync(cancellation) >= MaxEndpoints)
+        string key = context.NewKey(time);
+        var others = await endpoints.Records.ListAsync(context.Tenant(), after: null, cancellation)
+            .Where(other => other.RowKey != key).ToListAsync(cancellation);
+        if (others.Count >= MaxEndpoints)
             throw ApiException.InvalidRequest($"You have {MaxEndpoints} endpoints; more are not allowed", code: "too_many_endpoints");
-        var (endpoint, secret) = await endpoints.AddAsync(context.Tenant(), url, events, cancellation);
+        if (others.Find(other => new Uri(other.Url) == new Uri(url)) is { } same)
+            throw ApiException.Conflict($"{same.Id} has this url; delete it first, or use another url", "endpoint_exists");
+        var (endpoint, secret) = await endpoints.AddAsync(context.Tenant(), key, url, events, cancellation);
         return Results.Wire(WebhookEndpointObject.From(endpoint, secret));
     }
 

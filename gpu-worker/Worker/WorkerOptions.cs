@@ -44,6 +44,20 @@ internal sealed record WorkerOptions
     /// <summary>Shards in progress at the same time: while one is on the tensor thread, another is read or written.</summary>
     public int ShardsInHand { get; init; } = 2;
 
+    /// <summary>
+    /// Shards besides those, each of a tenant that has none in progress here: so a tenant's first shard does not wait behind all those of
+    /// others. At least 0.
+    /// </summary>
+    public int GuestShards { get; init; } = 8;
+
+    /// <summary>
+    /// How long a shard or a training may take while others wait, above 0; it then keeps what is finished and goes to the end of the queue.
+    /// </summary>
+    public TimeSpan Slice { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>Answers at once in progress at the same time, in addition to shards of batches.</summary>
+    public int AnswersInHand { get; init; } = 64;
+
     public DeviceChoice Device { get; init; }
 
     /// <summary>Memory of the graphics card in bytes, at least 1; null plans for the smallest card that is offered.</summary>
@@ -79,8 +93,15 @@ internal sealed record WorkerOptions
             yield return $"{Section}:{nameof(TrainingPath)} must be a folder";
         if (!Generates && !Trains)
             yield return $"{Section}:{nameof(Generates)} or {Section}:{nameof(Trains)} must be true";
-        if (BatchTokens < 1 || ShardsInHand < 1)
-            yield return $"{Section}:{nameof(BatchTokens)} and {Section}:{nameof(ShardsInHand)} must be at least 1";
+        if (BatchTokens < 1 || ShardsInHand < 1 || AnswersInHand < 1)
+        {
+            yield return $"{Section}:{nameof(BatchTokens)}, {Section}:{nameof(ShardsInHand)} and {Section}:{nameof(AnswersInHand)} "
+                + "must be at least 1";
+        }
+        if (GuestShards < 0)
+            yield return $"{Section}:{nameof(GuestShards)} must be at least 0";
+        if (Slice <= TimeSpan.Zero)
+            yield return $"{Section}:{nameof(Slice)} must be above 0";
         if (DeviceBytes < 1)
             yield return $"{Section}:{nameof(DeviceBytes)} must be at least 1";
         if (GracePeriod < TimeSpan.FromSeconds(1) || GracePeriod > TimeSpan.FromHours(1))

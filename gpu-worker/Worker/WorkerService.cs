@@ -22,39 +22,58 @@ internal sealed class WorkerService(
     TimeProvider time,
     ILogger<WorkerService> logger) : BackgroundService
 {
+    /// <summary>A client waits: half of the longest pause is what an idle queue adds to its answer on average.</summary>
+    private static readonly TimeSpan s_answerPolling = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The jobs' own records count failed attempts, not the queue: a preempted message is not poison.</summary>
+    private readonly QueueConsumerOptions _consumer = new()
+    {
+        MaxDequeueCount = int.MaxValue,
+        VisibilityTimeout = options.LeaseDuration,
+        IdleLimit = options.IdleLimit,
+    };
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await storage.EnsureCreatedAsync([options.Profile], stoppingToken);
+        await storage.EnsureProfileCreatedAsync(options.Profile, stoppingToken);
         await announcement.RunAsync(options.Profile, stoppingToken);
         health.SetReady();
 
         List<Task> consuming = [];
         if (options.Generates)
         {
-            string queue = StorageNames.GenerateQueue(options.Profile);
-            consuming.Add(ConsumeAsync<ShardMessage>(queue, options.ShardsInHand, shards.RunAsync, stoppingToken));
+            // Answers at once have places of their own, so that no shard of a batch delays them.
+            var answers = _consumer with
+            {
+                Concurrency = options.AnswersInHand,
+                Guests = options.GuestShards,
+                MaxPollingInterval = s_answerPolling,
+            };
+            consuming.Add(ConsumeAsync<ShardMessage>(
+                StorageNames.NowQueue(options.Profile), answers, message => message.Tenant, shards.RunAsync, stoppingToken));
+            var batches = _consumer with { Concurrency = options.ShardsInHand, Guests = options.GuestShards, TakesTurns = true };
+            consuming.Add(ConsumeAsync<ShardMessage>(
+                StorageNames.GenerateQueue(options.Profile), batches, message => message.Tenant, shards.RunAsync, stoppingToken));
         }
         if (options.Trains)
         {
             string queue = StorageNames.TrainQueue(options.Profile);
-            consuming.Add(ConsumeAsync<TrainingMessage>(queue, concurrency: 1, trainings.RunAsync, stoppingToken));
+            consuming.Add(ConsumeAsync<TrainingMessage>(
+                queue, _consumer with { TakesTurns = true }, message => message.Tenant, trainings.RunAsync, stoppingToken));
         }
         await Task.WhenAll(consuming);
         lifetime.StopApplication();
     }
 
-    /// <summary>The jobs' own records count failed attempts, not the queue: a preempted message is not poison.</summary>
-    private Task ConsumeAsync<T>(string queue, int concurrency, Func<T, CancellationToken, Task> handler, CancellationToken shutdown)
+    private Task ConsumeAsync<T>(
+        string queue,
+        QueueConsumerOptions consumer,
+        Func<T, string> tenantOf,
+        Func<T, CancellationToken, Task> handler,
+        CancellationToken shutdown)
         where T : class
     {
-        var consumer = new QueueConsumerOptions
-        {
-            Concurrency = concurrency,
-            MaxDequeueCount = int.MaxValue,
-            VisibilityTimeout = options.LeaseDuration,
-            IdleLimit = options.IdleLimit,
-        };
-        return new QueueConsumer<T>(storage, queue, consumer, (message, stop) => guard.RunAsync(() => handler(message, stop)), time, logger)
-            .RunAsync(shutdown);
+        Task RunAsync(T message, CancellationToken stop) => guard.RunAsync(() => handler(message, stop));
+        return new QueueConsumer<T>(storage, queue, consumer, RunAsync, time, logger, tenantOf).RunAsync(shutdown);
     }
 }

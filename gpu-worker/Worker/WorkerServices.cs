@@ -27,7 +27,7 @@ internal static class WorkerServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.GracePeriod);
         services.AddTelemetryExport(configuration, account, "llada-worker");
         services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(account));
-        services.AddSingleton(new JobOptions(options.LeaseDuration));
+        services.AddSingleton(new JobOptions(options.LeaseDuration, options.Slice));
         services.AddSingleton<WorkQueues>().AddSingleton<ModelCatalog>();
         services.AddDevice(options).AddModels(options).AddShards().AddTraining(options);
         services.AddSingleton<HealthEndpoint>().AddHostedService(provider => provider.GetRequiredService<HealthEndpoint>());

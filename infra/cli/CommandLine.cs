@@ -2,10 +2,18 @@ using System.CommandLine;
 using Azure;
 using Azure.Identity;
 using LLaDA.Batch.Cli.Access;
+using LLaDA.Batch.Cli.Answers;
+using LLaDA.Batch.Cli.Batches;
+using LLaDA.Batch.Cli.Files;
 using LLaDA.Batch.Cli.Jobs;
 using LLaDA.Batch.Cli.Models;
 using LLaDA.Batch.Cli.Poison;
+using LLaDA.Batch.Cli.Service;
+using LLaDA.Batch.Cli.Subscriptions;
 using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Cli.Tuning;
+using LLaDA.Batch.Cli.Usage;
+using LLaDA.Batch.Client.Wire;
 using LLaDA.Batch.Terminal;
 using LLaDA.Diffusion;
 
@@ -31,6 +39,11 @@ internal static class CommandLine
             await error.WriteLineAsync("Stopped");
             return ExitCodes.Interrupted;
         }
+        catch (ServiceException failure)
+        {
+            await error.WriteLineAsync(failure.RequestId is { } request ? $"{failure.Message} ({request})" : failure.Message);
+            return failure.Status switch { 401 => ExitCodes.NoKey, 404 => ExitCodes.NotFound, _ => ExitCodes.Refused };
+        }
         catch (Exception exception) when (Explain(exception) is { } sentence)
         {
             await error.WriteLineAsync(sentence);
@@ -38,12 +51,31 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand Create() => new("Operates LLaDA.Batch.")
+    private static RootCommand Create() => new("Fills texts, runs batches and trains models with LLaDA.Batch.")
+    {
+        LoginCommand.Create(),
+        FillCommand.Create(),
+        ChatCommand.Create(),
+        BatchesCommand.Create(),
+        FilesCommand.Create(),
+        TuneCommand.Create(),
+        SchedulesCommand.Create(),
+        WebhooksCommand.Create(),
+        ServiceModelsCommand.Create(),
+        DoctorCommand.Create(),
+        CompletionsCommand.Create(),
+        Admin(),
+    };
+
+    /// <summary>What operators do, on the storage account itself.</summary>
+    private static Command Admin() => new("admin", "Operates a service, by its storage account")
     {
         KeysCommand.Create(),
         ContainersCommand.Create(),
+        TenantsCommand.Create(),
         ModelsCommand.Create(),
         JobsCommand.Create(),
+        UsageCommand.Create(),
         PoisonCommand.Create(),
     };
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Azure.Storage.Queues;
 
 namespace LLaDA.Batch.Local;
@@ -5,10 +6,10 @@ namespace LLaDA.Batch.Local;
 /// <summary>A running Azurite: storage accounts on this machine.</summary>
 public sealed class AzuriteServer : IAsyncDisposable
 {
-    /// <summary>The emulator's well-known account. Its key is public.</summary>
+    /// <summary>The emulator's well-known name of an account. The key is one of its own, not the well-known one.</summary>
     public const string DefaultAccount = "devstoreaccount1";
 
-    private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+    private const int AccountKeyBytes = 64;
 
     /// <summary>
     /// Azurite keeps changes in memory and saves them every five seconds. One whose stack was killed gets no more of them, since its
@@ -19,34 +20,48 @@ public sealed class AzuriteServer : IAsyncDisposable
     private static readonly TimeSpan s_orphanWait = s_saveTime + TimeSpan.FromSeconds(30);
 
     private readonly StackProcess _process;
+    private readonly string _accountKey;
     private readonly int _blobPort = FreePort.Find(), _queuePort = FreePort.Find(), _tablePort = FreePort.Find();
 
-    private AzuriteServer(string script, string? folder, IEnumerable<string> accounts, string logFolder, Action<string> report)
+    private AzuriteServer(
+        string script, string? folder, string accountKey, IEnumerable<string> accounts, string logFolder, Action<string> report)
     {
+        _accountKey = accountKey;
         string[] place = folder is null ? ["--inMemoryPersistence"] : ["--location", folder];
         string[] ports = ["--blobPort", $"{_blobPort}", "--queuePort", $"{_queuePort}", "--tablePort", $"{_tablePort}"];
         string[] arguments = [script, "--silent", "--skipApiVersionCheck", "--disableTelemetry", .. place, .. ports];
         var environment = new Dictionary<string, string>
         {
-            ["AZURITE_ACCOUNTS"] = string.Join(';', accounts.Select(account => $"{account}:{Key}")),
+            ["AZURITE_ACCOUNTS"] = string.Join(';', accounts.Select(account => $"{account}:{accountKey}")),
         };
         var program = new StackProgram("azurite", "node", arguments, environment, folder is null ? null : LockFile(folder));
         program = folder is null ? program with { StopTime = TimeSpan.Zero } : program with { OrphanedLifetime = s_saveTime };
         _process = new StackProcess(program, logFolder, report);
     }
 
+    /// <summary>A random account key, in base64.</summary>
+    public static string NewAccountKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(AccountKeyBytes));
+
+    /// <summary>Starts Azurite with its data in memory and a new account key; installs it first where it is missing.</summary>
+    /// <inheritdoc cref="StartAsync(string?, string, IReadOnlyList{string}, string, Action{string}, CancellationToken)"/>
+    public static Task<AzuriteServer> StartInMemoryAsync(
+        IReadOnlyList<string> accounts, string logFolder, Action<string> report, CancellationToken cancellation) =>
+        StartAsync(folder: null, NewAccountKey(), accounts, logFolder, report, cancellation);
+
     /// <summary>Starts Azurite; installs it first where it is missing.</summary>
     /// <param name="folder">Keeps the data; null keeps it in memory.</param>
+    /// <param name="accountKey">The key of all accounts, in base64. SAS URLs hold for as long as it stays the same.</param>
     /// <param name="accounts">Names of the accounts, at least one.</param>
     /// <param name="report">Receives a line before an installation and at each restart.</param>
     /// <exception cref="StackException">It cannot be installed or started, or another Azurite still uses the folder.</exception>
     public static async Task<AzuriteServer> StartAsync(
-        string? folder, IReadOnlyList<string> accounts, string logFolder, Action<string> report, CancellationToken cancellation)
+        string? folder, string accountKey, IReadOnlyList<string> accounts, string logFolder, Action<string> report,
+        CancellationToken cancellation)
     {
         string script = await NpmPackage.EnsureAzuriteAsync(report, cancellation);
         if (folder is not null)
             await WaitForOrphanAsync(folder, report, cancellation);
-        var server = new AzuriteServer(script, folder, accounts, logFolder, report);
+        var server = new AzuriteServer(script, folder, accountKey, accounts, logFolder, report);
         try
         {
             await server._process.WaitUntilReadyAsync(async () =>
@@ -63,10 +78,17 @@ public sealed class AzuriteServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Called when it is started again after an exit. A killed one has lost up to the last five seconds of its changes.</summary>
+    public Action? OnRestart
+    {
+        get => _process.OnRestart;
+        set => _process.OnRestart = value;
+    }
+
     public string ConnectionString(string account = DefaultAccount)
     {
         string Endpoint(int port) => $"http://127.0.0.1:{port}/{account}";
-        return $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={Key};BlobEndpoint={Endpoint(_blobPort)};"
+        return $"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={_accountKey};BlobEndpoint={Endpoint(_blobPort)};"
             + $"QueueEndpoint={Endpoint(_queuePort)};TableEndpoint={Endpoint(_tablePort)};";
     }
 

@@ -63,19 +63,8 @@ internal static class CommandLine
         await using var stack = await LocalStack.StartAsync(options, Console.Error.WriteLine, cancellation);
         using var client = new BatchClient(stack.CreateClient());
         var models = await client.ModelsAsync(cancellation);
-        // Scripts read the first line; a shell can evaluate the lines with export.
-        Console.WriteLine($"""
-            ready {stack.Address} key {stack.ApiKey}
-
-            export LLADA_BASE_URL={stack.Address} LLADA_API_KEY={stack.ApiKey}
-            export OPENAI_BASE_URL={stack.Address}/v1 OPENAI_API_KEY={stack.ApiKey}
-
-            Models: {string.Join(", ", models)}
-            Logs:   {stack.LogFolder}
-            Next:   paste the export lines into another terminal and send a batch, as README.md shows;
-                    'dotnet run --project infra/cli -- jobs list --data {stack.DataFolder}' lists the jobs;
-                    Ctrl-C stops the system and keeps its data.
-            """);
+        var ready = new ReadyText(stack.Address, stack.ApiKey, stack.DataFolder, models);
+        Console.WriteLine(ready.For(isTerminal: !Console.IsOutputRedirected));
         await Task.Delay(Timeout.Infinite, cancellation);
     }
 

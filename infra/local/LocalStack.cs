@@ -4,7 +4,6 @@ using System.Net.Http.Headers;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text.Json;
-using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Local;
@@ -20,19 +19,25 @@ public sealed record LocalStackOptions(
 /// <summary>Azurite, the functions in their Local host and a CPU worker, each in a process of its own.</summary>
 public sealed class LocalStack : IAsyncDisposable
 {
-    private const string Tenant = "local";
+    /// <summary>The folder in the data folder that has the logs.</summary>
+    internal const string LogsName = "logs";
+
     private const long NeededBytes = 200L << 20;
 
     private readonly List<StackProcess> _processes = [];
     private readonly FileLock _dataLock;
     private readonly LocalStackOptions _options;
     private readonly Action<string> _report;
+    private readonly SecretFiles _secrets;
+    private readonly CancellationTokenSource _stopping = new();
     private AzuriteServer? _azurite;
+    private Task _restoring = Task.CompletedTask;
 
     private LocalStack(string dataFolder, FileLock dataLock, LocalStackOptions options, Action<string> report)
     {
         (DataFolder, _dataLock, _options, _report) = (dataFolder, dataLock, options, report);
-        LogFolder = Path.Combine(dataFolder, "logs");
+        LogFolder = Path.Combine(dataFolder, LogsName);
+        _secrets = new SecretFiles(dataFolder);
     }
 
     /// <summary>Of the REST API, such as <c>http://127.0.0.1:8080</c>.</summary>
@@ -80,12 +85,15 @@ public sealed class LocalStack : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _stopping.CancelAsync();
+        await _restoring;
         foreach (var process in Enumerable.Reverse(_processes))
             await process.DisposeAsync();
         File.Delete(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile));
         if (_azurite is not null)
             await _azurite.DisposeAsync();
         _dataLock.Dispose();
+        _stopping.Dispose();
     }
 
     private async Task StartProcessesAsync(CancellationToken cancellation)
@@ -94,23 +102,23 @@ public sealed class LocalStack : IAsyncDisposable
         await StageAsync("Azurite answers", async () =>
         {
             string storageFolder = Folders.CreateData(Path.Combine(DataFolder, "storage"));
-            _azurite = await AzuriteServer.StartAsync(storageFolder, [AzuriteServer.DefaultAccount], LogFolder, _report, cancellation);
+            string accountKey = await _secrets.KeptAsync("account-key", AzuriteServer.NewAccountKey, cancellation);
+            _azurite = await AzuriteServer.StartAsync(
+                storageFolder, accountKey, [AzuriteServer.DefaultAccount], LogFolder, _report, cancellation);
         });
         ConnectionString = _azurite!.ConnectionString();
-        await WriteSecretAsync(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile), ConnectionString);
-        await StageAsync("tables, queues and containers exist", async () =>
-        {
-            var storage = new StorageAccount(new StorageOptions { ConnectionString = ConnectionString });
-            await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], cancellation);
-            ApiKey = await ApiKeyAsync(storage, cancellation);
-        });
+        await _secrets.WriteAsync(StorageOptions.ConnectionStringFile, ConnectionString);
+        var initial = new InitialRecords(new StorageAccount(new StorageOptions { ConnectionString = ConnectionString }), _secrets);
+        await StageAsync("tables, queues and containers exist", () => initial.CreateAsync(cancellation));
+        ApiKey = initial.ApiKey;
+        _azurite.OnRestart = () => _restoring = RestoreAsync(initial);
 
         Address = $"http://127.0.0.1:{(_options.Port == 0 ? FreePort.Find() : _options.Port)}";
         int probes = FreePort.Find();
         var functions = Start("functions", Metadata("Functions"), new()
         {
             ["ASPNETCORE_URLS"] = Address,
-            ["Secrets__Key"] = await SealingKeyAsync(cancellation),
+            ["Secrets__Key"] = await _secrets.KeptAsync("secret-key", NewSealingKey, cancellation),
             ["Webhooks__AllowLocal"] = "true",
         });
         // OpenMP threads must sleep while they wait: the worker shares the machine, and spinning threads slow down small matrix products.
@@ -127,6 +135,24 @@ public sealed class LocalStack : IAsyncDisposable
             functions.WaitUntilReadyAsync(async () => (await client.GetAsync("/healthz", cancellation)).IsSuccessStatusCode, cancellation));
         await StageAsync("the worker has loaded its models", () =>
             worker.WaitUntilReadyAsync(() => HasModelsAsync(client, probes, cancellation), cancellation));
+        await initial.RememberModelsAsync(cancellation);
+    }
+
+    /// <summary>An Azurite that has been started again may lack what the stack's start had written.</summary>
+    private async Task RestoreAsync(InitialRecords initial)
+    {
+        try
+        {
+            await initial.RestoreAsync(_stopping.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The stack stops.
+        }
+        catch (Exception exception) when (exception is Azure.RequestFailedException or AggregateException or OperationCanceledException)
+        {
+            _report($"Azurite does not answer after its restart: {exception.Message.ReplaceLineEndings(" ")}");
+        }
     }
 
     private async Task StageAsync(string reached, Func<Task> work)
@@ -157,38 +183,8 @@ public sealed class LocalStack : IAsyncDisposable
         return process;
     }
 
-    /// <summary>The API key of the data folder, the same after a restart.</summary>
-    private async Task<string> ApiKeyAsync(StorageAccount storage, CancellationToken cancellation)
-    {
-        var keys = new ApiKeys(storage, TimeProvider.System);
-        string path = Path.Combine(DataFolder, "api-key");
-        string kept = File.Exists(path) ? (await File.ReadAllTextAsync(path, cancellation)).Trim() : "";
-        if (kept.Length > 0 && await keys.FindAsync(kept, cancellation) is not null)
-            return kept;
-        return await WriteSecretAsync(path, await keys.CreateAsync(Tenant, "local stack", cancellation));
-    }
-
-    /// <summary>The key that seals the tenants' secrets in the data folder.</summary>
-    private async Task<string> SealingKeyAsync(CancellationToken cancellation)
-    {
-        string path = Path.Combine(DataFolder, "secret-key");
-        return File.Exists(path)
-            ? (await File.ReadAllTextAsync(path, cancellation)).Trim()
-            : await WriteSecretAsync(path, Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)));
-    }
-
-    private static async Task<string> WriteSecretAsync(string path, string secret)
-    {
-        await using var file = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        await using var writer = new StreamWriter(file);
-        await writer.WriteLineAsync(secret);
-        return secret;
-    }
+    /// <summary>A key that seals the tenants' secrets in the data folder.</summary>
+    private static string NewSealingKey() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private static string Metadata(string key) =>
         typeof(LocalStack).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(data => data.Key == key).Value!;

@@ -4,10 +4,10 @@ using System.Security.Cryptography;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>Installs Azurite through npm once for this machine, in a folder named after the hash of the lock file.</summary>
+/// <summary>Installs packages through npm once for this machine, in a folder named after the hash of the lock file.</summary>
 public static class NpmPackage
 {
-    private const long NeededBytes = 500L << 20;
+    private const long AzuriteBytes = 500L << 20;
     private static readonly TimeSpan s_installTime = TimeSpan.FromMinutes(10), s_versionTime = TimeSpan.FromSeconds(30);
 
     /// <summary>Installs Azurite where it is missing. Several processes may call this at once.</summary>
@@ -17,18 +17,31 @@ public static class NpmPackage
     public static async Task<string> EnsureAzuriteAsync(Action<string> report, CancellationToken cancellation)
     {
         NodeVersion.Require(await RunAsync("node", ["--version"], folder: null, s_versionTime, NodeVersion.WhenMissing, cancellation));
-        string source = Path.Combine(AppContext.BaseDirectory, "azurite"), cache = Folders.Cache();
+        string source = Path.Combine(AppContext.BaseDirectory, "azurite");
+        string folder = await EnsureAsync("azurite", source, AzuriteBytes, report, cancellation);
+        return Path.Combine(folder, "node_modules", "azurite", "dist", "src", "azurite.js");
+    }
+
+    /// <summary>Installs what a package.json names where it is missing. Several processes may call this at once.</summary>
+    /// <param name="name">The name of what is installed, which is lowercase.</param>
+    /// <param name="source">A folder with package.json, package-lock.json, and files that are copied beside the installed packages.</param>
+    /// <param name="neededBytes">Free space that the installation needs.</param>
+    /// <returns>The folder that has <c>node_modules</c>.</returns>
+    /// <exception cref="StackException">As for Azurite.</exception>
+    public static async Task<string> EnsureAsync(
+        string name, string source, long neededBytes, Action<string> report, CancellationToken cancellation)
+    {
+        string cache = Folders.Cache();
         byte[] lockFile = await File.ReadAllBytesAsync(Path.Combine(source, "package-lock.json"), cancellation);
-        string folder = Path.Combine(cache, $"azurite-{Convert.ToHexStringLower(SHA256.HashData(lockFile))[..12]}");
-        string script = Path.Combine(folder, "node_modules", "azurite", "dist", "src", "azurite.js");
-        if (File.Exists(script))
-            return script;
+        string folder = Path.Combine(cache, $"{name}-{Convert.ToHexStringLower(SHA256.HashData(lockFile))[..12]}");
+        if (Directory.Exists(folder))
+            return folder;
 
         using var turn = await FileLock.AcquireAsync(folder + ".lock", cancellation);
-        if (File.Exists(script))
-            return script;
-        Folders.RequireFreeSpace(cache, NeededBytes);
-        report("Installing Azurite through npm, once on this machine");
+        if (Directory.Exists(folder))
+            return folder;
+        Folders.RequireFreeSpace(cache, neededBytes);
+        report($"Installing {name} through npm, once on this machine");
         string partial = folder + ".partial";
         if (Directory.Exists(partial))
             Directory.Delete(partial, recursive: true);
@@ -37,11 +50,9 @@ public static class NpmPackage
             File.Copy(file, Path.Combine(partial, Path.GetFileName(file)));
         await RunAsync(
             "npm", ["ci", "--ignore-scripts", "--no-fund", "--no-audit"], partial, s_installTime,
-            "npm is needed to install Azurite: it is part of Node.js", cancellation);
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
+            $"npm is needed to install {name}: it is part of Node.js", cancellation);
         Directory.Move(partial, folder);
-        return script;
+        return folder;
     }
 
     /// <returns>The standard output.</returns>

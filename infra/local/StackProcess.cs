@@ -34,6 +34,9 @@ internal sealed partial class StackProcess : IAsyncDisposable
     private readonly Task _running;
     private int _numExits;
 
+    /// <summary>Called when the process has been started again after an exit.</summary>
+    public Action? OnRestart { get; set; }
+
     /// <param name="report">Receives a line at each restart.</param>
     public StackProcess(StackProgram program, string logFolder, Action<string> report)
     {
@@ -132,6 +135,8 @@ internal sealed partial class StackProcess : IAsyncDisposable
     {
         await using var log = new StreamWriter(_logPath, append: true) { AutoFlush = true };
         using var process = Process.Start(_start)!;
+        if (_numExits > 0)
+            OnRestart?.Invoke();
         int id = process.Id;
         await using var stop = _stopping.Token.Register(() => _ = Kill(id, Terminate));
         var ended = Task.WhenAll(CopyAsync(process.StandardOutput, log), CopyAsync(process.StandardError, log), process.WaitForExitAsync());

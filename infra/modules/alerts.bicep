@@ -27,6 +27,8 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
 // The texts are those of the log messages, of the functions, the workers and the Functions host: tests/Infra.Tests runs them over kept lines.
 // Exceptions of interrupted uploads and of stops: nothing for an operator to act on. An aggregate of them has their text alone.
 var cancelled = '"OperationCanceledException", "TaskCanceledException", "FunctionInvocationCanceledException", "ConnectionResetException", "ConnectionAbortedException", "BadHttpRequestException", "A task was canceled"'
+// But storage that does not answer in time ends as a cancelled task as well: these are the words of its client.
+var timeouts = '"exceeded the configured timeout", "Retry failed after"'
 var rules = [
   {
     name: 'poison'
@@ -43,7 +45,7 @@ var rules = [
   {
     name: 'failures'
     description: 'The functions fail, other than by clients that hang up and by stops.'
-    query: 'AppExceptions | where not(strcat_delim(" ", ExceptionType, InnermostType, InnermostMessage) has_any (${cancelled}))'
+    query: 'AppExceptions | extend Text = strcat_delim(" ", ExceptionType, InnermostType, InnermostMessage) | where not(Text has_any (${cancelled})) or Text has_any (${timeouts})'
     severity: 3
   }
 ]

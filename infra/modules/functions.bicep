@@ -87,6 +87,21 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     }
   }
 
+  // Deployments come with a token of the deployer's identity, never with a password of the site.
+  resource publishing 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: {
+      allow: false
+    }
+  }
+
+  resource transfer 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: {
+      allow: false
+    }
+  }
+
   resource appSettings 'config' = {
     name: 'appsettings'
     properties: union(
@@ -94,6 +109,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         AzureWebJobsStorage__accountName: storageName
         AzureWebJobsStorage__credential: 'managedidentity'
         AzureWebJobsStorage__clientId: identityClientId
+        AzureWebJobsDisableHomepage: 'true' // the page of the service stands there
         APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
         // The host samples for itself; a job's trace is kept whole.

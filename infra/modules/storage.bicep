@@ -13,6 +13,8 @@ param isPublic bool
 @description('Days after which what a batch needed on its way is deleted')
 param batchDays int
 param logAnalyticsId string
+@description('Logs reads and writes as well as deletions')
+param logsEveryAccess bool
 param skuName string
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
@@ -105,37 +107,46 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   }
 }
 
+// The client's address and identity of each request are in StorageBlobLogs, StorageTableLogs (among them table keys) and StorageQueueLogs.
+var logged = map(logsEveryAccess ? ['StorageRead', 'StorageWrite', 'StorageDelete'] : ['StorageDelete'], category => {
+  category: category
+  enabled: true
+})
+var metrics = [
+  {
+    category: 'Transaction'
+    enabled: true
+  }
+]
+
 resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-log-analytics'
   scope: account::blobs
   properties: {
     workspaceId: logAnalyticsId
-    logs: [
-      {
-        category: 'StorageDelete'
-        enabled: true
-      }
-    ]
-    metrics: [
-      {
-        category: 'Transaction'
-        enabled: true
-      }
-    ]
+    logs: logged
+    metrics: metrics
   }
 }
 
+resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-log-analytics'
+  scope: account::tableService
+  properties: {
+    workspaceId: logAnalyticsId
+    logs: logged
+    metrics: metrics
+  }
+}
+
+// Every message is deleted when its work is done, so deletions alone say nothing.
 resource queueLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-log-analytics'
   scope: account::queueService
   properties: {
     workspaceId: logAnalyticsId
-    metrics: [
-      {
-        category: 'Transaction'
-        enabled: true
-      }
-    ]
+    logs: logsEveryAccess ? logged : []
+    metrics: metrics
   }
 }
 

@@ -15,6 +15,7 @@ param image string
 param healthPort int
 @description('Prefix of the queues of work: its profile follows')
 param generateQueue string
+param nowQueue string
 param trainQueue string
 param profiles workerProfile[]
 @description('Seconds that a worker has to hand back its work')
@@ -176,6 +177,21 @@ resource workers 'Microsoft.App/containerApps@2025-07-01' = [
                   queueName: '${generateQueue}${profile.name}'
                   queueLength: '4'
                   // Messages in work count: a worker that has taken the last one must not be scaled away.
+                  queueLengthStrategy: 'all'
+                  cloud: 'AzurePublicCloud'
+                }
+              }
+            }
+            {
+              name: 'now'
+              custom: {
+                type: 'azure-queue'
+                identity: identityId
+                metadata: {
+                  accountName: storageName
+                  queueName: '${nowQueue}${profile.name}'
+                  // Answers at once: a worker takes this many together.
+                  queueLength: '64'
                   queueLengthStrategy: 'all'
                   cloud: 'AzurePublicCloud'
                 }

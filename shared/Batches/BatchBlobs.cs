@@ -27,6 +27,9 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     {
     }
 
+    /// <summary>What the worker of an answer at once shows of it.</summary>
+    public FrameBlob Frames => new(_container.GetAppendBlobClient(_prefix + "frames"));
+
     public async Task<BatchPlan?> FindPlanAsync(CancellationToken cancellation)
     {
         try
@@ -51,6 +54,23 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public Task WriteShardAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
         Shard(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
 
+    /// <summary>Writes a shard whose lines are already known to be its only ones; a second write leaves it as it is.</summary>
+    public Task WriteShardOnceAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
+        WriteOnceAsync(ShardName(planId, shard), lines, metadata: null, cancellation);
+
+    /// <returns>Null when the blob of the shard is lost.</returns>
+    public async Task<IReadOnlyList<ShardLine>?> FindShardAsync(string planId, int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            return await ReadShardAsync(planId, shard, cancellation);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return await Shard(planId, shard).ExistsAsync(cancellation) ? await ReadShardAsync(planId, shard, cancellation) : null;
+        }
+    }
+
     public async Task<IReadOnlyList<ShardLine>> ReadShardAsync(string planId, int shard, CancellationToken cancellation)
     {
         var content = await Shard(planId, shard).DownloadContentAsync(cancellation);
@@ -69,8 +89,12 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         string planId, int shard, TimeSpan duration, TimeProvider time, CancellationToken cancellation) =>
         RenewedLease.TryAcquireAsync(LeaseOf(planId, shard), duration, time, () => Telemetry.CountLostLease("shard"), cancellation);
 
-    /// <summary>Whether a worker has the shard.</summary>
-    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation)
+    /// <summary>Whether a worker has the shard; a lost one has no worker.</summary>
+    public async Task<bool> IsLeasedAsync(string planId, int shard, CancellationToken cancellation) =>
+        await FindLeaseAsync(planId, shard, cancellation) == true;
+
+    /// <summary>Whether a worker has the shard; null when its blob is lost.</summary>
+    public async Task<bool?> FindLeaseAsync(string planId, int shard, CancellationToken cancellation)
     {
         try
         {
@@ -79,7 +103,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
-            return false;
+            return null;
         }
     }
 
@@ -105,9 +129,13 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         await _container.GetBlobClient(PartName(shard)).ExistsAsync(cancellation);
 
     /// <returns>False when the part exists already: this one is dropped.</returns>
-    public async Task<bool> WritePartAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation)
+    /// <param name="worker">The name of the worker; null where no worker ran the lines.</param>
+    public async Task<bool> WritePartAsync(
+        int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation, string? worker = null)
     {
-        bool isWritten = await WriteOnceAsync(PartName(shard)[_prefix.Length..], Content(lines), Metadata(counts), cancellation);
+        string name = PartName(shard)[_prefix.Length..];
+        PartLine[] all = [.. lines];
+        bool isWritten = await WriteOnceAsync(name, Content(all), PartMetadata.Of(counts, all, worker), cancellation);
         if (isWritten)
         {
             Telemetry.Lines.Add(counts.Completed, Telemetry.With(Telemetry.Outcome, "completed"));
@@ -119,14 +147,32 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
     public async Task<IReadOnlyList<PartLine>> ReadPartAsync(int shard, CancellationToken cancellation) =>
         Lines((await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value.Content);
 
+    /// <returns>Null while there is no such part.</returns>
+    public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)?> FindPartAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = (await _container.GetBlobClient(PartName(shard)).DownloadContentAsync(cancellation)).Value;
+            return (Lines(content.Content), PartMetadata.CountsOf(content.Details.Metadata));
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The counts of a part that exists.</summary>
-    public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation) =>
-        Counts((await _container.GetBlobClient(PartName(shard)).GetPropertiesAsync(cancellationToken: cancellation)).Value.Metadata);
+    public async Task<PartCounts> ReadPartCountsAsync(int shard, CancellationToken cancellation)
+    {
+        var properties = await _container.GetBlobClient(PartName(shard)).GetPropertiesAsync(cancellationToken: cancellation);
+        return PartMetadata.CountsOf(properties.Value.Metadata);
+    }
 
     /// <summary>Keeps the finished lines of a shard for its next owner; guarded by the shard's lease.</summary>
-    public Task WriteProgressAsync(int shard, IEnumerable<PartLine> lines, PartCounts counts, CancellationToken cancellation) =>
+    public Task WriteProgressAsync(
+        int shard, IReadOnlyCollection<PartLine> lines, PartCounts counts, CancellationToken cancellation, string? worker = null) =>
         _container.GetBlobClient(ProgressName(shard))
-            .UploadAsync(Content(lines), new BlobUploadOptions { Metadata = Metadata(counts) }, cancellation);
+            .UploadAsync(Content(lines), new BlobUploadOptions { Metadata = PartMetadata.Of(counts, lines, worker) }, cancellation);
 
     /// <summary>The lines that a previous owner of the shard had finished.</summary>
     public async Task<(IReadOnlyList<PartLine> Lines, PartCounts Counts)> ReadProgressAsync(int shard, CancellationToken cancellation)
@@ -134,7 +180,7 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         try
         {
             var content = (await _container.GetBlobClient(ProgressName(shard)).DownloadContentAsync(cancellation)).Value;
-            return (Lines(content.Content), Counts(content.Details.Metadata));
+            return (Lines(content.Content), PartMetadata.CountsOf(content.Details.Metadata) with { InWork = 0 });
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
@@ -142,21 +188,47 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         }
     }
 
+    /// <summary>Keeps what of unfinished lines is done for the shard's next owner; guarded by the shard's lease.</summary>
+    public Task WriteUnfinishedAsync(int shard, IReadOnlyList<UnfinishedLine> lines, CancellationToken cancellation) =>
+        _container.GetBlobClient(UnfinishedName(shard))
+            .UploadAsync(BinaryData.FromObjectAsJson(lines, WireJson.Options), overwrite: true, cancellation);
+
+    /// <summary>
+    /// What a previous owner of the shard had done of unfinished lines; of lines that are finished by now, it is out of date.
+    /// </summary>
+    public async Task<IReadOnlyList<UnfinishedLine>> ReadUnfinishedAsync(int shard, CancellationToken cancellation)
+    {
+        try
+        {
+            var content = await _container.GetBlobClient(UnfinishedName(shard)).DownloadContentAsync(cancellation);
+            return content.Value.Content.ToObjectFromJson<List<UnfinishedLine>>(WireJson.Options)!;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return [];
+        }
+    }
+
     /// <summary>The parts that exist, by shard number.</summary>
-    public Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation) =>
-        ListCountsAsync("parts/", cancellation);
+    public async Task<IReadOnlyDictionary<int, PartCounts>> ListPartsAsync(CancellationToken cancellation) =>
+        CountsOf(await ListAsync("parts/", cancellation));
 
     /// <summary>The stored progress, by shard number; that of a shard with a part is out of date.</summary>
-    public Task<IReadOnlyDictionary<int, PartCounts>> ListProgressAsync(CancellationToken cancellation) =>
-        ListCountsAsync("progress/", cancellation);
+    public async Task<IReadOnlyDictionary<int, PartCounts>> ListProgressAsync(CancellationToken cancellation) =>
+        CountsOf(await ListAsync("progress/", cancellation));
 
-    /// <summary>The counts of all finished lines: those of the parts, and of the progress of shards without one.</summary>
-    public async Task<PartCounts> CountLinesAsync(CancellationToken cancellation)
+    /// <summary>All finished lines, by shard number: the parts, and the progress of shards without one.</summary>
+    public async Task<IReadOnlyDictionary<int, FinishedWork>> ListFinishedAsync(CancellationToken cancellation)
     {
-        var progress = await ListProgressAsync(cancellation);   // first: a part that is written meanwhile replaces it
-        var parts = await ListPartsAsync(cancellation);
-        return PartCounts.Sum([.. parts.Values, .. progress.Where(shard => !parts.ContainsKey(shard.Key)).Select(shard => shard.Value)]);
+        var finished = await ListAsync("progress/", cancellation);   // first: a part that is written meanwhile replaces it
+        foreach (var (shard, part) in await ListAsync("parts/", cancellation))
+            finished[shard] = part;
+        return finished;
     }
+
+    /// <summary>The counts of all finished lines.</summary>
+    public async Task<PartCounts> CountLinesAsync(CancellationToken cancellation) =>
+        PartCounts.Sum((await ListFinishedAsync(cancellation)).Values.Select(work => work.Counts));
 
     /// <param name="before">Counts the parts of shards with a lower number only: those behind have parts that no worker wrote.</param>
     public async Task<int> CountPartsAsync(CancellationToken cancellation, int before = int.MaxValue)
@@ -171,6 +243,22 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
         return count;
     }
 
+    /// <summary>The number of some line of a shard, which takes a read of a few bytes; null for a shard that is lost.</summary>
+    public async Task<int?> FindLineNumberAsync(string planId, int shard, CancellationToken cancellation)
+    {
+        const int enough = 32;    // the text of a line begins with its number
+        try
+        {
+            var options = new BlobDownloadOptions { Range = new HttpRange(0, enough) };
+            var start = (await Shard(planId, shard).DownloadContentAsync(options, cancellation)).Value.Content.ToMemory();
+            return FirstNumber(start.Span);
+        }
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Deletes all blobs of the batch. Call it when no worker can be running the batch any more.</summary>
     public async Task DeleteAsync(CancellationToken cancellation)
     {
@@ -180,24 +268,44 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
             await _container.DeleteBlobIfExistsAsync(blob.Name, cancellationToken: stop));
     }
 
-    private async Task<IReadOnlyDictionary<int, PartCounts>> ListCountsAsync(string folder, CancellationToken cancellation)
+    private async Task<Dictionary<int, FinishedWork>> ListAsync(string folder, CancellationToken cancellation)
     {
-        Dictionary<int, PartCounts> counts = [];
+        Dictionary<int, FinishedWork> finished = [];
         var options = new GetBlobsOptions { Traits = BlobTraits.Metadata, Prefix = _prefix + folder };
         await foreach (var blob in _container.GetBlobsAsync(options, cancellation))
         {
             int shard = int.Parse(blob.Name.AsSpan(options.Prefix.Length), CultureInfo.InvariantCulture);
-            counts[shard] = Counts(blob.Metadata);
+            var counts = PartMetadata.CountsOf(blob.Metadata);
+            finished[shard] = new FinishedWork(
+                counts, blob.Properties.LastModified ?? default, PartMetadata.WorkerOf(blob.Metadata));
         }
-        return counts;
+        return finished;
+    }
+
+    private static Dictionary<int, PartCounts> CountsOf(Dictionary<int, FinishedWork> finished) =>
+        finished.ToDictionary(shard => shard.Key, shard => shard.Value.Counts);
+
+    private static int? FirstNumber(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, isFinalBlock: false, state: default);
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.Number)
+                return reader.GetInt32();
+        }
+        return null;
     }
 
     private BlockBlobClient Shard(string planId, int shard) =>
-        _container.GetBlockBlobClient($"{_prefix}shards/{planId}/{shard:D6}.jsonl");
+        _container.GetBlockBlobClient(_prefix + ShardName(planId, shard));
+
+    private static string ShardName(string planId, int shard) => $"shards/{planId}/{shard:D6}.jsonl";
 
     private string PartName(int shard) => $"{_prefix}parts/{shard:D6}";
 
     private string ProgressName(int shard) => $"{_prefix}progress/{shard:D6}";
+
+    private string UnfinishedName(int shard) => $"{_prefix}unfinished/{shard:D6}";
 
     private string AttemptsName(int shard) => $"{_prefix}attempts/{shard:D6}";
 
@@ -206,22 +314,6 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
 
     private static List<PartLine> Lines(BinaryData content) =>
         [.. content.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(PartLine.Parse)];
-
-    private static Dictionary<string, string> Metadata(PartCounts counts) => new()
-    {
-        ["completed"] = Invariant(counts.Completed),
-        ["failed"] = Invariant(counts.Failed),
-        ["prompt_tokens"] = Invariant(counts.PromptTokens),
-        ["completion_tokens"] = Invariant(counts.CompletionTokens),
-        ["expired"] = Invariant(counts.Expired),
-    };
-
-    private static PartCounts Counts(IDictionary<string, string> metadata)
-    {
-        long Count(string name) => long.Parse(metadata[name], CultureInfo.InvariantCulture);
-        int expired = metadata.ContainsKey("expired") ? (int)Count("expired") : 0;     // parts of earlier versions have none
-        return new PartCounts((int)Count("completed"), (int)Count("failed"), Count("prompt_tokens"), Count("completion_tokens"), expired);
-    }
 
     private async Task<bool> WriteOnceAsync(
         string name, BinaryData content, Dictionary<string, string>? metadata, CancellationToken cancellation)
@@ -237,6 +329,4 @@ public sealed class BatchBlobs(StorageAccount storage, JobKey batch)
             return false;
         }
     }
-
-    private static string Invariant(long value) => value.ToString(CultureInfo.InvariantCulture);
 }

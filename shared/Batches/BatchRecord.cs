@@ -22,7 +22,11 @@ public sealed partial class BatchRecord : TableRow
     public const string IdPrefix = "batch_";
 
     [IgnoreDataMember]
-    public string Id => IdPrefix + RowKey;
+    public string Id => IsNow ? AnswerKey.Id(RowKey) : IdPrefix + RowKey;
+
+    /// <summary>Whether it is an answer at once: a batch of one line, for which a client waits.</summary>
+    [IgnoreDataMember]
+    public bool IsNow => AnswerKey.IsOne(RowKey);
 
     [IgnoreDataMember]
     public string Tenant => PartitionKey;
@@ -75,6 +79,15 @@ public sealed partial class BatchRecord : TableRow
 
     public long CompletionTokens { get; set; }
 
+    /// <summary>The failed lines by their code (<see cref="ErrorCounts"/>); null where there are none.</summary>
+    public string? ErrorCounts { get; set; }
+
+    /// <summary>Tokens of all lines by the plan's estimate; null until it is planned.</summary>
+    public long? EstimatedTokens { get; set; }
+
+    /// <summary>The row key of the batch whose failed lines this one retries; null for another batch.</summary>
+    public string? ParentKey { get; set; }
+
     /// <summary>Keys of the files being written while finalizing, so that a restarted finish writes the same ones.</summary>
     public string? OutputFileKey { get; set; }
 
@@ -87,6 +100,9 @@ public sealed partial class BatchRecord : TableRow
 
     /// <summary>How long output and error file are kept, in seconds; null is the service's retention.</summary>
     public int? OutputSeconds { get; set; }
+
+    /// <summary>Whether the worker shows its steps while it answers; only an answer at once.</summary>
+    public bool IsStreamed { get; set; }
 
     /// <summary>When plan, shards and parts were deleted.</summary>
     public DateTimeOffset? WorkDeletedAt { get; set; }

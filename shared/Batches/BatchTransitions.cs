@@ -19,6 +19,7 @@ public sealed partial class BatchRecord
         if (Status != BatchStatus.Validating)
             return false;
         (Status, InProgressAt, Model, TotalLines) = (BatchStatus.InProgress, now, plan.Model, plan.NumLines);
+        EstimatedTokens = plan.EstimatedTokens;
         return true;
     }
 
@@ -75,6 +76,7 @@ public sealed partial class BatchRecord
                 return false;
         }
         (CompletedLines, FailedLines) = (results.Counts.Completed, results.Counts.Failed);
+        ErrorCounts = results.Counts.Errors.IsEmpty ? null : results.Counts.Errors.ToString();
         (PromptTokens, CompletionTokens) = (results.Counts.PromptTokens, results.Counts.CompletionTokens);
         (OutputFileId, ErrorFileId) = (results.OutputFileId, results.ErrorFileId);
         return true;

@@ -6,7 +6,13 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <summary>A batch that has something left to do, and how many of its shards have been dispatched.</summary>
 public sealed class OpenBatchRow : OpenRow
 {
-    public const string Partition = "batch";
+    public const string Partition = "batch", AnswerPartition = "now";
+
+    /// <summary>The work of a shard where the row does not know it.</summary>
+    public const double UsualSeconds = 60;
+
+    /// <summary>A message, its lease and its blobs cost about this however little its lines do.</summary>
+    private const double LeastSeconds = 1;
 
     /// <summary>Bytes of the input, which count towards the tenant's quota; 0 for a folder of documents until it is planned.</summary>
     public long InputBytes { get; set; }
@@ -20,11 +26,21 @@ public sealed class OpenBatchRow : OpenRow
 
     public int NumShards { get; set; }
 
+    /// <summary>Expected work of a shard on average, in seconds; 0 in rows of earlier versions.</summary>
+    public double ShardSeconds { get; set; }
+
     /// <summary>Shards that were sent to the queue: those with the lowest numbers.</summary>
     public int NumReleased { get; set; }
 
     /// <summary>When the last shard was sent to the queue.</summary>
     public DateTimeOffset? ReleasedAt { get; set; }
+
+    /// <summary>Work of a shard in flight, in seconds.</summary>
+    [IgnoreDataMember]
+    public double SecondsOfShard => ShardSeconds > 0 ? Math.Max(LeastSeconds, ShardSeconds) : UsualSeconds;
+
+    [IgnoreDataMember]
+    public override bool IsPlanned => PlanId is not null;
 
     [IgnoreDataMember]
     public bool HasUndispatched => NumReleased < NumShards;

@@ -2,13 +2,16 @@ namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>The metadata of a part. Progress and usage are sums over the parts.</summary>
 /// <param name="Expired">How many of the failed lines were not run because the completion window had ended.</param>
-public sealed record PartCounts(int Completed, int Failed, long PromptTokens, long CompletionTokens, int Expired = 0)
+/// <param name="Errors">The failed lines by their code; empty in parts of earlier versions.</param>
+/// <param name="InWork">The finished shares of lines that still run, in lines; 0 in a part.</param>
+public sealed record PartCounts(
+    int Completed, int Failed, long PromptTokens, long CompletionTokens, int Expired = 0, ErrorCounts Errors = default, double InWork = 0)
 {
     public static PartCounts None { get; } = new(0, 0, 0, 0);
 
     /// <summary>The counts of lines that were not run.</summary>
     public static PartCounts NotRun(int numLines, NotRunReason reason) =>
-        new(0, numLines, 0, 0, reason == NotRunReason.Expired ? numLines : 0);
+        new(0, numLines, 0, 0, reason == NotRunReason.Expired ? numLines : 0, ErrorCounts.Of(reason.Code, numLines));
 
     public static PartCounts Sum(IEnumerable<PartCounts> counts) => counts.Aggregate(None, (sum, part) => sum + part);
 
@@ -16,8 +19,14 @@ public sealed record PartCounts(int Completed, int Failed, long PromptTokens, lo
 
     public PartCounts Add(PartCounts other) => new(
         Completed + other.Completed, Failed + other.Failed, PromptTokens + other.PromptTokens, CompletionTokens + other.CompletionTokens,
-        Expired + other.Expired);
+        Expired + other.Expired, Errors + other.Errors, InWork + other.InWork);
 
     /// <summary>Counts completed lines as failed: their answers could not be written.</summary>
-    public PartCounts WithRefused(int numLines) => this with { Completed = Completed - numLines, Failed = Failed + numLines };
+    /// <param name="code">The error of these lines.</param>
+    public PartCounts WithRefused(int numLines, string code) => this with
+    {
+        Completed = Completed - numLines,
+        Failed = Failed + numLines,
+        Errors = Errors + ErrorCounts.Of(code, numLines),
+    };
 }

@@ -4,48 +4,78 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>
-/// Sends shards to their queue, at most <see cref="MaxInFlight"/> of a tenant at a time, so that a tenant with many batches does not delay
-/// the others. The batches of a tenant take turns.
+/// Sends shards to their queue, at most about <see cref="MaxWork"/> of a tenant at a time, so that a tenant with many batches does not
+/// delay the others. The batches of a tenant take turns.
 /// </summary>
 public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, WorkQueues queues, TimeProvider time)
 {
-    /// <summary>Shards of a tenant that are queued or running, and so the most workers that it can keep busy.</summary>
-    public const int MaxInFlight = 32;
+    /// <summary>
+    /// Shards of a tenant that are queued or running, and so the most workers that it can keep busy: at least so many however long they
+    /// take, and at most so many however short they are.
+    /// </summary>
+    public const int MinInFlight = 8, MaxInFlight = 256;
+
+    /// <summary>Work of a tenant that is queued or running, by the estimate of its plans.</summary>
+    public static readonly TimeSpan MaxWork = TimeSpan.FromMinutes(32);
+
+    /// <summary>How many shards of equal length are in flight.</summary>
+    /// <param name="seconds">Work of each.</param>
+    public static int InFlight(double seconds) => (int)Math.Clamp(MaxWork.TotalSeconds / seconds, MinInFlight, MaxInFlight);
 
     /// <summary>Dispatches as many shards as the tenant has room for. Counts the parts that exist, so it corrects earlier errors.</summary>
     public async Task FillWindowAsync(string tenant, CancellationToken cancellation)
     {
-        int room = MaxInFlight;
+        int inFlight = 0;
+        double seconds = 0;
         List<OpenBatchRow> waiting = [];
         await foreach (var open in batches.Open.ListAsync(tenant, cancellation))
         {
             if (open.NumReleased > 0)
-                room -= open.NumReleased - await new BatchBlobs(storage, open.Job).CountPartsAsync(cancellation, before: open.NumReleased);
+            {
+                var blobs = new BatchBlobs(storage, open.Job);
+                int unfinished = open.NumReleased - await blobs.CountPartsAsync(cancellation, before: open.NumReleased);
+                inFlight += unfinished;
+                seconds += unfinished * open.SecondsOfShard;
+            }
             if (open.HasUndispatched)
                 waiting.Add(open);
         }
-        while (room > 0 && NextTurn(waiting) is { } next)
+        while (NextTurn(waiting) is { } next && HasRoom(inFlight, seconds + next.SecondsOfShard))
         {
             waiting.Remove(next);
             if (await DispatchAsync(next, cancellation) is not { } dispatched)
                 continue;
-            room--;
+            inFlight++;
+            seconds += next.SecondsOfShard;
             if (dispatched.HasUndispatched)
                 waiting.Add(dispatched);
         }
     }
 
-    /// <summary>Dispatches the tenant's next shard in place of a finished one.</summary>
-    public async Task DispatchNextAsync(string tenant, CancellationToken cancellation)
+    /// <summary>Dispatches the tenant's next shard in place of a finished one. Where their times differ, it fills the window.</summary>
+    /// <param name="finished">The batch of the finished shard.</param>
+    public async Task DispatchNextAsync(JobKey finished, CancellationToken cancellation)
     {
         List<OpenBatchRow> waiting = [];
-        await foreach (var open in batches.Open.ListAsync(tenant, cancellation))
+        double seconds = OpenBatchRow.UsualSeconds;
+        await foreach (var open in batches.Open.ListAsync(finished.Tenant, cancellation))
         {
+            if (open.Job == finished)
+                seconds = open.SecondsOfShard;
             if (open.HasUndispatched)
                 waiting.Add(open);
         }
-        while (NextTurn(waiting) is { } next && await DispatchAsync(next, cancellation) is null)
+        while (NextTurn(waiting) is { } next)
+        {
+            if (next.SecondsOfShard > 2 * seconds || seconds > 2 * next.SecondsOfShard)
+            {
+                await FillWindowAsync(finished.Tenant, cancellation);
+                return;
+            }
+            if (await DispatchAsync(next, cancellation) is not null)
+                return;
             waiting.Remove(next);
+        }
     }
 
     /// <summary>Sends shards again whose messages must have been lost.</summary>
@@ -59,6 +89,10 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
         foreach (int shard in shards)
             await SendAsync(open, shard, cancellation);
     }
+
+    /// <param name="seconds">Work in flight together with the next shard.</param>
+    private static bool HasRoom(int inFlight, double seconds) =>
+        inFlight < MinInFlight || (inFlight < MaxInFlight && seconds <= MaxWork.TotalSeconds);
 
     private static OpenBatchRow? NextTurn(List<OpenBatchRow> waiting) =>
         waiting.MinBy(open => (open.ReleasedAt ?? DateTimeOffset.MinValue, open.NumReleased));

@@ -22,6 +22,9 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
     public FileWriter Write(string tenant, string key, CancellationToken cancellation) =>
         new(Blob(tenant, key), overwrite: false, cancellation);
 
+    /// <summary>The blob of a key, for uploads that write it in parts.</summary>
+    public BlockBlobClient BlobOf(string tenant, string key) => Blob(tenant, key);
+
     /// <summary>Makes the bytes of a key a visible file. Idempotent.</summary>
     /// <param name="expiresAt">When it may be deleted; null keeps it.</param>
     public async Task<FileRecord> AddAsync(
@@ -41,6 +44,10 @@ public sealed class FileStore(StorageAccount storage, TimeProvider time)
         await Records.PutAsync(record, cancellation);
         return record;
     }
+
+    /// <summary>Whether the bytes of a file exist: storage may have lost them.</summary>
+    public async Task<bool> HasBytesAsync(FileRecord file, CancellationToken cancellation) =>
+        await Blob(file.Tenant, file.RowKey).ExistsAsync(cancellation);
 
     /// <summary>The bytes as a seekable stream.</summary>
     public Task<Stream> OpenReadAsync(FileRecord file, CancellationToken cancellation) =>

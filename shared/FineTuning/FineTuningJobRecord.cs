@@ -155,7 +155,7 @@ public sealed partial class FineTuningJobRecord : TableRow
 
     public DateTimeOffset CreatedAt { get; set; }
 
-    /// <summary>When its message was last sent to the training queue.</summary>
+    /// <summary>When its message was last sent to the training queue; null while it waits for its turn.</summary>
     public DateTimeOffset? QueuedAt { get; set; }
 
     public DateTimeOffset? FinishedAt { get; set; }

@@ -31,8 +31,8 @@ public sealed partial class FineTuningJobRecord
         return true;
     }
 
-    /// <summary>The files are valid: a worker can train the job.</summary>
-    public bool TryQueue(FineTuningPlan plan, DateTimeOffset now)
+    /// <summary>The files are valid: the job waits for its turn to be trained.</summary>
+    public bool TryQueue(FineTuningPlan plan)
     {
         if (Status != FineTuningStatus.ValidatingFiles)
             return false;
@@ -41,7 +41,7 @@ public sealed partial class FineTuningJobRecord
         LearningRateMultiplier ??= plan.LearningRateMultiplier;
         ResultFileKey ??= plan.ResultFileKey;
         MasksEveryRow = Method == FineTuningMethod.Supervised;
-        (Status, Profile, NumExamples, QueuedAt) = (FineTuningStatus.Queued, plan.Profile, plan.NumExamples, now);
+        (Status, Profile, NumExamples, QueuedAt) = (FineTuningStatus.Queued, plan.Profile, plan.NumExamples, null);
         return true;
     }
 
@@ -59,11 +59,11 @@ public sealed partial class FineTuningJobRecord
     }
 
     /// <summary>The client resumes a paused job, which is planned unless it has been.</summary>
-    public bool TryResume(DateTimeOffset now)
+    public bool TryResume()
     {
         if (Status != FineTuningStatus.Paused)
             return false;
-        (Status, QueuedAt) = (Profile is null ? FineTuningStatus.ValidatingFiles : FineTuningStatus.Queued, now);
+        (Status, QueuedAt) = (Profile is null ? FineTuningStatus.ValidatingFiles : FineTuningStatus.Queued, null);
         return true;
     }
 
@@ -73,6 +73,15 @@ public sealed partial class FineTuningJobRecord
         if (IsTerminal)
             return false;
         (Status, FinishedAt, EstimatedFinishAt) = (FineTuningStatus.Cancelled, now, null);
+        return true;
+    }
+
+    /// <summary>It is the job's turn: its message is sent to the trainers.</summary>
+    public bool TrySend(DateTimeOffset now)
+    {
+        if (Status != FineTuningStatus.Queued || QueuedAt is not null)
+            return false;
+        QueuedAt = now;
         return true;
     }
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using Azure;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Keys;
@@ -21,24 +22,38 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
     /// <exception cref="ArgumentException">The tenant or the name is invalid.</exception>
     public async Task<string> CreateAsync(string tenant, string name, CancellationToken cancellation)
     {
-        if (!TenantPattern().IsMatch(tenant))
-            throw new ArgumentException(
-                $"'{tenant}' is no valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
+        RequireTenant(tenant);
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
         string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true);
         string secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
-        var record = new ApiKeyRecord
-        {
-            PartitionKey = ApiKeyRecord.Partition,
-            RowKey = id,
-            Name = name,
-            Tenant = tenant,
-            SecretHash = Convert.ToHexStringLower(Hash(secret)),
-            CreatedAt = time.GetUtcNow(),
-        };
-        await _records.AddIdempotentAsync(record, cancellation);
+        await _records.AddIdempotentAsync(Record(id, secret, tenant, name), cancellation);
         return $"llada-{id}-{secret}";
+    }
+
+    /// <summary>Stores a key that was created before and that storage has lost since.</summary>
+    /// <returns>False when the text is no key, or when there is a record of the key, such as that of a revoked one.</returns>
+    public async Task<bool> TryRestoreAsync(string key, string tenant, string name, CancellationToken cancellation)
+    {
+        if (KeyPattern().Match(key) is not { Success: true } match)
+            return false;
+        try
+        {
+            await _records.AddAsync(Record(match.Groups["id"].Value, match.Groups["secret"].Value, tenant, name), cancellation);
+            return true;
+        }
+        catch (RequestFailedException failure) when (failure.Status == 409)
+        {
+            return false;
+        }
+    }
+
+    /// <exception cref="ArgumentException">No tenant can have this name.</exception>
+    public static void RequireTenant(string tenant)
+    {
+        if (!TenantPattern().IsMatch(tenant))
+            throw new ArgumentException(
+                $"'{tenant}' is no valid tenant: use 1 to 40 lower-case letters, digits and hyphens", nameof(tenant));
     }
 
     /// <summary>The record of a key; null for an unknown or revoked key.</summary>
@@ -69,6 +84,16 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
         }, cancellation);
         return revoked.Row is not null;
     }
+
+    private ApiKeyRecord Record(string id, string secret, string tenant, string name) => new()
+    {
+        PartitionKey = ApiKeyRecord.Partition,
+        RowKey = id,
+        Name = name,
+        Tenant = tenant,
+        SecretHash = Convert.ToHexStringLower(Hash(secret)),
+        CreatedAt = time.GetUtcNow(),
+    };
 
     private static byte[] Hash(string secret) => SHA256.HashData(Encoding.UTF8.GetBytes(secret));
 

@@ -34,6 +34,9 @@ public sealed class ModelRecord : TableRow
     /// </summary>
     private const double UnmeasuredRate = 20_000;
 
+    /// <summary>The parameters to which the estimate belongs, and the most and the least that others are estimated at.</summary>
+    private const double ParametersOfEstimate = 8.0e9, FastestEstimate = 200_000, SlowestEstimate = 1_000;
+
     public string Id { get; set; } = "";
 
     /// <summary>The hardware that runs it, which names the queue of its shards.</summary>
@@ -42,12 +45,23 @@ public sealed class ModelRecord : TableRow
     /// <summary>The longest canvas, in tokens.</summary>
     public int ContextLength { get; set; }
 
+    /// <summary>The family of its network, such as LLaDA2; empty in records of earlier versions.</summary>
+    public string Family { get; set; } = "";
+
+    /// <summary>Parameters of the whole network; 0 in records of earlier versions.</summary>
+    public long NumParameters { get; set; }
+
+    /// <summary>Parameters that compute a token: fewer than all where experts are chosen; 0 in records of earlier versions.</summary>
+    public long NumActiveParameters { get; set; }
+
     /// <summary>Tokens that a worker passes through the model per second, padding included; 0 until a worker has measured it.</summary>
     public double TokenForwardsPerSecond { get; set; }
 
     /// <summary>The speed from which the plan estimates the time of a line.</summary>
     [IgnoreDataMember]
-    public double PlannedTokenForwardsPerSecond => TokenForwardsPerSecond > 0 ? TokenForwardsPerSecond : UnmeasuredRate;
+    public double PlannedTokenForwardsPerSecond => TokenForwardsPerSecond > 0 ? TokenForwardsPerSecond
+        : NumActiveParameters == 0 ? UnmeasuredRate
+        : Math.Clamp(UnmeasuredRate * ParametersOfEstimate / NumActiveParameters, SlowestEstimate, FastestEstimate);
 
     /// <summary>
     /// The prefix of its files in container <see cref="StorageNames.ModelsContainer"/>; empty for a model that workers have in their own

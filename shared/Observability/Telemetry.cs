@@ -33,6 +33,10 @@ public static class Telemetry
     public static Counter<long> Retries { get; } =
         s_meter.CreateCounter<long>("llada.retries", "{retry}", "Pieces of work that have to be done again");
 
+    /// <summary>Rows at which a timer failed; its work is the timer's name.</summary>
+    public static Counter<long> FailedRows { get; } =
+        s_meter.CreateCounter<long>("llada.timer.failed_rows", "{row}", "Rows that a timer left to its next turn because they failed");
+
     public static Counter<long> LeaseLosses { get; } =
         s_meter.CreateCounter<long>("llada.lease.losses", "{lease}", "Leases that were lost before their work was done");
 

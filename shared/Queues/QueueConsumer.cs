@@ -16,69 +16,173 @@ namespace LLaDA.Batch.Shared.Queues;
 /// lease (another consumer owns the message: nothing more is written), and the handler's own failure. A message whose handler has returned
 /// is deleted even during a shutdown.
 /// </remarks>
+/// <param name="partyOf">Whose message it is, for <see cref="QueueConsumerOptions.Guests"/> and
+/// <see cref="QueueConsumerOptions.TakesTurns"/>; null without them.</param>
 public sealed partial class QueueConsumer<T>(
     StorageAccount storage,
     string queueName,
     QueueConsumerOptions options,
     Func<T, CancellationToken, Task> handler,
     TimeProvider time,
-    ILogger logger)
+    ILogger logger,
+    Func<T, string>? partyOf = null)
     where T : class
 {
+    /// <summary>The longest wait of a failed message, as a multiple of <see cref="QueueConsumerOptions.RetryDelay"/>.</summary>
+    private const int MaxRetryDelays = 12;
+
+    /// <summary>Pages of a long queue that are searched for a guest.</summary>
+    private const int SearchedPages = 8;
+
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How long they are not searched again after that was in vain.</summary>
+    private static readonly TimeSpan s_searchInterval = TimeSpan.FromSeconds(10);
 
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);
+    private readonly MessagePassing<T> _passing = new(storage.Queue(queueName), options.VisibilityTimeout);
+    private readonly PartiesInHand _inHand = new(options.Concurrency);
+    private string? _last;
 
     /// <summary>
     /// Runs until the shutdown, or until the queue has been empty for <see cref="QueueConsumerOptions.IdleLimit"/>. Returns when every
     /// received message has been deleted or made visible again.
     /// </summary>
-    public Task RunAsync(CancellationToken shutdown) =>
-        Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(shutdown)));
+    public async Task RunAsync(CancellationToken shutdown)
+    {
+        // One at a time looks for a message: the polls of an empty queue do not grow with the concurrency.
+        using var polling = new SemaphoreSlim(1);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(shutdown);
+        var welcoming = options.Guests > 0 ? WelcomeAsync(ending.Token, shutdown) : Task.CompletedTask;
+        await Task.WhenAll(Enumerable.Range(0, options.Concurrency).Select(_ => ConsumeAsync(polling, shutdown)));
+        await ending.CancelAsync();
+        await welcoming;
+    }
 
-    private async Task ConsumeAsync(CancellationToken shutdown)
+    /// <summary>Takes guests as long as all other places are taken.</summary>
+    /// <param name="ending">No further guest is taken.</param>
+    private async Task WelcomeAsync(CancellationToken ending, CancellationToken shutdown)
+    {
+        List<Task> guests = [];
+        var pause = s_shortestPause;
+        long? searched = null;
+        while (!ending.IsCancellationRequested)
+        {
+            guests.RemoveAll(guest => guest.IsCompleted);
+            try
+            {
+                if (_inHand.IsFull && guests.Count < options.Guests)
+                {
+                    bool searches = searched is not { } since || time.GetElapsedTime(since) >= s_searchInterval;
+                    if (await FindOtherAsync(last: null, searches ? SearchedPages : 0, ending) is { } message)
+                    {
+                        options.Idle.Begin();
+                        guests.Add(ServeAsync(message, shutdown));
+                        pause = s_shortestPause;
+                        continue;
+                    }
+                    searched = searches ? time.GetTimestamp() : searched;
+                }
+            }
+            catch (Exception failure) when (!ending.IsCancellationRequested)
+            {
+                LogReceiveFailed(logger, queueName, failure);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            await Task.Delay(pause, time, ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = Longer(pause);
+        }
+        await Task.WhenAll(guests);
+    }
+
+    private async Task ConsumeAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        while (await NextAsync(polling, shutdown) is { } message)
+            await ServeAsync(message, shutdown);
+    }
+
+    private async Task ServeAsync(QueueMessage message, CancellationToken shutdown)
+    {
+        try
+        {
+            await ProcessAsync(message, shutdown);
+        }
+        catch (Exception failure)
+        {
+            // The message could not be returned or copied: it becomes visible by itself.
+            LogReceiveFailed(logger, queueName, failure);
+        }
+        finally
+        {
+            options.Idle.End(time);
+        }
+    }
+
+    /// <summary>Waits for a message.</summary>
+    /// <returns>Null at the end.</returns>
+    private async Task<QueueMessage?> NextAsync(SemaphoreSlim polling, CancellationToken shutdown)
+    {
+        try
+        {
+            await polling.WaitAsync(shutdown);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        try
+        {
+            return await PollAsync(shutdown);
+        }
+        catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
+        {
+            return null;
+        }
+        finally
+        {
+            polling.Release();
+        }
+    }
+
+    private async Task<QueueMessage?> PollAsync(CancellationToken shutdown)
     {
         var pause = s_shortestPause;
-        long idleSince = time.GetTimestamp();
-        while (!shutdown.IsCancellationRequested && !(time.GetElapsedTime(idleSince) > options.IdleLimit))
+        while (!shutdown.IsCancellationRequested && !(options.Idle.Elapsed(time) > options.IdleLimit))
         {
             try
             {
                 if (await ReceiveAsync(shutdown) is { } message)
                 {
-                    pause = s_shortestPause;
-                    await ProcessAsync(message, shutdown);
-                    idleSince = time.GetTimestamp();
-                    continue;
+                    options.Idle.Begin();
+                    return message;
                 }
             }
-            catch (OperationCanceledException) when (shutdown.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception failure)
+            catch (Exception failure) when (!(failure is OperationCanceledException && shutdown.IsCancellationRequested))
             {
                 // Any failure, also to get a token: a consumer that ended would leave its queue unread.
                 LogReceiveFailed(logger, queueName, failure);
             }
-            try
-            {
-                await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-            pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
+            pause = Longer(pause);
         }
+        return null;
     }
+
+    private TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
 
     private async Task<QueueMessage?> ReceiveAsync(CancellationToken shutdown)
     {
         try
         {
-            return (await _queue.ReceiveMessageAsync(options.VisibilityTimeout, shutdown)).Value;
+            var message = (options.TakesTurns ? await FindOtherAsync(_last, maxPages: 0, shutdown) : null)
+                ?? (await _queue.ReceiveMessageAsync(options.VisibilityTimeout, shutdown)).Value;
+            if (options.TakesTurns && message is not null && MessageReader.TryRead<T>(message.Body.ToString()) is { } work)
+                _last = partyOf!(work);
+            return message;
         }
         catch (RequestFailedException failure) when (failure.Status == 404)
         {
@@ -86,6 +190,11 @@ public sealed partial class QueueConsumer<T>(
             return null;
         }
     }
+
+    /// <param name="last">The party of the last message, which is not wanted either.</param>
+    /// <returns>A message of a party of which none is in process; null where there is none.</returns>
+    private Task<QueueMessage?> FindOtherAsync(string? last, int maxPages, CancellationToken cancellation) =>
+        _passing.FindAsync(message => partyOf!(message) is var party && party != last && !_inHand.Has(party), maxPages, cancellation);
 
     private async Task ProcessAsync(QueueMessage message, CancellationToken shutdown)
     {
@@ -96,6 +205,7 @@ public sealed partial class QueueConsumer<T>(
             return;
         }
 
+        using var inHand = _inHand.Enter(partyOf?.Invoke(work) ?? "");
         await using var lease = new MessageLease(_queue, message, options.VisibilityTimeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(shutdown, lease.Lost);
         try
@@ -119,7 +229,7 @@ public sealed partial class QueueConsumer<T>(
         catch (Exception failure)
         {
             LogFailed(logger, queueName, message.MessageId, message.DequeueCount, failure);
-            await lease.ReturnAsync(options.RetryDelay * message.DequeueCount);
+            await lease.ReturnAsync(options.RetryDelay * Math.Min(message.DequeueCount, MaxRetryDelays));
         }
     }
 

@@ -6,6 +6,19 @@ public sealed record QueueConsumerOptions
     /// <summary>Messages processed at the same time.</summary>
     public int Concurrency { get; init; } = 1;
 
+    /// <summary>
+    /// Messages processed besides those, each of a party of which none is in process: so a party's first message does not wait behind all
+    /// those of others. Needs a consumer that knows the parties. Messages that are passed for a guest count as received, so
+    /// <see cref="MaxDequeueCount"/> must not limit how often.
+    /// </summary>
+    public int Guests { get; init; }
+
+    /// <summary>
+    /// Whether a message of a party of which none is in process, and which had not the last one, comes before others. Costs a look at the
+    /// queue for each message. Needs a consumer that knows the parties.
+    /// </summary>
+    public bool TakesTurns { get; init; }
+
     /// <summary>How long a message in process stays invisible to other consumers; renewed at half of it.</summary>
     public TimeSpan VisibilityTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
@@ -18,6 +31,9 @@ public sealed record QueueConsumerOptions
     /// <summary>The longest pause between polls of an empty queue; pauses double up to it.</summary>
     public TimeSpan MaxPollingInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long the queue may be empty before the consumer ends; null waits for the shutdown.</summary>
+    /// <summary>How long the consumer may have nothing to do before it ends; null waits for the shutdown.</summary>
     public TimeSpan? IdleLimit { get; init; }
+
+    /// <summary>Consumers that share a clock end together.</summary>
+    public IdleClock Idle { get; init; } = new();
 }

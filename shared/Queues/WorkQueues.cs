@@ -8,6 +8,9 @@ namespace LLaDA.Batch.Shared.Queues;
 /// <summary>Sends messages. They never expire.</summary>
 public sealed class WorkQueues(StorageAccount storage)
 {
+    /// <summary>Messages that storage shows in one call.</summary>
+    private const int Shown = 32;
+
     private static readonly TimeSpan s_forEver = TimeSpan.FromSeconds(-1), s_clockSkew = TimeSpan.FromSeconds(30);
 
     public Task SendPlanAsync(JobKey batch, CancellationToken cancellation) =>
@@ -19,6 +22,10 @@ public sealed class WorkQueues(StorageAccount storage)
 
     public Task SendShardAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
         SendAsync(StorageNames.GenerateQueue(profile), shard, TimeSpan.Zero, cancellation);
+
+    /// <summary>Sends the only shard of an answer at once.</summary>
+    public Task SendNowAsync(string profile, ShardMessage shard, CancellationToken cancellation) =>
+        SendAsync(StorageNames.NowQueue(profile), shard, TimeSpan.Zero, cancellation);
 
     public Task SendPlanTrainingAsync(JobKey job, CancellationToken cancellation) =>
         SendAsync(StorageNames.PlanTrainingQueue, new TrainingMessage(job.Tenant, job.RowKey), TimeSpan.Zero, cancellation);
@@ -41,11 +48,22 @@ public sealed class WorkQueues(StorageAccount storage)
     public async Task<int> CountAsync(string queue, CancellationToken cancellation) =>
         (await storage.Queue(queue).GetPropertiesAsync(cancellation)).Value.ApproximateMessagesCount;
 
-    /// <summary>Whether every message that was sent before a time has been received since: the first visible one is younger.</summary>
+    /// <summary>
+    /// Whether every message that was sent before a time has been received since: the first visible ones are younger. Messages that were
+    /// passed may stand out of order.
+    /// </summary>
     public async Task<bool> HasDrainedAsync(string queue, DateTimeOffset sent, CancellationToken cancellation)
     {
-        var first = (await storage.Queue(queue).PeekMessageAsync(cancellation)).Value;
-        return first is null || first.InsertedOn > sent + s_clockSkew;
+        var first = (await storage.Queue(queue).PeekMessagesAsync(Shown, cancellation)).Value;
+        return Array.TrueForAll(first, message => message.InsertedOn > sent + s_clockSkew);
+    }
+
+    /// <summary>Whether a message of another tenant waits to be received, as far as storage shows.</summary>
+    public async Task<bool> HoldsOtherTenantsAsync(string queue, string tenant, CancellationToken cancellation)
+    {
+        var first = (await storage.Queue(queue).PeekMessagesAsync(Shown, cancellation)).Value;
+        return Array.Exists(first, message => MessageReader.TryRead<TenantOfMessage>(message.Body.ToString()) is { } other
+            && other.Tenant != tenant);
     }
 
     private Task SendAsync<T>(string queue, T message, TimeSpan delay, CancellationToken cancellation) =>
@@ -64,4 +82,7 @@ public sealed class WorkQueues(StorageAccount storage)
             await queue.SendMessageAsync(text, delay, s_forEver, cancellation);
         }
     }
+
+    /// <summary>What all messages of tenants have.</summary>
+    private sealed record TenantOfMessage(string Tenant);
 }

@@ -23,6 +23,11 @@ public sealed class ModelUsers(
         var others = await TenantsOfOthersAsync(catalog, model, cancellation);
         foreach (string adapter in await AdaptersAsync(catalog, model, cancellation))
             yield return adapter;
+        await foreach (var (_, answer) in batches.OpenAnswers.ListJobsAsync(tenant, cancellation))
+        {
+            if (!answer.IsTerminal && Means(answer.Tenant) && answer.Model == model.Id)
+                yield return answer.Id;
+        }
         await foreach (var (_, batch) in batches.Open.ListJobsAsync(tenant, cancellation))
         {
             if (!batch.IsTerminal && Means(batch.Tenant) && await ModelOfAsync(batch, cancellation) == model.Id)

@@ -5,11 +5,44 @@ namespace LLaDA.Batch.Shared.Storage;
 /// <summary>Marks a job that has something left to do: written before the job, deleted once the job is terminal and closed.</summary>
 public abstract class OpenRow : TableRow
 {
+    /// <summary>Failures of planning, other than storage's, after which a job fails.</summary>
+    public const int MaxPlanFaults = 5;
+
+    /// <summary>How long planning is repeated while storage fails.</summary>
+    public static readonly TimeSpan PlanPatience = TimeSpan.FromHours(1);
+
     public string Tenant { get; set; } = "";
+
+    /// <summary>When the message for its plan was sent; null while it waits for its turn.</summary>
+    public DateTimeOffset? PlanSentAt { get; set; }
+
+    /// <summary>When planning failed for the first time; null where it has not.</summary>
+    public DateTimeOffset? PlanFailedAt { get; set; }
+
+    /// <summary>Failures of planning that were not storage's.</summary>
+    public int PlanFaults { get; set; }
+
+    /// <summary>Whether it needs no plan any more; false where only the job's record knows.</summary>
+    [IgnoreDataMember]
+    public virtual bool IsPlanned => false;
 
     /// <summary>The record of the job.</summary>
     [IgnoreDataMember]
     public JobKey Job => new(Tenant, RowKey[(RowKey.IndexOf('|', StringComparison.Ordinal) + 1)..]);
+
+    /// <summary>Counts a failure of planning.</summary>
+    /// <returns>False when it changes nothing.</returns>
+    public bool TryCountPlanFailure(bool isStorages, DateTimeOffset now)
+    {
+        if (isStorages && PlanFailedAt is not null)
+            return false;
+        PlanFailedAt ??= now;
+        PlanFaults += isStorages ? 0 : 1;
+        return true;
+    }
+
+    /// <summary>Whether planning has failed for good, and the job with it.</summary>
+    public bool HasPlanFailed(DateTimeOffset now) => PlanFaults >= MaxPlanFaults || now >= PlanFailedAt + PlanPatience;
 
     public static string Prefix(string tenant) => $"{tenant}|";
 

@@ -37,6 +37,41 @@ public sealed class OpenRows<TRow, TJob>(StorageAccount storage, string partitio
             ? _rows.ListAsync(partition, after: null, cancellation)
             : _rows.ListPrefixAsync(partition, OpenRow.Prefix(tenant), cancellation);
 
+    /// <summary>
+    /// Counts a failure of planning a job. A count that fails itself is left out: storage is to blame then.
+    /// </summary>
+    public async Task CountPlanFailureAsync(JobKey job, Exception failure, CancellationToken cancellation)
+    {
+        try
+        {
+            await UpdateAsync(job, row => row.TryCountPlanFailure(StorageFault.Is(failure), time.GetUtcNow()), cancellation);
+        }
+        catch (Exception count) when (StorageFault.Is(count))
+        {
+            // The caller reports the failure of planning.
+        }
+    }
+
+    /// <summary>Whether planning has failed for good. Where no failure was counted, storage has failed from now on.</summary>
+    public async Task<bool> HasPlanFailedAsync(JobKey job, CancellationToken cancellation)
+    {
+        var update = await UpdateAsync(
+            job, row => row.PlanFailedAt is null && row.TryCountPlanFailure(isStorages: true, time.GetUtcNow()), cancellation);
+        return update.Row is null || update.Row.HasPlanFailed(time.GetUtcNow());
+    }
+
+    /// <summary>The job of a row. Deletes a row whose job's creation failed.</summary>
+    public async Task<TJob?> FindJobAsync(TRow row, CancellationToken cancellation)
+    {
+        if (await jobs.FindAsync(row.Job.Tenant, row.Job.RowKey, cancellation) is { } job)
+            return job;
+        // The job is looked for twice before its row goes: a job without a row is never swept.
+        if (row.Timestamp < time.GetUtcNow() - s_creationTime
+            && await jobs.FindAsync(row.Job.Tenant, row.Job.RowKey, cancellation) is null)
+            await _rows.DeleteAsync(row.PartitionKey, row.RowKey, cancellation);
+        return null;
+    }
+
     /// <summary>The rows with their jobs. Deletes rows whose creation failed.</summary>
     /// <param name="tenant">Null lists the jobs of all tenants.</param>
     public async IAsyncEnumerable<(TRow Row, TJob Job)> ListJobsAsync(
@@ -44,12 +79,8 @@ public sealed class OpenRows<TRow, TJob>(StorageAccount storage, string partitio
     {
         await foreach (var row in ListAsync(tenant, cancellation))
         {
-            // The job is looked for twice before its row goes: a job without a row is never swept.
-            if (await jobs.FindAsync(row.Job.Tenant, row.Job.RowKey, cancellation) is { } job)
+            if (await FindJobAsync(row, cancellation) is { } job)
                 yield return (row, job);
-            else if (row.Timestamp < time.GetUtcNow() - s_creationTime
-                && await jobs.FindAsync(row.Job.Tenant, row.Job.RowKey, cancellation) is null)
-                await _rows.DeleteAsync(row.PartitionKey, row.RowKey, cancellation);
         }
     }
 }

@@ -20,6 +20,9 @@ public static class SortableKey
     public static string Create(DateTimeOffset time, string name) =>
         At(time) + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{name}|{time.UtcTicks}")))[..RandomDigits];
 
+    /// <summary>Sorts behind the keys of all records that were created later.</summary>
+    public static string Bound(DateTimeOffset time) => At(time);
+
     /// <summary>The key of the record that an id names.</summary>
     /// <param name="id">As given by a client.</param>
     /// <param name="prefix">The prefix of ids of this kind, such as <c>batch_</c>.</param>

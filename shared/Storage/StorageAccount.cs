@@ -2,7 +2,9 @@ using Azure.Core;
 using Azure.Data.Tables;
 using Azure.Identity;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Specialized;
 using Azure.Storage.Queues;
+using Azure.Storage.Sas;
 
 namespace LLaDA.Batch.Shared.Storage;
 
@@ -46,8 +48,9 @@ public sealed class StorageAccount
 
     /// <summary>A container of another account that the service's identity may use.</summary>
     /// <param name="accountUrl">Its blob endpoint; null is this account.</param>
-    public BlobContainerClient Container(Uri? accountUrl, string name) =>
-        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, Credential).GetBlobContainerClient(name);
+    /// <param name="options">Of the client; null takes those of the library.</param>
+    public BlobContainerClient Container(Uri? accountUrl, string name, BlobClientOptions? options = null) =>
+        accountUrl is null ? Container(name) : new BlobServiceClient(accountUrl, Credential, options).GetBlobContainerClient(name);
 
     /// <summary>Whether a URL leads to blob storage over https, or to this account.</summary>
     public bool IsBlobHost(Uri url) =>
@@ -75,6 +78,23 @@ public sealed class StorageAccount
     private TokenCredential Credential =>
         _credential ?? throw new InvalidOperationException("There is no identity that could reach another account");
 
+    /// <summary>
+    /// A URL whose holder can write a blob for a time: signed by the account's key, or on behalf of the service's identity.
+    /// </summary>
+    public async Task<Uri> SignWriteAsync(BlockBlobClient blob, DateTimeOffset until, CancellationToken cancellation)
+    {
+        var sas = new BlobSasBuilder(BlobSasPermissions.Write, until)
+        {
+            BlobContainerName = blob.BlobContainerName,
+            BlobName = blob.Name,
+            Resource = "b",
+        };
+        if (blob.CanGenerateSasUri)
+            return blob.GenerateSasUri(sas);
+        var key = await _blobs.GetUserDelegationKeyAsync(startsOn: null, until, cancellation);
+        return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(key.Value, blob.AccountName) }.ToUri();
+    }
+
     public QueueClient Queue(string name) => _queues.GetQueueClient(name);
 
     /// <summary>Names of all queues.</summary>
@@ -86,18 +106,20 @@ public sealed class StorageAccount
     /// <summary>Creates missing containers, tables and queues. Idempotent.</summary>
     public async Task EnsureCreatedAsync(IReadOnlyCollection<string> profiles, CancellationToken cancellation)
     {
-        string[] queues =
-        [
-            .. StorageNames.Queues,
-            .. profiles.Select(StorageNames.GenerateQueue),
-            .. profiles.Select(StorageNames.TrainQueue),
-        ];
         await Task.WhenAll(
         [
             .. StorageNames.Containers.Select(name => (Task)Container(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
             .. StorageNames.Tables.Select(name => Table(name).CreateIfNotExistsAsync(cancellation)),
-            .. queues.Concat(queues.Select(StorageNames.PoisonQueue))
-                .Select(name => Queue(name).CreateIfNotExistsAsync(cancellationToken: cancellation)),
+            EnsureQueuesAsync(StorageNames.Queues, cancellation),
+            .. profiles.Select(profile => EnsureProfileCreatedAsync(profile, cancellation)),
         ]);
     }
+
+    /// <summary>Creates the missing queues of a hardware profile. Idempotent; a worker needs no right to anything else for it.</summary>
+    public Task EnsureProfileCreatedAsync(string profile, CancellationToken cancellation) =>
+        EnsureQueuesAsync(StorageNames.QueuesOf(profile), cancellation);
+
+    private async Task EnsureQueuesAsync(IReadOnlyList<string> queues, CancellationToken cancellation) => await Task.WhenAll(
+        queues.Concat(queues.Select(StorageNames.PoisonQueue))
+            .Select(name => Queue(name).CreateIfNotExistsAsync(cancellationToken: cancellation)));
 }

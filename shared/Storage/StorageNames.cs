@@ -20,6 +20,10 @@ public static class StorageNames
 
     public const string FilesTable = "files";
     public const string BatchesTable = "batches";
+
+    /// <summary>Files that come in parts, and the parts.</summary>
+    public const string UploadsTable = "uploads";
+
     public const string ModelsTable = "models";
     public const string KeysTable = "keys";
     public const string WebhooksTable = "webhooks";
@@ -31,6 +35,12 @@ public static class StorageNames
     public const string SchedulesTable = "schedules";
     public const string ScheduleRunsTable = "scheduleruns";
 
+    /// <summary>The answers to requests with an Idempotency-Key.</summary>
+    public const string IdempotencyTable = "idempotency";
+
+    /// <summary>What ended batches and answers at once have used.</summary>
+    public const string UsageTable = "usage";
+
     /// <summary>Jobs with something left to do, so that a sweep does not read the others.</summary>
     public const string ActiveTable = "active";
 
@@ -40,7 +50,7 @@ public static class StorageNames
     public const string PlanTrainingQueue = "plan-training";
     public const string FinishTrainingQueue = "finish-training";
 
-    private const string GeneratePrefix = "generate-", TrainPrefix = "train-";
+    private const string GeneratePrefix = "generate-", NowPrefix = "now-", TrainPrefix = "train-";
 
     /// <summary>The suffix of the queue for messages that failed repeatedly.</summary>
     public const string PoisonSuffix = "-poison";
@@ -53,13 +63,19 @@ public static class StorageNames
     public static IReadOnlyList<string> Tables { get; } =
     [
         FilesTable, BatchesTable, ModelsTable, KeysTable, WebhooksTable, ContainersTable, ActiveTable, FineTuningTable, EventsTable,
-        CheckpointsTable, SchedulesTable, ScheduleRunsTable,
+        CheckpointsTable, SchedulesTable, ScheduleRunsTable, IdempotencyTable, UploadsTable, UsageTable,
     ];
 
     /// <summary>The queues that exist for any hardware.</summary>
     public static IReadOnlyList<string> Queues { get; } = [PlanQueue, FinishQueue, WebhookQueue, PlanTrainingQueue, FinishTrainingQueue];
 
+    /// <summary>The queues that the workers of a hardware profile read.</summary>
+    public static IReadOnlyList<string> QueuesOf(string profile) => [GenerateQueue(profile), NowQueue(profile), TrainQueue(profile)];
+
     public static string GenerateQueue(string profile) => GeneratePrefix + profile;
+
+    /// <summary>Answers at once, which workers take before the shards of batches.</summary>
+    public static string NowQueue(string profile) => NowPrefix + profile;
 
     public static string TrainQueue(string profile) => TrainPrefix + profile;
 
@@ -74,6 +90,7 @@ public static class StorageNames
             queue = queue[..^PoisonSuffix.Length];
         bool isOurs = Queues.Contains(queue)
             || queue.StartsWith(GeneratePrefix, StringComparison.Ordinal)
+            || queue.StartsWith(NowPrefix, StringComparison.Ordinal)
             || queue.StartsWith(TrainPrefix, StringComparison.Ordinal);
         return isOurs && queue != name ? queue : null;
     }

@@ -10,6 +10,9 @@ public sealed class TableOf<T>(TableClient table)
 {
     private const int MaxUpdateAttempts = 20;
 
+    /// <summary>The key at which pages end, exclusive; null where pages list all rows.</summary>
+    public string? PagesEndBefore { get; init; }
+
     /// <exception cref="RequestFailedException">409: there is such a row already.</exception>
     public async Task AddAsync(T record, CancellationToken cancellation) =>
         record.ETag = (await table.AddEntityAsync(record, cancellation)).Headers.ETag!.Value;
@@ -114,6 +117,23 @@ public sealed class TableOf<T>(TableClient table)
             yield return record;
     }
 
+    /// <summary>Rows of a partition whose keys lie in a range, in the order of their keys.</summary>
+    /// <param name="from">Inclusive.</param>
+    /// <param name="until">Exclusive.</param>
+    public IAsyncEnumerable<T> ListRangeAsync(string partition, string from, string until, CancellationToken cancellation) =>
+        table.QueryAsync<T>(
+            TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey ge {from} and RowKey lt {until}"),
+            cancellationToken: cancellation);
+
+    /// <summary>Rows of a partition in front of a key that have a value in a column, in the order of their keys.</summary>
+    public IAsyncEnumerable<T> ListBeforeAsync(
+        string partition, string key, string column, string value, CancellationToken cancellation)
+    {
+        string range = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey lt {key}");
+        string match = TableClient.CreateQueryFilter($"{value}");
+        return table.QueryAsync<T>($"{range} and {column} eq {match}", cancellationToken: cancellation);
+    }
+
     /// <summary>Rows of all partitions that match a filter of the table service. Reads the whole table: for timers only.</summary>
     public IAsyncEnumerable<T> ScanAsync(string filter, CancellationToken cancellation) =>
         table.QueryAsync<T>(filter, cancellationToken: cancellation);
@@ -129,7 +149,7 @@ public sealed class TableOf<T>(TableClient table)
         if (isAscending)
         {
             var older = new Queue<T>();
-            string filter = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey lt {after ?? "~"}");
+            string filter = TableClient.CreateQueryFilter($"PartitionKey eq {partition} and RowKey lt {after ?? PagesEndBefore ?? "~"}");
             await foreach (var record in table.QueryAsync<T>(filter, cancellationToken: cancellation))
             {
                 if (!where(record))
@@ -142,7 +162,9 @@ public sealed class TableOf<T>(TableClient table)
         }
         else
         {
-            await foreach (var record in ListAsync(partition, after, cancellation))
+            string filter = TableClient.CreateQueryFilter(
+                $"PartitionKey eq {partition} and RowKey gt {after ?? ""} and RowKey lt {PagesEndBefore ?? "~"}");
+            await foreach (var record in table.QueryAsync<T>(filter, cancellationToken: cancellation))
             {
                 if (where(record))
                     page.Add(record);

@@ -116,7 +116,10 @@ public sealed class JsonReader
     public void RequireNothingElse()
     {
         foreach (var property in Unread())
-            throw _fault($"Unknown parameter: {PathOf(property.Name)}", PathOf(property.Name), "unknown_parameter");
+        {
+            string path = PathOf(Excerpt.Of(property.Name));
+            throw _fault($"Unknown parameter: {path}", path, "unknown_parameter");
+        }
     }
 
     /// <param name="rule">What the value breaks, as a sentence behind its path.</param>

@@ -19,7 +19,10 @@ public sealed class PublishedFunctionsTests(PublishedApp app)
             Triggers.Timers.Select(trigger => (trigger.Name, trigger.Interval)).Order(),
             Bindings("timerTrigger", "schedule").Select(timer => (timer.Name, Interval(timer.Value))).Order());
         Assert.Equal(
-            ["healthz", "openai/{*path}", "openapi/v1.json", "readyz", "v1/{*path}"],
+            [
+                "assets/{name}", "docs/{*path}", "healthz", "openai/{*path}", "openapi/v1.json", "readyz", "v1/{*path}",
+                "{ignored:maxlength(0)?}",     // the page at the root
+            ],
             Bindings("httpTrigger", "route").Select(route => route.Value).Order(StringComparer.Ordinal));
     }
 
@@ -30,6 +33,9 @@ public sealed class PublishedFunctionsTests(PublishedApp app)
     [InlineData("healthz", "GET HEAD")]
     [InlineData("readyz", "GET HEAD")]
     [InlineData("openapi", "GET HEAD")]
+    [InlineData("page", "GET HEAD")]
+    [InlineData("assets", "GET HEAD")]
+    [InlineData("docs", "GET HEAD")]
     public async Task Its_HTTP_triggers_name_their_methods(string name, string methods)
     {
         await app.RequireAsync();

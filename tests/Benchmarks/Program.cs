@@ -1,12 +1,16 @@
 using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
+using LLaDA.Batch.Benchmarks.Fairness;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
+using LLaDA.Batch.Benchmarks.Hostile;
+using LLaDA.Batch.Benchmarks.Now;
 using LLaDA.Batch.Benchmarks.Pipeline;
 using LLaDA.Batch.Benchmarks.Reversal;
 using LLaDA.Batch.Benchmarks.Sampling;
 using LLaDA.Batch.Benchmarks.Scaling;
 using LLaDA.Batch.Benchmarks.Schedules;
+using LLaDA.Batch.Benchmarks.Soak;
 using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Benchmarks.Training;
 using LLaDA.Diffusion.Native;
@@ -44,16 +48,21 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
+var families = new Command("families", "A tiny model of each family against its official loop, and lines that share their beginning")
+    { json };
+families.SetAction(parse => FamiliesBenchmark.RunAsync(parse.GetValue(json)));
+
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var of = new Option<string[]>("--of")
     { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ =>
-        ["batches", "trainings"] };
+        ["batches", "answers", "trainings"] };
 var trials = new Option<int>("--trials")
     { Description = "Of each fault: at each call to storage in turn, then at random ones; never more than two for each call",
     DefaultValueFactory = _ => 150 };
 var faults = new Command(
     "faults",
-    "Batches and trainings with a fault of storage, or a process killed, stopped or standing still, at each call to storage in turn")
+    "Batches, answers at once and trainings with a fault of storage, or a process killed, stopped or standing still, "
+    + "at each call to storage in turn")
     { of, trials, seed };
 faults.SetAction(
     async (parse, cancellation) =>
@@ -98,5 +107,7 @@ var tables = new Command("tables", "Writes the tables and charts of docs/benchma
 tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 
 return await new RootCommand("Measures LLaDA.Batch")
-    { tables, pipeline, sampler, rows, trainer, fits, faults, schedules,
-    ReversalCommand.Create(), ScalingCommand.Create(model, json) }.Parse(args).InvokeAsync();
+    { tables, pipeline, sampler, rows, families, trainer, fits, faults, schedules,
+    FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
+    ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json), NowBenchmark.Create(json) }
+    .Parse(args).InvokeAsync();

@@ -31,12 +31,12 @@ public sealed class KillTests : IDisposable
         List<string> ids = [];
         for (int batch = 0; batch < NumBatches; batch++)
             ids.Add(await Batches.CreateAsync(client, "/v1/infill", lines));
-        LocalStackTests.Kill("LLaDA.Batch.Functions.dll", stack.ConnectionString);      // while it plans
+        StackSignals.Kill("LLaDA.Batch.Functions.dll", stack);      // while it plans
 
         await UntilAsync(client, $"/v1/batches/{ids[0]}", batch => Status(batch) != "validating");
-        LocalStackTests.Kill("LLaDA.Batch.Worker.dll", stack.ConnectionString);         // in the middle of a shard
+        StackSignals.Kill("LLaDA.Batch.Worker.dll", stack);         // in the middle of a shard
         await UntilAsync(client, $"/v1/batches/{ids[0]}", batch => Status(batch) is not ("validating" or "in_progress"));
-        LocalStackTests.Kill("LLaDA.Batch.Functions.dll", stack.ConnectionString);      // while it finishes
+        StackSignals.Kill("LLaDA.Batch.Functions.dll", stack);      // while it finishes
 
         foreach (string id in ids)
         {
@@ -62,7 +62,7 @@ public sealed class KillTests : IDisposable
                 return Task.CompletedTask;
             kills++;
             atTokens = tokens + random.Next(1, 200);
-            LocalStackTests.Kill("LLaDA.Batch.Worker.dll", stack.ConnectionString);
+            StackSignals.Kill("LLaDA.Batch.Worker.dll", stack);
             return Task.CompletedTask;
         });
 
@@ -88,7 +88,7 @@ public sealed class KillTests : IDisposable
             isAsked = true;
             batch = await Batches.CreateAsync(client, "/v1/infill", lines);
             await UntilAsync(client, $"/v1/batches/{batch}", shard => Status(shard) != "validating");
-            LocalStackTests.Terminate("LLaDA.Batch.Worker.dll", stack.ConnectionString);
+            StackSignals.Terminate("LLaDA.Batch.Worker.dll", stack);
         });
 
         var ended = await UntilAsync(client, $"/v1/batches/{batch}", HasEnded);

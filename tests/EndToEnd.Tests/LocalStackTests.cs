@@ -46,14 +46,17 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         using var client = stack.CreateClient();
         string model = await Batches.ModelAsync(client);
 
-        foreach (string program in new[] { "LLaDA.Batch.Worker.dll", "LLaDA.Batch.Functions.dll" })
-            Kill(program, stack.ConnectionString);
-        await UntilAsync(() => Task.FromResult(lines.Count(line => line.Contains("starting it again", StringComparison.Ordinal)) >= 2));
+        string[] programs = [StackSignals.Azurite, StackSignals.Worker, StackSignals.Functions];
+        foreach (string program in programs)
+            StackSignals.Kill(program, stack);
+        await UntilAsync(() => Task.FromResult(
+            lines.Count(line => line.Contains("starting it again", StringComparison.Ordinal)) >= programs.Length));
         await UntilAsync(async () =>
         {
             try
             {
-                return (await client.GetAsync("/healthz")).IsSuccessStatusCode;
+                // Azurite may have lost the key and the models, which the stack puts back.
+                return (await Batches.GetAsync(client, "/v1/models"))["data"]!.AsArray().Any(known => (string?)known!["id"] == model);
             }
             catch (HttpRequestException)
             {
@@ -63,8 +66,8 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
 
         var batch = await Batches.RunAsync(client, "/v1/infill", Line(model));
         Assert.Equal("completed", batch["status"]!.GetValue<string>());
-        Assert.Contains(lines, line => line.StartsWith("worker stopped", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.StartsWith("functions stopped", StringComparison.Ordinal));
+        foreach (string name in new[] { "azurite", "worker", "functions" })
+            Assert.Contains(lines, line => line.StartsWith($"{name} stopped", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -126,8 +129,9 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         while (lines.LastOrDefault()?.Contains("Ctrl-C", StringComparison.Ordinal) != true)
             lines.Add((await process.StandardOutput.ReadLineAsync().WaitAsync(s_limit))!);
 
-        Assert.Contains($"export LLADA_BASE_URL={address} LLADA_API_KEY={key}", lines);
-        Assert.Contains($"export OPENAI_BASE_URL={address}/v1 OPENAI_API_KEY={key}", lines);
+        string file = Path.Combine(_folder, "api-key");
+        Assert.Contains($"export LLADA_BASE_URL={address} LLADA_API_KEY=\"$(cat '{file}')\"", lines);
+        Assert.DoesNotContain(lines, line => line.Contains(key, StringComparison.Ordinal));
         string models = Assert.Single(lines, line => line.StartsWith("Models: ", StringComparison.Ordinal));
         Assert.Contains("llada-tiny-base", models, StringComparison.Ordinal);
         Assert.Contains($"Logs:   {Path.Combine(_folder, "logs")}", lines);
@@ -157,7 +161,6 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         await process.WaitForExitAsync().WaitAsync(s_limit);
 
         await output;
-        await output;
         Assert.Equal((130, "Stopped\n"), (process.ExitCode, await errors));
     }
 
@@ -182,7 +185,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         using var next = again.CreateClient();
         Assert.Equal(key, again.ApiKey);
         Assert.Equal("{}", await next.GetStringAsync($"/v1/files/{file}/content"));
-        Assert.Empty(Processes("LLaDA.Batch", connection.Trim()));
+        Assert.Empty(StackSignals.Processes("LLaDA.Batch", connection.Trim()));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(again.LogFolder));
     }
 
@@ -197,6 +200,20 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
 
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder));
+    }
+
+    [Fact]
+    public async Task The_account_key_is_of_the_folder_alone_and_every_secret_file_is_readable_by_its_owner_alone()
+    {
+        const UnixFileMode ownerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        string connection = await File.ReadAllTextAsync(Path.Combine(fixture.DataFolder, "connection-string"));
+        string key = (await File.ReadAllTextAsync(Path.Combine(fixture.DataFolder, "account-key"))).Trim();
+
+        Assert.Equal(64, Convert.FromBase64String(key).Length);
+        Assert.Contains($";AccountKey={key};", connection, StringComparison.Ordinal);
+        Assert.DoesNotContain("Eby8vdM02xNO", connection, StringComparison.Ordinal);
+        foreach (string file in new[] { "connection-string", "account-key", "api-key", "secret-key" })
+            Assert.Equal(ownerOnly, File.GetUnixFileMode(Path.Combine(fixture.DataFolder, file)));
     }
 
     [Fact]
@@ -217,29 +234,6 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
 
     private Task<LocalStack> StartAsync() => LocalStack.StartAsync(new LocalStackOptions(_folder), _ => { }, CancellationToken.None);
 
-    /// <summary>Kills the process of a stack that runs a program, without a warning.</summary>
-    internal static void Kill(string program, string connectionString) => Signal("KILL", program, connectionString);
-
-    /// <summary>Asks the process of a stack that runs a program to end, as a platform does that takes a machine away.</summary>
-    internal static void Terminate(string program, string connectionString) => Signal("TERM", program, connectionString);
-
-    private static void Signal(string signal, string program, string connectionString)
-    {
-        foreach (string process in Processes(program, connectionString))
-        {
-            using var kill = Process.Start("kill", [$"-{signal}", process]);
-            kill.WaitForExit();
-        }
-    }
-
-    /// <returns>Ids of the processes of a stack that run a program, their watchers included.</returns>
-    private static string[] Processes(string program, string connectionString) =>
-    [
-        .. Directory.GetDirectories("/proc").Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit))
-            .Where(folder => Holds(folder, "cmdline", program) && Holds(folder, "environ", connectionString))
-            .Select(folder => Path.GetFileName(folder)!),
-    ];
-
     /// <summary>Starts the program of infra/local. A test that runs in a shell's background ignores SIGINT; env restores it.</summary>
     private static Process StartProgram(params string[] arguments) =>
         Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", typeof(LocalStack).Assembly.Location, .. arguments])
@@ -253,7 +247,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         string? line = await process.StandardOutput.ReadLineAsync().WaitAsync(s_limit);
         var match = ReadyLine().Match(line ?? "");
         Assert.True(match.Success, line);
-        return (match.Groups["address"].Value, match.Groups["key"].Value);
+        return (match.Groups["address"].Value, (await File.ReadAllTextAsync(match.Groups["file"].Value)).Trim());
     }
 
     private static HttpClient Client(string address, string key) =>
@@ -268,18 +262,6 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     private static string Line(string model) =>
         Batches.Line("a", "/v1/infill", new() { ["model"] = model, ["text"] = "the [MASK:1] dog" });
 
-    private static bool Holds(string processFolder, string file, string text)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(processFolder, file)).Contains(text, StringComparison.Ordinal);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return false;   // Ended meanwhile, or of another user.
-        }
-    }
-
     private static async Task UntilAsync(Func<Task<bool>> holds)
     {
         using var limit = new CancellationTokenSource(s_limit);
@@ -289,7 +271,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
     }
 
     [GeneratedRegex(
-        "^ready (?<address>http://127.0.0.1:[0-9]+) key (?<key>llada-[0-9a-f]{12}-[0-9a-f]{64})$", RegexOptions.ExplicitCapture,
+        "^ready (?<address>http://127.0.0.1:[0-9]+) key in (?<file>/[^ ]+/api-key)$", RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex ReadyLine();
 

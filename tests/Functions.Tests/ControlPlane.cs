@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -88,6 +89,7 @@ public sealed class ControlPlane : IAsyncDisposable
             new StorageOptions { ConnectionString = configuration["Storage:ConnectionString"] }, client =>
                 (client.Transport, client.Retry.MaxRetries) = (transport, 0));
         return new ServiceCollection().AddLogging().AddFunctions(configuration)
+            .AddSingleton(new DiagnosticListener("another host"))
             .AddSingleton<TimeProvider>(Time).AddSingleton(storage).BuildServiceProvider();
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using LLaDA.Batch.Functions;
 using LLaDA.Batch.Shared.Storage;
 using Microsoft.Extensions.Logging;
@@ -49,7 +50,8 @@ public sealed class DeploymentTests
         [
             StorageNames.PlanQueue, StorageNames.FinishQueue, StorageNames.WebhookQueue,
             StorageNames.PlanTrainingQueue, StorageNames.FinishTrainingQueue,
-            .. profiles.Select(StorageNames.GenerateQueue), .. profiles.Select(StorageNames.TrainQueue),
+            .. profiles.Select(StorageNames.GenerateQueue), .. profiles.Select(StorageNames.NowQueue),
+            .. profiles.Select(StorageNames.TrainQueue),
         ];
 
         Assert.Equal(Sorted(StorageNames.Containers.Append("app-package")), Names(deployment, $"{StorageType}/blobServices/containers"));
@@ -59,15 +61,21 @@ public sealed class DeploymentTests
 
     [Theory]
     [MemberData(nameof(Sets))]
-    public void A_worker_scales_with_the_queue_that_it_reads_by_its_identity_and_counts_messages_in_work(string set) =>
+    public void A_worker_scales_with_the_queues_that_it_reads_by_its_identity_and_counts_messages_in_work(string set) =>
         Assert.All(Deployment.Of(set).OfType(WorkerType), worker =>
         {
-            var rule = Deployment.At(worker, "properties", "template", "scale", "rules")![0]!["custom"]!;
+            var scale = Deployment.At(worker, "properties", "template", "scale", "rules")!;
+            JsonNode[] rules = [.. scale.AsArray().Select(rule => rule!["custom"]!)];
 
-            Assert.Equal(StorageNames.GenerateQueue(Profile(worker)), Deployment.Text(rule, "metadata", "queueName"));
-            Assert.Equal("all", Deployment.Text(rule, "metadata", "queueLengthStrategy"));
-            Assert.Contains("outputs.workers.value.id", Deployment.Text(rule, "identity"), StringComparison.Ordinal);
-            Assert.Null(rule["auth"]);
+            Assert.Equal(
+                [StorageNames.GenerateQueue(Profile(worker)), StorageNames.NowQueue(Profile(worker))],
+                rules.Select(rule => Deployment.Text(rule, "metadata", "queueName")));
+            Assert.All(rules, rule =>
+            {
+                Assert.Equal("all", Deployment.Text(rule, "metadata", "queueLengthStrategy"));
+                Assert.Contains("outputs.workers.value.id", Deployment.Text(rule, "identity"), StringComparison.Ordinal);
+                Assert.Null(rule["auth"]);
+            });
             Assert.Equal(0, Deployment.At(worker, "properties", "template", "scale", "minReplicas")!.GetValue<int>());
         });
 
@@ -118,7 +126,8 @@ public sealed class DeploymentTests
             "b24988ac-6180-42a0-ab88-20f7382dd24c",     // Contributor
             "17d1049b-9a84-46fb-8f53-869881c3d3ab",     // Storage Account Contributor
         ];
-        const string resource = "(Storage/storageAccounts|ContainerRegistry/registries|KeyVault/vaults|Insights/components)/[^/]+";
+        const string resource = "(Storage/storageAccounts|ContainerRegistry/registries|KeyVault/vaults|Insights/components)/[^/]+"
+            + "(/(blobServices|queueServices|tableServices)/default/(containers|queues|tables)/[^/]+)?";
         Assert.All(Deployment.Of(set).OfType(RoleType), role =>
         {
             string definition = Deployment.Text(role, "properties", "roleDefinitionId");
@@ -126,6 +135,54 @@ public sealed class DeploymentTests
             Assert.Matches($"/providers/Microsoft\\.{resource}/providers/Microsoft\\.Authorization/", Deployment.Text(role, "id"));
             Assert.DoesNotContain(forbidden, name => definition.EndsWith(name, StringComparison.Ordinal));
         });
+    }
+
+    [Theory]
+    [MemberData(nameof(Sets))]
+    public void Workers_reach_single_tables_containers_and_queues_and_none_that_has_keys_or_secrets(string set)
+    {
+        const string place = "/storageAccounts/[^/]+/(?<service>[a-z]+)Services/default/[a-z]+/(?<name>[^/]+)/providers/";
+        var deployment = Deployment.Of(set);
+        string[] ids =
+        [
+            .. deployment.OfType(RoleType).Where(role => IsOfWorkers(role) && Deployment.Text(role, "id").Contains(StorageType))
+                .Select(role => Deployment.Text(role, "id")),
+        ];
+        var places = ids.Select(id => Regex.Match(id, place, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))).ToArray();
+        string[] Of(string service) => [.. places.Where(found => found.Groups["service"].Value == service)
+            .Select(found => found.Groups["name"].Value).Order(StringComparer.Ordinal)];
+        var names = JsonNode.Parse(File.ReadAllText(Path.Combine(Bicep.Folder, "names.json")))!["workers"]!;
+        string[] Named(string kind) => Sorted(names[kind]!.AsArray().Select(name => (string)name!));
+
+        Assert.All(places, found => Assert.True(found.Success));
+        Assert.Empty(Of("table").Intersect([StorageNames.KeysTable, StorageNames.WebhooksTable, StorageNames.ContainersTable]));
+        Assert.Equal(Named("tables"), Of("table"));
+        Assert.Equal(Named("containers"), Of("blob"));
+        var own = deployment.OfType(WorkerType).Select(Profile).SelectMany(StorageNames.QueuesOf);
+        Assert.Equal(
+            Sorted([.. own, .. own.Select(StorageNames.PoisonQueue), StorageNames.FinishQueue, StorageNames.FinishTrainingQueue]),
+            Of("queue"));
+    }
+
+    [Fact]
+    public void Sites_take_no_passwords() => Assert.Equal(
+        ["ftp", "scm"],
+        Sorted(Deployment.Of("main").OfType("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+            .Where(policy => !Deployment.At(policy, "properties", "allow")!.GetValue<bool>())
+            .Select(policy => Deployment.Text(policy, "name").Split('/')[^1])));
+
+    [Theory]
+    [InlineData("main", "StorageDelete")]
+    [InlineData("production", "StorageRead", "StorageWrite", "StorageDelete")]
+    public void Storage_logs_deletions_and_in_production_every_access_to_blobs_and_tables_which_hold_the_keys(
+        string set, params string[] categories)
+    {
+        foreach (string service in new[] { "blobServices", "tableServices" })
+        {
+            var settings = Deployment.Of(set).OfType("Microsoft.Insights/diagnosticSettings")
+                .Single(found => Deployment.Text(found, "id").Contains($"/{service}/default/", StringComparison.Ordinal));
+            Assert.Equal(categories, settings["properties"]!["logs"]!.AsArray().Select(log => Deployment.Text(log!, "category")));
+        }
     }
 
     [Fact]
@@ -160,6 +217,9 @@ public sealed class DeploymentTests
             Assert.Contains(messages, message => message.Contains(text, StringComparison.Ordinal));
         });
     }
+
+    private static bool IsOfWorkers(JsonNode role) =>
+        Deployment.Text(role, "properties", "principalId").Contains("outputs.workers.", StringComparison.Ordinal);
 
     private static JsonNode Container(JsonNode worker) => Deployment.At(worker, "properties", "template", "containers")![0]!;
 

@@ -4,7 +4,9 @@ using System.Xml.Linq;
 
 namespace LLaDA.Batch.Infra.Tests;
 
-/// <summary>The package of the library, made from what this build compiled, carries the metadata of eng/Package.props.</summary>
+/// <summary>
+/// The packages, made from what this build compiled, carry the metadata of eng/Package.props. tests/EndToEnd.Tests installs and uses them.
+/// </summary>
 public sealed class PackageTests : IAsyncLifetime
 {
     private static readonly string s_root = Path.GetFullPath(Path.Combine(Bicep.Folder, ".."));
@@ -16,7 +18,13 @@ public sealed class PackageTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        string[] arguments = ["pack", "gpu-worker/Diffusion", "--no-build", "-c", s_configuration, "-o", _folder, "-nodeReuse:false"];
+        foreach (string project in (string[])["gpu-worker/Diffusion", "client", "infra/cli"])
+            await PackAsync(project);
+    }
+
+    private async Task PackAsync(string project)
+    {
+        string[] arguments = ["pack", project, "--no-build", "-c", s_configuration, "-o", _folder, "-nodeReuse:false"];
         var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = s_root, RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
@@ -31,11 +39,18 @@ public sealed class PackageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_states_its_licence_and_carries_readme_icon_and_symbols()
+    public async Task Each_states_its_licence_and_carries_readme_icon_and_symbols()
+    {
+        foreach (string id in (string[])["LLaDA.Diffusion", "LLaDA.Batch.Client", "LLaDA.Batch.Tool"])
+            await CheckAsync(id);
+        Assert.InRange(new FileInfo(Path.Combine(_folder, "LLaDA.Batch.Tool.0.1.0.nupkg")).Length, 1, 20_000_000);
+    }
+
+    private async Task CheckAsync(string id)
     {
         var cancellation = TestContext.Current.CancellationToken;
-        await using var package = await ZipFile.OpenReadAsync(Assert.Single(Directory.GetFiles(_folder, "*.nupkg")), cancellation);
-        await using var nuspec = await package.GetEntry("LLaDA.Diffusion.nuspec")!.OpenAsync(cancellation);
+        await using var package = await ZipFile.OpenReadAsync(Assert.Single(Directory.GetFiles(_folder, $"{id}.*.nupkg")), cancellation);
+        await using var nuspec = await package.GetEntry($"{id}.nuspec")!.OpenAsync(cancellation);
         var metadata = (await XDocument.LoadAsync(nuspec, LoadOptions.None, cancellation)).Root!.Elements().First();
         string? Value(string name) => metadata.Elements().SingleOrDefault(element => element.Name.LocalName == name)?.Value;
 
@@ -44,6 +59,6 @@ public sealed class PackageTests : IAsyncLifetime
         Assert.NotEqual("Package Description", Value("description"));
         Assert.NotNull(package.GetEntry(Value("readme")!));
         Assert.NotNull(package.GetEntry(Value("icon")!));
-        Assert.Single(Directory.GetFiles(_folder, "*.snupkg"));
+        Assert.Single(Directory.GetFiles(_folder, $"{id}.*.snupkg"));
     }
 }

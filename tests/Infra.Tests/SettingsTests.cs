@@ -23,6 +23,7 @@ public sealed class SettingsTests
         ["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"] = "the host refuses larger requests before the service sees them",
         ["APPLICATIONINSIGHTS_CONNECTION_STRING"] = "where the host sends its logs, and the service its traces and metrics",
         ["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"] = "by identity, not by key",
+        ["AzureWebJobsDisableHomepage"] = "the host's own page would stand in place of the service's",
         ["OTEL_TRACES_SAMPLER"] = "OpenTelemetry's own: a trace is kept even where the host samples its request away",
     };
 

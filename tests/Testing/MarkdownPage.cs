@@ -20,7 +20,8 @@ public sealed record MarkdownPage(string Path, IReadOnlyList<CodeBlock> Blocks, 
     /// <summary>Pages of a folder, by name.</summary>
     public static IEnumerable<string> In(string folder, SearchOption depth) =>
         Directory.GetFiles(Repository.PathOf(folder), "*.md", depth)
-            .Select(file => GetRelativePath(Repository.Root, file)).Order(StringComparer.Ordinal);
+            .Select(file => GetRelativePath(Repository.Root, file))
+            .Where(file => !file.Contains("node_modules", StringComparison.Ordinal)).Order(StringComparer.Ordinal);
 
     public static MarkdownPage Read(string path)
     {

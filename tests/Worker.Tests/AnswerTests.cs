@@ -157,14 +157,14 @@ public sealed class AnswerTests(TinyModel model)
             seed: 9,
             DateTimeOffset.UnixEpoch);
         List<LikelihoodOptions> asked = [];
-        var calls = new ModelOperations(_ => throw new InvalidOperationException(), (prompt, completion, options) =>
+        var calls = new ModelOperations(_ => throw new InvalidOperationException(), (prompt, completion, options, _, _) =>
         {
             asked.Add(options);
             Assert.Equal([model.Loaded.Tokenizer.BeginningOfTextId, .. model.Loaded.Tokenizer.Encode("the quick")], prompt);
             return Task.FromResult(completion.SequenceEqual(model.Loaded.Tokenizer.Encode(" lazy dog")) ? -1.5 : -2);
         });
 
-        var (body, usage) = await job.RunAsync(calls);
+        var (body, usage) = await job.RunAsync(calls, new LineProgress());
 
         var answer = ToJson(body);
         Assert.Equal(1, answer["best"]!.GetValue<int>());
@@ -203,7 +203,8 @@ public sealed class AnswerTests(TinyModel model)
     {
         var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(body), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
         var running = job.RunAsync(new ModelOperations(
-            row => Task.FromResult(Sampled(row, confidence(row), words)), (_, _, _) => throw new InvalidOperationException()));
+            row => Task.FromResult(Sampled(row, confidence(row), words)),
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
         var (answer, usage) = running.GetAwaiter().GetResult();
         return (ToJson(answer), usage);
     }

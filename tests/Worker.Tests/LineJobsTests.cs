@@ -53,6 +53,20 @@ public sealed class LineJobsTests(TinyModel model)
     };
 
     [Theory]
+    [InlineData("""{"model":"tiny","prompt":"the lazy","LONG":1}""", BatchEndpoint.Completions)]
+    [InlineData("""{"model":"tiny","messages":[{"role":"user","content":"hi","LONG":1}]}""", BatchEndpoint.ChatCompletions)]
+    [InlineData("""{"model":"tiny","messages":[{"role":"LONG","content":"hi"}]}""", BatchEndpoint.ChatCompletions)]
+    [InlineData("""{"model":"tiny","messages":[{"role":"user","content":[{"type":"LONG"}]}]}""", BatchEndpoint.ChatCompletions)]
+    [InlineData("""{"model":"tiny","text":"a [MASK:LONG]"}""", BatchEndpoint.Infill)]
+    [InlineData("""{"model":"tiny","text":"a [MASK]","remasking":"LONG"}""", BatchEndpoint.Infill)]
+    public void A_fault_quotes_at_most_200_characters_of_the_line(string body, string endpoint)
+    {
+        var failure = Assert.Throws<LineException>(() => Create(endpoint, body.Replace("LONG", new string('Q', 5000))));
+
+        Assert.InRange($"{failure.Error.Message}{failure.Error.Param}".Count(letter => letter == 'Q'), 0, 200);
+    }
+
+    [Theory]
     [MemberData(nameof(Faults))]
     public void A_parameter_that_cannot_be_obeyed_fails_the_line_by_name(string parameter, string code, string name)
     {
@@ -312,7 +326,7 @@ public sealed class LineJobsTests(TinyModel model)
                 asked++;
                 return new TaskCompletionSource<SampledRow>().Task;
             },
-            (_, _, _) => throw new InvalidOperationException()));
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
 
         Assert.Equal(LengthSearch.MaxSearches * InfillOptions.DefaultMaxGapLength, asked);
     }
@@ -327,7 +341,7 @@ public sealed class LineJobsTests(TinyModel model)
                 first ??= row;
                 return new TaskCompletionSource<SampledRow>().Task;
             },
-            (_, _, _) => throw new InvalidOperationException()));
+            (_, _, _, _, _) => throw new InvalidOperationException()), new LineProgress());
         return first!;
     }
 

@@ -122,7 +122,8 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
     {
         using var lease = await loading.AcquireAsync(Tenant, id, isExclusive: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
-        var row = await lease.Model.Operations(CancellationToken.None).SampleAsync(new SamplingRow(canvas, new SamplingOptions()));
+        using var operations = lease.Model.Operations("tenant", CancellationToken.None);
+        var row = await operations.SampleAsync(new SamplingRow(canvas, new SamplingOptions()));
         return [.. row.Tokens];
     }
 }

@@ -44,7 +44,8 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
         int[]? poison = null,
         string? modelsPath = null,
         string endpoint = BatchEndpoint.Infill,
-        Action<ClientOptions>? configure = null)
+        Action<ClientOptions>? configure = null,
+        WorkLimit? limit = null)
     {
         _worker = await WorkerUnderTest.CreateAsync(
             fixture.NewConnectionString(),
@@ -52,7 +53,7 @@ internal sealed class PlannedShards(StorageFixture fixture, TinyModel model) : I
             configure: configure);
         int number = 0;
         string[] Numbered(object[] bodies) => [.. bodies.Select(body => Line(++number, body, bad ?? [], poison ?? []))];
-        var batch = await _worker.PlanAsync([.. shards.Select(Numbered)], endpoint);
+        var batch = await _worker.PlanAsync([.. shards.Select(Numbered)], endpoint, limit: limit);
         await _worker.ClearShardQueueAsync();
         return (_worker.Shards, _worker.Storage, batch);
     }

@@ -70,13 +70,13 @@ public sealed class SamplingLoopTests : IDisposable
 
         for (int index = 0; index < 2; index++)
         {
-            var sampled = loop.SampleAsync(new SamplingRow([1, Mask], new SamplingOptions()), CancellationToken.None);
+            var sampled = loop.SampleAsync(new SamplingRow([1, Mask], new SamplingOptions()), "tenant", CancellationToken.None);
             await Assert.ThrowsAnyAsync<InvalidOperationException>(() => sampled.WaitAsync(s_patience));
         }
     }
 
     private Task<SampledRow> SampleAsync(IReadOnlyList<int> canvas) =>
-        _loop.SampleAsync(new SamplingRow(canvas, new SamplingOptions()), CancellationToken.None);
+        _loop.SampleAsync(new SamplingRow(canvas, new SamplingOptions()), "tenant", CancellationToken.None);
 
     /// <summary>Has a length, and no tokens.</summary>
     private sealed class UnreadableCanvas : IReadOnlyList<int>

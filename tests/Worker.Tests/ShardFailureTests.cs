@@ -59,7 +59,7 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         {
             // From here on a row between two texts fails every row of its step.
             int[] canvas = [lease.Model.MaskTokenId];
-            await lease.Model.Operations(CancellationToken.None)
+            await lease.Model.Operations("tenant", CancellationToken.None)
                 .SampleAsync(new SamplingRow(canvas, new SamplingOptions { Forbidden = lease.Model.NonText }));
             lease.Model.NonText.Dispose();
         }

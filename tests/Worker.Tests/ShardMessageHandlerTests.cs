@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Models;
 using static LLaDA.Batch.Worker.Tests.PlannedShards;
@@ -9,6 +9,8 @@ namespace LLaDA.Batch.Worker.Tests;
 
 public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel model) : IDisposable
 {
+    private static readonly int s_inFlight = ShardDispatcher.InFlight(OpenBatchRow.UsualSeconds);
+
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
 
     private readonly PlannedShards _planned = new(fixture, model);
@@ -75,12 +77,12 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     [Fact]
     public async Task A_finished_shard_releases_the_one_whose_turn_is_next()
     {
-        var (runner, storage, batch) = await _planned.CreateAsync([.. Enumerable.Repeat(Lines(1), ShardDispatcher.MaxInFlight + 2)]);
+        var (runner, storage, batch) = await _planned.CreateAsync([.. Enumerable.Repeat(Lines(1), s_inFlight + 2)]);
 
         await runner.RunAsync(Message(batch, 1), CancellationToken.None);
 
         var released = (await storage.Queue(StorageNames.GenerateQueue(StorageNames.DefaultProfile)).ReceiveMessageAsync()).Value;
-        Assert.Equal(ShardDispatcher.MaxInFlight, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
+        Assert.Equal(s_inFlight, JsonNode.Parse(released.Body)!["shard"]!.GetValue<int>());
     }
 
     [Fact]

@@ -40,8 +40,8 @@ public sealed class ShardProgressTests(StorageFixture fixture, TinyModel model) 
 
         counts = await blobs.CountLinesAsync(CancellationToken.None);
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
-        var none = new Dictionary<int, PartCounts>();
-        var part = Assert.Single(await MissingParts.WriteAsync(blobs, plan, none, NotRunReason.Cancelled, CancellationToken.None));
+        var missing = new MissingParts(_worker.Storage, lostLines: null!);     // no shard is lost
+        var part = Assert.Single(await missing.WriteAsync(batch, plan, [0], NotRunReason.Cancelled, CancellationToken.None));
 
         Assert.Equal((counts.Completed, NumLines - counts.Completed), (part.Completed, part.Failed));
         var answered = await blobs.ReadPartAsync(0, CancellationToken.None);

@@ -48,4 +48,39 @@ public sealed class TensorThreadTests
         Assert.True(await first);
         Assert.False(hasRun);
     }
+
+    [Fact]
+    public async Task Others_have_their_turns_beside_work_that_never_ends()
+    {
+        using var thread = new TensorThread();
+        using var cancellation = new CancellationTokenSource();
+        int turns = 0;
+        var endless = Enumerable.Range(0, 100).Select(_ => thread.RepeatAsync("many", () => ++turns > 0, cancellation.Token)).ToList();
+
+        int left = 20;
+        await thread.RepeatAsync("few", () => --left > 0, CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(1, await thread.RunAsync(() => 1, CancellationToken.None));
+        await cancellation.CancelAsync();
+
+        foreach (var task in endless)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(0, left);
+    }
+
+    [Fact]
+    public async Task A_thread_that_ends_leaves_no_one_waiting()
+    {
+        var thread = new TensorThread();
+        using var gate = new ManualResetEventSlim();
+        bool Wait() => gate.Wait(TimeSpan.FromSeconds(30), CancellationToken.None);
+        var endless = thread.RepeatAsync("endless", Wait, CancellationToken.None);
+        var last = thread.RunAsync(() => 1, CancellationToken.None);
+
+        gate.Set();
+        thread.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => endless);
+        Assert.Equal(1, await last);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => thread.RunAsync(() => 1, CancellationToken.None));
+    }
 }

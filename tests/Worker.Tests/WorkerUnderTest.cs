@@ -12,16 +12,20 @@ using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Tests;
 
-/// <summary>A worker as its host composes it, over an account with tables, containers and queues; nothing runs by itself.</summary>
+/// <summary>
+/// A worker as its host composes it, over an account with tables, containers and queues and with the roles of a deployed one; nothing runs
+/// by itself.
+/// </summary>
 internal sealed class WorkerUnderTest : IDisposable
 {
     public const string PlanId = "attempt";
 
     private readonly ServiceProvider _services;
 
-    private WorkerUnderTest(ServiceProvider services) => _services = services;
+    private WorkerUnderTest(ServiceProvider services, StorageAccount storage) => (_services, Storage) = (services, storage);
 
-    public StorageAccount Storage => Get<StorageAccount>();
+    /// <summary>The worker's account, with all rights.</summary>
+    public StorageAccount Storage { get; }
 
     public TensorThread Tensors => Get<TensorThread>();
 
@@ -55,9 +59,13 @@ internal sealed class WorkerUnderTest : IDisposable
         var services = new ServiceCollection()
             .AddLogging()
             .AddWorker(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())
-            .AddSingleton(storage);
+            .AddSingleton(new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client =>
+            {
+                client.AddPolicy(new WorkerRoles(connectionString), HttpPipelinePosition.PerCall);
+                configure?.Invoke(client);
+            }));
         register?.Invoke(services);
-        return new WorkerUnderTest(services.BuildServiceProvider());
+        return new WorkerUnderTest(services.BuildServiceProvider(), storage);
     }
 
     public T Get<T>()
@@ -66,7 +74,8 @@ internal sealed class WorkerUnderTest : IDisposable
     /// <summary>Plans a batch whose shards wait for a worker.</summary>
     /// <param name="shards">By shard, the lines of its blob.</param>
     public async Task<BatchRecord> PlanAsync(
-        IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id)
+        IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id,
+        WorkLimit? limit = null)
     {
         var batches = Get<BatchStore>();
         var batch = new BatchRecord
@@ -84,7 +93,8 @@ internal sealed class WorkerUnderTest : IDisposable
             await blobs.WriteShardAsync(PlanId, shard, content, CancellationToken.None);
         }
         var planned = shards.Select(lines => new PlannedShard(0, lines.Length));
-        var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, shards.Sum(lines => lines.Length), [.. planned]);
+        int numLines = shards.Sum(lines => lines.Length);
+        var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, numLines, [.. planned], Limit: limit);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         await batches.SetPlannedAsync(batch, plan, CancellationToken.None);
         await Get<ShardDispatcher>().FillWindowAsync(batch.Tenant, CancellationToken.None);

@@ -11,17 +11,18 @@ using LLaDA.Batch.Shared.Wire;
 namespace LLaDA.Batch.Functions.Batches.Documents;
 
 /// <summary>The source and the destination of a batch over a folder of documents.</summary>
-internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, ModelCatalog models, ServiceLimits limits)
+internal sealed class DocumentBatches(
+    BlobFolders folders, BatchStore batches, FileStore store, ModelCatalog models, ServiceLimits limits)
 {
-    /// <summary>Reads all documents into shards; adds an error when the folders or the model cannot be used.</summary>
+    /// <summary>Reads all documents; adds an error when the folders or the model cannot be used.</summary>
     /// <returns>The model; null when there is an error.</returns>
     public async Task<ModelRecord?> ReadAsync(
-        BatchRecord batch, ShardWriter shards, BatchValidationErrors errors, CancellationToken cancellation)
+        BatchRecord batch, IPlannedLines lines, BatchValidationErrors errors, CancellationToken cancellation)
     {
         string modelId = JsonElement.Parse(batch.DocumentBody!).GetProperty("model").GetString()!;
         if (await models.FindAsync(batch.Tenant, modelId, cancellation) is not { } model)
         {
-            errors.Add("model_not_found", $"There is no model '{modelId}'", param: "body.model");
+            errors.Add("model_not_found", $"There is no model '{Excerpt.Of(modelId)}'", param: "body.model");
             return null;
         }
         string place = "output_blobs";
@@ -34,6 +35,8 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
             }
             // A folder that cannot be written fails the batch now and not after all the work.
             await writer.Manifest(batch).UploadAsync(Stream.Null, new BlobUploadOptions(), cancellation);
+            if (lines is not ShardWriter)
+                await writer.Manifest(batch).DeleteIfExistsAsync(cancellationToken: cancellation);     // nothing will run
 
             place = "input_blobs";
             var folder = BlobFolder.FromJson(batch.InputFolder!);
@@ -45,7 +48,7 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
             int count = 0;
             long bytes = 0;
             var reader = new DocumentReader(container, folder.Prefix, batch.DocumentBody!, WithoutGapsOf(batch), limits);
-            await foreach (var document in reader.ReadAsync(cancellation))
+            await foreach (var document in reader.ReadAsync(ListAsync(batch, cancellation), cancellation))
             {
                 if (++count > limits.MaxLines)
                 {
@@ -59,9 +62,9 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
                     return null;
                 }
                 if (document.Request is { } request)
-                    await shards.AddAsync(request, model, cancellation);
+                    await lines.AddAsync(request, model, cancellation);
                 else
-                    await shards.AddAsync(document.Settled!, model, cancellation);
+                    await lines.AddAsync(document.Settled!, model, cancellation);
             }
             if (count == 0)
                 errors.Add("empty_folder", "The folder has no documents", param: place);
@@ -72,6 +75,27 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
             errors.Add("folder_not_accessible", $"Storage answered {failure.Status} ({failure.ErrorCode})", param: place);
         }
         return errors.Any ? null : model;
+    }
+
+    /// <summary>The names of the documents in their order, as they are now; none when the folder cannot be read.</summary>
+    public async Task<IReadOnlyList<string>> ListNamesAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        var folder = BlobFolder.FromJson(batch.InputFolder!);
+        try
+        {
+            if (ListAsync(batch, cancellation) is { } names)
+                return await names.ToListAsync(cancellation);
+            if (await folders.OpenAsync(folder, batch.Tenant, cancellation) is { } container)
+            {
+                var documents = DocumentReader.ListAsync(container, folder.Prefix, cancellation);
+                return await documents.Select(document => document.Name).ToListAsync(cancellation);
+            }
+        }
+        catch (RequestFailedException)
+        {
+            // Its client may have taken the folder away.
+        }
+        return [];
     }
 
     /// <summary>
@@ -102,6 +126,22 @@ internal sealed class DocumentBatches(BlobFolders folders, BatchStore batches, M
         await errors.CompleteAsync();
         await manifest.CompleteAsync();
         return refused;
+    }
+
+    /// <summary>The names of the documents that a retry reads.</summary>
+    /// <returns>Null for a batch that reads all documents of its folder.</returns>
+    private IAsyncEnumerable<string>? ListAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        return batch.InputFileId is null ? null : NamesAsync();
+
+        async IAsyncEnumerable<string> NamesAsync()
+        {
+            if (await store.FindAsync(batch.Tenant, batch.InputFileId, cancellation) is not { } list)
+                yield break;
+            await using var content = await store.OpenReadAsync(list, cancellation);
+            await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
+                yield return JsonElement.Parse(line.Bytes).FindText("custom_id")!;
+        }
     }
 
     private static WithoutGaps WithoutGapsOf(BatchRecord batch) =>

@@ -37,39 +37,54 @@ internal sealed class DocumentReader
         _maxBytes = limits.MaxLineBytes;
     }
 
-    public async IAsyncEnumerable<DocumentLine> ReadAsync([EnumeratorCancellation] CancellationToken cancellation)
+    /// <param name="names">The documents to read, relative to the folder; null reads all.</param>
+    public async IAsyncEnumerable<DocumentLine> ReadAsync(
+        IAsyncEnumerable<string>? names, [EnumeratorCancellation] CancellationToken cancellation)
     {
         List<Task<DocumentLine>> chunk = [];
         long bytes = 0;
         int number = 0;
-        await foreach (var blob in _container.GetBlobsAsync(new GetBlobsOptions { Prefix = _prefix }, cancellation))
+        await foreach (var (name, known) in names?.Select(name => (name, (long?)null))
+            ?? ListAsync(_container, _prefix, cancellation).Select(document => (document.Name, (long?)document.Bytes)))
         {
-            string name = blob.Name[_prefix.Length..];
-            if (name.Length == 0 || name.EndsWith('/'))
-                continue;   // the marker of an empty folder
-            long size = blob.Properties.ContentLength ?? 0;
+            long size = known ?? _maxBytes;
             if (chunk.Count == ChunkDocuments || (chunk.Count > 0 && bytes + size > ChunkBytes))
             {
                 foreach (var read in chunk)
                     yield return await read;
                 (chunk, bytes) = ([], 0);
             }
-            chunk.Add(ReadAsync(++number, name, size, cancellation));
+            chunk.Add(ReadAsync(++number, name, known, cancellation));
             bytes += Math.Min(size, _maxBytes);
         }
         foreach (var read in chunk)
             yield return await read;
     }
 
-    private async Task<DocumentLine> ReadAsync(int number, string name, long size, CancellationToken cancellation)
+    /// <summary>The documents of a folder by their relative names, in their order, without reading them.</summary>
+    public static async IAsyncEnumerable<(string Name, long Bytes)> ListAsync(
+        BlobContainerClient container, string prefix, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (var blob in container.GetBlobsAsync(new GetBlobsOptions { Prefix = prefix }, cancellation))
+        {
+            string name = blob.Name[prefix.Length..];
+            if (name.Length > 0 && !name.EndsWith('/'))     // else the marker of an empty folder
+                yield return (name, blob.Properties.ContentLength ?? 0);
+        }
+    }
+
+    /// <param name="known">The size of the document; null where it was not listed.</param>
+    private async Task<DocumentLine> ReadAsync(int number, string name, long? known, CancellationToken cancellation)
     {
         if (BlobFolder.FaultOf(name) is { } fault)
             return Refused("invalid_name", $"The name {fault}");
-        if (size > _maxBytes)
-            return Refused("document_too_large", $"A document may have at most {_maxBytes} bytes");
         try
         {
-            var content = (await _container.GetBlobClient(_prefix + name).DownloadContentAsync(cancellation)).Value.Content;
+            var blob = _container.GetBlobClient(_prefix + name);
+            long size = known ?? (await blob.GetPropertiesAsync(cancellationToken: cancellation)).Value.ContentLength;
+            if (size > _maxBytes)
+                return Refused("document_too_large", $"A document may have at most {_maxBytes} bytes");
+            var content = (await blob.DownloadContentAsync(cancellation)).Value.Content;
             return ToLine(number, name, s_strictUtf8.GetString(content.ToMemory().Span), content.ToMemory().Length);
         }
         catch (DecoderFallbackException)

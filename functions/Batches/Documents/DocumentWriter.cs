@@ -15,8 +15,10 @@ namespace LLaDA.Batch.Functions.Batches.Documents;
 /// </summary>
 internal sealed class DocumentWriter(BlobContainerClient container, string prefix)
 {
+    /// <summary>The error of a document that storage refuses.</summary>
+    public const string NotWritten = "document_not_written";
+
     private const int Concurrency = 16;
-    private const string NotWritten = "document_not_written";
 
     /// <returns>
     /// The line without the document's text, which the folder has now; error lines are unchanged. A document that storage refuses

@@ -26,6 +26,18 @@ internal sealed class HttpTriggers(RequestDelegate api)
     public Task<IResult> DescriptionAsync([HttpTrigger(None, "get", "head", Route = "openapi/v1.json")] HttpRequest request) =>
         AnswerAsync(request);
 
+    [Function("page")]
+    public Task<IResult> PageAsync([HttpTrigger(None, "get", "head", Route = "{ignored:maxlength(0)?}")] HttpRequest request) =>
+        AnswerAsync(request);
+
+    [Function("assets")]
+    public Task<IResult> AssetsAsync([HttpTrigger(None, "get", "head", Route = "assets/{name}")] HttpRequest request) =>
+        AnswerAsync(request);
+
+    [Function("docs")]
+    public Task<IResult> ReferenceAsync([HttpTrigger(None, "get", "head", Route = "docs/{*path}")] HttpRequest request) =>
+        AnswerAsync(request);
+
     /// <remarks>The route that led here is cleared: with an endpoint already chosen, the API's own routing would do nothing.</remarks>
     private async Task<IResult> AnswerAsync(HttpRequest request)
     {

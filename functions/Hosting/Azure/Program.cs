@@ -1,3 +1,4 @@
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Storage;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -7,6 +8,7 @@ var builder = FunctionsApplication.CreateBuilder(args);
 builder.ConfigureFunctionsWebApplication();
 builder.Services.AddFunctions(builder.Configuration);
 builder.Services.AddSingleton(RestApi.Build);
+builder.Services.AddSingleton(new EventStreams(AreServed: false));      // until the host is shown to pass events on while they are written
 // The host has limited the body. It sends all of it before it reads the answer, so a body that the API refuses is read to its end.
 builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = null);
 

@@ -9,6 +9,10 @@ internal sealed class TimerTriggers(IServiceProvider services)
     public Task SweepAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
         RunAsync("sweep", stop);
 
+    [Function("sweep-answers")]
+    public Task SweepAnswersAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
+        RunAsync("sweep-answers", stop);
+
     [Function("sweep-training")]
     public Task SweepTrainingAsync([TimerTrigger("*/30 * * * * *", UseMonitor = false)] TimerInfo timer, CancellationToken stop) =>
         RunAsync("sweep-training", stop);

@@ -72,8 +72,9 @@ public sealed class CausalDecoder
 
         var random = new CounterRandom(options.Seed);
         var choice = new SamplingOptions { Temperature = options.Temperature };
-        double[] draws = [.. ordered.Select(row => random.Uniform((uint)rows[row].Count, (ulong)row, RandomStream.CausalToken))];
-        long[] tokens = [.. TokenChoice.Choose(logits, [.. Enumerable.Repeat(choice, ordered.Length)], draws).cpu().data<long>()];
+        double Draw(int row) => random.Uniform((uint)rows[row].Count, (ulong)row, RandomStream.CausalToken);
+        var (chosen, _) = TokenChoice.Choose(logits, [.. ordered.Select(row => new TokenRequest(choice, Draw(row)))]);
+        long[] tokens = [.. chosen.cpu().data<long>()];
         return [.. ordered.Zip(tokens, (row, token) => (row, (int)token))];
 
         Tensor Upload(IEnumerable<int> values) => tensor([.. values.Select(value => (long)value)], device: _model.Device);

@@ -2,13 +2,12 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
-using LLaDA.Diffusion.Text;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Checkpoints;
 
 /// <summary>
-/// A folder in the Hugging Face layout of GSAI-ML/LLaDA: config.json, and model.safetensors or shards with model.safetensors.index.json.
+/// A folder in the Hugging Face layout of its family: config.json, and model.safetensors or shards with model.safetensors.index.json.
 /// Folders saved here load there, and the other way round. Nothing in a checkpoint is executed.
 /// </summary>
 public static class Checkpoint
@@ -27,8 +26,7 @@ public static class Checkpoint
     {
         var config = LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile));
         using var weights = new WeightFiles(folder);
-        weights.Match(ParameterShapes.Of(config));
-        return config;
+        return Stored(config, weights.Match(config));
     }
 
     /// <summary>Loads the model of a folder. All names, shapes, types and sizes are checked before memory is taken for it.</summary>
@@ -43,15 +41,16 @@ public static class Checkpoint
         string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
     {
         LibTorch.Load();
-        var config = WithEndOfTurn(LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile)), Path.Combine(folder, LLaDATokenizer.FileName));
+        var config = WithEndOfTurn(LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile)), folder);
         using var weights = new WeightFiles(folder);
-        var names = weights.Match(ParameterShapes.Of(config));
+        var layout = weights.Match(config);
 
-        var model = new MaskPredictor(config, device ?? CPU, weightType, computeType);
+        var model = new MaskPredictor(Stored(config, layout), device ?? CPU, weightType, computeType);
         try
         {
-            foreach (var (name, parameter) in model.named_parameters())
-                weights.CopyTo(names[name], parameter);
+            var parameters = Tensors(model).ToDictionary();
+            foreach (var stored in layout.Tensors)
+                weights.CopyTo(stored, parameters[stored.Parameter]);
             model.eval();
             return model;
         }
@@ -69,13 +68,17 @@ public static class Checkpoint
     /// <param name="maxShardBytes">Weights beyond it go to further shards, with an index.</param>
     public static void Save(MaskPredictor model, string folder, ScalarType type = ScalarType.Float32, long maxShardBytes = 5_000_000_000)
     {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
         Directory.CreateDirectory(folder);
         LLaDAConfigJson.Write(model.Config, Path.Combine(folder, ConfigFile), type == ScalarType.BFloat16 ? "bfloat16" : "float32");
+        if (model.Config.Family != ModelFamilies.LLaDA)
+            ModelJson.Write(Path.Combine(folder, TokenFiles.Generation), FamilyConfigJson.Generation(model.Config));
 
         var shards = Shards(model, SafetensorsTypes.Size(type), maxShardBytes);
         if (shards is [var only])
         {
-            SafetensorsWriter.Write(Path.Combine(folder, SingleFile), only, type);
+            SafetensorsWriter.Write(Path.Combine(folder, SingleFile), only, type, IsRouterBias);
             File.Delete(Path.Combine(folder, IndexFile));
             return;
         }
@@ -84,42 +87,61 @@ public static class Checkpoint
         for (int shard = 0; shard < shards.Count; shard++)
         {
             string file = $"model-{shard + 1:D5}-of-{shards.Count:D5}.safetensors";
-            SafetensorsWriter.Write(Path.Combine(folder, file), shards[shard], type);
+            SafetensorsWriter.Write(Path.Combine(folder, file), shards[shard], type, IsRouterBias);
             foreach (var (name, _) in shards[shard])
                 weightMap[name] = file;
         }
+        long numValues = shards.Sum(shard => shard.Sum(entry => entry.Tensor.numel()));
         var index = new JsonObject
         {
-            ["metadata"] = new JsonObject { ["total_size"] = model.Config.NumParameters * SafetensorsTypes.Size(type) },
+            ["metadata"] = new JsonObject { ["total_size"] = numValues * SafetensorsTypes.Size(type) },
             ["weight_map"] = weightMap,
         };
         File.WriteAllText(Path.Combine(folder, IndexFile), index.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
         File.Delete(Path.Combine(folder, SingleFile));
     }
 
-    /// <summary>LLaDA's own config.json does not name the end of a turn; the tokenizer beside it does.</summary>
-    private static LLaDAConfig WithEndOfTurn(LLaDAConfig config, string tokenizer)
+    /// <summary>Biases of routers stay float32: rounded, they would choose other experts.</summary>
+    private static bool IsRouterBias(string name) => name.EndsWith(".expert_bias", StringComparison.Ordinal);
+
+    /// <summary>The network's parameters and buffers.</summary>
+    internal static IEnumerable<KeyValuePair<string, Tensor>> Tensors(MaskPredictor model) =>
+        model.named_parameters().Select(entry => KeyValuePair.Create(entry.name, (Tensor)entry.parameter))
+            .Concat(model.named_buffers().Select(entry => KeyValuePair.Create(entry.name, entry.buffer)));
+
+    private static LLaDAConfig Stored(LLaDAConfig config, StoredLayout layout) => config.Experts is { } experts
+        ? config with { Experts = experts with { AreStacked = layout.AreExpertsStacked } }
+        : config;
+
+    /// <summary>Most config.json do not name the end of a turn; the tokenizer's files beside it do.</summary>
+    private static LLaDAConfig WithEndOfTurn(LLaDAConfig config, string folder)
     {
-        if (config.EotTokenId is not null || !File.Exists(tokenizer))
+        int? id = config.EotTokenId is null ? new TokenFiles(folder).EndOfTurn : null;
+        if (!(id < config.EmbeddingSize))
             return config;
-        int? id = TokenizerJson.FindAddedToken(tokenizer, SpecialTokens.EndOfTurn);
-        return id < config.EmbeddingSize ? config with { EotTokenId = id } : config;
+        int[] others = [.. config.OtherEndTokenIds.Where(end => end != id)];
+        return config with { EotTokenId = id, OtherEndTokenIds = others.Length == 0 ? [] : others };
     }
 
     private static List<List<(string Name, Tensor Tensor)>> Shards(MaskPredictor model, int elementBytes, long maxShardBytes)
     {
         List<List<(string, Tensor)>> shards = [[]];
         long filled = 0;
-        foreach (var (name, parameter) in model.named_parameters())
+        var config = model.Config;
+        foreach (var (parameter, whole) in Tensors(model))
         {
-            long bytes = parameter.numel() * elementBytes;
-            if (filled > 0 && filled + bytes > maxShardBytes)
+            foreach (var stored in StoredTensor.Of(parameter, whole.shape, config.Family.Naming, config.Experts?.AreStacked ?? false))
             {
-                shards.Add([]);
-                filled = 0;
+                var tensor = stored.In(whole);
+                long bytes = tensor.numel() * elementBytes;
+                if (filled > 0 && filled + bytes > maxShardBytes)
+                {
+                    shards.Add([]);
+                    filled = 0;
+                }
+                shards[^1].Add((stored.Name, tensor));
+                filled += bytes;
             }
-            shards[^1].Add((TensorNames.LLaDA(name), parameter));
-            filled += bytes;
         }
         return shards;
     }

@@ -1,10 +1,11 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Model;
 
 namespace LLaDA.Diffusion.Checkpoints;
 
-/// <summary>config.json in the fields of GSAI-ML/LLaDA; also reads the llama-style fields of converted copies.</summary>
+/// <summary>
+/// config.json of every family; LLaDA's in the fields of GSAI-ML/LLaDA, and read in the llama-style fields of converted copies too.
+/// </summary>
 /// <remarks>
 /// Nothing is taken from class defaults: a missing size is an error, since the defaults of the original class describe another model.
 /// Each field is computed, known to change no number (<see cref="NeutralFields"/>), or refused by name.
@@ -14,27 +15,7 @@ public static class LLaDAConfigJson
     /// <exception cref="CheckpointException">
     /// Not JSON, a size missing or out of range, an architecture that this library does not compute, or a field that it does not know.
     /// </exception>
-    public static LLaDAConfig Read(string path)
-    {
-        try
-        {
-            string text = File.ReadAllText(path);
-            if (ForeignFile.Describe(text) is { } foreign)
-                throw new CheckpointException(path, foreign);
-            var options = new JsonDocumentOptions { AllowDuplicateProperties = false };
-            var json = JsonNode.Parse(PythonJson.ToStrict(text), documentOptions: options) as JsonObject
-                ?? throw new JsonException("not an object");
-            return new ConfigReader(json, path).Read();
-        }
-        catch (IOException exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new CheckpointException(path, "is missing");
-        }
-        catch (JsonException exception)
-        {
-            throw new CheckpointException(path, $"is not a JSON object: {exception.Message}");
-        }
-    }
+    public static LLaDAConfig Read(string path) => new ConfigReader(ModelJson.Read(path), path).Read();
 
     /// <summary>
     /// Writes all fields that the reference class reads, so that the folder loads there as well. A causal network names another class,
@@ -42,12 +23,17 @@ public static class LLaDAConfigJson
     /// </summary>
     public static void Write(LLaDAConfig config, string path, string torchType = "float32")
     {
+        if (config.Family != ModelFamilies.LLaDA)
+        {
+            ModelJson.Write(path, FamilyConfigJson.Of(config, torchType));
+            return;
+        }
         var json = new JsonObject
         {
             ["activation_type"] = "silu",
             ["alibi"] = false,
             ["alibi_bias_max"] = 8.0,
-            ["architectures"] = new JsonArray("LLaDAModelLM"),
+            ["architectures"] = new JsonArray(config.Family.Architecture),
             ["attention_dropout"] = 0.0,
             ["attention_layer_norm"] = false,
             ["attention_layer_norm_with_affine"] = true,
@@ -74,7 +60,7 @@ public static class LLaDAConfigJson
             ["max_sequence_length"] = config.MaxSequenceLength,
             ["mlp_hidden_size"] = config.FeedForwardWidth,
             ["mlp_ratio"] = 4,
-            ["model_type"] = "llada",
+            ["model_type"] = config.Family.ModelType,
             ["multi_query_attention"] = null,
             ["n_heads"] = config.NumHeads,
             ["n_kv_heads"] = config.NumKeyValueHeads,
@@ -100,6 +86,6 @@ public static class LLaDAConfigJson
             json["architectures"] = new JsonArray("LLaDACausalTwin");
             json["model_type"] = "llada_causal_twin";
         }
-        File.WriteAllText(path, json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        ModelJson.Write(path, json);
     }
 }

@@ -3,14 +3,13 @@ using System.Text.Json.Nodes;
 namespace LLaDA.Diffusion.Checkpoints;
 
 /// <summary>
-/// The fields of config.json about the rotation of positions: only the plain one over the whole width of a head is computed.
+/// The fields of config.json about the rotation of positions: only the plain one, without scaling, is computed.
 /// </summary>
 internal static class RotaryFields
 {
     /// <returns>The base of the frequencies, from rope_theta or, as newer writers have it, from rope_parameters.</returns>
     public static double Theta(ConfigFields fields)
     {
-        fields.RequireNumber(1, "partial_rotary_factor");
         RequirePlain(fields, "rope_scaling");
         var parameters = RequirePlain(fields, "rope_parameters");
         if (fields.Find("rope_theta") is null && parameters?["rope_theta"] is { } inner)

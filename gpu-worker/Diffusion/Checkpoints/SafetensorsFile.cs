@@ -159,9 +159,12 @@ public sealed class SafetensorsFile : IDisposable
         if (offsets is not [var begin, var end] || begin < 0 || end < begin || Array.Exists(shape, size => size < 0))
             throw new CheckpointException(_path, $"gives {property.Name} an impossible shape or place: {property.Value.GetRawText()}");
 
-        // 128 bits: a hostile shape must not wrap around to the right size.
-        var expected = shape.Aggregate(
-            (Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * size, Int128.MaxValue >> 64));
+        // 128 bits: a hostile shape must not wrap around to the right size, nor strides beside a size of 0.
+        Int128 Bytes(Func<long, long> sizeOf) => shape.Aggregate(
+            (Int128)SafetensorsTypes.Size(type), (product, size) => Int128.Min(product * sizeOf(size), Int128.MaxValue >> 64));
+        if (Bytes(size => Math.Max(size, 1)) >= long.MaxValue)
+            throw new CheckpointException(_path, $"gives {property.Name} the impossible shape [{string.Join(", ", shape)}]");
+        var expected = Bytes(size => size);
         if (expected != end - begin)
             throw new CheckpointException(_path, $"gives {property.Name} {end - begin} bytes where its type and shape need {expected}");
         return new TensorEntry(property.Name, type, shape, dataStart + begin, end - begin);

@@ -13,27 +13,30 @@ public static class SafetensorsWriter
 
     /// <param name="path">An existing file is replaced.</param>
     /// <param name="tensors">Written in this order; names must differ.</param>
-    /// <param name="type">Converts every tensor on the way; null keeps each one's own type.</param>
-    public static void Write(string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, ScalarType? type = null)
+    /// <param name="type">Converts tensors on the way; null keeps each one's own type.</param>
+    /// <param name="keepsType">Names of tensors that keep their own type all the same; null for none.</param>
+    public static void Write(
+        string path, IReadOnlyList<(string Name, Tensor Tensor)> tensors, ScalarType? type = null, Func<string, bool>? keepsType = null)
     {
+        ScalarType TypeOf(string name, Tensor tensor) => type is { } given && keepsType?.Invoke(name) != true ? given : tensor.dtype;
         string temporary = path + ".partial";
         using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 20))
         {
-            file.Write(Header(tensors, type));
-            foreach (var (_, tensor) in tensors)
-                WriteValues(file, tensor, type ?? tensor.dtype);
+            file.Write(Header(tensors, TypeOf));
+            foreach (var (name, tensor) in tensors)
+                WriteValues(file, tensor, TypeOf(name, tensor));
             file.Flush(flushToDisk: true);
         }
         File.Move(temporary, path, overwrite: true);
     }
 
-    private static byte[] Header(IReadOnlyList<(string Name, Tensor Tensor)> tensors, ScalarType? type)
+    private static byte[] Header(IReadOnlyList<(string Name, Tensor Tensor)> tensors, Func<string, Tensor, ScalarType> typeOf)
     {
         var header = new JsonObject { ["__metadata__"] = new JsonObject { ["format"] = "pt" } };
         long position = 0;
         foreach (var (name, tensor) in tensors)
         {
-            var written = type ?? tensor.dtype;
+            var written = typeOf(name, tensor);
             long end = position + (tensor.numel() * SafetensorsTypes.Size(written));
             header.Add(name, new JsonObject
             {

@@ -1,7 +1,12 @@
 using System.Text.RegularExpressions;
+using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Checkpoints;
+
+/// <summary>How a checkpoint's files hold a network.</summary>
+/// <param name="AreExpertsStacked">Whether one tensor holds all experts of a layer.</param>
+internal sealed record StoredLayout(IReadOnlyList<StoredTensor> Tensors, bool AreExpertsStacked);
 
 /// <summary>The weights of a checkpoint folder: model.safetensors or, where there is none, the shards that the index names.</summary>
 internal sealed partial class WeightFiles : IDisposable
@@ -10,6 +15,8 @@ internal sealed partial class WeightFiles : IDisposable
 
     private const string Embedding = "wte.weight", Head = "ff_out.weight";
     private const int MaxFaultsListed = 10;
+
+    private static readonly string[] s_expertParts = ["gate_proj", "up_proj", "down_proj"];
 
     private readonly string _folder;
     private readonly Dictionary<string, SafetensorsFile> _fileOf = [];
@@ -37,34 +44,64 @@ internal sealed partial class WeightFiles : IDisposable
         }
     }
 
-    /// <summary>Finds the dialect of the names and checks that the files hold every parameter in its shape, and nothing else.</summary>
+    /// <summary>Finds the layout of the tensors and checks that the files hold every parameter in its shape, and nothing else.</summary>
     /// <remarks>Derived buffers are passed over; a head beside tied weights must equal the embedding.</remarks>
-    /// <returns>The tensor's name in the files, by the parameter's name.</returns>
-    public IReadOnlyDictionary<string, string> Match(IReadOnlyDictionary<string, long[]> shapes)
+    public StoredLayout Match(LLaDAConfig config)
     {
-        Func<string, string> dialect = _fileOf.ContainsKey(TensorNames.Llama(Embedding)) ? TensorNames.Llama : TensorNames.LLaDA;
-        var names = shapes.Keys.ToDictionary(parameter => parameter, dialect);
+        var naming = NamingOf(config.Family);
+        bool areStacked = AreExpertsStacked(config, naming);
+        var shapes = ParameterShapes.Of(config);
+        StoredTensor[] tensors = [.. shapes.SelectMany(entry => StoredTensor.Of(entry.Key, entry.Value, naming, areStacked))];
         List<string> faults = [];
-        foreach (var (parameter, name) in names)
-            Check(name, shapes[parameter], faults);
+        foreach (var tensor in tensors)
+            Check(tensor.Name, tensor.Shape, faults);
 
-        var known = names.Values.ToHashSet();
-        if (faults.Count == 0 && !shapes.ContainsKey(Head) && _fileOf.ContainsKey(dialect(Head)))
+        var known = tensors.Select(tensor => tensor.Name).ToHashSet();
+        string embedding = TensorNames.Of(naming, Embedding), head = TensorNames.Of(naming, Head);
+        if (faults.Count == 0 && config.TiesWeights && _fileOf.ContainsKey(head))
         {
-            known.Add(dialect(Head));
-            CheckTiedHead(dialect(Embedding), dialect(Head), faults);
+            known.Add(head);
+            CheckTiedHead(embedding, head, faults);
         }
         faults.AddRange(_fileOf.Keys.Where(name => !known.Contains(name) && !DerivedBuffer().IsMatch(name))
             .Select(name => $"{name} is not a tensor of this model"));
         if (faults.Count == 0)
-            return names;
+            return new StoredLayout(tensors, areStacked);
         string more = faults.Count > MaxFaultsListed ? $"; and {faults.Count - MaxFaultsListed} more" : "";
         throw new CheckpointException(_folder, $"does not fit its config.json: {string.Join("; ", faults.Take(MaxFaultsListed))}{more}");
     }
 
-    public void CopyTo(string name, Tensor destination) => _fileOf[name].CopyTo(name, destination);
+    public void CopyTo(StoredTensor stored, Tensor parameter)
+    {
+        using var part = stored.In(parameter);
+        _fileOf[stored.Name].CopyTo(stored.Name, part);
+    }
 
     public void Dispose() => _files.ForEach(file => file.Dispose());
+
+    /// <remarks>Copies of LLaDA come in both namings.</remarks>
+    private TensorNaming NamingOf(ModelFamily family)
+    {
+        TensorNaming other = family == ModelFamilies.LLaDA ? TensorNaming.Llama
+            : family == ModelFamilies.ILLaDA ? TensorNaming.LLaDA : family.Naming;
+        return _fileOf.ContainsKey(TensorNames.Of(other, Embedding)) ? other : family.Naming;
+    }
+
+    private bool AreExpertsStacked(LLaDAConfig config, TensorNaming naming)
+    {
+        if (config.Experts is not { } experts)
+            return false;
+        string[] stacks = [.. Enumerable.Range(0, config.NumLayers).Where(config.HasExperts).SelectMany(layer =>
+            s_expertParts.Select(part => TensorNames.Of(naming, $"blocks.{layer}.moe.experts.{part}")))];
+        bool Holds(string name) => _fileOf.ContainsKey(name);
+        string? stacked = Array.Find(stacks, Holds);
+        string? single = stacks.SelectMany(stack => Enumerable.Range(0, experts.NumExperts)
+            .Select(expert => TensorNames.OfExpert(stack, expert))).FirstOrDefault(Holds);
+        return stacked is not null && single is not null
+            ? throw new CheckpointException(
+                _folder, $"holds experts stacked, as {stacked}, and one by one, as {single}: remove one of the two sets")
+            : stacked is not null;
+    }
 
     private void Check(string name, long[] shape, List<string> faults)
     {

@@ -111,11 +111,13 @@ public sealed class FineTuningData : ITrainingData, IDisposable
         if (example.History is not { } history)
         {
             return new Row(
-                [_tokenizer.BeginningOfTextId, .. _tokenizer.Encode(example.Prompt)],
+                [.. _tokenizer.BeginningOfText, .. _tokenizer.Encode(example.Prompt)],
                 [.. _tokenizer.Encode(example.Answer), _tokenizer.EndOfTextId]);
         }
-        int[] prompt = [.. ChatTemplate.Encode(_tokenizer, history.Select(message => new ChatMessage(message.Role, message.Content)))];
-        return new Row(prompt, [.. _tokenizer.Encode(example.Answer.Trim()), _tokenizer.EndOfTurnId!.Value, _tokenizer.EndOfTextId]);
+        var (prompt, answer) = ChatTemplate.EncodeAnswered(
+            _tokenizer, [.. history.Select(message => new ChatMessage(message.Role, message.Content))], example.Answer);
+        bool isEnded = answer.Count > 0 && answer[^1] == _tokenizer.EndOfTextId;
+        return new Row([.. prompt], isEnded ? [.. answer] : [.. answer, _tokenizer.EndOfTextId]);
     }
 
     /// <exception cref="FormatException">The row is too long, and is not to be cut or leaves no room for an answer.</exception>

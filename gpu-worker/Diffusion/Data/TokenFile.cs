@@ -95,8 +95,7 @@ public sealed class TokenFile : IDisposable
     {
         foreach (string document in documents)
         {
-            yield return tokenizer.BeginningOfTextId;
-            foreach (int token in tokenizer.Encode(document))
+            foreach (int token in tokenizer.BeginningOfText.Concat(tokenizer.Encode(document)))
                 yield return token;
             yield return tokenizer.EndOfTextId;
         }

@@ -32,7 +32,7 @@ public static class Cloze
         long[] canvas = [.. tokens.Select(token => (long)token)];
         foreach (int position in masked)
             canvas[position] = model.Config.MaskTokenId;
-        var places = tensor([.. masked.Select(position => (long)position)], device: model.Device);
+        var places = tensor([.. masked.Select(position => (long)model.Config.PlaceOf(position))], device: model.Device);
         var hidden = model.Hidden(tensor(canvas, [1, canvas.Length], device: model.Device)).squeeze(0);
         var logits = model.Logits(hidden.index_select(0, places));
         long[] best = [.. logits.argmax(-1).cpu().data<long>()];

@@ -12,6 +12,7 @@ namespace LLaDA.Diffusion.Evaluation;
 /// <remarks>
 /// Exactly k tokens are masked, and the samples' k are spread evenly over 1 to l: both reduce the variance. Patterns are a pure function of
 /// seed, sample and answer length. Used on the thread of the model.
+/// With a block-causal model this is done for each block of the answer behind the unmasked text before it, and the bounds are added up.
 /// </remarks>
 public sealed class LikelihoodEstimator
 {
@@ -27,6 +28,13 @@ public sealed class LikelihoodEstimator
         (_model, _maxTokens) = (model, maxTokens);
     }
 
+    /// <summary>Tokens that pass in each sample: a block-causal model gets the blocks of the answer a second time.</summary>
+    public static int TokensOfSample(LLaDAConfig config, int numPromptTokens, int numAnswerTokens)
+    {
+        int length = numPromptTokens + numAnswerTokens;
+        return config.BlockLength is { } blockLength ? (2 * length) - (numPromptTokens / blockLength * blockLength) : length;
+    }
+
     /// <returns>In nats; its expectation is at most log p(answer | prompt).</returns>
     public double LogLikelihood(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) =>
         Terms(prompt, answer, options).Sum();
@@ -35,7 +43,14 @@ public sealed class LikelihoodEstimator
     /// <exception cref="ArgumentException">
     /// The options are out of range, the answer is empty, or both together are longer than the model's context.
     /// </exception>
-    public IEnumerable<double> Terms(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options)
+    public IEnumerable<double> Terms(IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options) =>
+        Passes(prompt, answer, options).Select(pass => pass.Term);
+
+    /// <summary>The same from a sample on, with the samples of each pass.</summary>
+    /// <param name="firstSample">Samples before it are left out, 0 or more.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Terms"/>.</exception>
+    public IEnumerable<LikelihoodPass> Passes(
+        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, LikelihoodOptions options, int firstSample = 0)
     {
         if (options.Validate().FirstOrDefault() is { } error)
             throw new ArgumentException(error.Sentence, nameof(options));
@@ -45,17 +60,21 @@ public sealed class LikelihoodEstimator
         if (length > _model.Config.MaxSequenceLength)
             throw new ArgumentException($"{length} tokens do not fit the model's {_model.Config.MaxSequenceLength}", nameof(answer));
 
-        return ComputedTerms(Math.Max(1, _maxTokens / (length * (options.CfgScale > 0 ? 2 : 1))));
+        var layout = new ScoredRow(_model.Config, prompt, answer);
+        return Computed(Math.Max(1, _maxTokens / (layout.Length * (options.CfgScale > 0 ? 2 : 1))));
 
-        IEnumerable<double> ComputedTerms(int patternsOfPass)
+        IEnumerable<LikelihoodPass> Computed(int patternsOfPass)
         {
-            foreach (bool[][] patterns in Patterns(answer.Count, options).Chunk(patternsOfPass))
+            foreach (bool[][] patterns in Patterns(layout.Parts, options, firstSample).Chunk(patternsOfPass))
             {
-                double[] sums = CrossEntropies(prompt, answer, patterns, options.CfgScale);
+                double[][] sums = SumsOfParts(layout, answer, patterns, options.CfgScale);
                 double term = 0;
-                for (int index = 0; index < patterns.Length; index++)
-                    term += -sums[index] * answer.Count / patterns[index].Count(isMasked => isMasked);
-                yield return term / options.NumSamples;
+                foreach (var (pattern, sumsOfParts) in patterns.Zip(sums))
+                {
+                    foreach (var (part, sum) in layout.Parts.Zip(sumsOfParts))
+                        term += -sum * part.Length / part.Count(token => pattern[token]);
+                }
+                yield return new LikelihoodPass(term / options.NumSamples, patterns.Length);
             }
         }
     }
@@ -63,68 +82,77 @@ public sealed class LikelihoodEstimator
     /// <summary>Sum of the cross entropies of the masked tokens, in nats, for each pattern.</summary>
     /// <param name="patterns">Of the answer's tokens, true where masked; at least one in each.</param>
     public double[] CrossEntropies(
-        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, IReadOnlyList<bool[]> patterns, double cfgScale = 0)
+        IReadOnlyList<int> prompt, IReadOnlyList<int> answer, IReadOnlyList<bool[]> patterns, double cfgScale = 0) =>
+        [.. SumsOfParts(new ScoredRow(_model.Config, prompt, answer), answer, patterns, cfgScale).Select(sums => sums.Sum())];
+
+    /// <returns>By pattern and part of the answer.</returns>
+    private double[][] SumsOfParts(ScoredRow layout, IReadOnlyList<int> answer, IReadOnlyList<bool[]> patterns, double cfgScale)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        int length = prompt.Count + answer.Count;
-        List<long> tokens = [], places = [], masked = [];
-        List<int> rows = [];
+        List<long> places = [], masked = [];
+        List<(int Row, int Part)> owners = [];
         foreach (var (row, pattern) in patterns.Index())
         {
-            foreach (int token in prompt)
-                tokens.Add(token);
-            for (int index = 0; index < answer.Count; index++)
+            foreach (var (part, token) in layout.Parts.Index().SelectMany(part => part.Item.Select(token => (part.Index, token))))
             {
-                if (pattern[index])
-                {
-                    places.Add(tokens.Count);
-                    masked.Add(answer[index]);
-                    rows.Add(row);
-                }
-                tokens.Add(pattern[index] ? _model.Config.MaskTokenId : answer[index]);
+                if (!pattern[token])
+                    continue;
+                places.Add(((long)row * layout.Length) + layout.PlaceOf(token));
+                masked.Add(answer[token]);
+                owners.Add((row, part));
             }
         }
 
         var losses = nn.functional.cross_entropy(Logits(), Upload(masked), reduction: nn.Reduction.None);       // [N]
         float[] crossEntropies = [.. losses.cpu().data<float>()];
-        double[] sums = new double[patterns.Count];
-        for (int index = 0; index < crossEntropies.Length; index++)
-            sums[rows[index]] += crossEntropies[index];
+        double[][] sums = [.. patterns.Select(_ => new double[layout.Parts.Length])];
+        foreach (var ((row, part), crossEntropy) in owners.Zip(crossEntropies))
+            sums[row][part] += crossEntropy;
         return sums;
 
         Tensor Logits()
         {
-            var conditional = LogitsOf(tokens);
+            var conditional = LogitsOf(masksPrompt: false);
             if (!(cfgScale > 0))
                 return conditional;
-            long mask = _model.Config.MaskTokenId;
-            var unconditional = LogitsOf([.. tokens.Select((token, index) => index % length < prompt.Count ? mask : token)]);
+            var unconditional = LogitsOf(masksPrompt: true);
             return unconditional.Add(tensor((float)(cfgScale + 1), device: _model.Device) * (conditional - unconditional));
         }
 
-        Tensor LogitsOf(List<long> canvases)
+        Tensor LogitsOf(bool masksPrompt)
         {
-            var hidden = _model.Hidden(Upload(canvases).view(patterns.Count, length));
-            return _model.Logits(hidden.flatten(0, 1).index_select(0, Upload(places)));                         // [N, V']
+            var tokens = Upload([.. patterns.SelectMany(pattern => layout.Tokens(pattern, masksPrompt))]);
+            var hidden = layout.Hidden(_model, tokens, patterns.Count);
+            return _model.Logits(hidden.index_select(0, Upload(places)));                                       // [N, V']
         }
 
         Tensor Upload(List<long> values) => tensor([.. values], device: _model.Device);
     }
 
-    /// <summary>The masked tokens of each sample.</summary>
-    private static IEnumerable<bool[]> Patterns(int length, LikelihoodOptions options)
+    /// <summary>
+    /// The masked tokens of each sample: in each part of the answer as if it stood alone, with numbers that depend on where it begins.
+    /// </summary>
+    private static IEnumerable<bool[]> Patterns(int[][] parts, LikelihoodOptions options, int firstSample)
     {
         var random = new CounterRandom(options.Seed);
-        double start = random.Uniform(0, (ulong)length, RandomStream.MaskCount);
-        for (int sample = 0; sample < options.NumSamples; sample++)
+        for (int sample = firstSample; sample < options.NumSamples; sample++)
         {
-            int numMasked = 1 + (int)(length * ((start + ((double)sample / options.NumSamples)) % 1));
-            var order = Enumerable.Range(0, length).OrderBy(token => random.Uniform((uint)sample, (ulong)token, RandomStream.AnswerMask));
-            bool[] pattern = new bool[length];
-            foreach (int token in order.Take(numMasked))
-                pattern[token] = true;
+            bool[] pattern = new bool[parts.Sum(part => part.Length)];
+            foreach (int[] part in parts)
+            {
+                double start = random.Uniform(0, ((ulong)part[0] << 32) + (ulong)part.Length, RandomStream.MaskCount);
+                int numMasked = 1 + (int)(part.Length * ((start + ((double)sample / options.NumSamples)) % 1));
+                var order = part.OrderBy(token => random.Uniform((uint)sample, (ulong)token, RandomStream.AnswerMask));
+                foreach (int token in order.Take(numMasked))
+                    pattern[token] = true;
+            }
             yield return pattern;
         }
     }
 }
+
+/// <summary>What one forward pass adds to an estimate.</summary>
+/// <param name="Term">In nats.</param>
+/// <param name="NumSamples">Mask patterns of the pass.</param>
+public readonly record struct LikelihoodPass(double Term, int NumSamples);

@@ -17,4 +17,7 @@ public sealed record InfillOptions
     /// The most tokens of a gap <c>[MASK]</c>, at least 1 and 2 below the context; null for 8, or what the context allows.
     /// </summary>
     public int? MaxGapLength { get; init; }
+
+    /// <summary>Whether the filled gaps say how they came about.</summary>
+    public bool IsTraced { get; init; }
 }

@@ -6,16 +6,13 @@ namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>Fills the gaps of texts: searches the lengths of gaps <c>[MASK]</c>, then samples infill window by infill window.</summary>
 /// <remarks>
-/// <see cref="Fill"/> computes on the calling thread. <see cref="FillAsync"/> does the same over any source of samples, such as a
+/// <see cref="Fill"/> computes on the calling thread. <c>FillAsync</c> does the same over any source of samples, such as a
 /// <see cref="SamplingEngine"/> that many callers share; both give the same text for the same options, bit for bit on a CPU.
 /// </remarks>
 /// <param name="sampler">Samples the rows; used on the calling thread, and not disposed of.</param>
 /// <param name="maxTokens">Tokens of candidate rows that share a pass, at least 1; a longer row runs alone.</param>
 public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxTokens = PassBudget.MaxTokensOnCpu) : IDisposable
 {
-    /// <summary>The length of a gap <c>[MASK]</c> while the lengths of the others are searched.</summary>
-    private const int ProvisionalGapLength = 2;
-
     private readonly TokenSet _nonText = NonText(tokenizer, sampler.Config);
 
     /// <summary>Fills a text.</summary>
@@ -30,11 +27,10 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     {
         options ??= new InfillOptions();
         options = options with { Sampling = options.Sampling with { Forbidden = options.Sampling.Forbidden ?? _nonText } };
-        var config = sampler.Config;
-        var document = new InfillDocument(GapText.Parse(text), tokenizer, config.MaskTokenId, config.MaxSequenceLength, options);
+        var document = new InfillDocument(GapText.Parse(text), tokenizer, sampler.Config, options);
         using var lengths = new LengthSearch(Sample);
         // Every await below finds a completed task, since the sampler computes before it returns: so this does not block.
-        return FillAsync(document, Sample, lengths, onWindow, cancellation).GetAwaiter().GetResult();
+        return FillAsync(document, Sample, lengths, onWindow, onStep: null, cancellation).GetAwaiter().GetResult();
 
         Task<IReadOnlyList<SampledRow>> Sample(IReadOnlyList<SamplingRow> rows) =>
             Task.FromResult<IReadOnlyList<SampledRow>>(SampleInPasses(rows, cancellation));
@@ -43,14 +39,39 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     /// <summary>Fills a document with any source of samples.</summary>
     /// <param name="lengths">May be shared by many documents.</param>
     /// <param name="onWindow">Called after each infill window.</param>
+    /// <param name="onStep">
+    /// Called after each denoising step that fills gaps, on the sampler's thread; the search for lengths is not among them.
+    /// </param>
     /// <param name="cancellation">Ends the wait for a search; <paramref name="sample"/> has a cancellation of its own.</param>
+    public static Task<InfilledText> FillAsync(
+        InfillDocument document,
+        RowSampling sample,
+        LengthSearch lengths,
+        Action<InfillProgress>? onWindow,
+        Action<InfillStep>? onStep,
+        CancellationToken cancellation) =>
+        FillAsync(document, sample, lengths, onWindow, onStep, InfillState.None, onState: null, cancellation);
+
+    /// <summary>The same from where an earlier fill of the same document came to.</summary>
+    /// <param name="state">Of the earlier fill; one that does not fit the document is left aside.</param>
+    /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
     public static async Task<InfilledText> FillAsync(
-        InfillDocument document, RowSampling sample, LengthSearch lengths, Action<InfillProgress>? onWindow, CancellationToken cancellation)
+        InfillDocument document,
+        RowSampling sample,
+        LengthSearch lengths,
+        Action<InfillProgress>? onWindow,
+        Action<InfillStep>? onStep,
+        InfillState state,
+        Action<InfillState>? onState,
+        CancellationToken cancellation)
     {
-        var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, cancellation));
+        var memory = new InfillMemory(document.Accepts(state) ? state : InfillState.None, onState);
+        var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, memory, cancellation));
+        foreach (var window in memory.State.Windows)
+            canvas.Accept(window);
         while (!canvas.IsDone)
         {
-            canvas.Accept((await sample([canvas.Next()]))[0]);
+            memory.AddWindow(canvas.Accept((await sample([canvas.Next(onStep)]))[0]));
             onWindow?.Invoke(canvas.Progress);
         }
         return canvas.ToText();
@@ -67,15 +88,22 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     public void Dispose() => _nonText.Dispose();
 
     /// <summary>All gaps of unknown length at once, each with the others masked.</summary>
-    private static async Task<int[]> FindLengthsAsync(InfillDocument document, LengthSearch lengths, CancellationToken cancellation)
+    private static async Task<int[]> FindLengthsAsync(
+        InfillDocument document, LengthSearch lengths, InfillMemory memory, CancellationToken cancellation)
     {
         var open = document.OpenGaps;
         if (open.Count == 0)
             return [];
-        int provisional = Math.Min(ProvisionalGapLength, document.MaxGapLength);
-        var draft = new InfillCanvas(document, [.. Enumerable.Repeat(provisional, open.Count)]);
-        return await Task.WhenAll(open.Select(gap =>
-            lengths.FindAsync(document.MaxGapLength, length => draft.CandidateRow(gap, length), cancellation)));
+        var draft = InfillCanvas.Draft(document);
+        var known = memory.State.Lengths;
+        return await Task.WhenAll(open.Select(async gap =>
+        {
+            if (known.TryGetValue(gap, out int length))
+                return length;
+            length = await lengths.FindAsync(document.MaxGapLength, candidate => draft.CandidateRow(gap, candidate), cancellation);
+            memory.AddLength(gap, length);
+            return length;
+        }));
     }
 
     /// <summary>Long candidate rows of one gap would otherwise need the memory of all of them at once.</summary>

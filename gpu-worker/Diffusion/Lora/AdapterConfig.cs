@@ -61,6 +61,9 @@ public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string>
         File.WriteAllText(Path.Combine(folder, FileName), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
+    private static string Target(JsonNode? name) =>
+        name is JsonValue value && value.TryGetValue(out string? text) ? text : throw new FormatException("target_modules must list names");
+
     private static AdapterConfig Read(JsonObject json, string path)
     {
         List<string> errors = [];
@@ -90,7 +93,7 @@ public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string>
             throw new CheckpointException(path, string.Join("; ", errors));
 
         // A single pattern, or names that fit the ends of paths, say less than the tensors do: those decide.
-        string[] targets = json["target_modules"] is JsonArray names ? [.. names.Select(name => name!.ToString())] : [];
+        string[] targets = json["target_modules"] is JsonArray names ? [.. names.Select(Target)] : [];
         return new AdapterConfig(rank, alpha, targets, json["base_model_name_or_path"]?.ToString(), !IsFalse("use_rslora"));
     }
 }

@@ -29,37 +29,43 @@ internal sealed class AdapterFiles : IDisposable
     public AdapterConfig Config { get; }
 
     /// <param name="matrices">A and B by the path of their projection in <see cref="MaskPredictor"/>.</param>
-    public static void Write(string folder, AdapterConfig config, IEnumerable<(string Projection, Tensor A, Tensor B)> matrices)
+    public static void Write(
+        string folder, TensorNaming naming, AdapterConfig config, IEnumerable<(string Projection, Tensor A, Tensor B)> matrices)
     {
+        using var scope = NewDisposeScope();
         Directory.CreateDirectory(folder);
         config.Write(folder);
         SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
-            [.. matrices.SelectMany(entry => new[]
-            {
-                (Name(TensorNames.LLaDA, entry.Projection, 'A'), entry.A),
-                (Name(TensorNames.LLaDA, entry.Projection, 'B'), entry.B),
-            })]);
+            [.. matrices.SelectMany(entry => Named('A', entry.Projection, entry.A).Zip(
+                Named('B', entry.Projection, entry.B), (a, b) => new[] { a, b })).SelectMany(pair => pair)]);
+
+        IEnumerable<(string, Tensor)> Named(char matrix, string projection, Tensor tensor) =>
+            AdapterNames.Of(naming, projection, tensor.shape, matrix).Zip(Parts(tensor));
     }
 
     /// <summary>
     /// Finds the projections that the adapter changes, and checks that its matrices fit them and that it holds nothing else.
     /// </summary>
-    /// <returns>Names in the file, by the path of the projection.</returns>
-    public IReadOnlyDictionary<string, (string A, string B)> Match(MaskPredictor model)
+    /// <returns>Names in the file, by the path of the projection; several for experts.</returns>
+    public IReadOnlyDictionary<string, (string[] A, string[] B)> Match(MaskPredictor model)
     {
         bool isLlama = _file.Tensors.Keys.Any(name => name.StartsWith("base_model.model.model.layers.", StringComparison.Ordinal));
-        Func<string, string> dialect = isLlama ? TensorNames.Llama : TensorNames.LLaDA;
-        Dictionary<string, (string A, string B)> matched = [];
+        var naming = model.Config.Family.Naming == TensorNaming.LLaDA && isLlama ? TensorNaming.Llama : model.Config.Family.Naming;
+        Dictionary<string, (string[] A, string[] B)> matched = [];
         HashSet<string> known = [];
         List<string> faults = [];
         foreach (var (projection, module) in model.Projections)
         {
-            var (a, b) = (Name(dialect, projection, 'A'), Name(dialect, projection, 'B'));
-            if (!_file.Tensors.ContainsKey(a) && !_file.Tensors.ContainsKey(b))
+            long[] shape = module.Weight.shape;
+            string[] a = AdapterNames.Of(naming, projection, shape, 'A'), b = AdapterNames.Of(naming, projection, shape, 'B');
+            if (!a.Concat(b).Any(_file.Tensors.ContainsKey))
                 continue;
-            Check(a, Config.Rank, module.Weight.shape[1]);
-            Check(b, module.Weight.shape[0], Config.Rank);
-            known.UnionWith([a, b]);
+            foreach (string name in a)
+                Check(name, Config.Rank, shape[^1]);
+            foreach (string name in b)
+                Check(name, shape[^2], Config.Rank);
+            known.UnionWith(a);
+            known.UnionWith(b);
             matched.Add(projection, (a, b));
         }
         faults.AddRange(_file.Tensors.Keys.Where(name => !known.Contains(name))
@@ -79,25 +85,34 @@ internal sealed class AdapterFiles : IDisposable
         }
     }
 
-    public void CopyTo(string name, Tensor destination) => _file.CopyTo(name, destination);
+    /// <param name="names">From <see cref="Match"/>.</param>
+    public void CopyTo((string[] A, string[] B) names, Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var (name, part) in names.A.Zip(Parts(a)).Concat(names.B.Zip(Parts(b))))
+            _file.CopyTo(name, part);
+    }
 
     /// <summary>Adds the adapter to the weights for good.</summary>
     public void MergeInto(MaskPredictor model)
     {
         using var scale = Config.Scale.ToScalar();
         var projections = model.Projections;
-        foreach (var (projection, (a, b)) in Match(model))
+        foreach (var (projection, names) in Match(model))
         {
             using var scope = NewDisposeScope();
             var weight = projections[projection].Weight;
-            Tensor Read(string name) => _file.Read(name).to(ScalarType.Float32).to(weight.device);
-            LowRankAdapter.Merge(weight, Read(a), Read(b), scale);
+            Tensor Read(string[] parts)
+            {
+                Tensor[] read = [.. parts.Select(name => _file.Read(name).to(ScalarType.Float32).to(weight.device))];
+                return weight.dim() == 2 ? read[0] : stack(read);
+            }
+            LowRankAdapter.Merge(weight, Read(names.A), Read(names.B), scale);
         }
     }
 
     public void Dispose() => _file.Dispose();
 
-    /// <remarks>A dialect names weights: the path of a module is that of its weight without the last part.</remarks>
-    private static string Name(Func<string, string> dialect, string projection, char matrix) =>
-        $"base_model.model.{dialect(projection + ".weight")[..^".weight".Length]}.lora_{matrix}.weight";
+    /// <summary>The matrix, or those of each expert.</summary>
+    private static Tensor[] Parts(Tensor matrix) => matrix.dim() == 2 ? [matrix.alias()] : matrix.detach().unbind(0);
 }

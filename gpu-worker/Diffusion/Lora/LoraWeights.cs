@@ -1,4 +1,3 @@
-using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using TorchSharp.Modules;
@@ -26,7 +25,10 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
         if (projections.Values.Any(projection => projection.Adapter is not null))
             throw new InvalidOperationException("The model has adapters already: take them off first");
 
-        _config = new AdapterConfig(options.Rank, options.Alpha, [.. paths.Select(TensorNames.LLaDA)], options.BaseModel);
+        _config = new AdapterConfig(
+            options.Rank, options.Alpha,
+            [.. paths.SelectMany(path => AdapterNames.Modules(model.Config.Family.Naming, path, projections[path].Weight.shape))],
+            options.BaseModel);
         foreach (var parameter in model.parameters())
             parameter.requires_grad = false;
         using var random = new Generator((ulong)options.Seed);
@@ -81,7 +83,9 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
 
     /// <summary>Writes the adapters alone, in PEFT's layout.</summary>
     public void Save(string folder) =>
-        AdapterFiles.Write(folder, _config, _targets.Select(target => (target.Path, (Tensor)target.Adapter.A, (Tensor)target.Adapter.B)));
+        AdapterFiles.Write(
+            folder, Model.Config.Family.Naming, _config,
+            _targets.Select(target => (target.Path, (Tensor)target.Adapter.A, (Tensor)target.Adapter.B)));
 
     /// <summary>Reads adapters of the same rank, alpha and targets.</summary>
     public void Load(string folder)
@@ -106,8 +110,7 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
         }
         foreach (var target in _targets)
         {
-            files.CopyTo(matched[target.Path].A, target.Adapter.A);
-            files.CopyTo(matched[target.Path].B, target.Adapter.B);
+            files.CopyTo(matched[target.Path], target.Adapter.A, target.Adapter.B);
         }
     }
 
@@ -124,7 +127,7 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
             parameter.requires_grad = true;
     }
 
-    private sealed record Target(string Path, Model.Linear Projection, LowRankAdapter Adapter)
+    private sealed record Target(string Path, AdaptedWeight Projection, LowRankAdapter Adapter)
     {
         /// <summary>The weight before the merge; null where nothing is merged.</summary>
         public Tensor? Original { get; set; }

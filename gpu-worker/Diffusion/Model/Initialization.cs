@@ -23,14 +23,15 @@ public static class Initialization
             else if (name.EndsWith(".bias", StringComparison.Ordinal))
                 parameter.fill_(StaticScalars.Zero);
             else
-                parameter.copy_(TruncatedNormal(parameter.shape, StandardDeviation(name, parameter.shape[1]), random));
+                parameter.copy_(TruncatedNormal(parameter.shape, StandardDeviation(name, parameter.shape[^1]), random));
         }
     }
 
     private static double StandardDeviation(string name, long fanIn)
     {
         string[] parts = name.Split('.');
-        bool writesToResidual = parts is ["blocks", _, "attn_out" or "ff_out", _];
+        bool writesToResidual = parts is ["blocks", _, "attn_out" or "ff_out", _] or ["blocks", _, "moe", .., "down_proj", _]
+            or ["blocks", _, "moe", "experts", "down_proj"];
         double depth = writesToResidual ? 2.0 * (int.Parse(parts[1]) + 1) : 1;
         return 1 / Math.Sqrt(fanIn * depth);
     }

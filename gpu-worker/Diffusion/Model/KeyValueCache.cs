@@ -8,13 +8,13 @@ namespace LLaDA.Diffusion.Model;
 /// change.
 /// </summary>
 /// <remarks>
-/// An approximation: without a causal mask every key depends on every token, so entries that are not recomputed are stale. A pass over the
-/// whole canvas refreshes all of them.
+/// Where every token sees all, an approximation: every key depends on every token, so entries that are not recomputed are stale, and a pass
+/// over the whole canvas refreshes all of them. In a block-causal model the entries of finished blocks are exact.
 /// </remarks>
 public sealed class KeyValueCache : IDisposable
 {
-    private readonly Tensor[] _keys;
-    private readonly Tensor[] _values;
+    private readonly Tensor _keys;
+    private readonly Tensor _values;
 
     /// <param name="length">Tokens of the canvas.</param>
     /// <param name="type">The model's compute type.</param>
@@ -23,35 +23,52 @@ public sealed class KeyValueCache : IDisposable
         Length = length;
         (_keys, _values) = (Layers(), Layers());
 
-        Tensor[] Layers() => [.. Enumerable.Range(0, config.NumLayers).Select(_ =>
-            empty([length, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope())];
+        Tensor Layers() =>
+            empty([config.NumLayers, length, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope();
     }
+
+    private KeyValueCache(Tensor keys, Tensor values) => (_keys, _values, Length) = (keys, values, (int)keys.shape[1]);
 
     public int Length { get; }
 
+    /// <summary>Bytes of the keys and values.</summary>
+    public long NumBytes => 2 * _keys.numel() * _keys.element_size();
+
     public void Dispose()
     {
-        foreach (var tensor in _keys.Concat(_values))
-            tensor.Dispose();
+        _keys.Dispose();
+        _values.Dispose();
+    }
+
+    /// <summary>Copies the keys and values of some positions out.</summary>
+    internal KeyValueCache Copy(int start, int length)
+    {
+        using var scope = NewDisposeScope();
+        Tensor Part(Tensor all) => all.narrow(1, start, length).clone().DetachFromDisposeScope();
+        return new KeyValueCache(Part(_keys), Part(_values));
+    }
+
+    /// <summary>Takes over the keys and values of positions from <paramref name="start"/> on.</summary>
+    internal void Put(int start, KeyValueCache part)
+    {
+        using var scope = NewDisposeScope();
+        _keys.narrow(1, start, part.Length).copy_(part._keys);
+        _values.narrow(1, start, part.Length).copy_(part._values);
     }
 
     /// <summary>Stores the keys and values of the tokens that passed.</summary>
     /// <param name="positions">[n], int64; null for the whole canvas.</param>
     /// <param name="keys">[n, K, E].</param>
     /// <param name="values">[n, K, E].</param>
-    /// <returns>The keys and values of the whole canvas, [L, K, E] each, owned by the cache.</returns>
+    /// <returns>The keys and values of the whole canvas, [L, K, E] each, views of the cache.</returns>
     internal (Tensor Keys, Tensor Values) Update(int layer, Tensor? positions, Tensor keys, Tensor values)
     {
-        if (positions is null)
+        return (Updated(_keys, keys), Updated(_values, values));
+
+        Tensor Updated(Tensor all, Tensor passed)
         {
-            _keys[layer].copy_(keys);
-            _values[layer].copy_(values);
+            var kept = all.select(0, layer);
+            return positions is null ? kept.copy_(passed) : kept.index_copy_(0, positions, passed);
         }
-        else
-        {
-            _keys[layer].index_copy_(0, positions, keys);
-            _values[layer].index_copy_(0, positions, values);
-        }
-        return (_keys[layer], _values[layer]);
     }
 }

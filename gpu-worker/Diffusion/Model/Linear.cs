@@ -18,14 +18,11 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     {
         _weight = new Parameter(empty([outputWidth, inputWidth], type, device));
         _bias = hasBias ? new Parameter(zeros(outputWidth, type, device)) : null;
+        Adapted = new AdaptedWeight(_weight);
         RegisterComponents();
     }
 
-    /// <summary>W, [output width, input width].</summary>
-    internal Parameter Weight => _weight;
-
-    /// <summary>The low-rank update that fine-tuning adds; null for none.</summary>
-    internal LowRankAdapter? Adapter { get; set; }
+    internal AdaptedWeight Adapted { get; }
 
     /// <param name="input">[..., input width].</param>
     /// <returns>[..., output width], in the type of the input.</returns>
@@ -33,6 +30,6 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         var output = nn.functional.linear(input, _weight.to(input.dtype), _bias?.to(input.dtype));
-        return (Adapter?.Apply(input, output) ?? output).MoveToOuterDisposeScope();
+        return (Adapted.Adapter?.Apply(input, output) ?? output).MoveToOuterDisposeScope();
     }
 }

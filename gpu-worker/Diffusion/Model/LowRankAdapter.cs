@@ -13,36 +13,45 @@ internal sealed class LowRankAdapter : IDisposable
 {
     private readonly Scalar _scale;
 
-    /// <param name="weight">W, [output width, input width].</param>
+    /// <param name="weight">W, [output width, input width], or [experts, output width, input width], each with matrices of its own.</param>
     /// <param name="rank">r, at least 1.</param>
     /// <param name="scale">alpha / r.</param>
     public LowRankAdapter(Tensor weight, int rank, double scale, Generator random)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        double bound = 1 / Math.Sqrt(weight.shape[1]);
+        double bound = 1 / Math.Sqrt(weight.shape[^1]);
         using var twice = (2 * bound).ToScalar();
         using var once = bound.ToScalar();
-        var drawn = rand([rank, weight.shape[1]], ScalarType.Float32, generator: random).mul(twice).sub(once);
+        var drawn = rand([.. weight.shape[..^2], rank, weight.shape[^1]], ScalarType.Float32, generator: random).mul(twice).sub(once);
         A = Lasting(drawn.to(weight.device));
-        B = Lasting(zeros([weight.shape[0], rank], ScalarType.Float32, weight.device));
+        B = Lasting(zeros([.. weight.shape[..^1], rank], ScalarType.Float32, weight.device));
         _scale = scale.ToScalar();
     }
 
-    /// <summary>[r, input width], float32.</summary>
+    /// <summary>[r, input width], or that of each expert, float32.</summary>
     public Parameter A { get; }
 
-    /// <summary>[output width, r], float32.</summary>
+    /// <summary>[output width, r], or that of each expert, float32.</summary>
     public Parameter B { get; }
 
     /// <param name="input">[..., input width].</param>
     /// <param name="output">Of the projection, [..., output width].</param>
     /// <returns>The output with the change, in the type of the input, where the products run too.</returns>
-    public Tensor Apply(Tensor input, Tensor output)
+    public Tensor Apply(Tensor input, Tensor output) => Apply(input, output, A, B);
+
+    /// <summary>The same for the experts of a layer: the output of one, given its input and number.</summary>
+    public Func<Tensor, Tensor, int, Tensor> OfExperts()
+    {
+        var (a, b) = (A.unbind(0), B.unbind(0));
+        return (input, output, expert) => Apply(input, output, a[expert], b[expert]);
+    }
+
+    private Tensor Apply(Tensor input, Tensor output, Tensor a, Tensor b)
     {
         using var scope = NewDisposeScope();
-        var narrow = nn.functional.linear(input, A.to(input.dtype));                        // [..., r]
-        return output.add(nn.functional.linear(narrow, B.to(input.dtype)), _scale).MoveToOuterDisposeScope();
+        var narrow = nn.functional.linear(input, a.to(input.dtype));                        // [..., r]
+        return output.add(nn.functional.linear(narrow, b.to(input.dtype)), _scale).MoveToOuterDisposeScope();
     }
 
     public void MergeInto(Tensor weight) => Merge(weight, A, B, _scale);

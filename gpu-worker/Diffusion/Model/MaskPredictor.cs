@@ -12,10 +12,12 @@ namespace LLaDA.Diffusion.Model;
 
 /// <summary>
 /// The network of a masked diffusion model: a Transformer without causal mask that predicts all masked tokens of x_t at once, p(x_0 | x_t).
-/// It has no time input, so rows at different noise levels share a forward pass.
+/// It has no time input, so rows at different noise levels share a forward pass. One network computes all families, by the switches of its
+/// configuration.
 /// </summary>
 /// <remarks>
-/// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>. Weights are float32 or bfloat16, and so is the residual
+/// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>; experts are <c>blocks.N.moe</c>. Logits are those at a place:
+/// <see cref="LLaDAConfig.PlaceOf"/> says which place predicts a position. Weights are float32 or bfloat16, and so is the residual
 /// stream.
 /// Matrix products run in <see cref="ComputeType"/>. Normalisation, rotation and logits are float32.
 /// Not thread-safe, and dispose scopes belong to a thread: use one instance from one thread.
@@ -55,12 +57,16 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         Device = device;
         WeightType = weightType;
         ComputeType = computeType;
-        _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, device: device, dtype: weightType);
+        long? padding = config.Family.FreezesPaddingEmbedding ? config.PadTokenId : null;
+        _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, padding, device: device, dtype: weightType);
         _blocks = new ModuleList<TransformerBlock>(
-            [.. Enumerable.Range(0, config.NumLayers).Select(_ => new TransformerBlock(config, weightType, computeType, device))]);
+        [
+            .. Enumerable.Range(0, config.NumLayers)
+                .Select(layer => new TransformerBlock(config, layer, weightType, computeType, device)),
+        ]);
         _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, weightType, device);
         _head = config.TiesWeights ? null : new Linear(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
-        _rotary = new RotaryEmbedding(config.HeadWidth, config.MaxSequenceLength, config.RopeTheta, device);
+        _rotary = new RotaryEmbedding(config.RotaryWidth, config.MaxSequenceLength, config.RopeTheta, device);
         RegisterComponents();
     }
 
@@ -72,11 +78,20 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     public ScalarType ComputeType { get; }
 
-    /// <summary>All matrices except the embedding, by path, such as <c>blocks.0.q_proj</c>.</summary>
-    internal IReadOnlyDictionary<string, Linear> Projections =>
-        named_modules().Where(entry => entry.module is Linear).ToDictionary(entry => entry.name, entry => (Linear)entry.module);
+    /// <summary>
+    /// All matrices except the embedding and the routers, by path, such as <c>blocks.0.q_proj</c>; experts are one for a layer, such as
+    /// <c>blocks.0.moe.experts.gate_proj</c>.
+    /// </summary>
+    internal IReadOnlyDictionary<string, AdaptedWeight> Projections => named_modules()
+        .SelectMany(entry => entry.module switch
+        {
+            Linear linear => [KeyValuePair.Create(entry.name, linear.Adapted)],
+            Experts experts => experts.Adapted.Select(part => KeyValuePair.Create($"{entry.name}.{part.Key}", part.Value)),
+            _ => (IEnumerable<KeyValuePair<string, AdaptedWeight>>)[],
+        })
+        .ToDictionary();
 
-    /// <summary>Logits of every position.</summary>
+    /// <summary>Logits at every place.</summary>
     /// <param name="tokens">x_t, [B, L], int64.</param>
     /// <returns>[B, L, V'], float32; V' is the embedding size.</returns>
     public override Tensor forward(Tensor tokens)
@@ -100,6 +115,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public Tensor Hidden(PackedTokens packed)
     {
         using var scope = NewDisposeScope();
+        packed = BlockCausalMask.Complete(packed, Config);
         var rotation = Rotate(packed);
         var x = Embed(packed);
         for (int layer = 0; layer < Config.NumLayers; layer++)
@@ -119,8 +135,12 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         }
 
         long[] positions = [.. Enumerable.Range(0, length).Select(position => (long)position)];
-        var segment = new Segment(0, batch, length) { KeyMask = isToken?.unsqueeze(1).unsqueeze(1) };
-        return new PackedTokens(tokens.flatten(), PinnedUpload.To(Device, positions).repeat(batch), [segment]);
+        var mask = isToken?.unsqueeze(1).unsqueeze(1);                                      // [B, 1, 1, L]
+        if (mask is not null && Config.BlockLength is { } blockLength)
+            mask = mask.logical_and(BlockCausalMask.Of(0, length, length, blockLength, Device));
+        var packed = new PackedTokens(
+            tokens.flatten(), PinnedUpload.To(Device, positions).repeat(batch), [new Segment(0, batch, length) { Mask = mask }]);
+        return BlockCausalMask.Complete(packed, Config);
     }
 
     // The steps of a forward pass, which training also takes one by one.
@@ -130,7 +150,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     internal Tensor Embed(PackedTokens packed) => _tokenEmbedding.call(packed.Tokens);      // [T, D]
 
     internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
-        _blocks[layer].Forward(x, rotation, packed.Segments, layer);
+        _blocks[layer].Forward(x, rotation, packed);
 
     internal Tensor Normalize(Tensor x) => _finalNorm.call(x);
 

@@ -4,10 +4,11 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>
-/// Rotary position embedding (Su et al. 2021) in the rotate-half form: the pair (x_i, x_{i+E/2}) is rotated by position * theta^(-2i/E).
+/// Rotary position embedding (Su et al. 2021) in the rotate-half form: the pair (x_i, x_{i+R/2}) is rotated by position * theta^(-2i/R).
 /// </summary>
 /// <remarks>Not a module, since the tables are not part of a checkpoint.</remarks>
-public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta, Device device) : IDisposable
+/// <param name="width">R, the leading components of a head that are rotated; E for the whole head.</param>
+public sealed class RotaryEmbedding(int width, int maxPosition, double theta, Device device) : IDisposable
 {
     private Tensor? _cosine;
     private Tensor? _sine;
@@ -31,24 +32,33 @@ public sealed class RotaryEmbedding(int headWidth, int maxPosition, double theta
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var exponents = tensor([.. Enumerable.Range(0, headWidth / 2).Select(pair => (float)(2 * pair) / headWidth)], device: device);
-        var frequencies = pow(tensor((float)theta, device: device), exponents).reciprocal();                    // [E/2]
+        var exponents = tensor([.. Enumerable.Range(0, width / 2).Select(pair => (float)(2 * pair) / width)], device: device);
+        var frequencies = pow(tensor((float)theta, device: device), exponents).reciprocal();                    // [R/2]
         var positions = tensor([.. Enumerable.Range(0, maxPosition).Select(position => (float)position)], device: device);
-        var angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);                                         // [maxPosition, E/2]
+        var angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);                                         // [maxPosition, R/2]
         _cosine = angles.cos().DetachFromDisposeScope();
         _sine = angles.sin().DetachFromDisposeScope();
     }
 }
 
 /// <summary>The angles by which tokens are rotated.</summary>
-/// <param name="Cosine">[T, 1, E/2], float32.</param>
-/// <param name="Sine">[T, 1, E/2], float32.</param>
+/// <param name="Cosine">[T, 1, R/2], float32.</param>
+/// <param name="Sine">[T, 1, R/2], float32.</param>
 public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
 {
-    /// <remarks>Computed in float32 whatever the type of the activations.</remarks>
+    /// <remarks>Computed in float32 whatever the type of the activations. Components behind the rotated ones stay.</remarks>
     /// <param name="x">[T, H, E].</param>
     /// <returns>[T, H, E], in the type of x.</returns>
     public Tensor Apply(Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        long width = 2 * Cosine.shape[^1], rest = x.shape[^1] - width;
+        return rest == 0
+            ? Rotate(x).MoveToOuterDisposeScope()
+            : cat([Rotate(x.narrow(-1, 0, width)), x.narrow(-1, width, rest)], dim: -1).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Rotate(Tensor x)
     {
         using var scope = NewDisposeScope();
         var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);

@@ -1,26 +1,40 @@
 using LLaDA.Diffusion.Native;
+using TorchSharp;
 using TorchSharp.Utils;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
 /// <summary>
-/// One pre-norm block: x + attn_out(attention(attn_norm(x))), then x + ff_out(silu(ff_proj(h)) * up_proj(h)), h = ff_norm(x).
+/// One pre-norm block: x + attn_out(attention(attn_norm(x))), then x + ff_out(silu(ff_proj(h)) * up_proj(h)), h = ff_norm(x), or experts
+/// of h instead.
 /// </summary>
-/// <remarks>Every position attends to every other, except in an autoregressive twin, which has a causal mask.</remarks>
+/// <remarks>
+/// Every position attends to every other, except in block-causal models and in an autoregressive twin, which has a causal mask.
+/// </remarks>
 public sealed class TransformerBlock : nn.Module
 {
     [ComponentName(Name = "attn_norm")]
     private readonly RmsNorm _attentionNorm;
 
     [ComponentName(Name = "q_proj")]
-    private readonly Linear _queryProjection;
+    private readonly Linear? _queryProjection;
 
     [ComponentName(Name = "k_proj")]
-    private readonly Linear _keyProjection;
+    private readonly Linear? _keyProjection;
 
     [ComponentName(Name = "v_proj")]
-    private readonly Linear _valueProjection;
+    private readonly Linear? _valueProjection;
+
+    /// <summary>All three in one, the rows of the queries first.</summary>
+    [ComponentName(Name = "qkv_proj")]
+    private readonly Linear? _fusedProjection;
+
+    [ComponentName(Name = "q_norm")]
+    private readonly RmsNorm? _queryNorm;
+
+    [ComponentName(Name = "k_norm")]
+    private readonly RmsNorm? _keyNorm;
 
     [ComponentName(Name = "attn_out")]
     private readonly Linear _attentionOutput;
@@ -29,67 +43,117 @@ public sealed class TransformerBlock : nn.Module
     private readonly RmsNorm _feedForwardNorm;
 
     [ComponentName(Name = "ff_proj")]
-    private readonly Linear _gateProjection;
+    private readonly Linear? _gateProjection;
 
     [ComponentName(Name = "up_proj")]
-    private readonly Linear _upProjection;
+    private readonly Linear? _upProjection;
 
     [ComponentName(Name = "ff_out")]
-    private readonly Linear _downProjection;
+    private readonly Linear? _downProjection;
+
+    [ComponentName(Name = "moe")]
+    private readonly MixtureOfExperts? _experts;
 
     private readonly LLaDAConfig _config;
     private readonly ScalarType _computeType;
+    private readonly int _layer;
 
-    internal TransformerBlock(LLaDAConfig config, ScalarType type, ScalarType computeType, Device device)
+    /// <param name="layer">Index of this block in the network, from 0.</param>
+    internal TransformerBlock(LLaDAConfig config, int layer, ScalarType type, ScalarType computeType, Device device)
         : base(nameof(TransformerBlock))
     {
-        _config = config;
-        _computeType = computeType;
-        long width = config.ModelWidth, keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
-
+        (_config, _layer, _computeType) = (config, layer, computeType);
+        long width = config.ModelWidth;
         Linear Project(long input, long output, bool hasBias = false) => new(input, output, hasBias, type, device);
-        _attentionNorm = new RmsNorm(width, config.RmsNormEpsilon, type, device);
-        _queryProjection = Project(width, width, config.HasQkvBias);
-        _keyProjection = Project(width, keyValueWidth, config.HasQkvBias);
-        _valueProjection = Project(width, keyValueWidth, config.HasQkvBias);
-        _attentionOutput = Project(width, width);
-        _feedForwardNorm = new RmsNorm(width, config.RmsNormEpsilon, type, device);
-        _gateProjection = Project(width, config.FeedForwardWidth);
-        _upProjection = Project(width, config.FeedForwardWidth);
-        _downProjection = Project(config.FeedForwardWidth, width);
+        RmsNorm Norm(long size) => new(size, config.RmsNormEpsilon, type, device);
+
+        _attentionNorm = Norm(width);
+        if (config.Family.FusesQueryKeyValue)
+        {
+            _fusedProjection = Project(width, config.QueryWidth + (2 * config.KeyWidth), config.HasQkvBias);
+        }
+        else
+        {
+            _queryProjection = Project(width, config.QueryWidth, config.HasQkvBias);
+            _keyProjection = Project(width, config.KeyWidth, config.HasQkvBias);
+            _valueProjection = Project(width, config.KeyWidth, config.HasQkvBias);
+        }
+        if (config.HasQkNorm)
+            (_queryNorm, _keyNorm) = (Norm(config.HeadWidth), Norm(config.HeadWidth));
+        _attentionOutput = Project(config.QueryWidth, width, config.HasOutputBias);
+        _feedForwardNorm = Norm(width);
+        if (config.HasExperts(layer))
+        {
+            _experts = new MixtureOfExperts(config.Experts!, width, type, device);
+        }
+        else
+        {
+            _gateProjection = Project(width, config.FeedForwardWidth);
+            _upProjection = Project(width, config.FeedForwardWidth);
+            _downProjection = Project(config.FeedForwardWidth, width);
+        }
         RegisterComponents();
     }
 
     /// <param name="x">[T, D].</param>
     /// <param name="rotation">Of queries and keys, by position.</param>
-    /// <param name="segments">Attention does not cross their borders.</param>
-    /// <param name="layer">Index of this block in the network, from 0.</param>
+    /// <param name="packed">Attention does not cross the borders of its segments.</param>
     /// <returns>[T, D].</returns>
-    public Tensor Forward(Tensor x, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
+    public Tensor Forward(Tensor x, Rotation rotation, PackedTokens packed)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, segments, layer));
+        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, packed.Segments));
         var h = _feedForwardNorm.call(attended).to(_computeType);
-        var gated = nn.functional.silu(_gateProjection.call(h)) * _upProjection.call(h);    // [T, F]
-        return attended.Add(_downProjection.call(gated)).MoveToOuterDisposeScope();
+        return attended.Add(_experts is null ? Gated(h) : Routed(h, packed)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments, int layer)
+    private Tensor Gated(Tensor h)
     {
-        Tensor Heads(Linear projection, long heads) => projection.call(a).view(a.shape[0], heads, _config.HeadWidth);
-        var queries = rotation.Apply(Heads(_queryProjection, _config.NumHeads));            // [T, H, E]
-        var keys = rotation.Apply(Heads(_keyProjection, _config.NumKeyValueHeads));         // [T, K, E]
-        var values = Heads(_valueProjection, _config.NumKeyValueHeads);                     // [T, K, E]
+        var gated = nn.functional.silu(_gateProjection!.call(h)) * _upProjection!.call(h);  // [T, F]
+        return _downProjection!.call(gated);
+    }
 
-        List<Tensor> attended = [.. segments.Select(segment => Attend(segment, queries, keys, values, layer))];
+    private Tensor Routed(Tensor h, PackedTokens packed) =>
+        _experts!.Forward(h, packed.OnChoice is { } onChoice ? choice => onChoice(_layer, choice) : null);
+
+    private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments)
+    {
+        var (queries, keys, values) = Project(a);
+        queries = rotation.Apply(Clamped(_queryNorm?.call(queries) ?? queries));            // [T, H, E]
+        keys = rotation.Apply(Clamped(_keyNorm?.call(keys) ?? keys));                       // [T, K, E]
+        values = Clamped(values);                                                           // [T, K, E]
+
+        List<Tensor> attended = [.. segments.Select(segment => Attend(segment, queries, keys, values))];
         long numAttended = segments[^1].Start + ((long)segments[^1].NumRows * segments[^1].Length);
         if (numAttended < a.shape[0])
-            attended.Add(zeros(a.shape[0] - numAttended, _config.ModelWidth, a.dtype, a.device));
+            attended.Add(zeros(a.shape[0] - numAttended, _config.QueryWidth, a.dtype, a.device));
         return _attentionOutput.call(attended.Count == 1 ? attended[0] : cat(attended));
     }
 
-    /// <returns>[rows * Length, D].</returns>
-    private Tensor Attend(Segment segment, Tensor queries, Tensor keys, Tensor values, int layer)
+    private (Tensor Queries, Tensor Keys, Tensor Values) Project(Tensor a)
+    {
+        Tensor Heads(Tensor projected, long heads) => projected.view(a.shape[0], heads, _config.HeadWidth);
+        long numHeads = _config.NumHeads, numKeyHeads = _config.NumKeyValueHeads;
+        if (_fusedProjection is null)
+        {
+            return (Heads(_queryProjection!.call(a), numHeads), Heads(_keyProjection!.call(a), numKeyHeads),
+                Heads(_valueProjection!.call(a), numKeyHeads));
+        }
+        var all = Heads(_fusedProjection.call(a), numHeads + (2 * numKeyHeads)).split([numHeads, numKeyHeads, numKeyHeads], 1);
+        return (all[0], all[1], all[2]);
+    }
+
+    private Tensor Clamped(Tensor heads)
+    {
+        if (_config.ClipQkv is not { } limit)
+            return heads;
+        using var low = (-limit).ToScalar();
+        using var high = limit.ToScalar();
+        return heads.clamp(low, high);
+    }
+
+    /// <returns>[rows * Length, H E].</returns>
+    private Tensor Attend(Segment segment, Tensor queries, Tensor keys, Tensor values)
     {
         int numTokens = segment.NumRows * segment.Length;
         int numHeads = _config.NumKeyValueHeads, group = _config.NumHeads / numHeads;
@@ -97,39 +161,19 @@ public sealed class TransformerBlock : nn.Module
 
         var (segmentKeys, segmentValues) = (OfSegment(keys), OfSegment(values));
         if (segment.Cache is { } cache)
-            (segmentKeys, segmentValues) = cache.Update(layer, segment.CachePositions, segmentKeys, segmentValues);
-        Tensor Rows(Tensor heads) => heads.view(segment.NumRows, -1, numHeads, _config.HeadWidth).transpose(1, 2);   // [rows, K, L, E]
+        {
+            (segmentKeys, segmentValues) = cache.Update(_layer, segment.CachePositions, segmentKeys, segmentValues);
+            if (segment.NumSeen is { } seen)
+                (segmentKeys, segmentValues) = (segmentKeys.narrow(0, 0, seen), segmentValues.narrow(0, 0, seen));
+        }
+        Tensor Rows(Tensor heads) => heads.reshape(segment.NumRows, -1, numHeads, _config.HeadWidth).transpose(1, 2);  // [rows, K, L, E]
 
         var grouped = OfSegment(queries).view(segment.NumRows, segment.Length, numHeads, group, _config.HeadWidth)
             .permute(0, 2, 3, 1, 4);                                                        // [rows, K, H / K, L, E]
-        var attended = _config.IsCausal
-            ? CausalAttention(grouped, Rows(segmentKeys), Rows(segmentValues), segment)
-            : Attention(grouped, Rows(segmentKeys), Rows(segmentValues), segment);
+        var attended = SegmentAttention.Attend(
+            grouped, Rows(segmentKeys), Rows(segmentValues), segment.Mask, _config.IsCausal, UsesEagerAttention(queries, segment));
         return attended.view(segment.NumRows, numHeads, group, segment.Length, _config.HeadWidth)
-            .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.ModelWidth);
-    }
-
-    /// <summary>
-    /// Grouped-query attention: the query heads that share a key are further queries to it, since without a mask their order is free.
-    /// </summary>
-    /// <param name="queries">[rows, K, H / K, L, E].</param>
-    /// <param name="keys">[rows, K, L', E].</param>
-    /// <param name="values">[rows, K, L', E].</param>
-    private Tensor Attention(Tensor queries, Tensor keys, Tensor values, Segment segment) =>
-        UsesEagerAttention(queries, segment)
-            ? EagerAttention.Attend(queries.flatten(2, 3), keys, values, segment.KeyMask)
-            : nn.functional.scaled_dot_product_attention(queries.flatten(2, 3), keys, values, segment.KeyMask);
-
-    /// <summary>Each query sees the keys up to its own position; keys are repeated for the queries that share them.</summary>
-    /// <remarks>Padding needs no mask: it stands behind a row's tokens, which attend only to earlier ones.</remarks>
-    private Tensor CausalAttention(Tensor queries, Tensor keys, Tensor values, Segment segment)
-    {
-        long group = queries.shape[2];
-        Tensor Repeat(Tensor shared) => group == 1 ? shared : shared.repeat_interleave(group, 1);
-        if (!UsesEagerAttention(queries, segment))
-            return nn.functional.scaled_dot_product_attention(queries.flatten(1, 2), Repeat(keys), Repeat(values), is_casual: true);
-        var mask = ones(segment.Length, segment.Length, ScalarType.Bool, queries.device).tril().view(1, 1, segment.Length, segment.Length);
-        return EagerAttention.Attend(queries.flatten(1, 2), Repeat(keys), Repeat(values), mask);
+            .permute(0, 3, 1, 2, 4).reshape(numTokens, _config.QueryWidth);
     }
 
     private bool UsesEagerAttention(Tensor queries, Segment segment) =>

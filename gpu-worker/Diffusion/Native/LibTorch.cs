@@ -8,10 +8,8 @@ namespace LLaDA.Diffusion.Native;
 /// <summary>Loads libtorch from the place where it is installed, so that no output folder needs a copy.</summary>
 /// <remarks>
 /// The search order is: the folder given to <see cref="Load"/> or by the environment variable <c>Torch__LibTorch</c> (for instance a
-/// PyTorch
-/// installation's <c>torch/lib</c>), the folder <c>libtorch</c> beside the application, the application's folder, and the package cache
-/// of the
-/// machine that built it.
+/// PyTorch installation's <c>torch/lib</c>), the folder <c>libtorch</c> beside the application, the application's folder, the folder in
+/// which a package such as TorchSharp-cpu puts it, and the package cache of the machine that built it.
 /// </remarks>
 public static class LibTorch
 {
@@ -68,7 +66,8 @@ public static class LibTorch
 
         var built = typeof(LibTorch).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
             .FirstOrDefault(data => data.Key == "LibTorchPackageFolder")?.Value;
-        string?[] places = [Path.Combine(AppContext.BaseDirectory, "libtorch"), AppContext.BaseDirectory, built];
+        string beside = AppContext.BaseDirectory;
+        string?[] places = [Path.Combine(beside, "libtorch"), beside, Path.Combine(beside, "runtimes", "linux-x64", "native"), built];
         return Array.Find(places, place => place is not null && HasLibTorch(place))
             ?? throw new LibTorchMissingException([.. places.OfType<string>()]);
     }

@@ -41,13 +41,13 @@ internal sealed class Denoiser : IDisposable
         FillRows(logits, candidates, candidate => candidate.ForbidsEos ? _endOfText : null);
         var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [N, V']
 
-        double[] draws = [.. candidates.Select(candidate => candidate.Options.Temperature > 0 ? candidate.TokenDraw : 0)];
         var permitted = Permit(logProbabilities, candidates);
-        var tokens = TokenChoice.Choose(permitted, [.. candidates.Select(candidate => candidate.Options)], draws);
+        var requests = Array.ConvertAll(candidates, candidate => candidate.Request);
+        var (tokens, ranks) = TokenChoice.Choose(permitted, requests);
         OverwriteForced(tokens, candidates);
         var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
         var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
-        TransferEach(rows, Download(candidates, tokens, probabilities, confidence), onFailure);
+        TransferEach(rows, Download(candidates, requests, tokens, probabilities, confidence, ranks), onFailure);
     }
 
     public void Dispose()
@@ -119,17 +119,23 @@ internal sealed class Denoiser : IDisposable
     }
 
     /// <summary>The step's one synchronisation with the device: from here on each row decides for itself on the host.</summary>
-    private static Prediction[] Download(Candidate[] candidates, Tensor tokens, Tensor probabilities, Tensor confidence)
+    private static Prediction[] Download(
+        Candidate[] candidates, TokenRequest[] requests, Tensor tokens, Tensor probabilities, Tensor confidence, Tensor ranks)
     {
         // Float64 holds every token id and every float32.
-        var all = cat([tokens.to(ScalarType.Float64), probabilities.to(ScalarType.Float64), confidence.to(ScalarType.Float64)]);
+        var all = cat([
+            tokens.to(ScalarType.Float64), probabilities.to(ScalarType.Float64), confidence.to(ScalarType.Float64), ranks]);
         double[] values = [.. all.cpu().data<double>()];
         int count = candidates.Length;
         var predictions = new Prediction[count];
         for (int index = 0; index < count; index++)
         {
+            bool isRanked = requests[index].RanksByDistribution;
             predictions[index] = new Prediction(
-                candidates[index].Position, (int)values[index], Math.Exp(values[count + index]), Math.Exp(values[(2 * count) + index]));
+                candidates[index].Position,
+                (int)values[index],
+                Math.Exp(values[count + index]),
+                isRanked ? values[(3 * count) + index] : Math.Exp(values[(2 * count) + index]));
         }
         return predictions;
     }
@@ -165,7 +171,7 @@ internal sealed class Denoiser : IDisposable
         }
     }
 
-    /// <summary>A masked position that needs a prediction.</summary>
+    /// <summary>A position that needs a prediction.</summary>
     /// <remarks>
     /// A forced token is scored, not chosen, so nothing is forbidden in its place: an end of text behind a gap has its probability too.
     /// </remarks>
@@ -173,7 +179,8 @@ internal sealed class Denoiser : IDisposable
     {
         public SamplingOptions Options => Row.Options;
 
-        public double TokenDraw => Row.TokenDraw(Position);
+        public TokenRequest Request => new(
+            Options, Options.Temperature > 0 ? Row.TokenDraw(Position) : 0, Row.Measure, Row.FiltersByTopPFirst);
 
         public TokenSet? Forbidden => ForcedToken is null ? Options.Forbidden : null;
 

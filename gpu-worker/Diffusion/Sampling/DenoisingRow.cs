@@ -1,126 +1,138 @@
-using System.Collections.ObjectModel;
 using LLaDA.Diffusion.Model;
 
 namespace LLaDA.Diffusion.Sampling;
 
 /// <summary>
-/// A row while it is sampled: its canvas, its current block, the positions that pass in the coming step and the tokens that a step commits.
+/// A row while it is sampled: its canvas, the positions that pass in the coming step and the tokens that a step commits. Each family's
+/// reverse process is a class below this one.
 /// </summary>
-internal sealed class DenoisingRow : IDisposable
+internal abstract class DenoisingRow : IDisposable
 {
     private readonly SamplingRow _row;
-    private readonly LLaDAConfig _config;
     private readonly CounterRandom _random;
     private readonly double[] _confidence;
-    private readonly int[] _targets;
-    private readonly int[][] _blocks;
-    private readonly int[] _stepsOfBlock;
+    private readonly RowTracer? _tracer;
 
-    private int _block = -1;
-    private int _stepOfBlock;
-    private int[] _positionsOfBlock = [];
-    private List<int> _masked = [];
-    private Queue<int> _quotas = new();
     private uint _step;
     private int _numForwards;
     private long _numTokenForwards;
     private KeyValueCache? _conditional;
     private KeyValueCache? _unconditional;
 
-    /// <exception cref="ArgumentException">
-    /// An option is out of range, the canvas does not fit the model, a target is not masked, or an id is not a token.
-    /// </exception>
-    public DenoisingRow(SamplingRow row, LLaDAConfig config)
+    /// <param name="numPadding">Masks behind the canvas that are filled with it and left out of the result.</param>
+    protected DenoisingRow(SamplingRow row, LLaDAConfig config, int numPadding = 0)
     {
-        if (row.Options.Validate().FirstOrDefault() is { } error)
-            throw new ArgumentException(error.Sentence, nameof(row));
-        if (row.Canvas.Count == 0 || row.Canvas.Count > config.MaxSequenceLength)
-        {
-            throw new ArgumentException(
-                $"A canvas of {row.Canvas.Count} tokens does not fit; the model takes 1 to {config.MaxSequenceLength}", nameof(row));
-        }
-
-        (_row, _config) = (row, config);
-        Canvas = [.. row.Canvas];
-        IsGiven = [.. row.Canvas.Select(token => token != config.MaskTokenId)];
+        (_row, Config) = (row, config);
+        Canvas = [.. row.Canvas, .. Enumerable.Repeat(config.MaskTokenId, numPadding)];
+        IsGiven = [.. Canvas.Select(token => token != config.MaskTokenId)];
         _random = new CounterRandom(row.Options.Seed);
         _confidence = [.. Canvas.Select(_ => 1.0)];
-        _targets = [.. row.Targets ?? [.. Enumerable.Range(0, Canvas.Length).Where(position => !IsGiven[position])]];
-        RequireTargets(row);
-        RequireTokens(row);
-        _blocks = [.. _targets.Chunk(row.Options.BlockLength ?? Math.Max(1, _targets.Length))];
-        _stepsOfBlock = _targets.Length == 0
-            ? []
-            : TransferSchedule.ShareSteps([.. _blocks.Select(block => block.Length)], row.Options.Steps ?? _targets.Length);
-        EnterBlock();
+        _tracer = row.IsTraced ? new RowTracer(Canvas.Length) : null;
+        Targets = [.. SamplingRowCheck.Targets(row, config), .. Enumerable.Range(row.Canvas.Count, numPadding)];
     }
 
     public SamplingOptions Options => _row.Options;
 
     public bool IsGuided => Options.CfgScale > 0;
 
+    /// <summary>The tokens, padding included.</summary>
     public int[] Canvas { get; }
 
     /// <summary>By position: false where the canvas was masked at the start.</summary>
     public bool[] IsGiven { get; }
 
-    public bool IsDone => _block == _blocks.Length;
+    public abstract bool IsDone { get; }
 
-    /// <summary>Masked positions of the current block, ascending: the only ones for which this step needs predictions.</summary>
-    public IReadOnlyList<int> Candidates => _masked;
+    /// <summary>The block in work, from 0; a process without blocks has one.</summary>
+    protected virtual int Block => 0;
+
+    /// <summary>The position from which on committed tokens may still change; null where none does.</summary>
+    protected virtual int? RevisableFrom => null;
+
+    /// <summary>Positions that this step needs predictions for, ascending.</summary>
+    public IReadOnlyList<int> Candidates { get; protected set; } = [];
 
     /// <summary>Positions that pass through the network in this step, ascending; null for the whole canvas.</summary>
-    public int[]? PassedPositions { get; private set; }
+    public int[]? PassedPositions { get; protected set; }
+
+    /// <summary>
+    /// Tokens of the blocks that <see cref="PassedPositions"/> consists of, each of which sees itself and the positions before it; null
+    /// where every position sees all.
+    /// </summary>
+    public virtual int? BlockLength => null;
+
+    /// <summary>What ranks this row's predictions.</summary>
+    public virtual ConfidenceMeasure Measure => Options.Remasking switch
+    {
+        Remasking.MaskgitPlus => ConfidenceMeasure.DrawnProbability,
+        Remasking.TopkMargin => ConfidenceMeasure.Margin,
+        Remasking.Entropy or Remasking.EntropyBounded => ConfidenceMeasure.NegativeEntropy,
+        _ => ConfidenceMeasure.Probability,
+    };
+
+    /// <summary>Whether top_p applies before top_k, as in Dream's reference; elsewhere it applies to what top_k leaves.</summary>
+    public bool FiltersByTopPFirst => Config.Family.ShiftsLogits;
+
+    protected LLaDAConfig Config { get; }
+
+    /// <summary>The positions to fill, ascending.</summary>
+    protected int[] Targets { get; }
+
+    /// <summary>Steps done, those that needed no pass included.</summary>
+    protected uint NumSteps => _step;
+
+    /// <exception cref="ArgumentException">
+    /// An option is out of range or not one of the model, the canvas does not fit it, a target is not masked, or an id is not a token.
+    /// </exception>
+    public static DenoisingRow Create(SamplingRow row, LLaDAConfig config)
+    {
+        SamplingRowCheck.Require(row, config);
+        return config.Family.IsBlockCausal ? new BlockCausalRow(row, config)
+            : row.Options.IsTimed ? new TimedRow(row, config)
+            : new CanvasRow(row, config);
+    }
 
     /// <summary>
     /// Keys and values of the canvas, or of the one with all given tokens masked; null where nothing is kept. Owned by this row.
     /// </summary>
     public KeyValueCache? CacheOn(MaskPredictor model, bool isUnconditional)
     {
-        if (Options.Cache == CachePolicy.None)
+        if (Options.Cache == CachePolicy.None && BlockLength is null)
             return null;
         ref var cache = ref isUnconditional ? ref _unconditional : ref _conditional;
-        return cache ??= new KeyValueCache(_config, Canvas.Length, model.ComputeType, model.Device);
+        return cache ??= new KeyValueCache(Config, Canvas.Length, model.ComputeType, model.Device);
     }
+
+    /// <summary>The row's share of a pass and of the memory for it, in tokens that pass.</summary>
+    /// <param name="keptShare">A kept token's memory as a share of that of a token that passes.</param>
+    public virtual int NumTokensHeld(double keptShare) => Canvas.Length * (IsGuided ? 2 : 1);
 
     /// <summary>The token that a masked target is forced to take; null where it is predicted.</summary>
     public int? ForcedToken(int position) =>
         _row.ForcedTokens is { } forced && forced.TryGetValue(position, out int token) ? token : null;
 
     /// <summary>The uniform number that draws the token of a position in this step.</summary>
-    public double TokenDraw(int position) => _random.Uniform(_step, (ulong)position, RandomStream.Token);
+    public double TokenDraw(int position) => Draw(position, RandomStream.Token);
 
     /// <summary>Commits the predictions that this step keeps, and prepares the next step.</summary>
     /// <param name="predictions">By candidate.</param>
     public void Transfer(IReadOnlyList<Prediction> predictions)
     {
-        CountForwards();
-        if (Options.Remasking == Remasking.Random)
-            predictions = [.. predictions.Select(prediction => prediction with { Confidence = RemaskingDraw(prediction.Position) })];
-        int quota = _quotas.Count > 0 ? _quotas.Dequeue() : 1;
-        int[] takenBack = Options.Remasking == Remasking.Revision ? TakenBack(quota) : [];
-        foreach (var prediction in TransferRule.Choose(predictions, Options, quota + takenBack.Length))
-        {
-            Canvas[prediction.Position] = prediction.Token;
-            _confidence[prediction.Position] = prediction.Probability;
-        }
-        foreach (int position in takenBack)
-            (Canvas[position], _confidence[position]) = (_config.MaskTokenId, 1);
-        _masked = [.. _blocks[_block].Where(position => Canvas[position] == _config.MaskTokenId)];
+        int halves = IsGuided ? 2 : 1;
+        _numForwards += halves;
+        _numTokenForwards += halves * (PassedPositions?.Length ?? Canvas.Length);
+        int block = Block;
+        Commit(predictions);
         _step++;
-        _stepOfBlock++;
-        bool passesAll = Options.Cache == CachePolicy.None || _stepOfBlock % (Options.CacheRefresh ?? int.MaxValue) == 0;
-        PassedPositions = passesAll ? null : _positionsOfBlock;
-        // As long as a block has masks, revision may take back the tokens before an end.
-        bool maySettle = Options.Remasking != Remasking.Revision || _masked.Count == 0;
-        if (Options.StopsAtEos && maySettle && SettledEnd() is { } end)
-            Stop(end);
-        else if (_masked.Count == 0)
-            EnterBlock();
-        _row.OnStep?.Invoke(new DenoisingProgress((int)_step, Canvas, _targets.Count(position => Canvas[position] == _config.MaskTokenId)));
+        Advance();
+        _row.OnStep?.Invoke(Progress(block));
     }
 
-    public SampledRow ToSampled() => new(Canvas, _confidence, _numForwards, _numTokenForwards);
+    public virtual SampledRow ToSampled() =>
+        new(Canvas[.._row.Canvas.Count], _confidence[.._row.Canvas.Count], _numForwards, _numTokenForwards)
+        {
+            Trace = _tracer?.ToTrace(_row.Canvas.Count),
+        };
 
     public void Dispose()
     {
@@ -129,106 +141,82 @@ internal sealed class DenoisingRow : IDisposable
         (_conditional, _unconditional) = (null, null);
     }
 
-    private double RemaskingDraw(int position) => _random.Uniform(_step, (ulong)position, RandomStream.Remasking);
+    /// <summary>Writes the tokens that this step keeps.</summary>
+    protected abstract void Commit(IReadOnlyList<Prediction> predictions);
 
-    private void CountForwards()
+    /// <summary>Prepares the next step, or ends the row.</summary>
+    protected abstract void Advance();
+
+    protected bool IsMasked(int position) => Canvas[position] == Config.MaskTokenId;
+
+    protected double ConfidenceAt(int position) => _confidence[position];
+
+    protected double Draw(int position, RandomStream stream) =>
+        _row.Draws?.Invoke(stream, _step, position) ?? _random.Uniform(_step, (ulong)position, stream);
+
+    /// <summary>A step that commits nothing needs no pass.</summary>
+    protected void SkipStep() => _step++;
+
+    protected void Write(IEnumerable<Prediction> predictions)
     {
-        int halves = IsGuided ? 2 : 1;
-        _numForwards += halves;
-        _numTokenForwards += halves * (PassedPositions?.Length ?? Canvas.Length);
+        foreach (var prediction in predictions)
+        {
+            if (!IsMasked(prediction.Position))
+                TraceTakenBack(prediction.Position);
+            _tracer?.Commit(prediction.Position, StepInWork);
+            Canvas[prediction.Position] = prediction.Token;
+            _confidence[prediction.Position] = prediction.Probability;
+        }
+    }
+
+    protected void MaskAgain(int position)
+    {
+        TraceTakenBack(position);
+        (Canvas[position], _confidence[position]) = (Config.MaskTokenId, 1);
     }
 
     /// <summary>
-    /// The least confident of the block's earlier tokens. Another commit of the same step makes up for each, so the schedule is kept, and
-    /// the
-    /// last step takes none back.
+    /// Where the row stops at an end, and a target holds one with no mask among the targets before it: fills the targets behind it with the
+    /// end of text.
     /// </summary>
-    private int[] TakenBack(int quota)
+    /// <returns>Whether the row is at its end.</returns>
+    protected bool TryStop()
     {
-        double strength = Options.RevisionStrength ?? SamplingOptions.DefaultRevisionStrength;
-        int[] earlier = [.. _blocks[_block].Where(position => Canvas[position] != _config.MaskTokenId)];
-        int count = Math.Min((int)(strength * earlier.Length), _masked.Count - quota);
-        return [.. earlier.OrderBy(position => _confidence[position]).Take(count)];
+        if (!Options.StopsAtEos || SettledEnd() is not { } end)
+            return false;
+        foreach (int position in Targets[(end + 1)..])
+        {
+            (Canvas[position], _confidence[position]) = (Config.EosTokenId, 1);
+            _tracer?.Commit(position, step: 0);
+        }
+        return true;
     }
 
-    private void RequireTargets(SamplingRow row)
-    {
-        for (int index = 0; index < _targets.Length; index++)
-        {
-            int target = _targets[index];
-            bool isAscending = index == 0 || target > _targets[index - 1];
-            if (!isAscending || target < 0 || target >= Canvas.Length || IsGiven[target])
-            {
-                throw new ArgumentException(
-                    $"Target {index} of the row is position {target}: targets must be masked positions, ascending", nameof(row));
-            }
-        }
-    }
+    private int StepInWork => (int)_step + 1;
 
-    /// <summary>An id without an embedding would fail the pass of all rows, and on a card the process.</summary>
-    private void RequireTokens(SamplingRow row)
+    private DenoisingProgress Progress(int block)
     {
-        int size = _config.EmbeddingSize;
-        int wrong = Array.FindIndex(Canvas, token => token < 0 || token >= size);
-        if (wrong >= 0)
+        int length = _row.Canvas.Count;
+        int[] masked = [.. Targets.Where(position => position < length && IsMasked(position))];
+        int settled = masked.Length == 0 ? length : masked[0];
+        return new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, 0, length), masked.Length)
         {
-            throw new ArgumentException(
-                $"Position {wrong} of the canvas holds the id {Canvas[wrong]}; ids must lie in [0, {size})", nameof(row));
-        }
-        if (Options.Forbidden is { } forbidden && !forbidden.LiesBelow(size))
-            throw new ArgumentException($"A forbidden id is not a token: ids must lie in [0, {size})", nameof(row));
-        foreach (var (position, token) in row.ForcedTokens ?? ReadOnlyDictionary<int, int>.Empty)
-        {
-            bool isTarget = Array.BinarySearch(_targets, position) >= 0;
-            if (!isTarget || token < 0 || token >= size || token == _config.MaskTokenId)
-            {
-                throw new ArgumentException(
-                    $"Position {position} is forced to be {token}; only a target can be, and only a token in [0, {size}) but [MASK]",
-                        nameof(row));
-            }
-        }
-    }
-
-    private void EnterBlock()
-    {
-        _block++;
-        _stepOfBlock = 0;
-        PassedPositions = null;
-        if (IsDone)
-            return;
-        _masked = [.. _blocks[_block]];
-        _quotas = new Queue<int>(TransferSchedule.Split(_masked.Count, Math.Min(_masked.Count, _stepsOfBlock[_block])));
-        _positionsOfBlock = Options.Cache switch
-        {
-            CachePolicy.Prefix => [.. Enumerable.Range(_masked[0], Canvas.Length - _masked[0])],
-            CachePolicy.Dual => [.. _masked.SelectMany(Vicinity).Distinct().Order()],
-            _ => [],
+            Block = block,
+            SettledTo = IsDone ? length : Math.Min(settled, RevisableFrom ?? length),
         };
     }
 
-    private IEnumerable<int> Vicinity(int position)
-    {
-        int vicinity = Options.CacheVicinity ?? 0;
-        int start = Math.Max(0, position - vicinity);
-        return Enumerable.Range(start, Math.Min(Canvas.Length, position + vicinity + 1) - start);
-    }
+    private void TraceTakenBack(int position) =>
+        _tracer?.TakeBack(position, Canvas[position], _confidence[position], StepInWork);
 
     /// <summary>The index of the first target that holds an end, if no target before it is masked.</summary>
     private int? SettledEnd()
     {
-        for (int index = 0; index < _targets.Length && Canvas[_targets[index]] != _config.MaskTokenId; index++)
+        for (int index = 0; index < Targets.Length && !IsMasked(Targets[index]); index++)
         {
-            if (_config.IsEnd(Canvas[_targets[index]]))
+            if (Config.IsEnd(Canvas[Targets[index]]))
                 return index;
         }
         return null;
-    }
-
-    private void Stop(int end)
-    {
-        foreach (int position in _targets[(end + 1)..])
-            (Canvas[position], _confidence[position]) = (_config.EosTokenId, 1);
-        _masked = [];
-        _block = _blocks.Length;
     }
 }

@@ -19,13 +19,21 @@ public static class PassBudget
         int half = computeType == ScalarType.Float32 ? full : 2;
         long keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
         long block = (config.ModelWidth * 4L * full)
-            + ((config.ModelWidth + keyValueWidth) * 2L * (half + full))
-            + (config.FeedForwardWidth * 3L * half);
+            + ((config.QueryWidth + keyValueWidth) * 2L * (half + full))
+            + (config.ActiveFeedForwardWidth * 3L * half)
+            // Each chosen expert's input and output.
+            + ((config.Experts?.NumChosen ?? 0) * 2L * config.ModelWidth * half);
         // Logits, their float32 and softmax, and room for guidance, deferred ends and the few draws at a time.
         long head = config.EmbeddingSize * (long)(half + full + full + (3 * twice));
-        long cache = config.NumLayers * 2L * keyValueWidth * half;
-        return block + head + cache;
+        return block + head + KeptBytesPerToken(config, computeType);
     }
+
+    /// <summary>Memory of a kept token's keys and values as a share of that of a token that passes, in (0, 1).</summary>
+    public static double KeptShare(LLaDAConfig config, ScalarType computeType) =>
+        (double)KeptBytesPerToken(config, computeType) / BytesPerToken(config, computeType);
+
+    private static long KeptBytesPerToken(LLaDAConfig config, ScalarType computeType) =>
+        config.NumLayers * 2L * config.NumKeyValueHeads * config.HeadWidth * (computeType == ScalarType.Float32 ? 4 : 2);
 
     /// <param name="freeBytes">Memory that the model's weights leave free.</param>
     /// <returns>At least one canvas of full length; if even that does not fit, the pass fails with the error of the device.</returns>

@@ -32,7 +32,7 @@ public sealed class Sampler(MaskPredictor model, int? numTokens = null) : IDispo
         try
         {
             foreach (var row in rows)
-                all.Add(new DenoisingRow(row, model.Config));
+                all.Add(DenoisingRow.Create(row, model.Config));
             while (all.Where(row => !row.IsDone).ToList() is { Count: > 0 } active)
             {
                 cancellation.ThrowIfCancellationRequested();

@@ -8,14 +8,19 @@ namespace LLaDA.Diffusion.Sampling;
 /// cancelled leaves alone. A row's result is the one that <see cref="Sampler"/> gives.
 /// </summary>
 /// <remarks>
+/// Where the rows of several parties do not fit a pass together, each step takes equal shares of them. A row that has to wait in between
+/// keeps its canvas and its cache, which is at most another pass's worth for each party, and its result does not change.
 /// Rows may be submitted from any thread; <see cref="Step"/> and <see cref="Dispose"/> belong to the thread of the model.
 /// </remarks>
 /// <param name="numTokens">As for <see cref="Sampler"/>.</param>
 /// <param name="maxTokens">Tokens of all rows that share a pass, the unconditional halves included; a longer row runs alone.</param>
-public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens) : IDisposable
+/// <param name="prefixBytes">Memory for keys and values that rows of a block-causal model which begin alike share; 0 shares none.</param>
+public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxTokens, long prefixBytes = 0) : IDisposable
 {
     private readonly Denoiser _denoiser = new(model, numTokens);
-    private readonly Queue<Request> _waiting = new();
+    private readonly SharedPrefixes _prefixes = new(prefixBytes);
+    private readonly double _keptShare = PassBudget.KeptShare(model.Config, model.ComputeType);
+    private readonly PartyTurns<Request> _requests = new(request => request.NumTokens);
     private readonly Lock _lock = new();
     private List<Request> _active = [];
     private bool _isDisposed;
@@ -33,20 +38,34 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         get
         {
             lock (_lock)
-                return _waiting.Count > 0 || NumActive > 0;
+                return !_requests.IsEmpty;
         }
     }
 
-    /// <summary>Rows are admitted in the order in which they were submitted.</summary>
+    /// <summary>Parties that have rows, running or waiting.</summary>
+    public int NumParties
+    {
+        get
+        {
+            lock (_lock)
+                return _requests.NumParties;
+        }
+    }
+
+    /// <summary>Rows of a party without a name.</summary>
+    public Task<SampledRow> SubmitAsync(SamplingRow row, CancellationToken cancellation = default) => SubmitAsync(row, "", cancellation);
+
+    /// <summary>Rows of a party are admitted in the order in which they were submitted.</summary>
+    /// <param name="party">Whose row it is: parties share the steps equally.</param>
     /// <param name="cancellation">Ends the row's task at once; its place is free at the next step.</param>
     /// <returns>Fails with <see cref="ArgumentException"/> if the row is out of range or does not fit the model.</returns>
-    public Task<SampledRow> SubmitAsync(SamplingRow row, CancellationToken cancellation = default)
+    public Task<SampledRow> SubmitAsync(SamplingRow row, string party, CancellationToken cancellation)
     {
-        var request = new Request(row, cancellation);
+        var request = new Request(row, party, cancellation);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
-            _waiting.Enqueue(request);
+            _requests.Add(party, request);
         }
         return request.Result;
     }
@@ -59,10 +78,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         using var scope = NewDisposeScope();
         Volatile.Write(ref _active, Admit());
         var stepping = _active.Where(request => request.Row is { IsDone: false }).ToDictionary(request => request.Row!);
+        int numPassed = 0;
         try
         {
-            if (stepping.Count > 0)
-                _denoiser.Step([.. stepping.Keys], (row, exception) => stepping[row].Fail(exception));
+            numPassed = StepTogether(stepping);
         }
         catch (Exception exception)
         {
@@ -75,7 +94,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
                 Interlocked.Increment(ref _numCompleted);
         }
         Volatile.Write(ref _active, Remaining());
-        return stepping.Count;
+        return numPassed;
     }
 
     /// <summary>Fails all rows, running and waiting; the engine takes further ones. Not to be called during a step.</summary>
@@ -83,9 +102,9 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     {
         lock (_lock)
         {
-            foreach (var request in _active.Concat(_waiting))
+            foreach (var request in _requests.Items)
                 request.Fail(exception);
-            _waiting.Clear();
+            _requests.Clear();
         }
         Volatile.Write(ref _active, []);
     }
@@ -95,39 +114,53 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         lock (_lock)
         {
             _isDisposed = true;
-            foreach (var request in _active.Concat(_waiting))
+            foreach (var request in _requests.Items)
+            {
                 request.Fail(new ObjectDisposedException(nameof(SamplingEngine)));
-            _waiting.Clear();
+                request.Row?.Dispose();
+            }
+            _requests.Clear();
         }
-        _active = Remaining();
+        _active = [];
+        _prefixes.Dispose();
         _denoiser.Dispose();
     }
 
-    private List<Request> Admit()
+    private int StepTogether(Dictionary<DenoisingRow, Request> stepping)
     {
-        List<Request> active = Remaining();
-        long passing = active.Sum(request => request.NumTokens);
-        lock (_lock)
-        {
-            while (_waiting.TryPeek(out var next) && (next.IsEnded || active.Count == 0 || passing + next.NumTokens <= maxTokens))
-            {
-                _waiting.Dequeue();
-                if (!next.IsEnded && next.TryStart(model.Config))
-                {
-                    active.Add(next);
-                    passing += next.NumTokens;
-                }
-            }
-        }
-        return active;
+        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), model);
+        if (ready.Count == 0)
+            return 0;
+        BlockCausalRow[] beginning = [.. ready.OfType<BlockCausalRow>().Where(row => row.SharesPrefix)];
+        _denoiser.Step(ready, (row, exception) => stepping[row].Fail(exception));
+        foreach (var row in beginning)
+            _prefixes.Keep(row, stepping[row].Party, model);
+        return ready.Count;
     }
 
-    /// <summary>The requests that have not ended; the memory of the others is freed.</summary>
+    /// <summary>The rows of the next step. Rows that have ended leave, and their memory is freed.</summary>
+    private List<Request> Admit()
+    {
+        List<Request> admitted;
+        lock (_lock)
+        {
+            RemoveEnded();
+            admitted = _requests.Next(maxTokens);
+        }
+        return [.. admitted.Where(request => request.Row is not null || request.TryStart(model.Config, _keptShare))];
+    }
+
     private List<Request> Remaining()
     {
-        foreach (var request in _active.Where(request => request.IsEnded))
-            request.Row?.Dispose();
+        lock (_lock)
+            RemoveEnded();
         return [.. _active.Where(request => !request.IsEnded)];
+    }
+
+    private void RemoveEnded()
+    {
+        foreach (var ended in _requests.Remove(request => request.IsEnded))
+            ended.Row?.Dispose();
     }
 
     private sealed class Request
@@ -135,11 +168,13 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         private readonly SamplingRow _row;
         private readonly TaskCompletionSource<SampledRow> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly CancellationTokenRegistration _registration;
+        private readonly int _numTokensAtStart;
+        private double _keptShare;
 
-        public Request(SamplingRow row, CancellationToken cancellation)
+        public Request(SamplingRow row, string party, CancellationToken cancellation)
         {
-            _row = row;
-            NumTokens = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
+            (_row, Party) = (row, party);
+            _numTokensAtStart = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
             _registration = cancellation.UnsafeRegister((_, token) => _result.TrySetCanceled(token), null);
         }
 
@@ -149,13 +184,19 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
         public bool IsEnded => _result.Task.IsCompleted;
 
-        public int NumTokens { get; }
+        /// <summary>Its share of a pass.</summary>
+        public int NumTokens => Row?.NumTokensHeld(_keptShare) ?? _numTokensAtStart;
 
-        public bool TryStart(LLaDAConfig config)
+        /// <summary>Whose row it is; rows of several share no prefix.</summary>
+        public string Party { get; }
+
+        /// <param name="keptShare">As <see cref="DenoisingRow.NumTokensHeld"/> has it.</param>
+        public bool TryStart(LLaDAConfig config, double keptShare)
         {
             try
             {
-                Row = new DenoisingRow(_row, config);
+                _keptShare = keptShare;
+                Row = DenoisingRow.Create(_row, config);
                 return true;
             }
             catch (Exception exception)

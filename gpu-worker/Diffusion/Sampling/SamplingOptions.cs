@@ -4,12 +4,15 @@ namespace LLaDA.Diffusion.Sampling;
 public sealed record SamplingOptions
 {
     public const int MaxSteps = 4096, MaxCacheVicinity = 256;
+    public const int DefaultMaxPostSteps = 16;
     public const double MaxTemperature = 10, MaxCfgScale = 100, DefaultRevisionStrength = 0.5;
+    public const double DefaultEntropyBound = 0.35, DefaultEndTime = 1e-3;
 
     /// <summary>
     /// Denoising steps of the canvas, 1 to <see cref="MaxSteps"/>, shared out among the blocks by their masks; null commits one token a
     /// step.
     /// With <see cref="Threshold"/> or <see cref="Factor"/> this is the most steps that it takes.
+    /// In a block-causal model these are the steps of each block, as in its reference.
     /// </summary>
     /// <remarks>
     /// Every block takes at least one step, and no step goes without a commit: a canvas may take more or fewer forward passes than asked.
@@ -21,6 +24,9 @@ public sealed record SamplingOptions
     /// block.
     /// Null makes the whole canvas one block, which is pure diffusion; 1 is autoregressive.
     /// </summary>
+    /// <remarks>
+    /// In a block-causal model: the tokens of a block, given ones included, which also says what a position sees. Null for the model's own.
+    /// </remarks>
     public int? BlockLength { get; init; }
 
     /// <summary>
@@ -30,6 +36,9 @@ public sealed record SamplingOptions
 
     /// <summary>Draws from the smallest set of tokens that holds this probability, in (0, 1]; without effect at temperature 0.</summary>
     public double TopP { get; init; } = 1;
+
+    /// <summary>Draws from this many of the most probable tokens, at least 1; null for all. Without effect at temperature 0.</summary>
+    public int? TopK { get; init; }
 
     /// <summary>
     /// Strength w of unsupervised guidance, 0 to <see cref="MaxCfgScale"/>: logits = u + (w + 1)(c - u), u being the prediction with all
@@ -47,8 +56,35 @@ public sealed record SamplingOptions
     public double? RevisionStrength { get; init; }
 
     /// <summary>
+    /// With <see cref="Remasking.EntropyBounded"/> only: what the entropies of a step's commits must stay below together, in nats, above 0.
+    /// Null for 0.35.
+    /// </summary>
+    public double? EntropyBound { get; init; }
+
+    /// <summary>With a rule of the time schedule only: the time at which it ends, in (0, 1). Null for 0.001.</summary>
+    public double? EndTime { get; init; }
+
+    /// <summary>
+    /// With a rule of the time schedule other than <see cref="Remasking.Origin"/> only: positions are drawn in proportion to
+    /// exp(confidence / this) instead of taking the best. 0 or null takes the best.
+    /// </summary>
+    public double? AlgTemp { get; init; }
+
+    /// <summary>
+    /// LLaDA2.1 only: while a block is in work, its committed tokens are replaced where the model prefers another token with a probability
+    /// above this, in [0, 1]. Null never edits.
+    /// </summary>
+    public double? EditingThreshold { get; init; }
+
+    /// <summary>
+    /// With <see cref="EditingThreshold"/> only: the most steps that edit a block without masks, at least 0; it ends before once a step
+    /// edits nothing. Null for 16.
+    /// </summary>
+    public int? MaxPostSteps { get; init; }
+
+    /// <summary>
     /// Commits every prediction at least this probable, and never fewer than the schedule's share (Fast-dLLM). At least 0; above 1
-    /// nothing qualifies.
+    /// nothing qualifies. In a block-causal model: every prediction more probable than this, so that nothing qualifies at 1.
     /// </summary>
     public double? Threshold { get; init; }
 
@@ -102,7 +138,12 @@ public sealed record SamplingOptions
     /// <summary>The same seed gives the same draws, independent of other rows.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Every error of these options; none when a row can be sampled with them.</summary>
+    /// <summary>Whether the rule takes its numbers of tokens from Dream's time schedule.</summary>
+    public bool IsTimed => Remasking is Remasking.Origin or Remasking.MaskgitPlus or Remasking.TopkMargin or Remasking.Entropy;
+
+    /// <summary>
+    /// Every error of these options; none when a row can be sampled with them. <see cref="FamilySampling.Errors"/> adds what a model lacks.
+    /// </summary>
     public IEnumerable<OptionError> Validate()
     {
         if (Steps is < 1 or > MaxSteps)
@@ -113,6 +154,8 @@ public sealed record SamplingOptions
             yield return new("temperature", $"temperature is {Temperature}; it must lie in [0, {MaxTemperature}]");
         if (TopP is not (> 0 and <= 1))
             yield return new("top_p", $"top_p is {TopP}; it must lie in (0, 1]");
+        if (TopK is < 1)
+            yield return new("top_k", $"top_k is {TopK}; it must be at least 1");
         if (CfgScale is not (>= 0 and <= MaxCfgScale))
             yield return new("cfg_scale", $"cfg_scale is {CfgScale}; it must lie in [0, {MaxCfgScale}]");
         if (RevisionStrength is { } strength && strength is not (>= 0 and <= 1))
@@ -139,5 +182,50 @@ public sealed record SamplingOptions
             yield return new("cache_refresh", $"cache_refresh is {CacheRefresh}; it must be at least 1");
         if (CacheVicinity is < 0 or > MaxCacheVicinity)
             yield return new("cache_vicinity", $"cache_vicinity is {CacheVicinity}; it must lie in [0, {MaxCacheVicinity}]");
+        foreach (var error in RuleErrors().Concat(EditingErrors()))
+            yield return error;
+    }
+
+    private IEnumerable<OptionError> RuleErrors()
+    {
+        if (EntropyBound is { } bound && !(bound > 0))
+            yield return new("eb_threshold", $"eb_threshold is {bound}; it must be above 0");
+        if (EntropyBound is not null && Remasking != Remasking.EntropyBounded)
+            yield return new("eb_threshold", "eb_threshold goes with remasking entropy_bounded");
+        if (EndTime is { } end && !(end is > 0 and < 1))
+            yield return new("eps", $"eps is {end}; it must lie in (0, 1)");
+        if (EndTime is not null && !IsTimed)
+            yield return new("eps", "eps goes with remasking origin, maskgit_plus, topk_margin or entropy");
+        if (AlgTemp is { } temperature && !(temperature >= 0 && double.IsFinite(temperature)))
+            yield return new("alg_temp", $"alg_temp is {temperature}; it must be at least 0");
+        if (AlgTemp is not null && (!IsTimed || Remasking == Remasking.Origin))
+            yield return new("alg_temp", "alg_temp goes with remasking maskgit_plus, topk_margin or entropy");
+        bool isBounded = Remasking is Remasking.Sequential or Remasking.EntropyBounded;
+        if (isBounded && (Threshold ?? Factor) is not null)
+            yield return new("threshold", "threshold and factor go with remasking low_confidence; the other rules rank by something else");
+        if (!IsTimed)
+            yield break;
+        var unused = new (string Name, bool IsGiven)[]
+        {
+            ("block_length", BlockLength is not null), ("threshold", Threshold is not null), ("factor", Factor is not null),
+            ("cache", Cache != CachePolicy.None), ("confidence_eos_eot_inf", DefersEos),
+        };
+        foreach (var (name, _) in unused.Where(option => option.IsGiven))
+        {
+            yield return new(name, $"{name} does not go with remasking origin, maskgit_plus, topk_margin or entropy: "
+                + "their time schedule fills the whole canvas");
+        }
+    }
+
+    private IEnumerable<OptionError> EditingErrors()
+    {
+        if (EditingThreshold is { } threshold && threshold is not (>= 0 and <= 1))
+            yield return new("editing_threshold", $"editing_threshold is {threshold}; it must lie in [0, 1], or be null to never edit");
+        if (MaxPostSteps is < 0 or > MaxSteps)
+            yield return new("max_post_steps", $"max_post_steps is {MaxPostSteps}; it must lie in [0, {MaxSteps}]");
+        if (MaxPostSteps is not null && EditingThreshold is null)
+            yield return new("max_post_steps", "max_post_steps goes with editing_threshold");
+        if (EditingThreshold is not null && Remasking != Remasking.LowConfidence)
+            yield return new("editing_threshold", "editing_threshold goes with remasking low_confidence");
     }
 }

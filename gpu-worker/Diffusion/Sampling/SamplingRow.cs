@@ -12,17 +12,30 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
     /// </summary>
     public IReadOnlyDictionary<int, int>? ForcedTokens { get; init; }
 
+    /// <summary>Whether the result has a <see cref="SampledRow.Trace"/>.</summary>
+    public bool IsTraced { get; init; }
+
     /// <summary>
     /// Called after each denoising step on the sampler's thread; its canvas is valid during the call. An exception fails this row alone.
     /// </summary>
     public Action<DenoisingProgress>? OnStep { get; init; }
+
+    /// <summary>Replaces the seed's numbers, by step from 0 and position; null for none. For comparison with recorded draws.</summary>
+    internal Func<RandomStream, uint, int, double>? Draws { get; init; }
 }
 
 /// <summary>A canvas between two denoising steps.</summary>
 /// <param name="Step">Number of steps done.</param>
 /// <param name="Canvas">The tokens, [MASK] where nothing is committed.</param>
 /// <param name="NumMasked">Targets that are still masked.</param>
-public readonly record struct DenoisingProgress(int Step, IReadOnlyList<int> Canvas, int NumMasked);
+public readonly record struct DenoisingProgress(int Step, IReadOnlyList<int> Canvas, int NumMasked)
+{
+    /// <summary>The block that the step worked on, from 0; a process without blocks has one.</summary>
+    public int Block { get; init; }
+
+    /// <summary>The position before which no token changes any more; the length of the canvas at the end.</summary>
+    public int SettledTo { get; init; }
+}
 
 /// <summary>A canvas after its reverse process.</summary>
 /// <param name="Tokens">The canvas, every target filled.</param>
@@ -32,4 +45,11 @@ public readonly record struct DenoisingProgress(int Step, IReadOnlyList<int> Can
 /// </param>
 /// <param name="NumForwards">Forward passes of this row; guidance counts twice.</param>
 /// <param name="NumTokenForwards">Tokens that passed through the network for this row.</param>
-public sealed record SampledRow(int[] Tokens, double[] Confidence, int NumForwards, long NumTokenForwards);
+public sealed record SampledRow(int[] Tokens, double[] Confidence, int NumForwards, long NumTokenForwards)
+{
+    /// <summary>Leading tokens whose keys and values another row with the same beginning had computed.</summary>
+    public int NumReusedTokens { get; init; }
+
+    /// <summary>How it came about; null unless the row asked for it.</summary>
+    public RowTrace? Trace { get; init; }
+}

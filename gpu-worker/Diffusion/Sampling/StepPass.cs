@@ -21,24 +21,48 @@ internal sealed class StepPass(MaskPredictor model)
     private readonly List<long> _places = [];
     private readonly List<Segment> _segments = [];
 
-    /// <summary>Adds a row's tokens, and the places of its candidates.</summary>
+    /// <summary>Adds a row's tokens, and the places whose logits predict its candidates.</summary>
     /// <param name="isUnconditional">Whether all given tokens are masked, as guidance needs it.</param>
     public void Add(DenoisingRow row, bool isUnconditional)
     {
         int start = _tokens.Count;
         int[] positions = row.PassedPositions ?? [.. Enumerable.Range(0, row.Canvas.Length)];
+        var cachePositions = row.PassedPositions is null ? null : Upload(positions.Select(position => (long)position));
         foreach (int position in positions)
         {
             _tokens.Add(isUnconditional && row.IsGiven[position] ? model.Config.MaskTokenId : row.Canvas[position]);
             _positions.Add(position);
         }
-        _segments.Add(new Segment(start, 1, positions.Length)
+        var segment = new Segment(start, 1, positions.Length)
         {
             Cache = row.CacheOn(model, isUnconditional),
-            CachePositions = row.PassedPositions is null ? null : Upload(positions.Select(position => (long)position)),
-        });
-        foreach (int candidate in row.Candidates)
-            _places.Add(start + (row.PassedPositions is null ? candidate : Array.BinarySearch(positions, candidate)));
+            CachePositions = cachePositions,
+        };
+        if (row.BlockLength is { } blockLength)
+            _segments.AddRange(Blocks(segment, positions, blockLength));
+        else
+            _segments.Add(segment);
+        foreach (int place in row.Candidates.Select(model.Config.PlaceOf))
+            _places.Add(start + (row.PassedPositions is null ? place : Array.BinarySearch(positions, place)));
+    }
+
+    /// <summary>
+    /// Each block is a segment of its own: it stores its keys and values and then sees those up to itself, so no mask is needed, and a
+    /// block has the same bits whichever blocks pass with it.
+    /// </summary>
+    private static IEnumerable<Segment> Blocks(Segment segment, int[] positions, int blockLength)
+    {
+        for (int index = 0, length; index < positions.Length; index += length)
+        {
+            length = Math.Min(positions.Length - index, blockLength - (positions[index] % blockLength));
+            yield return segment with
+            {
+                Start = segment.Start + index,
+                Length = length,
+                CachePositions = segment.CachePositions!.narrow(0, index, length),
+                NumSeen = positions[index] + length,
+            };
+        }
     }
 
     /// <summary>Runs the network, and its head on the places.</summary>

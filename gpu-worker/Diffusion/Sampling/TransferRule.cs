@@ -1,10 +1,11 @@
 namespace LLaDA.Diffusion.Sampling;
 
-/// <summary>The prediction for one masked position.</summary>
+/// <summary>The prediction for one position.</summary>
 /// <param name="Token">The chosen token.</param>
 /// <param name="Probability">The model's probability of it.</param>
 /// <param name="Confidence">
-/// Ranks the positions, in [0, 1]: the probability, or the one without ends where these are deferred, or a random number.
+/// Ranks the positions: the row's <see cref="ConfidenceMeasure"/>, the probability without ends where these are deferred, or a random
+/// number.
 /// </param>
 internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence);
 
@@ -16,8 +17,12 @@ internal static class TransferRule
     /// <returns>At least one.</returns>
     public static IEnumerable<Prediction> Choose(IReadOnlyList<Prediction> predictions, SamplingOptions options, int quota)
     {
+        if (options.Remasking == Remasking.Sequential)
+            return predictions.Take(quota);
         // The sort is stable: among equals the lower position comes first.
         Prediction[] ranked = [.. predictions.OrderByDescending(prediction => prediction.Confidence)];
+        if (options.Remasking == Remasking.EntropyBounded)
+            return ranked.Take(NumWithin(options.EntropyBound ?? SamplingOptions.DefaultEntropyBound, ranked));
         int count = Math.Max(quota, options switch
         {
             { Threshold: { } threshold } => ranked.TakeWhile(prediction => prediction.Confidence >= threshold).Count(),
@@ -27,6 +32,16 @@ internal static class TransferRule
         return options.RunThreshold is { } runThreshold
             ? ranked.Take(count).Union(BestOfRuns(predictions).Where(prediction => prediction.Confidence >= runThreshold))
             : ranked.Take(count);
+    }
+
+    /// <summary>How many entropies, from the lowest, sum to less than the bound; at least 1.</summary>
+    private static int NumWithin(double bound, Prediction[] ranked)
+    {
+        int count = 0;
+        double sum = 0;
+        while (count < ranked.Length && (sum -= ranked[count].Confidence) < bound)
+            count++;
+        return Math.Max(1, count);
     }
 
     /// <summary>

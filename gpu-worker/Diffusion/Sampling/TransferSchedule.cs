@@ -35,4 +35,16 @@ public static class TransferSchedule
         }
         return steps;
     }
+
+    /// <summary>The most denoising steps of a canvas: thresholds and ends of text only lessen them.</summary>
+    /// <param name="numMasks">0 or more.</param>
+    /// <param name="blockLength">Masks of a block; null for one block.</param>
+    /// <param name="numSteps">Null for one token a step.</param>
+    public static int MaxSteps(int numMasks, int? blockLength, int? numSteps)
+    {
+        if (numMasks == 0 || numSteps is not { } steps)
+            return numMasks;
+        int[] blocks = [.. Enumerable.Repeat(0, numMasks).Chunk(blockLength ?? numMasks).Select(block => block.Length)];
+        return blocks.Zip(ShareSteps(blocks, steps), Math.Min).Sum();
+    }
 }

@@ -11,18 +11,21 @@ namespace LLaDA.Diffusion.Text;
 internal sealed record AddedToken(
     string Content, int Id, bool IsSpecial, bool IsSingleWord, bool StripsLeft, bool StripsRight, bool IsNormalized)
 {
+    /// <summary>An entry of tokenizer.json.</summary>
+    public static AddedToken Read(JsonElement json) => ReadAs(json.GetProperty("id").GetInt32(), json);
+
     /// <remarks>
-    /// LLaDA's own special tokens stay special whatever the file states: text must not forge the structure of a dialogue.
+    /// Tokens that structure dialogues are special whatever the file states: text must not forge them.
     /// </remarks>
-    public static AddedToken Read(JsonElement json)
+    public static AddedToken ReadAs(int id, JsonElement json)
     {
         bool Flag(string name, bool absent) => json.TryGetProperty(name, out var flag) ? flag.GetBoolean() : absent;
         string content = json.GetProperty("content").GetString() is { Length: > 0 } text
             ? text
             : throw new FormatException("an added token has no content");
-        bool isSpecial = Flag("special", absent: true) || SpecialTokens.All.Contains(content);
+        bool isSpecial = Flag("special", absent: true) || SpecialTokens.Structure.Contains(content);
         return new AddedToken(
-            content, json.GetProperty("id").GetInt32(), isSpecial,
+            content, id, isSpecial,
             Flag("single_word", false), Flag("lstrip", false), Flag("rstrip", false), Flag("normalized", !isSpecial));
     }
 }

@@ -19,7 +19,9 @@ internal static class ByteLevel
     public static char ToChar(byte value) => s_charOfByte[value];
 
     /// <summary>How a vocabulary spells a text.</summary>
-    public static string Spell(string text) => string.Concat(Encoding.UTF8.GetBytes(text).Select(ToChar));
+    public static string Spell(string text) => Spell(Encoding.UTF8.GetBytes(text));
+
+    public static string Spell(byte[] text) => string.Concat(text.Select(ToChar));
 
     /// <summary>The bytes that a vocabulary entry stands for; null when it is not spelt in the alphabet.</summary>
     public static byte[]? ToBytes(string token)

@@ -19,12 +19,14 @@ internal sealed class CheckpointedForward
     private readonly List<Tensor> _inputs = [];
 
     private readonly Tensor _hidden;
+    private readonly RouterBalance? _balance;
 
     /// <param name="recomputes">Whether to keep the blocks' inputs alone.</param>
-    public CheckpointedForward(MaskPredictor model, NoisedBatch batch, bool recomputes)
+    /// <param name="balance">A loss of the routers that is minimised too; null for none.</param>
+    public CheckpointedForward(MaskPredictor model, NoisedBatch batch, bool recomputes, RouterBalance? balance = null)
     {
-        _model = model;
-        _packed = model.Pack(batch.ToTensor(model.Device), batch.IsToken(model.Device));
+        (_model, _balance) = (model, balance);
+        _packed = batch.Pack(model) with { OnChoice = balance is null ? null : balance.Count };
         _rotation = model.Rotate(_packed);
         using var noGradient = recomputes ? no_grad() : null;
         var x = model.Embed(_packed);
@@ -48,12 +50,13 @@ internal sealed class CheckpointedForward
     {
         if (_inputs.Count == 0)
         {
-            Backward(_hidden, gradient);
+            Backward(_hidden, gradient, [.. _balance?.Losses() ?? []]);
             return;
         }
         gradient = ThroughAgain(_inputs.Count - 1, gradient, _model.Normalize);
+        var again = _packed with { OnChoice = _balance is null ? null : _balance.Keep };
         for (int layer = _inputs.Count - 2; layer >= 0; layer--)
-            gradient = ThroughAgain(layer, gradient, x => _model.Block(layer, x, _rotation, _packed));
+            gradient = ThroughAgain(layer, gradient, x => _model.Block(layer, x, _rotation, again));
         Backward(_model.Embed(_packed), gradient);
     }
 
@@ -62,16 +65,23 @@ internal sealed class CheckpointedForward
     {
         using var scope = NewDisposeScope();
         var x = _inputs[index].detach().requires_grad_(true);
-        Backward(forward(x), gradient);
+        var result = forward(x);
+        Backward(result, gradient, _balance?.Loss(index) is { } loss ? [loss] : []);
         gradient.Dispose();
         _inputs[index].Dispose();
         return x.grad!.MoveToOuterDisposeScope();
     }
 
     /// <remarks>Below frozen weights nothing asks for a gradient.</remarks>
-    private static void Backward(Tensor result, Tensor gradient)
+    /// <param name="losses">Scalars that count as they are.</param>
+    private static void Backward(Tensor result, Tensor gradient, params Tensor[] losses)
     {
-        if (result.requires_grad)
+        Tensor[] asked = [.. losses.Where(loss => loss.requires_grad)];
+        if (!result.requires_grad && asked.Length == 0)
+            return;
+        if (asked.Length == 0)
             result.backward([gradient]);
+        else
+            autograd.backward([result, .. asked], [gradient, .. asked.Select(loss => ones_like(loss))]);
     }
 }

@@ -31,8 +31,8 @@ public static class DiffusionLoss
     {
         using var scope = NewDisposeScope();
         batch = batch.Weigh(promptLengths, reduction);
-        var hidden = model.Hidden(batch.ToTensor(model.Device), batch.IsToken(model.Device)).flatten(0, 1);     // [B * L, D]
-        return CrossEntropy(model, Masked(hidden, batch), [.. batch.Masked], batch.Weights).MoveToOuterDisposeScope();
+        var hidden = model.Hidden(batch.Pack(model));                                                           // [T, D]
+        return CrossEntropy(model, Masked(model, hidden, batch), [.. batch.Masked], batch.Weights).MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -42,17 +42,22 @@ public static class DiffusionLoss
     /// <param name="batch">The global batch, or a slice of it, with its weights.</param>
     /// <param name="recomputes">Activation checkpointing: a third more work for the memory of one block instead of all.</param>
     /// <param name="maxLogits">Logits that exist at a time.</param>
+    /// <param name="balanceWeight">Of the balance loss of experts (<see cref="RouterBalance"/>); 0 for none.</param>
     /// <returns>The loss, [1], on the model's device.</returns>
-    internal static Tensor Backward(MaskPredictor model, NoisedBatch batch, bool recomputes = false, int maxLogits = DefaultMaxLogits)
+    internal static Tensor Backward(
+        MaskPredictor model, NoisedBatch batch, bool recomputes = false, int maxLogits = DefaultMaxLogits, double balanceWeight = 0)
     {
         using var scope = NewDisposeScope();
         var total = zeros(1, device: model.Device);
         if (batch.Masked.Count == 0)
             return total.MoveToOuterDisposeScope();
 
-        var pass = new CheckpointedForward(model, batch, recomputes);
+        var balance = balanceWeight > 0 ? new RouterBalance(model.Config, balanceWeight * batch.Share, scope) : null;
+        var pass = new CheckpointedForward(model, batch, recomputes, balance);
+        if (balance is not null)
+            total.add_(balance.Loss(), StaticScalars.One);
         var hidden = pass.Hidden.requires_grad_(true);
-        var masked = Masked(hidden, batch);                                                                     // [N, D]
+        var masked = Masked(model, hidden, batch);                                                                // [N, D]
         List<Tensor> gradients = [];
         foreach (var (start, tokens) in Chunks(model, batch, maxLogits))
         {
@@ -74,7 +79,7 @@ public static class DiffusionLoss
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var total = zeros(1, device: model.Device);
-        var masked = Masked(model.Hidden(batch.ToTensor(model.Device), batch.IsToken(model.Device)).flatten(0, 1), batch);
+        var masked = Masked(model, model.Hidden(batch.Pack(model)), batch);
         foreach (var (start, tokens) in Chunks(model, batch))
         {
             using var chunkScope = NewDisposeScope();
@@ -87,8 +92,8 @@ public static class DiffusionLoss
     /// <summary>Masked tokens whose logits exist at a time.</summary>
     internal static int ChunkSize(LLaDAConfig config, int maxLogits = DefaultMaxLogits) => Math.Max(16, maxLogits / config.EmbeddingSize);
 
-    private static Tensor Masked(Tensor hidden, NoisedBatch batch) =>
-        hidden.index_select(0, PinnedUpload.To(hidden.device, [.. batch.Masked.Select(token => (long)token.Index)]));
+    private static Tensor Masked(MaskPredictor model, Tensor hidden, NoisedBatch batch) =>
+        hidden.index_select(0, PinnedUpload.To(hidden.device, batch.Places(model.Config)));
 
     private static IEnumerable<(int Start, MaskedToken[] Tokens)> Chunks(
         MaskPredictor model, NoisedBatch batch, int maxLogits = DefaultMaxLogits)

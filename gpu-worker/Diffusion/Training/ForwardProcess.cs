@@ -24,19 +24,21 @@ public static class ForwardProcess
     /// Draws the masks of a row on the condition that it has at least one. <see cref="MaskedToken.Probability"/> is then that of the token
     /// under this condition, p / (1 - (1 - p)^n) for n learnt tokens, so the expectation of the loss is unchanged.
     /// </param>
+    /// <param name="objective">Gives the probability of a mask at t; LLaDA's unless given.</param>
     public static NoisedBatch Noise(
         TrainingBatch batch, int maskTokenId, CounterRandom random, uint step,
-        bool isStratified = false, NoiseLevels? levels = null, bool masksEveryRow = false)
+        bool isStratified = false, NoiseLevels? levels = null, bool masksEveryRow = false, DiffusionObjective? objective = null)
     {
+        Func<double, double> probabilityOf = objective is null ? MaskProbability : objective.MaskProbability;
         double[] t = Times(batch.BatchSize, random, step, isStratified, levels ?? NoiseLevels.All);
         double[][] uniform = new double[batch.BatchSize][];
         for (int row = 0; row < uniform.Length; row++)
         {
             uniform[row] = Uniform(batch.Rows[row].Length, random, step, row, RandomStream.Mask);
             if (masksEveryRow)
-                RequireMask(uniform[row].AsSpan(batch.Learnt(row)), MaskProbability(t[row]), random, step, row);
+                RequireMask(uniform[row].AsSpan(batch.Learnt(row)), probabilityOf(t[row]), random, step, row);
         }
-        var noised = Noise(batch.Rows, maskTokenId, t, uniform).Restore(batch);
+        var noised = Noise(batch.Rows, maskTokenId, [.. t.Select(probabilityOf)], uniform, level => level).Restore(batch);
         if (!masksEveryRow)
             return noised;
         return noised with
@@ -55,14 +57,18 @@ public static class ForwardProcess
     /// <param name="x0">Clean tokens, [B][L].</param>
     /// <param name="t">[B], in [0, 1].</param>
     /// <param name="uniform">[B][L], in [0, 1).</param>
-    public static NoisedBatch Noise(int[][] x0, int maskTokenId, double[] t, double[][] uniform)
+    public static NoisedBatch Noise(int[][] x0, int maskTokenId, double[] t, double[][] uniform) =>
+        Noise(x0, maskTokenId, t, uniform, MaskProbability);
+
+    private static NoisedBatch Noise(
+        int[][] x0, int maskTokenId, double[] t, double[][] uniform, Func<double, double> probabilityOf)
     {
         int length = x0[0].Length;
         long[] noisy = new long[x0.Length * length];
         List<MaskedToken> masked = [];
         for (int row = 0; row < x0.Length; row++)
         {
-            double probability = MaskProbability(t[row]);
+            double probability = probabilityOf(t[row]);
             for (int position = 0; position < length; position++)
             {
                 bool isMasked = uniform[row][position] < probability;

@@ -21,8 +21,8 @@ public sealed class FullWeights(MaskPredictor model) : ITrainedWeights
     public void Load(string folder)
     {
         using var weights = new WeightFiles(folder);
-        var names = weights.Match(ParameterShapes.Of(model.Config));
-        foreach (var (name, parameter) in Parameters)
-            weights.CopyTo(names[name], parameter);
+        var parameters = Checkpoint.Tensors(model).ToDictionary();
+        foreach (var stored in weights.Match(model.Config).Tensors)
+            weights.CopyTo(stored, parameters[stored.Parameter]);
     }
 }

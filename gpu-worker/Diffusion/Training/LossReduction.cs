@@ -11,4 +11,7 @@ public enum LossReduction
 
     /// <summary>The sum is divided by all learnt tokens of the batch, so that every token counts alike, however long its answer.</summary>
     Token,
+
+    /// <summary>The sum is divided by the masked tokens of the batch, as Dream and LLaDA2 do.</summary>
+    Masked,
 }

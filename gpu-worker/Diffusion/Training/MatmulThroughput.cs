@@ -34,9 +34,9 @@ internal static class MatmulThroughput
     /// </summary>
     public static double FlopsOf(LLaDAConfig config, NoisedBatch batch)
     {
-        double tokens = (double)batch.BatchSize * batch.Length, width = config.ModelWidth;
-        double products = 2 * tokens * config.NumNonEmbeddingParameters;
-        double attention = 4 * tokens * batch.Length * width * config.NumLayers;
+        double tokens = (double)batch.BatchSize * batch.PassLength, width = config.ModelWidth, queryWidth = config.QueryWidth;
+        double products = 2 * tokens * config.NumActiveNonEmbeddingParameters;
+        double attention = 4 * tokens * batch.PassLength * queryWidth * config.NumLayers;
         double head = 2.0 * batch.Masked.Count * width * config.EmbeddingSize;
         return 3 * (products + attention + head);
     }

@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
@@ -21,13 +22,52 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     /// <summary>
     /// What the cross entropy of each masked token is multiplied by in the loss of the global batch, [N]; null until set.
     /// </summary>
-    /// <remarks>Set by <see cref="Weigh"/>; a slice keeps its part, so the losses of slices add up to that of the batch.</remarks>
+    /// <remarks>
+    /// Set by <see cref="Weigh(int[], LossReduction, DiffusionObjective)"/>; a slice keeps its part, so the losses of slices add up to that
+    /// of the batch.
+    /// </remarks>
     public float[]? Weights { get; init; }
+
+    /// <summary>x_0, [B * L], where block diffusion passes it behind x_t; null elsewhere.</summary>
+    public long[]? Clean { get; init; }
+
+    /// <summary>The lengths of the samples that each row holds, which do not see each other; null where each row is one.</summary>
+    public int[][]? Samples { get; init; }
+
+    /// <summary>The part that it is of the global batch.</summary>
+    public double Share { get; init; } = 1;
+
+    /// <summary>Tokens of a row that pass.</summary>
+    public int PassLength => Clean is null ? Length : 2 * Length;
+
+    /// <summary>The same as block diffusion passes it; padding is a sample of its own.</summary>
+    /// <param name="x0">Clean tokens, [B][L].</param>
+    public NoisedBatch WithClean(int[][] x0) => this with
+    {
+        Clean = [.. x0.SelectMany(row => row).Select(token => (long)token)],
+        Samples = Samples ?? Ends?.Select(end => end == Length || end == 0 ? new[] { Length } : [end, Length - end]).ToArray(),
+    };
+
+    /// <summary>The forward pass of the batch.</summary>
+    internal PackedTokens Pack(MaskPredictor model) => Clean is null
+        ? model.Pack(ToTensor(model.Device), IsToken(model.Device))
+        : BlockDiffusion!.Pack(model);
+
+    /// <summary>Null where rows pass once.</summary>
+    internal BlockDiffusion? BlockDiffusion => Clean is null ? null : new BlockDiffusion(Length, Tokens, Clean) { Samples = Samples };
+
+    /// <summary>The places of a pass that predict the masked tokens, [N].</summary>
+    internal long[] Places(LLaDAConfig config) => [.. Masked.Select(token =>
+        config.IsCausal ? token.Index : ((long)token.Row * PassLength) + config.PlaceOf(token.Position))];
 
     /// <param name="promptLengths">Tokens at the start of each row that are given, [B].</param>
     /// <returns>The same with the weights of <see cref="LossWeights"/>.</returns>
     public NoisedBatch Weigh(int[] promptLengths, LossReduction reduction) =>
-        this with { Weights = LossWeights.Of(promptLengths, this, reduction) };
+        Weigh(promptLengths, reduction, DiffusionObjective.LLaDA);
+
+    /// <summary>The same with the weights that an objective gives.</summary>
+    public NoisedBatch Weigh(int[] promptLengths, LossReduction reduction, DiffusionObjective objective) =>
+        this with { Weights = LossWeights.Of(promptLengths, this, reduction, objective) };
 
     /// <returns>[B, L], int64.</returns>
     public Tensor ToTensor(Device device) => PinnedUpload.To(device, Tokens, [BatchSize, Length]);
@@ -60,6 +100,9 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
         {
             Ends = Ends?[firstRow..(firstRow + numRows)],
             Weights = Weights?[before..(before + masked.Length)],
+            Clean = Clean?[first..(first + count)],
+            Samples = Samples?[firstRow..(firstRow + numRows)],
+            Share = Share * numRows / BatchSize,
         };
     }
 
@@ -67,7 +110,7 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     {
         long[] tokens = [.. Tokens];
         foreach (var token in Masked.Where(isGiven))
-            tokens[token.Index] = x0[token.Row][token.Position];
+            tokens[(token.Row * Length) + token.Position] = x0[token.Row][token.Position];
         return this with { Tokens = tokens, Masked = [.. Masked.Where(token => !isGiven(token))], Weights = null };
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training.Reporting;
@@ -8,7 +9,8 @@ namespace LLaDA.Diffusion.Training;
 
 /// <summary>
 /// Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2).
-/// The data decides which. A causal network learns to predict the next token instead.
+/// The data decides which. Other families are trained by their own objective (<see cref="DiffusionObjective"/>), and a causal network
+/// learns to predict the next token instead.
 /// </summary>
 /// <remarks>
 /// Where each line of the two algorithms is computed:
@@ -36,6 +38,8 @@ public sealed class Trainer
     private readonly TrainingOptions _options;
     private readonly string _folder;
     private readonly CounterRandom _random;
+    private readonly DiffusionObjective _objective;
+    private readonly double _balanceWeight;
 
     /// <param name="weights">On the device to train on.</param>
     /// <param name="validation">Held out; null where there is none.</param>
@@ -44,6 +48,10 @@ public sealed class Trainer
     {
         (_weights, _training, _validation, _options, _folder) = (weights, training, validation, options, folder);
         _random = new CounterRandom((ulong)options.Seed);
+        _objective = options.FamilyObjective ?? DiffusionObjective.Of(weights.Model.Config);
+        bool trainsExperts = weights.Parameters.Any(entry =>
+            entry.Name.Contains(".moe.router", StringComparison.Ordinal) || entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
+        _balanceWeight = trainsExperts ? weights.Model.Config.Experts?.BalanceWeight ?? 0 : 0;
     }
 
     /// <returns>The folder in which a run keeps the checkpoint of a step.</returns>
@@ -71,9 +79,19 @@ public sealed class Trainer
     /// </summary>
     /// <param name="wantsCheckpoint">Asked after each step whether to save a checkpoint of it besides the regular ones.</param>
     /// <returns>Each step and, where a checkpoint of it was saved, the same step with the checkpoint's folder.</returns>
-    public IEnumerable<TrainingProgress> Steps(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
+    public IEnumerable<TrainingProgress> Steps(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default) =>
+        Turns(wantsCheckpoint, cancellation).OfType<TrainingProgress>();
+
+    /// <summary>
+    /// The same in turns of bounded length: a micro-batch, a pass over held-out rows or a checkpoint is one. The caller may do other work
+    /// between turns, on the same thread, and may end there: weights change at the end of a step only.
+    /// </summary>
+    /// <param name="wantsCheckpoint">As for <see cref="Steps"/>.</param>
+    /// <param name="cancellation">Observed between turns.</param>
+    /// <returns>What <see cref="Steps"/> returns, and null after each turn in between.</returns>
+    public IEnumerable<TrainingProgress?> Turns(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
     {
-        if (_options.Validate().ToList() is { Count: > 0 } errors)
+        if (_options.Validate().Concat(_objective.Validate()).ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
         var model = _weights.Model;
@@ -88,7 +106,7 @@ public sealed class Trainer
         using var average = _options.EmaDecay is { } decay ? new EmaWeights(_weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(_folder, _options.NumCheckpoints);
         var subject = new TrainingSubject(_weights, optimizer, average);
-        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _training.Fingerprint, _options.Objective);
+        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _training.Fingerprint, Described());
         var state = checkpoints.Load(subject, start);
         using var log = new MetricsLog(_folder, state.Step);
         int numSteps = _options.LearningRate.NumSteps;
@@ -96,16 +114,40 @@ public sealed class Trainer
         while (state.Step < numSteps)
         {
             cancellation.ThrowIfCancellationRequested();
-            long started = Stopwatch.GetTimestamp();
-            var (loss, gradNorm, numTokens, flops) = Step(optimizer, state.Step);
-            double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+            var clock = Stopwatch.StartNew();
+            var batch = NextBatch(state.Step);
+            optimizer.ClearGradients();
+            using var total = Zero();
+            foreach (var (index, slice) in Slices(batch).Index())
+            {
+                if (index > 0)
+                {
+                    clock.Stop();
+                    yield return null;
+                    cancellation.ThrowIfCancellationRequested();
+                    clock.Start();
+                }
+                AddGradient(slice, total);
+            }
+            var (loss, gradNorm) = Update(optimizer, total, state.Step);
+            double seconds = clock.Elapsed.TotalSeconds;
+            var (numTokens, flops) = (batch.Tokens.Length, MatmulThroughput.FlopsOf(model.Config, batch));
             double rate = _options.LearningRate.At(state.Step);
             state = state with { Step = state.Step + 1, NumTokens = state.NumTokens + numTokens };
             average?.Update(state.Step);
 
             bool isLast = state.Step == numSteps;
             bool isValidated = _validation is not null && (isLast || state.Step % _options.ValidationInterval == 0);
-            double? validationLoss = isValidated ? Validate(average) : null;
+            double? validationLoss = isValidated ? 0 : null;
+            if (isValidated)
+            {
+                foreach (double part in ValidationParts(average))
+                {
+                    validationLoss += part;
+                    yield return null;
+                    cancellation.ThrowIfCancellationRequested();
+                }
+            }
             if (validationLoss is { } held && !double.IsFinite(held))
                 throw new TrainingDivergedException(state.Step - 1, held, gradNorm);
             double mfu = flops / seconds / peak;
@@ -127,50 +169,74 @@ public sealed class Trainer
     /// The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.
     /// </summary>
     /// <returns>Nats per token.</returns>
-    public double Validate()
+    public double Validate() => ValidationParts(average: null).Sum();
+
+    /// <summary>The terms of that bound, one for each pass.</summary>
+    /// <param name="average">Judged in place of the weights; null judges these.</param>
+    private IEnumerable<double> ValidationParts(EmaWeights? average)
     {
         var held = (_validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows);
-        var batch = Noise(held, new CounterRandom(0), step: 0, isStratified: true, NoiseLevels.All, masksEveryRow: false);
-        return Slices(batch).Sum(slice => DiffusionLoss.Evaluate(_weights.Model, slice));
+        var batch = Noise(_objective.Bound, held, new CounterRandom(0), step: 0, isStratified: true, masksEveryRow: false);
+        average?.Swap();
+        try
+        {
+            foreach (var slice in Slices(batch))
+                yield return DiffusionLoss.Evaluate(_weights.Model, slice);
+        }
+        finally
+        {
+            average?.Swap();
+        }
     }
 
-    private double Validate(EmaWeights? average)
+    private NoisedBatch NextBatch(int step)
     {
-        average?.Swap();
-        double loss = Validate();
-        average?.Swap();
-        return loss;
+        var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);
+        var objective = _options.NoiseLevels == NoiseLevels.All ? _objective : _objective with { NoiseLevels = _options.NoiseLevels };
+        return Noise(objective, clean, _random, (uint)step, _options.StratifiesTimes, _options.MasksEveryRow);
     }
 
-    /// <returns>What the step measured; its rate and times are those of the caller.</returns>
-    private StepResult Step(AdamW optimizer, int step)
+    /// <summary>[1], of no dispose scope: turns of other work lie between its uses.</summary>
+    private Tensor Zero() => zeros(1, device: _weights.Model.Device).DetachFromDisposeScope();
+
+    /// <summary>Adds the gradient of a micro-batch to those of the parameters, and its loss to the total.</summary>
+    private void AddGradient(NoisedBatch slice, Tensor total)
     {
         using var scope = NewDisposeScope();
-        var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);
-        var batch = Noise(clean, _random, (uint)step, _options.StratifiesTimes, _options.NoiseLevels, _options.MasksEveryRow);
-        optimizer.ClearGradients();
-        var total = zeros(1, device: _weights.Model.Device);
-        foreach (var slice in Slices(batch))
-            total.add_(DiffusionLoss.Backward(_weights.Model, slice, _options.ActivationCheckpointing), StaticScalars.One);
+        total.add_(
+            DiffusionLoss.Backward(_weights.Model, slice, _options.ActivationCheckpointing, balanceWeight: _balanceWeight),
+            StaticScalars.One);
+    }
 
-        // The step's one synchronisation with the device.
+    /// <summary>Changes the weights. The step's one synchronisation with the device.</summary>
+    private (double Loss, double GradNorm) Update(AdamW optimizer, Tensor total, int step)
+    {
+        using var scope = NewDisposeScope();
         float[] read = [.. cat([total, optimizer.DeviceGradientNorm()]).cpu().data<float>()];
         var (loss, gradNorm) = ((double)read[0], (double)read[1]);
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
             throw new TrainingDivergedException(step, loss, gradNorm);
         optimizer.Update(_options.LearningRate.At(step), Math.Min(1, _options.MaxGradNorm / (gradNorm + 1e-6)));
-        return new StepResult(loss, gradNorm, batch.Tokens.Length, MatmulThroughput.FlopsOf(_weights.Model.Config, batch));
+        return (loss, gradNorm);
     }
 
     private NoisedBatch Noise(
-        TrainingBatch batch, CounterRandom random, uint step, bool isStratified, NoiseLevels levels, bool masksEveryRow)
+        DiffusionObjective objective, TrainingBatch batch, CounterRandom random, uint step, bool isStratified, bool masksEveryRow)
     {
-        if (_weights.Model.Config.IsCausal)
+        var config = _weights.Model.Config;
+        if (config.IsCausal)
             return NextTokens.Of(batch, _options.Reduction);
-        int mask = _weights.Model.Config.MaskTokenId;
-        return ForwardProcess.Noise(batch, mask, random, step, isStratified, levels, masksEveryRow)
-            .Weigh(batch.PromptLengths, _options.Reduction);
+        var reduction = _options.Reduction == LossReduction.Answer ? objective.Reduction : _options.Reduction;
+        var noised = ForwardProcess.Noise(
+                batch, config.MaskTokenId, random, step, isStratified, objective.NoiseLevels, masksEveryRow, objective)
+            .Weigh(batch.PromptLengths, reduction, objective);
+        return objective.IsBlockDiffusion ? noised.WithClean(batch.Rows) : noised;
     }
+
+    /// <summary>What checkpoints say is minimised; of LLaDA in the words of the first release.</summary>
+    private string Described() => _options.Objective
+        + (_objective == DiffusionObjective.LLaDA ? "" : $", {_objective}")
+        + (_balanceWeight > 0 ? string.Create(CultureInfo.InvariantCulture, $", balance {_balanceWeight}") : "");
 
     /// <summary>The forward passes of a batch.</summary>
     private IEnumerable<NoisedBatch> Slices(NoisedBatch batch)
@@ -186,6 +252,4 @@ public sealed class Trainer
             return batch;
         return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, RandomStream.RandomLength));
     }
-
-    private readonly record struct StepResult(double Loss, double GradNorm, long NumTokens, double Flops);
 }

@@ -36,22 +36,30 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         long numCopied = config.NumNonEmbeddingParameters / (options.ActivationCheckpointing ? config.NumLayers : 1);
         long copies = weightType == computeType ? 0 : numCopied * computeBytes;
         long head = (long)config.EmbeddingSize * config.ModelWidth;
+        long stack = config.Experts is { } experts ? (long)experts.NumExperts * experts.Width * config.ModelWidth : 0;
         long headCopy = weightType == computeType ? 0 : head * computeBytes;
-        long largest = isFull ? head * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
+        long largest = isFull ? Math.Max(head, stack) * (Float32Bytes + (weightType == computeType ? 0 : computeBytes)) : 0;
 
-        long tokens = (long)Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize) * length;
+        // Block diffusion passes every row twice, noised and clean.
+        bool isBlockDiffusion = (options.FamilyObjective ?? DiffusionObjective.Of(config)).IsBlockDiffusion;
+        length = isBlockDiffusion ? 2 * length : length;
+        long rows = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
+        long tokens = rows * length;
         bool keepsProbabilities = device is not null && EagerAttention.Suits(computeType, device, length);
-        long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.ModelWidth) * computeBytes : 0;
-        long ofBlock = tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities);
+        long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.QueryWidth) * computeBytes : 0;
+        long ofBlock = (tokens * (BytesOfToken(config, weightBytes, computeBytes) + probabilities))
+            + BytesOfPadding(config, tokens, computeBytes);
         long ofInputs = tokens * config.NumLayers * config.ModelWidth * weightBytes;
-        long gradientsOfBlock = tokens * ((3L * config.FeedForwardWidth) + (4L * config.ModelWidth)) * computeBytes;
+        long gradientsOfBlock = tokens * ((3L * config.ActiveFeedForwardWidth) + (4L * config.ModelWidth)) * computeBytes;
+        // Who sees whom, as bits of a byte and as the numbers that attention adds.
+        long mask = isBlockDiffusion ? rows * length * length * (1 + computeBytes) : 0;
         long final = tokens * config.ModelWidth * 4 * Float32Bytes;
         return new TrainingMemory(
             kept + copies + headCopy,
             (numTrained * Float32Bytes) + largest,
             numTrained * Float32Bytes * (options.EmaDecay is null ? 2 : 3),
-            (options.ActivationCheckpointing ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final,
-            Math.Min(tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
+            (options.ActivationCheckpointing ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final + mask,
+            Math.Min(isBlockDiffusion ? tokens / 2 : tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
     }
 
     /// <summary>
@@ -96,11 +104,26 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
     /// </summary>
     private static long BytesOfToken(LLaDAConfig config, long weightBytes, long computeBytes)
     {
-        long width = config.ModelWidth, keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
+        long width = config.ModelWidth, queryWidth = config.QueryWidth, keyValueWidth = config.KeyWidth;
         long norm = (2 * weightBytes) + (weightBytes == Float32Bytes ? 0 : Float32Bytes) + computeBytes;
-        long attention = (width + (2 * keyValueWidth) + (2 * width)) * computeBytes;
-        return (2 * width * norm) + attention + (4L * config.FeedForwardWidth * computeBytes);
+        long attention = (queryWidth + (2 * keyValueWidth) + (2 * queryWidth)) * computeBytes;
+        long headNorms = config.HasQkNorm ? (queryWidth + keyValueWidth) * (Float32Bytes + computeBytes) : 0;
+        return (2 * width * norm) + attention + headNorms + (4L * config.ActiveFeedForwardWidth * computeBytes)
+            + BytesOfRouting(config, computeBytes);
     }
+
+    /// <summary>
+    /// Bytes that are kept of a token besides for its experts: scores, and each choice's input, output and weighted output.
+    /// </summary>
+    private static long BytesOfRouting(LLaDAConfig config, long computeBytes) => config.Experts is { } experts
+        ? (4L * experts.NumExperts * Float32Bytes) + (4L * experts.NumChosen * config.ModelWidth * computeBytes)
+        : 0;
+
+    /// <summary>Bytes that experts keep at most of the places that fill their tokens up (<see cref="ExpertPlan"/>).</summary>
+    private static long BytesOfPadding(LLaDAConfig config, long tokens, long computeBytes) => config.Experts is { } experts
+        ? Math.Min(experts.NumExperts, tokens * experts.NumChosen) * (ExpertPlan.Multiple - 1)
+            * ((2L * config.ModelWidth) + (4L * experts.Width)) * computeBytes
+        : 0;
 
     private static long Bytes(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
 

@@ -13,8 +13,11 @@ public sealed record TrainingOptions
     /// </summary>
     public int? MicroBatchSize { get; init; }
 
-    /// <summary>How the cross entropies of a batch become its loss.</summary>
+    /// <summary>How the cross entropies of a batch become its loss; the default leaves it to the objective of the family.</summary>
     public LossReduction Reduction { get; init; }
+
+    /// <summary>What is minimised; null for the objective of the model's family.</summary>
+    public DiffusionObjective? FamilyObjective { get; init; }
 
     /// <summary>
     /// Keeps only the inputs of the blocks and recomputes the rest in the backward pass: a third more work, the memory of one block instead
@@ -42,7 +45,10 @@ public sealed record TrainingOptions
     /// <summary>Spreads the noise levels of a batch evenly: the same bound with less variance.</summary>
     public bool StratifiesTimes { get; init; }
 
-    /// <summary>The noise levels that are trained; held-out text is always scored over all of them. A causal network knows none.</summary>
+    /// <summary>
+    /// The noise levels that are trained; the default leaves them to the objective of the family. Held-out text is always scored over all
+    /// of them. A causal network knows none.
+    /// </summary>
     public NoiseLevels NoiseLevels { get; init; } = NoiseLevels.All;
 
     /// <summary>

@@ -1,3 +1,5 @@
+using System.Globalization;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using TorchSharp;
@@ -31,6 +33,22 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
         return new Hardware(hasCuda ? CUDA : CPU, type, bytes) { BatchTokens = options.BatchTokens };
     }
 
+    /// <summary>Refuses a model whose weights do not fit, before memory is taken for them.</summary>
+    /// <param name="model">Named in the error.</param>
+    /// <exception cref="CheckpointException">With the arithmetic.</exception>
+    public void RequireFit(LLaDAConfig config, string model)
+    {
+        long size = ComputeType.ElementSize(), needed = config.NumParameters * size;
+        long available = DeviceBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (needed <= available)
+            return;
+        string place = DeviceBytes is null ? "this machine's memory" : "the card";
+        throw new CheckpointException(model, string.Create(
+            CultureInfo.InvariantCulture,
+            $"has {config.NumParameters:N0} parameters of {size} bytes, {needed / 1e9:F1} GB of weights, and {place} has "
+            + $"{available / 1e9:F1} GB: register it for a profile with more"));
+    }
+
     /// <summary>
     /// Memory in bytes for the forward passes of one model: on a card all that its weights leave, on a CPU a quarter of the machine's.
     /// </summary>
@@ -42,6 +60,12 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / share;
     }
 
+    /// <summary>
+    /// Part of that memory for keys and values that lines with the same beginning share, which only block-causal models can.
+    /// </summary>
+    public long PrefixBytes(LLaDAConfig config) => config.Family.IsBlockCausal ? PassBytes(config) / 16 : 0;
+
     /// <summary>Tokens of all rows that share a forward pass of one model.</summary>
-    public int PassTokens(LLaDAConfig config) => BatchTokens ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config));
+    public int PassTokens(LLaDAConfig config) =>
+        BatchTokens ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config) - PrefixBytes(config));
 }

@@ -25,10 +25,11 @@ internal sealed class LoadedModel : IDisposable
     private readonly SamplingLoop _loop;
     private readonly LikelihoodEstimator _likelihood;
 
-    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, int batchTokens)
+    private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, Hardware hardware)
     {
         (Id, _predictor, Tokenizer, _tensors) = (id, predictor, tokenizer, tensors);
-        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens);
+        int batchTokens = hardware.PassTokens(predictor.Config);
+        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens, hardware.PrefixBytes(predictor.Config));
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
         NonText = Infiller.NonText(tokenizer, predictor.Config);
@@ -44,6 +45,9 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Number of rows sampled to completion.</summary>
     public long NumSampled => _engine.NumCompleted;
 
+    /// <summary>Shape and family.</summary>
+    public LLaDAConfig Config => _predictor.Config;
+
     public int MaskTokenId => _predictor.Config.MaskTokenId;
 
     /// <summary>The longest canvas, in tokens.</summary>
@@ -57,27 +61,20 @@ internal sealed class LoadedModel : IDisposable
     public static LoadedModel Load(string id, ModelFiles files, Hardware hardware, TensorThread tensors)
     {
         var tokenizer = new LLaDATokenizer(files.Weights);
-        if (LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile)).IsCausal)
+        var config = LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile));
+        if (config.IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
+        hardware.RequireFit(config, files.Weights);
         var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
-        return new LoadedModel(id, predictor, tokenizer, tensors, hardware.PassTokens(predictor.Config));
+        return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }
 
     /// <summary>The operations that lines run on this model, from any thread.</summary>
+    /// <param name="party">The tenant of the lines: tenants share the model's time equally.</param>
     /// <param name="cancellation">Cancels all of them.</param>
-    public ModelOperations Operations(CancellationToken cancellation) => new(
-        row => _loop.SampleAsync(row, cancellation),
-        async (prompt, answer, options) =>
-        {
-            using var terms = _likelihood.Terms(prompt, answer, options).GetEnumerator();
-            double sum = 0;
-            while (await _tensors.RunAsync(terms.MoveNext, cancellation))
-            {
-                sum += terms.Current;
-                Telemetry.ForwardPasses.Add(1);
-            }
-            return sum;
-        },
+    public ModelOperations Operations(string party, CancellationToken cancellation) => new(
+        row => _loop.SampleAsync(row, party, cancellation),
+        (prompt, answer, options, from, onPass) => ScoreAsync(party, prompt, answer, options, from, onPass, cancellation),
         cancellation);
 
     /// <summary>Measures token forwards per second.</summary>
@@ -92,6 +89,30 @@ internal sealed class LoadedModel : IDisposable
         NonText.Dispose();
         _engine.Dispose();
         _predictor.Dispose();
+    }
+
+    /// <summary>Each pass is a turn of its own.</summary>
+    private async Task<double> ScoreAsync(
+        string party,
+        IReadOnlyList<int> prompt,
+        IReadOnlyList<int> answer,
+        LikelihoodOptions options,
+        PartialScore from,
+        Action<PartialScore> onPass,
+        CancellationToken cancellation)
+    {
+        using var passes = _likelihood.Passes(prompt, answer, options, from.NumSamples).GetEnumerator();
+        var score = from;
+        await _tensors.RepeatAsync(party, () =>
+        {
+            if (!passes.MoveNext())
+                return false;
+            score = new PartialScore(score.NumSamples + passes.Current.NumSamples, score.Sum + passes.Current.Term);
+            onPass(score);
+            Telemetry.ForwardPasses.Add(1);
+            return score.NumSamples < options.NumSamples;
+        }, cancellation);
+        return score.Sum;
     }
 
     private float PassOnce()

@@ -36,6 +36,9 @@ internal sealed partial class ModelAnnouncement(
             Id = id,
             Profile = profile,
             ContextLength = model.ContextLength,
+            Family = model.Config.Family.Name,
+            NumParameters = model.Config.NumParameters,
+            NumActiveParameters = model.Config.NumActiveParameters,
             TokenForwardsPerSecond = rate,
             CreatedAt = time.GetUtcNow(),
         };

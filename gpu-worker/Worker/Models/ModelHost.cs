@@ -25,6 +25,16 @@ internal sealed class ModelHost : IDisposable
     public ModelHost(LocalModels local, Hardware hardware, TensorThread tensors, TimeProvider time) =>
         (_local, _hardware, _tensors, _time) = (local, hardware, tensors, time);
 
+    /// <summary>Whether a request waits for another model, or for the use of one alone.</summary>
+    public bool AreOthersWaiting
+    {
+        get
+        {
+            lock (_lock)
+                return _waiting.Count > 0;
+        }
+    }
+
     /// <summary>The model, fetched and loaded if necessary. Dispose the lease to give others their turn.</summary>
     /// <param name="isExclusive">Whether no other work may use a model at the same time.</param>
     /// <exception cref="CheckpointException">The model does not exist or cannot be loaded.</exception>

@@ -4,15 +4,19 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Models;
 
-/// <summary>Steps an engine on the tensor thread as long as it has rows; other work gets its turn between two steps.</summary>
+/// <summary>
+/// Steps an engine on the tensor thread as long as it has rows, a step a turn. Its rows belong to several tenants, and it has the turns of
+/// all of them.
+/// </summary>
 internal sealed class SamplingLoop(SamplingEngine engine, TensorThread tensors)
 {
     private int _isRunning;
 
+    /// <param name="party">The row's tenant.</param>
     /// <param name="cancellation">Takes the row out of the running batch.</param>
-    public Task<SampledRow> SampleAsync(SamplingRow row, CancellationToken cancellation)
+    public Task<SampledRow> SampleAsync(SamplingRow row, string party, CancellationToken cancellation)
     {
-        var sampled = engine.SubmitAsync(row, cancellation);
+        var sampled = engine.SubmitAsync(row, party, cancellation);
         if (Interlocked.Exchange(ref _isRunning, 1) == 0)
             _ = RunAsync();
         return sampled;
@@ -25,8 +29,7 @@ internal sealed class SamplingLoop(SamplingEngine engine, TensorThread tensors)
         {
             try
             {
-                while (engine.HasWork)
-                    await tensors.RunAsync(Step, CancellationToken.None);
+                await tensors.RepeatAsync(this, Step, CancellationToken.None, () => engine.NumParties);
             }
             catch (Exception exception)
             {
@@ -37,11 +40,10 @@ internal sealed class SamplingLoop(SamplingEngine engine, TensorThread tensors)
         while (engine.HasWork && Interlocked.Exchange(ref _isRunning, 1) == 0);
     }
 
-    private int Step()
+    private bool Step()
     {
-        int numRows = engine.Step();
-        if (numRows > 0)
+        if (engine.Step() > 0)
             Telemetry.ForwardPasses.Add(1);
-        return numRows;
+        return engine.HasWork;
     }
 }

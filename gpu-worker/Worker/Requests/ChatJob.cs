@@ -1,5 +1,8 @@
+using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Worker.Requests;
@@ -13,8 +16,9 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
     public static ChatJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
         var messages = ChatMessages.Read(body);
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed) with { StopsAtEos = true };
+        var options = SamplingParameters.Read(body, model.Config, FamilySampling.DefaultBlockLength, seed) with { StopsAtEos = true };
         var stops = GenerationParameters.ReadStops(body);
+        bool isTraced = GenerationParameters.ReadTrace(body);
         var limit = MaxTokens.Read(body, "max_tokens", "max_completion_tokens");
         body.RequireNothingElse();
         if (!model.Tokenizer.KnowsDialogues)
@@ -25,16 +29,31 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
                 "model");
         }
 
-        var prompt = ChatTemplate.Encode(model.Tokenizer, messages);
+        var prompt = Encode(model.Tokenizer, messages);
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
-        return new ChatJob(new Generation(model, prompt, newTokens, [], stops, options), model.Id, now);
+        var generation = new Generation(model, prompt, newTokens, [], stops, options) { IsTraced = isTraced, IsTrimmed = true };
+        return new ChatJob(generation, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
-        var (text, finishReason, usage) = generation.Result(await model.SampleAsync(generation.Row));
-        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text.Trim()), finishReason, null);
+        var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
+        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
         return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
+    }
+
+    private static List<int> Encode(LLaDATokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
+    {
+        try
+        {
+            return ChatTemplate.Encode(tokenizer, messages);
+        }
+        catch (FormatException refusal)
+        {
+            throw new LineException("invalid_value", refusal.Message, "messages");
+        }
     }
 }
 
@@ -43,6 +62,11 @@ internal sealed record ChatAnswer(string Id, long Created, string Model, IReadOn
     public string Object { get; init; } = "chat.completion";
 }
 
-internal sealed record ChatChoice(int Index, ChatAnswerMessage Message, string FinishReason, object? Logprobs);
+internal sealed record ChatChoice(
+    int Index,
+    ChatAnswerMessage Message,
+    string FinishReason,
+    object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);
 
 internal sealed record ChatAnswerMessage(string Role, string Content);

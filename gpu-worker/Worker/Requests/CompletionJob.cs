@@ -1,5 +1,8 @@
+using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -15,28 +18,40 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         string prompt = body.Text("prompt");
         string? suffix = body.OptionalText("suffix");
         bool hasSuffix = !string.IsNullOrEmpty(suffix);
+        if (hasSuffix && model.Config.Family.IsBlockCausal)
+        {
+            throw new LineException(
+                "unsupported_parameter",
+                $"suffix does not go with {model.Config.Family} models: "
+                + "they see what is before a place and its own block, not what is behind",
+                "suffix");
+        }
         // Between two texts no token may end the text; after a prompt an end token stops the answer.
-        var options = SamplingParameters.Read(body, GenerationParameters.DefaultBlockLength, seed, hasSuffix ? model.NonText : null)
-            with { StopsAtEos = !hasSuffix };
+        var options = SamplingParameters.Read(
+            body, model.Config, FamilySampling.DefaultBlockLength, seed, hasSuffix ? model.NonText : null) with { StopsAtEos = !hasSuffix };
         var stops = GenerationParameters.ReadStops(body);
+        bool isTraced = GenerationParameters.ReadTrace(body);
         var limit = MaxTokens.Read(body, "max_tokens");
         body.RequireNothingElse();
 
-        int[] before = [tokenizer.BeginningOfTextId, .. tokenizer.Encode(prompt)];
+        int[] before = [.. tokenizer.BeginningOfText, .. tokenizer.Encode(prompt)];
         int[] after = hasSuffix ? [.. tokenizer.Encode(suffix!), tokenizer.EndOfTextId] : [];
         int newTokens = limit.Within(model, before.Length + after.Length, DefaultMaxTokens);
-        return new CompletionJob(new Generation(model, before, newTokens, after, stops, options), model.Id, now);
+        var generation = new Generation(model, before, newTokens, after, stops, options) { IsTraced = isTraced };
+        return new CompletionJob(generation, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => generation.Work;
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
         // Between two texts the model chooses the length, up to max_tokens.
         int length = generation.Suffix.Count == 0
             ? generation.NumNewTokens
             : await model.FindLengthAsync(generation.NumNewTokens, generation.CandidateRow);
         var sized = generation with { NumNewTokens = length };
-        var (text, finishReason, usage) = sized.Result(await model.SampleAsync(sized.Row));
-        var choice = new CompletionChoice(text, 0, finishReason, null);
+        var (text, finishReason, usage, trace) = sized.Result(await model.SampleAsync(sized.Shown(model.OnStep)));
+        var choice = new CompletionChoice(text, 0, finishReason, null, trace);
         return new LineAnswer(new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
     }
 }
@@ -46,4 +61,9 @@ internal sealed record CompletionAnswer(string Id, long Created, string Model, I
     public string Object { get; init; } = "text_completion";
 }
 
-internal sealed record CompletionChoice(string Text, int Index, string FinishReason, object? Logprobs);
+internal sealed record CompletionChoice(
+    string Text,
+    int Index,
+    string FinishReason,
+    object? Logprobs,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);

@@ -5,12 +5,10 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <summary>Parameters that completions and chat share.</summary>
 internal static class GenerationParameters
 {
-    /// <summary>
-    /// Default number of masks in a block; LLaDA's instruction-tuned models work best when the canvas is filled block by block.
-    /// </summary>
-    public const int DefaultBlockLength = 32;
-
     private const int MaxStops = 4;
+
+    /// <summary>Whether the answer says how it came about.</summary>
+    public static bool ReadTrace(RequestBody body) => body.Flag("trace") ?? false;
 
     /// <summary>OpenAI's <c>stop</c>: a text or up to four.</summary>
     public static IReadOnlyList<string> ReadStops(RequestBody body)

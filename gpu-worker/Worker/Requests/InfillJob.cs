@@ -1,41 +1,73 @@
+using System.Text.Json.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary><c>/v1/infill</c>: a text with gaps.</summary>
-internal sealed class InfillJob(InfillDocument document, string modelId, DateTimeOffset now) : ILineJob
+internal sealed class InfillJob(
+    InfillDocument document, LLaDATokenizer tokenizer, string context, string modelId, DateTimeOffset now) : ILineJob
 {
+    /// <summary>What a gap of a block-causal model sees: the text before it, and in its own block the text behind.</summary>
+    private const string Before = "before";
+
+    private const string Both = "both";
+
     public static InfillJob Read(RequestBody body, LoadedModel model, ulong seed, DateTimeOffset now)
     {
         var text = GapText.Parse(body.Text("text"));
-        var sampling = SamplingParameters.Read(body, blockLength: null, seed, model.NonText);
+        var sampling = SamplingParameters.Read(body, model.Config, blockLength: null, seed, model.NonText);
         int? maxGapLength = body.Integer("max_gap_length");
+        bool isTraced = GenerationParameters.ReadTrace(body);
         body.RequireNothingElse();
         if (maxGapLength < 1 || maxGapLength > model.ContextLength - 2)
             throw body.Invalid("max_gap_length", $"must lie in [1, {model.ContextLength - 2}]");
 
-        var options = new InfillOptions { Sampling = sampling, MaxGapLength = maxGapLength };
-        return new InfillJob(new InfillDocument(text, model.Tokenizer, model.MaskTokenId, model.ContextLength, options), model.Id, now);
+        var options = new InfillOptions { Sampling = sampling, MaxGapLength = maxGapLength, IsTraced = isTraced };
+        var document = new InfillDocument(text, model.Tokenizer, model.Config, options);
+        return new InfillJob(document, model.Tokenizer, model.Config.Family.IsBlockCausal ? Before : Both, model.Id, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work
     {
-        var filled = await model.FillAsync(document);
-        var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens);
-        var spans = filled.Spans.Select(span => new InfillSpan(span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4)));
-        var answer = new InfillAnswer($"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled.Text, [.. spans], usage);
+        get
+        {
+            var (windows, searches) = document.Sizes;
+            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
+            return searches.Aggregate(filling, (sum, size) =>
+                sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
+        }
+    }
+
+    public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
+    {
+        var filled = await model.FillAsync(document, progress.State.Infill, state => progress.Set(state, document.ShareOf(state)));
+        var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens, filled.NumReusedTokens);
+        var spans = filled.Spans.Select(span => new InfillSpan(
+            span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4),
+            LineTrace.Of(span.Trace, tokenizer, span.Tokens.Count)));
+        var answer = new InfillAnswer(
+            $"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled.Text, [.. spans], context, usage);
         return new LineAnswer(answer, usage);
     }
 }
 
 /// <summary>A filled text.</summary>
-internal sealed record InfillAnswer(string Id, long Created, string Model, string Text, IReadOnlyList<InfillSpan> Spans, LineUsage Usage)
+/// <param name="Context">The text that the gaps were filled from: <c>both</c> sides, or only what stands <c>before</c> them.</param>
+internal sealed record InfillAnswer(
+    string Id, long Created, string Model, string Text, IReadOnlyList<InfillSpan> Spans, string Context, LineUsage Usage)
 {
     public string Object { get; init; } = "infill";
 }
 
 /// <param name="Tokens">Number of tokens.</param>
 /// <param name="Confidence">Geometric mean of the tokens' probabilities, 0 to 1.</param>
-internal sealed record InfillSpan(int Index, string Text, int Tokens, double Confidence);
+internal sealed record InfillSpan(
+    int Index,
+    string Text,
+    int Tokens,
+    double Confidence,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);

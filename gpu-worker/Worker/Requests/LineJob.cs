@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
@@ -8,7 +10,11 @@ namespace LLaDA.Batch.Worker.Requests;
 /// <summary>A line whose request is valid and can be run.</summary>
 internal interface ILineJob
 {
-    Task<LineAnswer> RunAsync(ModelOperations model);
+    /// <summary>What it takes at most.</summary>
+    LineWork Work { get; }
+
+    /// <param name="progress">Where the line resumes, and what it adds to.</param>
+    Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress);
 }
 
 /// <summary>Turns the lines of a batch into jobs.</summary>
@@ -33,6 +39,10 @@ internal static class LineJobs
         catch (InfillException exception)
         {
             throw new LineException(exception.Code, exception.Message, "text");
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            throw new LineException("server_error", "The model's tokenizer takes too long for this text: its pattern backtracks");
         }
     }
 }

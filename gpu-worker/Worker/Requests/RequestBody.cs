@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Worker.Requests;
 
@@ -79,6 +80,21 @@ internal sealed class RequestBody
         _ => throw Invalid(name, "must be true or false"),
     };
 
+    /// <summary>A name in snake_case; the default is the enum's first value.</summary>
+    public T Name<T>(string parameter)
+        where T : struct, Enum
+    {
+        if (OptionalText(parameter) is not { } name)
+            return default;
+        foreach (var value in Enum.GetValues<T>())
+        {
+            if (JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()) == name)
+                return value;
+        }
+        string known = string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
+        throw Invalid(parameter, $"must be one of {known}, not '{Excerpt.Of(name)}'");
+    }
+
     /// <summary>Call it after the last read: refuses all parameters that were not read, unless they ask for nothing.</summary>
     /// <exception cref="LineException">A parameter is unknown, or not offered with its value.</exception>
     public void RequireNothingElse()
@@ -87,7 +103,7 @@ internal sealed class RequestBody
         {
             if (_read.Contains(parameter.Name) || parameter.Value.ValueKind == JsonValueKind.Null)
                 continue;
-            string path = _prefix + parameter.Name;
+            string path = _prefix + Excerpt.Of(parameter.Name);
             if (!_neutral.TryGetValue(parameter.Name, out var isNeutral))
                 throw new LineException("unknown_parameter", $"'{path}' is not a parameter of this endpoint", path);
             if (!isNeutral(parameter.Value))

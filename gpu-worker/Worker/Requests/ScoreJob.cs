@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Evaluation;
@@ -8,7 +9,11 @@ namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary><c>/v1/score</c>: the likelihood of each of several completions of a prompt.</summary>
 internal sealed class ScoreJob(
-    IReadOnlyList<int> prompt, IReadOnlyList<ScoredCompletion> completions, LikelihoodOptions options, string modelId, DateTimeOffset now)
+    IReadOnlyList<int> prompt,
+    IReadOnlyList<ScoredCompletion> completions,
+    LikelihoodOptions options,
+    LoadedModel model,
+    DateTimeOffset now)
     : ILineJob
 {
     private const int MaxCompletions = 256;
@@ -30,7 +35,7 @@ internal sealed class ScoreJob(
         // Byte-level BPE puts the space before a word, so a space at the end of the prompt belongs to the completion.
         string trimmed = prompt.TrimEnd(' ');
         string space = prompt[trimmed.Length..];
-        int[] before = [model.Tokenizer.BeginningOfTextId, .. model.Tokenizer.Encode(trimmed)];
+        int[] before = [.. model.Tokenizer.BeginningOfText, .. model.Tokenizer.Encode(trimmed)];
         ScoredCompletion Encode(string text) => new([.. model.Tokenizer.Encode(space + text)], Encoding.UTF8.GetByteCount(text));
         ScoredCompletion[] encoded = [.. completions.Select(Encode)];
         foreach (var (index, completion) in encoded.Index())
@@ -46,18 +51,27 @@ internal sealed class ScoreJob(
                     "completions");
             }
         }
-        return new ScoreJob(before, encoded, options, model.Id, now);
+        return new ScoreJob(before, encoded, options, model, now);
     }
 
-    public async Task<LineAnswer> RunAsync(ModelOperations model)
+    public LineWork Work => completions.Aggregate(default(LineWork), (sum, completion) =>
+        sum + LineWork.OfCanvas(
+            LikelihoodEstimator.TokensOfSample(model.Config, prompt.Count, completion.Tokens.Count),
+            options.NumSamples,
+            options.CfgScale > 0));
+
+    public async Task<LineAnswer> RunAsync(ModelOperations operations, LineProgress progress)
     {
-        double[] scores = await Task.WhenAll(
-            completions.Select(completion => model.LogLikelihoodAsync(prompt, completion.Tokens, options)));
+        double numSamples = (double)completions.Count * options.NumSamples;
+        var done = progress.State.Scores;
+        double[] scores = await Task.WhenAll(completions.Select((completion, index) => operations.LogLikelihoodAsync(
+            prompt, completion.Tokens, options, done.GetValueOrDefault(index, PartialScore.None),
+            score => progress.Set(index, score, numSamples))));
         var results = completions.Select((completion, index) =>
             new CompletionScore(index, Math.Round(scores[index], 5), completion.Tokens.Count, completion.NumBytes));
         var usage = new LineUsage(prompt.Count + completions.Sum(completion => completion.Tokens.Count), 0);
         int best = Array.IndexOf(scores, scores.Max());
-        var answer = new ScoreAnswer($"score-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. results], best, usage);
+        var answer = new ScoreAnswer($"score-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), model.Id, [.. results], best, usage);
         return new LineAnswer(answer, usage);
     }
 

@@ -5,17 +5,29 @@ using LLaDA.Batch.Worker.Requests;
 
 namespace LLaDA.Batch.Worker.Shards;
 
-/// <summary>The finished lines of a shard, with their sums.</summary>
+/// <summary>The finished lines of a shard, with their sums. Safe for use by several threads.</summary>
 internal sealed class ShardAnswers(IReadOnlyList<PartLine> finished, PartCounts counts)
 {
+    private readonly Lock _lock = new();
     private readonly List<PartLine> _lines = [.. finished];
     private readonly HashSet<int> _numbers = [.. finished.Select(line => line.Line)];
+    private PartCounts _counts = counts;
 
-    public IReadOnlyList<PartLine> Lines => _lines;
+    /// <summary>The finished lines in the order in which they were finished, and their sums.</summary>
+    public (IReadOnlyList<PartLine> Lines, PartCounts Counts) Finished
+    {
+        get
+        {
+            lock (_lock)
+                return ([.. _lines], _counts);
+        }
+    }
 
-    public PartCounts Counts { get; private set; } = counts;
-
-    public bool Has(ShardLine line) => _numbers.Contains(line.Line);
+    public bool Has(ShardLine line)
+    {
+        lock (_lock)
+            return _numbers.Contains(line.Line);
+    }
 
     public void Add(ShardLine line, LineAnswer answer)
     {
@@ -36,8 +48,11 @@ internal sealed class ShardAnswers(IReadOnlyList<PartLine> finished, PartCounts 
 
     private void Add(PartLine line, PartCounts counts)
     {
-        _lines.Add(line);
-        _numbers.Add(line.Line);
-        Counts += counts;
+        lock (_lock)
+        {
+            _lines.Add(line);
+            _numbers.Add(line.Line);
+            _counts += counts;
+        }
     }
 }

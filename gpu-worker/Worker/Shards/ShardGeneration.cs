@@ -14,23 +14,22 @@ internal sealed class ShardGeneration(TimeProvider time)
     /// Answers every unanswered line, in order of completion. Lines that the model had finished at a cancellation are answered too, so
     /// that they are not computed twice.
     /// </summary>
-    /// <param name="answered">Called after each answer; the lines that still run continue meanwhile.</param>
-    public async Task RunAsync(
-        ShardWork work, IReadOnlyList<ShardLine> lines, LoadedModel model, Func<Task> answered, CancellationToken cancellation)
+    public async Task RunAsync(ShardWork work, IReadOnlyList<ShardLine> lines, LoadedModel model, CancellationToken cancellation)
     {
         var answers = work.Answers;
         // One failed line cancels the rows of the others, so that nothing continues after this method has thrown.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var operations = model.Operations(ending.Token);
+        using var operations = model.Operations(work.Party, ending.Token);
+        await using var frames = work.Batch.IsStreamed ? new FrameWriter(work.Blobs.Frames, time) : null;
+        operations.OnStep = frames is null ? null : frames.Show;
         List<Task<(ShardLine Line, LineAnswer Answer)>> running =
-            [.. Runnable(work.Batch, lines, model, answers).Select(job => job(operations))];
+            [.. Runnable(work, lines, model).Select(job => job(operations))];
         try
         {
             await foreach (var done in Task.WhenEach(running).WithCancellation(cancellation))
             {
                 var (line, answer) = await done;
-                answers.Add(line, answer);
-                await answered();
+                Add(line, answer);
             }
         }
         finally
@@ -41,15 +40,22 @@ internal sealed class ShardGeneration(TimeProvider time)
             {
                 var (line, answer) = await done;
                 if (!answers.Has(line))
-                    answers.Add(line, answer);
+                    Add(line, answer);
             }
+        }
+
+        void Add(ShardLine line, LineAnswer answer)
+        {
+            answers.Add(line, answer);
+            work.Unfinished.Remove(line);
         }
     }
 
     /// <summary>The unanswered lines as jobs. A line with an invalid request is refused at once.</summary>
     private List<Func<ModelOperations, Task<(ShardLine Line, LineAnswer Answer)>>> Runnable(
-        BatchRecord batch, IReadOnlyList<ShardLine> lines, LoadedModel model, ShardAnswers answers)
+        ShardWork work, IReadOnlyList<ShardLine> lines, LoadedModel model)
     {
+        var (batch, answers) = (work.Batch, work.Answers);
         List<Func<ModelOperations, Task<(ShardLine, LineAnswer)>>> runnable = [];
         foreach (var line in lines.Where(line => !answers.Has(line)))
         {
@@ -57,7 +63,9 @@ internal sealed class ShardGeneration(TimeProvider time)
             {
                 ulong seed = XxHash64.HashToUInt64(Encoding.UTF8.GetBytes($"{batch.Id}/{line.Line}"));
                 var job = LineJobs.Create(batch.Endpoint, line.Body, model, seed, time.GetUtcNow());
-                runnable.Add(async operations => (line, await job.RunAsync(operations)));
+                if (work.Plan.Limit is { } limit && !limit.Admits(job.Work))
+                    throw new LineException(WorkLimit.Code, limit.Refusal(job.Work, isAtLeast: false));
+                runnable.Add(async operations => (line, await job.RunAsync(operations, work.Unfinished.Of(line))));
             }
             catch (LineException exception)
             {

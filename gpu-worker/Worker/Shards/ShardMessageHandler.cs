@@ -4,6 +4,7 @@ using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Jobs;
+using LLaDA.Batch.Worker.Models;
 
 namespace LLaDA.Batch.Worker.Shards;
 
@@ -17,6 +18,7 @@ internal sealed class ShardMessageHandler(
     WorkQueues queues,
     ShardDispatcher dispatcher,
     ShardRun run,
+    ModelHost models,
     JobOptions options,
     TimeProvider time)
 {
@@ -24,15 +26,19 @@ internal sealed class ShardMessageHandler(
     public async Task RunAsync(ShardMessage message, CancellationToken stop)
     {
         var blobs = new BatchBlobs(storage, message.Key);
-        var batch = await batches.FindAsync(message.Key, stop);
-        var plan = await blobs.FindPlanAsync(stop);
+        var (found, planned) = (batches.FindAsync(message.Key, stop), blobs.FindPlanAsync(stop));
+        await Task.WhenAll(found, planned);
+        var (batch, plan) = (await found, await planned);
         if (batch is not { Status: BatchStatus.InProgress } || plan is null || plan.PlanId != message.PlanId)
             return;     // ended or ending: the finish answers its lines
 
         await TracedWork.RunAsync("shard", batch.Id, batch.TraceParent, async () =>
         {
-            if (!await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop))
-                await dispatcher.DispatchNextAsync(batch.Tenant, stop);
+            bool isFirst = !await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop);
+            if (batch.IsNow)
+                return;     // the request that waits for its part ends it
+            if (isFirst)
+                await dispatcher.DispatchNextAsync(batch.Key, stop);
             await CallForFinishAsync(batch, plan, blobs, stop);
         }, message.Shard);
     }
@@ -42,9 +48,17 @@ internal sealed class ShardMessageHandler(
         await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop)
             ?? throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);
-        var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
-        return await run.RunAsync(work, watch, lease, stop);
+        using var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
+        var begun = work.Progress;
+        await using var slice = new Slice(
+            options.Slice, () => work.Progress != begun, token => AreOthersWaitingAsync(batch.Tenant, plan.Profile, token), time);
+        return await run.RunAsync(work, watch, lease, slice.Over, stop);
     }
+
+    /// <summary>Whether another model waits for the one in memory, or a shard of another tenant for a place on a worker.</summary>
+    private async Task<bool> AreOthersWaitingAsync(string tenant, string profile, CancellationToken cancellation) =>
+        models.AreOthersWaiting
+        || await queues.HoldsOtherTenantsAsync(StorageNames.GenerateQueue(profile), tenant, cancellation);
 
     /// <summary>Sends the message for the finish once all shards are released and all parts are written.</summary>
     private async Task CallForFinishAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, CancellationToken cancellation)

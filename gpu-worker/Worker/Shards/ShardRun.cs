@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Storage;
@@ -14,25 +15,26 @@ namespace LLaDA.Batch.Worker.Shards;
 /// </summary>
 internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, ILogger<ShardRun> logger)
 {
-    /// <summary>
-    /// How often progress is stored while lines run: a worker that dies loses no more, and clients see lines as they end.
-    /// </summary>
-    private static readonly TimeSpan s_saveInterval = TimeSpan.FromSeconds(15);
-
     private readonly ShardGeneration _generation = new(time);
 
     /// <summary>Answers every line and writes the part. Lines of a batch that is no longer wanted are answered with the reason.</summary>
+    /// <param name="over">Others wait: what is done is kept, and the next owner continues.</param>
     /// <returns>False if another worker wrote the part first.</returns>
     /// <exception cref="OperationCanceledException">The worker shuts down or has lost the lease.</exception>
-    public async Task<bool> RunAsync(ShardWork work, BatchWatch watch, RenewedLease lease, CancellationToken stop)
+    /// <exception cref="TryAgainException">The shard's slice was over.</exception>
+    public async Task<bool> RunAsync(ShardWork work, BatchWatch watch, RenewedLease lease, CancellationToken over, CancellationToken stop)
     {
         long started = Stopwatch.GetTimestamp();
-        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(stop, lease.Lost, watch.Unwanted);
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(stop, lease.Lost, watch.Unwanted, over);
         var attempts = await work.Blobs.FindAttemptsAsync(work.Shard, stop) ?? ShardAttempts.Of(work.Lines.Count);
         try
         {
-            while (attempts.Current is not null)
-                attempts = await RunGroupAsync(work, attempts, cancellation.Token);
+            // A worker that dies loses no more than what was done since, and clients see lines as they end.
+            await using (new Heartbeat(work.SaveNewProgressAsync, time))
+            {
+                while (attempts.Current is not null)
+                    attempts = await RunGroupAsync(work, attempts, cancellation.Token);
+            }
             return await WritePartAsync(work, "completed", started);
         }
         catch (OperationCanceledException) when (
@@ -41,9 +43,11 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
             work.Answers.AddNotRun(work.Lines, watch.Reason);
             return await WritePartAsync(work, watch.Reason.Code, started);
         }
-        catch when (!lease.Lost.IsCancellationRequested)    // otherwise the next owner already keeps the books
+        catch (Exception failure) when (!lease.Lost.IsCancellationRequested)    // otherwise the next owner already keeps the books
         {
             await ExcuseAsync(work, attempts);
+            if (failure is OperationCanceledException && over.IsCancellationRequested && !stop.IsCancellationRequested)
+                throw new TryAgainException(TimeSpan.Zero, "its slice was over and others wait; what was done is kept");
             throw;
         }
     }
@@ -71,7 +75,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
             await work.Blobs.WriteAttemptsAsync(work.Shard, begun, cancellation);
             try
             {
-                await _generation.RunAsync(work, lines, lease.Model, SaveSometimes(work, cancellation), cancellation);
+                await _generation.RunAsync(work, lines, lease.Model, cancellation);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
@@ -88,29 +92,10 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
         return left;
     }
 
-    /// <summary>Saves progress when the last time is long ago. A failure is ignored, because the end of the work saves again.</summary>
-    private Func<Task> SaveSometimes(ShardWork work, CancellationToken cancellation)
-    {
-        long saved = time.GetTimestamp();
-        return async () =>
-        {
-            if (time.GetElapsedTime(saved) < s_saveInterval)
-                return;
-            saved = time.GetTimestamp();
-            try
-            {
-                await work.SaveProgressAsync(cancellation);
-            }
-            catch (Exception failure) when (failure is not OperationCanceledException)
-            {
-                // The lines are not at fault.
-            }
-        };
-    }
-
     private async Task<bool> WritePartAsync(ShardWork work, string outcome, long started)
     {
-        bool isFirst = await work.Blobs.WritePartAsync(work.Shard, work.Answers.Lines, work.Answers.Counts, CancellationToken.None);
+        var (lines, counts) = work.Answers.Finished;
+        bool isFirst = await work.Blobs.WritePartAsync(work.Shard, lines, counts, CancellationToken.None, ShardWork.WorkerName);
         Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isFirst ? outcome : "late"));
         if (isFirst)
             LogFinished(logger, work.Batch.Id, work.Shard, work.Lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);

@@ -3,9 +3,15 @@ using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Worker.Shards;
 
-/// <summary>One shard in work: its lines, and their answers so far.</summary>
-internal sealed record ShardWork
+/// <summary>One shard in work: its lines, their answers so far, and what of the others is done.</summary>
+internal sealed record ShardWork : IDisposable
 {
+    /// <summary>Names this process beside its answers, so that clients see how many workers a batch has.</summary>
+    public static readonly string WorkerName = $"{Environment.MachineName}/{Environment.ProcessId}";
+
+    private readonly SemaphoreSlim _saving = new(1);
+    private (int NumLines, double Share) _saved;
+
     public required BatchRecord Batch { get; init; }
 
     public required BatchPlan Plan { get; init; }
@@ -19,12 +25,27 @@ internal sealed record ShardWork
 
     public required ShardAnswers Answers { get; init; }
 
-    /// <summary>Reads the lines and the answers that a previous owner stored.</summary>
+    /// <summary>
+    /// Whose lines they are: parties share the model. A tenant's answers at once are a party beside its batches, so they join the running
+    /// batch at its next step, however many lines of the tenant run.
+    /// </summary>
+    public string Party => Batch.IsNow ? $"{Batch.Tenant}|now" : Batch.Tenant;
+
+    public required UnfinishedLines Unfinished { get; init; }
+
+    /// <summary>Finished lines and the finished share of the others: it grows with all that the next owner need not do again.</summary>
+    public (int NumLines, double Share) Progress => (Answers.Finished.Lines.Count, Unfinished.Share);
+
+    /// <summary>Reads the lines, and what a previous owner stored.</summary>
     public static async Task<ShardWork> ReadAsync(
         BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
     {
-        var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
-        var (finished, counts) = await blobs.ReadProgressAsync(shard, cancellation);
+        var (reading, progress) = (blobs.ReadShardAsync(plan.PlanId, shard, cancellation), blobs.ReadProgressAsync(shard, cancellation));
+        var resuming = blobs.ReadUnfinishedAsync(shard, cancellation);
+        await Task.WhenAll(reading, progress, resuming);
+        var (lines, (finished, counts)) = (await reading, await progress);
+        var unfinished = await resuming;
+        var numbers = finished.Select(line => line.Line).ToHashSet();
         return new ShardWork
         {
             Batch = batch,
@@ -33,10 +54,33 @@ internal sealed record ShardWork
             Shard = shard,
             Lines = lines,
             Answers = new ShardAnswers(finished, counts),
+            Unfinished = new UnfinishedLines(unfinished.Where(line => !numbers.Contains(line.Line))),
         };
     }
 
-    /// <summary>Stores the answers so far for the next owner.</summary>
-    public Task SaveProgressAsync(CancellationToken cancellation) =>
-        Blobs.WriteProgressAsync(Shard, Answers.Lines, Answers.Counts, cancellation);
+    /// <summary>Stores answers and states for the next owner.</summary>
+    public async Task SaveProgressAsync(CancellationToken cancellation)
+    {
+        await _saving.WaitAsync(cancellation);
+        try
+        {
+            var progress = Progress;
+            var unfinished = Unfinished.ToStored();
+            if (unfinished.Count > 0)
+                await Blobs.WriteUnfinishedAsync(Shard, unfinished, cancellation);
+            var (lines, counts) = Answers.Finished;
+            await Blobs.WriteProgressAsync(Shard, lines, counts with { InWork = progress.Share }, cancellation, WorkerName);
+            _saved = progress;
+        }
+        finally
+        {
+            _saving.Release();
+        }
+    }
+
+    /// <summary>The same if there is more than at the last time.</summary>
+    public Task SaveNewProgressAsync(CancellationToken cancellation) =>
+        Progress == _saved ? Task.CompletedTask : SaveProgressAsync(cancellation);
+
+    public void Dispose() => _saving.Dispose();
 }

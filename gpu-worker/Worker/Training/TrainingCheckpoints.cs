@@ -83,7 +83,7 @@ internal sealed class TrainingCheckpoints(
             await blobs.WriteStateAsync(job.RunNumber, step, path, cancellation);
         var model = ModelFolders.FilesOf(local).Where(file => !s_state.Contains(file.Name));
         var tokenizer = setup.TokenizerFolder is { } folder
-            ? ModelFolders.FilesOf(folder).Where(file => file.Name.StartsWith("tokenizer", StringComparison.Ordinal))
+            ? ModelFolders.FilesOf(folder).Where(file => TokenizerFiles.Contains(file.Name))
             : [];
         await folders.UploadAsync(FineTuningBlobs.Folder(job, job.RunNumber, step), model.Concat(tokenizer), progress: null, cancellation);
     }

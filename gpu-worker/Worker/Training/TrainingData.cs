@@ -1,5 +1,6 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
 
@@ -29,16 +30,17 @@ internal sealed class TrainingData : IDisposable
     }
 
     /// <param name="validationPath">Null where the job has none.</param>
+    /// <param name="config">Of the model that is trained.</param>
     /// <exception cref="TrainingFileException">Names lines.</exception>
     public static TrainingData Open(
-        FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, int contextLength)
+        FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, LLaDAConfig config)
     {
-        var training = OpenFile(job, "training_file", trainingPath, tokenizer, contextLength, job.Seed);
+        var training = OpenFile(job, "training_file", trainingPath, tokenizer, config, job.Seed);
         try
         {
             var validation = validationPath is null
                 ? null
-                : OpenFile(job, "validation_file", validationPath, tokenizer, contextLength, Trainer.ValidationSeed);
+                : OpenFile(job, "validation_file", validationPath, tokenizer, config, Trainer.ValidationSeed);
             return new TrainingData(training, validation);
         }
         catch
@@ -55,13 +57,13 @@ internal sealed class TrainingData : IDisposable
     }
 
     private static ITrainingData OpenFile(
-        FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, int contextLength, long seed)
+        FineTuningJobRecord job, string param, string path, LLaDATokenizer tokenizer, LLaDAConfig config, long seed)
     {
         try
         {
             return job.Method == FineTuningMethod.Pretrain
-                ? OpenText(path, tokenizer, contextLength, seed)
-                : new FineTuningData(path, tokenizer, Options(job, contextLength, seed));
+                ? OpenText(path, tokenizer, config.MaxSequenceLength, seed)
+                : new FineTuningData(path, tokenizer, Options(job, config, seed));
         }
         catch (TrainingDataException exception)
         {
@@ -69,9 +71,10 @@ internal sealed class TrainingData : IDisposable
         }
     }
 
-    private static FineTuningOptions Options(FineTuningJobRecord job, int contextLength, long seed) => new()
+    private static FineTuningOptions Options(FineTuningJobRecord job, LLaDAConfig config, long seed) => new()
     {
-        MaxLength = contextLength,
+        MaxLength = config.MaxSequenceLength,
+        LearnsPadding = DiffusionObjective.Of(config).LearnsPadding,
         LongExamples = job.LongExamples switch
         {
             Shared.FineTuning.LongExamples.Skip => Diffusion.Data.LongExamples.Skip,

@@ -45,7 +45,7 @@ internal sealed class TrainingInputs(
         string? validation = run.ValidationFileId is { } id ? await DownloadAsync(run, id, "validation_file", folder, cancellation) : null;
         var config = LLaDAConfigJson.Read(Path.Combine(model.Weights, Checkpoint.ConfigFile));
         return await Task.Run(
-            () => TrainingData.Open(run, training, validation, new LLaDATokenizer(model.Weights), config.MaxSequenceLength), cancellation);
+            () => TrainingData.Open(run, training, validation, new LLaDATokenizer(model.Weights), config), cancellation);
     }
 
     private async Task<string> DownloadAsync(

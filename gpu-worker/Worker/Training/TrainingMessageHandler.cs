@@ -44,7 +44,7 @@ internal sealed partial class TrainingMessageHandler(
             return;
         try
         {
-            var trained = await runner.RunAsync(run, lease.Lost, stop);
+            var trained = await RunSliceAsync(run, lease.Lost, stop);
             if (trained.HasLastCheckpoint)
                 await queues.SendFinishTrainingAsync(trained.Key, CancellationToken.None);
         }
@@ -64,6 +64,18 @@ internal sealed partial class TrainingMessageHandler(
             await ExcuseAsync(run);
             throw;
         }
+    }
+
+    /// <exception cref="TryAgainException">Its slice was over: the job goes to the end of the queue.</exception>
+    private async Task<FineTuningJobRecord> RunSliceAsync(FineTuningJobRecord run, CancellationToken lost, CancellationToken stop)
+    {
+        string queue = StorageNames.TrainQueue(run.Profile!);
+        await using var slice = new Slice(
+            options.Slice, static () => true, token => queues.HoldsOtherTenantsAsync(queue, run.Tenant, token), time);
+        var trained = await runner.RunAsync(run, lost, slice.Over, stop);
+        return slice.Over.IsCancellationRequested && trained is { HasLastCheckpoint: false, Status: FineTuningStatus.Running }
+            ? throw new TryAgainException(TimeSpan.Zero, "its slice was over and others wait; its last step is kept")
+            : trained;
     }
 
     /// <summary>Begins the next run, or fails the job after too many runs without a checkpoint.</summary>

@@ -2,6 +2,7 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 
@@ -48,7 +49,7 @@ internal static class TrainingRecipe
 
     /// <summary>
     /// Reduces the micro-batch, and then checkpoints activations, until a pass fits the device. Loss and gradient are the same sums in
-    /// every case.
+    /// every case. On a CPU a larger pass gains nothing, so it is one turn of the tensor thread at most as long as those of sampling.
     /// </summary>
     /// <param name="numTrained">Number of trained parameters.</param>
     /// <param name="length">Tokens of the longest row.</param>
@@ -62,7 +63,9 @@ internal static class TrainingRecipe
         int length,
         TorchSharp.torch.Device device)
     {
-        var smaller = Halves(options.BatchSize).Select(rows => options with { MicroBatchSize = rows }).ToList();
+        int largest = device.type == TorchSharp.DeviceType.CPU ? Math.Max(1, PassBudget.MaxTokensOnCpu / length) : int.MaxValue;
+        var smaller = Halves(options.BatchSize)
+            .Where(rows => rows <= largest).Select(rows => options with { MicroBatchSize = rows }).ToList();
         List<TrainingOptions> candidates = [.. smaller, .. smaller.Select(candidate => candidate with { ActivationCheckpointing = true })];
         foreach (var candidate in candidates)
         {

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Worker.Training;
 
 /// <summary>
-/// A model in training. Its tensors belong to the tensor thread, on which each step is a work item of its own, so that generation runs in
+/// A model in training. Its tensors belong to the tensor thread, on which each micro-batch is a turn of its own, so that other work runs in
 /// between.
 /// </summary>
 internal sealed class TrainingSession : IAsyncDisposable
@@ -18,12 +18,12 @@ internal sealed class TrainingSession : IAsyncDisposable
     private readonly TensorThread _tensors;
     private readonly MaskPredictor _network;
     private readonly LoraWeights? _adapters;
-    private readonly IEnumerator<TrainingProgress> _steps;
+    private readonly IEnumerator<TrainingProgress?> _turns;
 
-    private TrainingSession(TensorThread tensors, MaskPredictor network, LoraWeights? adapters, IEnumerator<TrainingProgress> steps) =>
-        (_tensors, _network, _adapters, _steps) = (tensors, network, adapters, steps);
+    private TrainingSession(TensorThread tensors, MaskPredictor network, LoraWeights? adapters, IEnumerator<TrainingProgress?> turns) =>
+        (_tensors, _network, _adapters, _turns) = (tensors, network, adapters, turns);
 
-    public TrainingProgress Current => _steps.Current;
+    public TrainingProgress Current => _turns.Current!;
 
     /// <summary>Loads the model. A LoRA training continues its adapter; a full training starts from weights and adapter merged.</summary>
     /// <param name="wantsCheckpoint">Asked after every step.</param>
@@ -35,13 +35,19 @@ internal sealed class TrainingSession : IAsyncDisposable
         tensors.RunAsync(() => Open(tensors, hardware, setup, wantsCheckpoint), cancellation);
 
     /// <summary>Runs a step, or writes its checkpoint.</summary>
+    /// <param name="cancellation">Observed between the micro-batches of a step.</param>
     /// <returns>False at the end.</returns>
     /// <exception cref="TrainingDivergedException">The loss is no longer finite.</exception>
-    public Task<bool> NextAsync(CancellationToken cancellation) => _tensors.RunAsync(_steps.MoveNext, cancellation);
+    public async Task<bool> NextAsync(CancellationToken cancellation)
+    {
+        bool isAny = false;
+        await _tensors.RepeatAsync(this, () => (isAny = _turns.MoveNext()) && _turns.Current is null, cancellation);
+        return isAny;
+    }
 
     public async ValueTask DisposeAsync() => await _tensors.RunAsync(() =>
     {
-        _steps.Dispose();
+        _turns.Dispose();
         _adapters?.Dispose();
         _network.Dispose();
         return true;
@@ -73,7 +79,7 @@ internal sealed class TrainingSession : IAsyncDisposable
                 adapters?.Load(adapter);
             ITrainedWeights trained = adapters is null ? new FullWeights(network) : adapters;
             var trainer = new Trainer(trained, data.Training, data.Validation, fitting, input.Folder);
-            return new TrainingSession(tensors, network, adapters, trainer.Steps(wantsCheckpoint, CancellationToken.None).GetEnumerator());
+            return new TrainingSession(tensors, network, adapters, trainer.Turns(wantsCheckpoint, CancellationToken.None).GetEnumerator());
         }
         catch
         {

@@ -30,7 +30,8 @@ internal sealed class AllJobs(StorageAccount storage, TimeProvider time)
     public async Task<IReadOnlyList<JobView>> ListAllAsync(string? tenant, int limit, CancellationToken cancellation)
     {
         List<JobView> jobs = [];
-        foreach (var batch in await NewestAsync(_batches.Records, tenant, limit, cancellation))
+        // Answers at once are no jobs; their keys sort behind those of all batches.
+        foreach (var batch in (await NewestAsync(_batches.Records, tenant, limit, cancellation)).Where(batch => !batch.IsNow))
             jobs.Add(await JobView.FromAsync(batch, storage, cancellation));
         jobs.AddRange((await NewestAsync(_fineTuning.Records, tenant, limit, cancellation)).Select(JobView.From));
         return [.. NewestFirst(jobs).Take(limit)];

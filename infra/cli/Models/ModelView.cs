@@ -15,6 +15,15 @@ internal sealed record ModelView
     /// <summary>Tokens.</summary>
     public required int ContextLength { get; init; }
 
+    /// <summary>The family of its network; null for a model that an earlier version registered.</summary>
+    public required string? Family { get; init; }
+
+    /// <summary>Null for a model that an earlier version registered.</summary>
+    public required long? Parameters { get; init; }
+
+    /// <summary>Parameters that compute a token: fewer than all where experts are chosen; null as for all.</summary>
+    public required long? ActiveParameters { get; init; }
+
     /// <summary>Measured token forwards per second; null until a worker has run it.</summary>
     public required double? TokensPerSecond { get; init; }
 
@@ -32,11 +41,16 @@ internal sealed record ModelView
         Tenant = model.Tenant == ModelRecord.EveryTenant ? null : model.Tenant,
         Profile = model.Profile,
         ContextLength = model.ContextLength,
+        Family = NullIfEmpty(model.Family),
+        Parameters = NullIfZero(model.NumParameters),
+        ActiveParameters = NullIfZero(model.NumActiveParameters),
         TokensPerSecond = model.TokenForwardsPerSecond > 0 ? model.TokenForwardsPerSecond : null,
         BaseModel = NullIfEmpty(model.BaseModel),
         Folder = NullIfEmpty(model.Folder),
         CreatedAt = model.CreatedAt,
     };
+
+    private static long? NullIfZero(long count) => count == 0 ? null : count;
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 }

@@ -61,10 +61,15 @@ internal static class ModelsCommand
             var model = await new ModelAddition(storage, TimeProvider.System).RunAsync(asked, input, Uploaded, cancellation);
             report.Result(
                 ModelView.From(model),
-                $"{model.Id} is added: context of {model.ContextLength} tokens, profile {model.Profile}, files in {model.Folder}");
+                $"{model.Id} is added: {model.Family}, {Parameters(model)}, context of {model.ContextLength} tokens, "
+                + $"profile {model.Profile}, files in {model.Folder}");
         });
         return command;
     }
+
+    private static string Parameters(ModelRecord model) => model.NumActiveParameters == model.NumParameters
+        ? $"{model.NumParameters:N0} parameters"
+        : $"{model.NumParameters:N0} parameters of which {model.NumActiveParameters:N0} compute a token";
 
     private static Command List(StorageTarget target)
     {
@@ -81,6 +86,7 @@ internal static class ModelsCommand
             }
             target.Report(parse).Table(
                 models, ("NAME", model => model.Id), ("TENANT", model => model.Tenant ?? "all"), ("PROFILE", model => model.Profile),
+                ("FAMILY", model => model.Family), ("PARAMETERS", model => model.Parameters), ("ACTIVE", model => model.ActiveParameters),
                 ("CONTEXT", model => model.ContextLength), ("TOKENS/S", model => model.TokensPerSecond),
                 ("ADAPTER OF", model => model.BaseModel), ("FILES", model => model.Folder ?? "the workers' own"),
                 ("CREATED", model => model.CreatedAt));

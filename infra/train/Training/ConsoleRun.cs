@@ -40,7 +40,7 @@ internal sealed class ConsoleRun(string folder, int numSteps, TextWriter output)
     public static void Save(MaskPredictor network, string tokenizer, string model)
     {
         Checkpoint.Save(network, model, ScalarType.BFloat16);
-        foreach (string file in Directory.GetFiles(tokenizer, "tokenizer*.json"))
+        foreach (string file in Directory.GetFiles(tokenizer).Where(file => TokenizerFiles.Contains(Path.GetFileName(file))))
         {
             string copy = Path.Combine(model, Path.GetFileName(file));
             if (Path.GetFullPath(file) != Path.GetFullPath(copy))

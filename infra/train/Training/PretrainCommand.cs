@@ -98,7 +98,7 @@ internal sealed class PretrainCommand
         ConsoleRun.Save(model, tokenizer, output);
         run.Finish($"The model is in {output}", config.IsCausal
             ? "evaluate --twin compares it with its diffusion model"
-            : "evaluate measures it on held-out text, sft fine-tunes it, and 'llada models add' adds it to a service");
+            : "evaluate measures it on held-out text, sft fine-tunes it, and 'llada admin models add' adds it to a service");
     }
 
     private void RequireFit(ParseResult parse, LLaDATokenizer vocabulary, LLaDAConfig config, string? source)

@@ -68,7 +68,8 @@ internal sealed class SftCommand
 
     private readonly Option<string[]> _targets = new("--lora-target")
     {
-        Description = "Path of a projection, such as model.transformer.blocks.*.q_proj, where * is any layer. The default is all",
+        Description = "Path of a projection in the names of the model's family, such as model.transformer.blocks.*.q_proj, where * is any "
+            + "layer or expert. The default is all but experts",
         AllowMultipleArgumentsPerToken = true,
     };
 
@@ -112,7 +113,7 @@ internal sealed class SftCommand
         {
             MaxLength = maxLength,
             LongExamples = parse.GetValue(_longExamples),
-            LearnsPadding = !parse.GetValue(_ignoresPadding),
+            LearnsPadding = !parse.GetValue(_ignoresPadding) && DiffusionObjective.Of(config).LearnsPadding,
             Seed = seed,
         });
         using var training = Open(parse.GetRequiredValue(_data), _run.Seed(parse));
@@ -142,12 +143,13 @@ internal sealed class SftCommand
         {
             adapter.Save(output);
             run.Finish(
-                $"The adapter is in {output}", "the same command with --merge writes the whole model, which 'llada models add' takes");
+                $"The adapter is in {output}",
+                "the same command with --merge writes the whole model, which 'llada admin models add' takes");
             return;
         }
         adapter?.Merge();
         ConsoleRun.Save(network, source, output);
-        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada models add' adds it to a service");
+        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada admin models add' adds it to a service");
     }
 
     /// <returns>Null where all weights are trained.</returns>
@@ -155,7 +157,7 @@ internal sealed class SftCommand
     {
         Rank = rank,
         Alpha = parse.GetValue(_alpha) ?? 2.0 * rank,
-        Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : LoraOptions.AllProjections,
+        Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : null,
         Seed = _run.Seed(parse),
         BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
     };

@@ -23,14 +23,16 @@ internal sealed partial class Alert
     public bool MatchesConsole(string line) =>
         Texts("ContainerAppConsoleLogs", "Log").Any(text => line.Contains(text, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Whether an exception counts: all do but those of the listed types.</summary>
+    /// <summary>Whether an exception counts: all do but those of the listed types, and of these the ones of storage.</summary>
     public bool MatchesException(RpcException exception) => MatchesException($"{exception.Type} {exception.Message}");
 
     /// <param name="exception">Types and message, as the rule joins them.</param>
     public bool MatchesException(string exception)
     {
-        string list = ExcludedTypes().Match(_query).Groups["types"].Value;
-        return !Quoted().Matches(list).Any(type => exception.Contains(type.Groups["text"].Value, StringComparison.OrdinalIgnoreCase));
+        var query = ExceptionQuery().Match(_query);
+        bool HasAny(string group) => Quoted().Matches(query.Groups[group].Value)
+            .Any(text => exception.Contains(text.Groups["text"].Value, StringComparison.OrdinalIgnoreCase));
+        return !HasAny("cancelled") || HasAny("timeouts");
     }
 
     private IEnumerable<string> Texts(string table, string column)
@@ -47,8 +49,9 @@ internal sealed partial class Alert
         select (resource["name"]!.GetValue<string>(), resource["properties"]!["criteria"]!["allOf"]![0]!["query"]!.GetValue<string>());
 
     [GeneratedRegex(
-        @"^AppExceptions \| where not\(strcat_delim\([^)]*\) has_any \((?<types>.*)\)\)$", RegexOptions.ExplicitCapture, 1000)]
-    private static partial Regex ExcludedTypes();
+        @"^AppExceptions \| extend Text = strcat_delim\([^)]*\) \| where not\(Text has_any \((?<cancelled>[^)]*)\)\) "
+            + @"or Text has_any \((?<timeouts>[^)]*)\)$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex ExceptionQuery();
 
     [GeneratedRegex("\"(?<text>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Quoted();

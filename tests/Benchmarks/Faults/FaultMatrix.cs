@@ -7,7 +7,9 @@ namespace LLaDA.Batch.Benchmarks.Faults;
 /// <param name="Draw">From the number of the call that meets the fault; draws the rest.</param>
 internal sealed record FaultKind<T>(string Name, Func<int, Random, T> Draw);
 
-/// <summary>Batches and trainings of a tiny model through every fault, at every call to storage in turn, then at random ones.</summary>
+/// <summary>
+/// Batches, answers at once and trainings of a tiny model through every fault, at every call to storage in turn, then at random ones.
+/// </summary>
 internal static class FaultMatrix
 {
     /// <summary>Far more than any trial takes: one that is not over by then hangs.</summary>
@@ -15,7 +17,7 @@ internal static class FaultMatrix
 
     private static readonly Fault[] s_faults = [.. Enum.GetValues<Fault>().Where(fault => fault != Fault.None)];
 
-    /// <param name="of">What goes through the faults: "batches", "trainings".</param>
+    /// <param name="of">What goes through the faults: "batches", "answers", "trainings".</param>
     /// <param name="numTrials">Of each kind of trouble, but never more than two for each call.</param>
     /// <returns>How many trials failed.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> of, int numTrials, int seed, CancellationToken cancellation)
@@ -27,6 +29,8 @@ internal static class FaultMatrix
         int failed = 0;
         if (of.Contains("batches"))
             failed += await new BatchMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
+        if (of.Contains("answers"))
+            failed += await new AnswerMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
         if (of.Contains("trainings"))
             failed += await new TrainingMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
         return failed;

@@ -24,8 +24,8 @@ internal sealed class TrialAccounts(CancellationToken cancellation) : IAsyncDisp
         {
             await StopAsync();
             (_next, _started) = (0, Stopwatch.GetTimestamp());
-            _azurite = await AzuriteServer.StartAsync(
-                folder: null, [.. Enumerable.Range(0, NumAccounts).Select(Account)], _logs, Console.Error.WriteLine, cancellation);
+            _azurite = await AzuriteServer.StartInMemoryAsync(
+                [.. Enumerable.Range(0, NumAccounts).Select(Account)], _logs, Console.Error.WriteLine, cancellation);
         }
         return _azurite.ConnectionString(Account(_next++));
     }

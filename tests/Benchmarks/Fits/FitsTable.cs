@@ -58,10 +58,42 @@ internal static class FitsTable
     private static readonly LLaDAConfig s_small =
         s_large with { ModelWidth = 2048, NumLayers = 22, NumKeyValueHeads = 4, FeedForwardWidth = 5634 };
 
+    private static readonly LLaDAConfig s_llada2 = s_large with
+    {
+        Family = ModelFamilies.LLaDA2, ModelWidth = 2048, NumLayers = 20, NumHeads = 16, NumKeyValueHeads = 4, HeadWidth = 128,
+        RotaryWidth = 64, FeedForwardWidth = 5120, VocabularySize = 157_184, EmbeddingSize = 157_184, MaxSequenceLength = 32_768,
+        BlockLength = 32, HasQkNorm = true,
+        Experts = new ExpertConfig
+        {
+            Router = RouterKind.Sigmoid, NumExperts = 256, NumChosen = 8, Width = 512, SharedWidth = 512, HasBias = true, NumGroups = 8,
+            NumChosenGroups = 4, Scale = 2.5, DenseLayers = [0],
+        },
+    };
+
+    private static readonly LLaDAConfig s_lladaMoe = s_llada2 with
+    {
+        Family = ModelFamilies.LLaDAMoE, NumLayers = 16, NumKeyValueHeads = 16, RotaryWidth = 128, FeedForwardWidth = 0,
+        MaxSequenceLength = 8192, BlockLength = null,
+        Experts = new ExpertConfig { Router = RouterKind.Softmax, NumExperts = 64, NumChosen = 8, Width = 1024 },
+    };
+
+    private static readonly LLaDAConfig s_dream = s_large with
+    {
+        Family = ModelFamilies.Dream, ModelWidth = 3584, NumLayers = 28, NumHeads = 28, NumKeyValueHeads = 4, FeedForwardWidth = 18_944,
+        VocabularySize = 152_064, EmbeddingSize = 152_064, MaxSequenceLength = 32_768, HasQkvBias = true,
+    };
+
+    private static readonly LLaDAConfig s_sdar = s_large with
+    {
+        Family = ModelFamilies.Sdar, NumLayers = 36, NumKeyValueHeads = 8, VocabularySize = 151_936, EmbeddingSize = 151_936,
+        MaxSequenceLength = 32_768, HasQkNorm = true, BlockLength = 4,
+    };
+
     public static void Run(string bundled, FileInfo? json)
     {
         (string, LLaDAConfig)[] models = [
-            ("LLaDA-8B", s_large), ("LLaDA-1B", s_small),
+            ("LLaDA-8B", s_large), ("LLaDA-1B", s_small), ("LLaDA-MoE-7B-A1B", s_lladaMoe), ("LLaDA2-mini", s_llada2),
+            ("Dream-7B", s_dream), ("SDAR-8B", s_sdar),
             (Path.GetFileName(bundled), LLaDAConfigJson.Read(Path.Combine(bundled, Checkpoint.ConfigFile)))];
         List<Fit> fits = [.. models.SelectMany(model => s_cards.Select(card => Of(model.Item1, model.Item2, card.Name, card.Bytes)))];
 
@@ -86,7 +118,7 @@ internal static class FitsTable
     {
         var hardware = new Hardware(META, Type, bytes);
         long free = hardware.PassBytes(config);
-        bool isFitting = free / PassBudget.BytesPerToken(config, Type) >= config.MaxSequenceLength;
+        bool isFitting = free / PassBudget.BytesPerToken(config, Type) >= TokensOfCanvas(config);
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
         return new Fit(
@@ -96,6 +128,14 @@ internal static class FitsTable
             .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
         ]);
     }
+
+    /// <summary>
+    /// Tokens that a canvas of the whole context counts as in memory: a block-causal model keeps keys and values of all of it and passes a
+    /// block.
+    /// </summary>
+    private static double TokensOfCanvas(LLaDAConfig config) => config.BlockLength is { } blockLength
+        ? (config.MaxSequenceLength * PassBudget.KeptShare(config, Type)) + blockLength
+        : config.MaxSequenceLength;
 
     private static TrainingFit Training(string kind, LLaDAConfig config, long numTrained, ScalarType weightType, int length, long bytes)
     {

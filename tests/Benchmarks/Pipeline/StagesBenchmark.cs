@@ -30,8 +30,8 @@ internal static class StagesBenchmark
             [EnumeratorCancellation] CancellationToken cancellation)
     {
         string logs = Directory.CreateTempSubdirectory("llada-stages-").FullName;
-        await using (var azurite = await AzuriteServer.StartAsync(
-            folder: null, [.. sizes.Select(size => $"lines{size}")], logs, Console.Error.WriteLine, cancellation))
+        await using (var azurite = await AzuriteServer.StartInMemoryAsync(
+            [.. sizes.Select(size => $"lines{size}")], logs, Console.Error.WriteLine, cancellation))
         {
             foreach (int size in sizes)
             {

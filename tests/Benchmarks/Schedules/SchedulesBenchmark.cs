@@ -11,7 +11,7 @@ internal static class SchedulesBenchmark
         string logs = Directory.CreateTempSubdirectory("llada-schedules-").FullName;
         try
         {
-            await using var storage = await AzuriteServer.StartAsync(folder: null, ["account000"], logs, _ => { }, cancellation);
+            await using var storage = await AzuriteServer.StartInMemoryAsync(["account000"], logs, _ => { }, cancellation);
             var trial = new ScheduleTrial(storage.ConnectionString("account000"), seed);
             var (jobs, runs) = await trial.RunAsync(occurrences, cancellation);
             bool isGood = jobs.SequenceEqual(ScheduleTrial.Expected(occurrences)) && runs.SequenceEqual(jobs);

@@ -196,7 +196,7 @@ public sealed class AdapterFilesTests : IDisposable
 
         Refuses(s_options with { Rank = 2 }, "holds an adapter of rank 4");
         Refuses(s_options with { Alpha = 4 }, "and alpha 4 beside 3");
-        Refuses(s_options with { Targets = LoraOptions.AllProjections }, "beside 3 projections");
+        Refuses(s_options with { Targets = null }, "beside 3 projections");
         Refuses(s_options with { BaseModel = "another" }, "holds an adapter of tiny; this one belongs to another");
     }
 

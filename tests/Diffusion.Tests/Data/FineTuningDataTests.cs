@@ -211,6 +211,41 @@ public sealed class FineTuningDataTests : IDisposable
         Assert.Contains("line 1: The model's tokenizer has no tokens for dialogues", exception.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("roles.jinja")]
+    [InlineData("chatml.jinja")]
+    [InlineData("thinking.jinja")]
+    public void Answers_are_what_the_models_template_writes_behind_the_prompt(string family)
+    {
+        var tokenizer = DialogueTemplateTests.OfFamily(family);
+        File.WriteAllLines(_folder.File("chat.jsonl"), [ThreeTurns]);
+        using var data = new FineTuningData(_folder.File("chat.jsonl"), tokenizer, s_options with { MaxLength = 1000 });
+
+        AnsweredPrompt[] answers = [.. data.Answers()];
+
+        ChatMessage[] history =
+            [new("system", "s"), new("user", "a"), new("assistant", "1"), new("user", "b"), new("assistant", "2"), new("user", "c")];
+        foreach (var (answer, (turns, text)) in answers.Zip([(2, "1"), (6, "3")]))
+        {
+            var (prompt, behind) = ChatTemplate.EncodeAnswered(tokenizer, history[..turns], text);
+            Assert.Equal(prompt, answer.Prompt);
+            Assert.Equal([.. behind, tokenizer.EndOfTextId], answer.Answer);
+            Assert.Contains(text, tokenizer.Decode(answer.Answer), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_template_that_does_not_show_the_answer_is_an_error_of_the_line()
+    {
+        var tokenizer = DialogueTemplateTests.WithTemplate(
+            "{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}<|im_start|>", ["<|im_start|>", "<|im_end|>"]);
+        File.WriteAllLines(_folder.File("chat.jsonl"), [OneTurn]);
+
+        var exception = Assert.Throws<TrainingDataException>(() => new FineTuningData(_folder.File("chat.jsonl"), tokenizer, s_options));
+
+        Assert.Contains("line 1: The model's chat template begins a further answer", exception.Message, StringComparison.Ordinal);
+    }
+
     private FineTuningData Open(params string[] lines) => Open(s_options, lines);
 
     private FineTuningData Open(FineTuningOptions options, params string[] lines)

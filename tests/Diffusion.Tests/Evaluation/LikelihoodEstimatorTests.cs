@@ -95,6 +95,22 @@ public sealed class LikelihoodEstimatorTests
     }
 
     [Fact]
+    public void An_estimate_that_resumes_behind_a_pass_adds_the_same_terms()
+    {
+        using var model = TinyModel.Random();
+        var estimator = new LikelihoodEstimator(model, maxTokens: 21);
+        var options = new LikelihoodOptions { NumSamples = 20, Seed = 4 };
+        LikelihoodPass[] passes = [.. estimator.Passes([1, 2, 3], [7, 8, 9, 10], options)];
+
+        Assert.Equal((7, 20), (passes.Length, passes.Sum(pass => pass.NumSamples)));
+        for (int count = 0; count <= passes.Length; count++)
+        {
+            int numSamples = passes[..count].Sum(pass => pass.NumSamples);
+            Assert.Equal(passes[count..], estimator.Passes([1, 2, 3], [7, 8, 9, 10], options, numSamples));
+        }
+    }
+
+    [Fact]
     public void Spread_counts_have_less_variance_than_independent_ones()
     {
         using var model = TinyModel.Random();

@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Tests.Text;
 using LLaDA.Diffusion.Text;
@@ -9,6 +10,8 @@ namespace LLaDA.Diffusion.Tests.Infilling;
 public sealed class InfillCanvasTests
 {
     private const int Mask = 9999;
+
+    private static readonly LLaDAConfig s_config = TinyModel.Config with { MaskTokenId = Mask };
 
     private static readonly LLaDATokenizer s_tokenizer = TinyTokenizer.Instance;
 
@@ -154,10 +157,22 @@ public sealed class InfillCanvasTests
         Assert.Contains("Gap 2", exception.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Steps_of_a_blocks_model_are_those_of_each_block_in_every_window()
+    {
+        var config = s_config with { Family = ModelFamilies.Sdar, BlockLength = 4, MaxSequenceLength = 16 };
+        var document = new InfillDocument(
+            GapText.Parse(string.Concat(Enumerable.Repeat("the [MASK:6] reader ", 4))), s_tokenizer, config,
+            new InfillOptions { MaxGapLength = 8, Sampling = new() { Steps = 3 } });
+
+        Assert.Equal(3, new InfillCanvas(document, []).Next().Options.Steps);
+    }
+
     internal static InfillCanvas Document(string text, int context = 64, SamplingOptions? options = null, int[]? openLengths = null)
     {
         var document = new InfillDocument(
-            GapText.Parse(text), s_tokenizer, Mask, context, new InfillOptions { Sampling = options ?? new() });
+            GapText.Parse(text), s_tokenizer, s_config with { MaxSequenceLength = context },
+            new InfillOptions { Sampling = options ?? new() });
         return new InfillCanvas(document, openLengths ?? []);
     }
 

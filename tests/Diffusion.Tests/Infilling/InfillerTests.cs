@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Text.Json;
 using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
@@ -77,9 +79,9 @@ public sealed class InfillerTests : IDisposable
         };
         using var engine = new SamplingEngine(_model, null, maxTokens: 200);
         using var lengths = new LengthSearch(SubmitAsync);
-        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config.MaskTokenId, Context, options);
+        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
 
-        var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, CancellationToken.None);
+        var running = Infiller.FillAsync(document, SubmitAsync, lengths, null, null, CancellationToken.None);
         while (!running.IsCompleted)
         {
             engine.Step();
@@ -95,6 +97,65 @@ public sealed class InfillerTests : IDisposable
 
         async Task<IReadOnlyList<SampledRow>> SubmitAsync(IReadOnlyList<SamplingRow> rows) =>
             await Task.WhenAll(rows.Select(row => engine.SubmitAsync(row)));
+    }
+
+    [Fact]
+    public async Task A_fill_that_resumes_from_any_state_gives_the_same_text_and_repeats_nothing()
+    {
+        string text = $"a [MASK] b [MASK:5]{TinyTokenizer.Corpus}[MASK] c{TinyTokenizer.Corpus}[MASK:3]";
+        using var nonText = Infiller.NonText(s_tokenizer, _model.Config);
+        var sampling = new SamplingOptions { Temperature = 1, Seed = 3, Forbidden = nonText };
+        var document = new InfillDocument(
+            GapText.Parse(text), s_tokenizer, _model.Config, new InfillOptions { Sampling = sampling });
+        int numSampled = 0;
+        using var lengths = new LengthSearch(Sample);
+        List<(InfillState State, int NumSampled)> states = [(InfillState.None, 0)];
+        var whole = await Infiller.FillAsync(
+            document, Sample, lengths, null, null, InfillState.None, state => states.Add((state, numSampled)), CancellationToken.None);
+        int numInAll = numSampled;
+
+        Assert.Equal(1 + 2 + 3, states.Count);
+        Assert.Equal(states.Select(entry => document.ShareOf(entry.State)), states.Select(entry => document.ShareOf(entry.State)).Order());
+        Assert.Equal((0, 1), (document.ShareOf(states[0].State), document.ShareOf(states[^1].State)));
+        foreach (var (state, numBefore) in states)
+        {
+            numSampled = 0;
+            var stored = JsonSerializer.Deserialize<InfillState>(JsonSerializer.Serialize(state))!;
+            var resumed = await Infiller.FillAsync(document, Sample, lengths, null, null, stored, null, CancellationToken.None);
+            Assert.Equal(whole.Text, resumed.Text);
+            Assert.Equal(whole.Spans.Select(span => span.Confidence), resumed.Spans.Select(span => span.Confidence));
+            Assert.Equal(numInAll - numBefore, numSampled);
+        }
+
+        Task<IReadOnlyList<SampledRow>> Sample(IReadOnlyList<SamplingRow> rows)
+        {
+            numSampled += rows.Count;
+            return Task.FromResult(_sampler.Sample(rows));
+        }
+    }
+
+    [Fact]
+    public async Task A_state_of_another_document_is_left_aside()
+    {
+        const string text = "a [MASK] b [MASK:5] c";
+        using var nonText = Infiller.NonText(s_tokenizer, _model.Config);
+        var options = new InfillOptions { Sampling = new SamplingOptions { Forbidden = nonText } };
+        var document = new InfillDocument(GapText.Parse(text), s_tokenizer, _model.Config, options);
+        using var lengths = new LengthSearch(rows => Task.FromResult(_sampler.Sample(rows)));
+        InfillState[] others =
+        [
+            new(ImmutableDictionary<int, int>.Empty.Add(1, 2), []),
+            new(ImmutableDictionary<int, int>.Empty.Add(0, 9), []),
+            new(ImmutableDictionary<int, int>.Empty, [new FilledWindow([1], [0.5])]),
+            new(ImmutableDictionary<int, int>.Empty.Add(0, 2), [new FilledWindow([1], [0.5])]),
+        ];
+
+        foreach (var state in others)
+        {
+            var filled = await Infiller.FillAsync(
+                document, rows => Task.FromResult(_sampler.Sample(rows)), lengths, null, null, state, null, CancellationToken.None);
+            Assert.Equal(_infiller.Fill(text, options).Text, filled.Text);
+        }
     }
 
     [Theory]

@@ -103,7 +103,11 @@ public sealed class LLaDAConfigJsonTests
         AssertRefused(json => json[field] = JsonNode.Parse(value), field);
 
     [Theory]
-    [InlineData("architectures", "[\"SDARForCausalLM\"]", "only LLaDAModelLM, ILLaDAForCausalLM, LLaDACausalTwin are supported")]
+    [InlineData(
+        "architectures",
+        "[\"SDARMoeForCausalLM\"]",
+        "only LLaDAModelLM, ILLaDAForCausalLM, LLaDAMoEModelLM, LLaDA2MoeModelLM, DreamModel, SDARForCausalLM, "
+        + "LLaDACausalTwin are supported")]
     [InlineData("architectures", "[\"LlamaForCausalLM\"]", "architectures is [\"LlamaForCausalLM\"]")]
     [InlineData("architectures", "[\"LLaDAModelLM\", \"DreamModel\"]", "architectures is [\"LLaDAModelLM\",\"DreamModel\"]")]
     [InlineData("architectures", "[]", "architectures is []")]

@@ -62,6 +62,40 @@ public sealed class SamplingEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task A_row_beside_any_number_of_anothers_takes_no_more_steps_than_alone()
+    {
+        for (int row = 0; row < 40; row++)
+            _ = _engine.SubmitAsync(SamplingRows.Generation(50, new() { Cache = CachePolicy.Dual }), "many", CancellationToken.None);
+        _engine.Step();
+        var few = _engine.SubmitAsync(SamplingRows.Generation(8), "few", CancellationToken.None);
+
+        for (int step = 0; step < 8; step++)
+            _engine.Step();
+
+        Assert.Equal(8, (await few).Tokens.Length);
+        Assert.Equal(1, _engine.NumParties);
+    }
+
+    [Fact]
+    public async Task Rows_that_wait_in_between_for_rows_of_others_get_what_they_get_alone()
+    {
+        var random = new Random(5);
+        using var engine = new SamplingEngine(_model, numTokens: null, maxTokens: 60);
+        SamplingRow[] rows = [.. Enumerable.Range(0, 48).Select(_ => Mixed(random))];
+
+        Task<SampledRow>[] tasks = [.. rows.Select((row, index) => engine.SubmitAsync(row, $"{index % 3}", CancellationToken.None))];
+        while (engine.HasWork)
+            engine.Step();
+
+        foreach (var (row, task) in rows.Zip(tasks))
+        {
+            var (alone, sampled) = (_sampler.Sample([row])[0], await task);
+            Assert.Equal(alone.Tokens, sampled.Tokens);
+            Assert.Equal(alone.Confidence, sampled.Confidence);
+        }
+    }
+
+    [Fact]
     public async Task Row_longer_than_what_fits_runs_alone()
     {
         using var engine = new SamplingEngine(_model, null, maxTokens: 10);

@@ -25,6 +25,17 @@ public sealed class SamplingOptionsTests
         { "threshold", new() { Threshold = -0.1 } },
         { "factor", new() { Factor = 0 } },
         { "run_threshold", new() { RunThreshold = -0.1, Threshold = 0.9 } },
+        { "top_k", new() { TopK = 0 } },
+        { "eb_threshold", new() { EntropyBound = 0, Remasking = Remasking.EntropyBounded } },
+        { "eb_threshold", new() { EntropyBound = double.NaN, Remasking = Remasking.EntropyBounded } },
+        { "eps", new() { EndTime = 0, Remasking = Remasking.Origin } },
+        { "eps", new() { EndTime = 1, Remasking = Remasking.Origin } },
+        { "alg_temp", new() { AlgTemp = -0.1, Remasking = Remasking.Entropy } },
+        { "alg_temp", new() { AlgTemp = double.PositiveInfinity, Remasking = Remasking.Entropy } },
+        { "editing_threshold", new() { EditingThreshold = -0.1 } },
+        { "editing_threshold", new() { EditingThreshold = 1.1 } },
+        { "max_post_steps", new() { MaxPostSteps = -1, EditingThreshold = 0.5 } },
+        { "max_post_steps", new() { MaxPostSteps = 4097, EditingThreshold = 0.5 } },
     };
 
     [Theory]
@@ -46,6 +57,12 @@ public sealed class SamplingOptionsTests
         { "cache_refresh goes with cache prefix or dual", new() { CacheRefresh = 1 } },
         { "cache_vicinity goes with cache dual", new() { CacheVicinity = 0 } },
         { "cache_vicinity goes with cache dual", new() { CacheVicinity = 3, Cache = CachePolicy.Prefix } },
+        { "max_post_steps goes with editing_threshold", new() { MaxPostSteps = 3 } },
+        { "editing_threshold goes with remasking low_confidence", new() { EditingThreshold = 0.5, Remasking = Remasking.Sequential } },
+        { "eb_threshold goes with remasking entropy_bounded", new() { EntropyBound = 1 } },
+        { "eps goes with remasking origin, maskgit_plus, topk_margin or entropy", new() { EndTime = 0.1 } },
+        { "alg_temp goes with remasking maskgit_plus, topk_margin or entropy", new() { AlgTemp = 0.1 } },
+        { "alg_temp goes with remasking maskgit_plus, topk_margin or entropy", new() { AlgTemp = 0.1, Remasking = Remasking.Origin } },
     };
 
     [Theory]

@@ -42,6 +42,48 @@ public sealed class TokenChoiceTests
             Assert.InRange(counts[index], (NumDraws * expected[token]) - 1.01, (NumDraws * expected[token]) + 1.01);
     }
 
+    /// <summary>top_p 0.75 needs the first two of four tokens; of what top_k 3 leaves, too; of what top_k 1 leaves, one.</summary>
+    [Theory]
+    [InlineData(1, 1.0, false, new[] { 1.0, 0, 0, 0 })]
+    [InlineData(2, 1.0, false, new[] { 0.625, 0.375, 0, 0 })]
+    [InlineData(9, 1.0, false, new[] { 0.5, 0.3, 0.15, 0.05 })]
+    [InlineData(3, 0.83, false, new[] { 0.625, 0.375, 0, 0 })]
+    [InlineData(3, 0.83, true, new[] { 0.526316, 0.315789, 0.157895, 0 })]
+    [InlineData(1, 0.83, true, new[] { 1.0, 0, 0, 0 })]
+    public void Top_k_keeps_the_most_probable_tokens_before_or_after_top_p(int topK, double topP, bool isTopPFirst, double[] expected)
+    {
+        int[] order = [2, 0, 3, 1];
+        double[] probabilities = [0.5, 0.3, 0.15, 0.05];
+
+        int[] counts = Counts(
+            [.. order.Select(token => Math.Log(probabilities[token]))],
+            new SamplingOptions { Temperature = 1, TopP = topP, TopK = topK },
+            isTopPFirst);
+
+        foreach (var (index, token) in order.Index())
+            Assert.InRange(counts[index], (NumDraws * expected[token]) - 1.01, (NumDraws * expected[token]) + 1.01);
+    }
+
+    [Theory]
+    [InlineData(ConfidenceMeasure.DrawnProbability, 0, 0)]
+    [InlineData(ConfidenceMeasure.DrawnProbability, 1, 0.625)]
+    [InlineData(ConfidenceMeasure.Margin, 0, 0.2)]
+    [InlineData(ConfidenceMeasure.Margin, 1, 0.25)]
+    [InlineData(ConfidenceMeasure.NegativeEntropy, 0, -1.14212)]
+    [InlineData(ConfidenceMeasure.NegativeEntropy, 1, -0.66156)]
+    internal void Ranks_come_from_the_distribution_that_tokens_are_drawn_from(
+        ConfidenceMeasure measure, double temperature, double expected)
+    {
+        using var scope = NewDisposeScope();
+        var logits = tensor(new[] { 0.15, 0.5, 0.05, 0.3 }).log().to(ScalarType.Float32).unsqueeze(0);
+        var options = new SamplingOptions { Temperature = temperature, TopK = 2 };
+
+        var (tokens, ranks) = TokenChoice.Choose(logits, [new TokenRequest(options, Draw: 0.5, measure)]);
+
+        Assert.Equal(1, tokens.item<long>());
+        Assert.Equal(expected, ranks.item<double>(), 1e-4);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(0.8)]
@@ -55,10 +97,10 @@ public sealed class TokenChoiceTests
         double[] draws = [.. Enumerable.Range(0, 150).Select(row => random.Uniform(1, (ulong)row, RandomStream.Token))];
         SamplingOptions[] options = [.. Enumerable.Range(0, 150).Select(row => new SamplingOptions { Temperature = row % 3, TopP = topP })];
 
-        var together = TokenChoice.Choose(logits, options, draws);
+        var together = Choose(logits, options, draws);
 
         Assert.Equal(
-            Enumerable.Range(0, 150).Select(row => TokenChoice.Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()),
+            Enumerable.Range(0, 150).Select(row => Choose(logits.narrow(0, row, 1), [options[row]], [draws[row]]).item<long>()),
             together.data<long>().ToArray());
     }
 
@@ -72,7 +114,7 @@ public sealed class TokenChoiceTests
         logits[1, 124] = 1;
         logits[1, 999] = 1;
 
-        var tokens = TokenChoice.Choose(logits, [new(), new(), new()], [0.9, 0.9, 0.9]);
+        var tokens = Choose(logits, [new(), new(), new()], [0.9, 0.9, 0.9]);
 
         Assert.Equal([700L, 123L, 0L], tokens.data<long>().ToArray());
     }
@@ -88,7 +130,7 @@ public sealed class TokenChoiceTests
 
         foreach (double topP in new[] { 1, 0.999 })
         {
-            var tokens = TokenChoice.Choose(logits, [new() { Temperature = 0.7, TopP = topP }], [draw]);
+            var tokens = Choose(logits, [new() { Temperature = 0.7, TopP = topP }], [draw]);
             Assert.Equal(expected, tokens.item<long>());
         }
     }
@@ -99,7 +141,7 @@ public sealed class TokenChoiceTests
         using var scope = NewDisposeScope();
         var logits = tensor(new[] { 80f, 81f, -90f }).unsqueeze(0);
 
-        Assert.Equal(1, TokenChoice.Choose(logits, [new() { Temperature = 1e-3 }], [0.5]).item<long>());
+        Assert.Equal(1, Choose(logits, [new() { Temperature = 1e-3 }], [0.5]).item<long>());
     }
 
     [Fact]
@@ -115,10 +157,10 @@ public sealed class TokenChoiceTests
             ];
         double[] draws = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
-        long[] together = [.. TokenChoice.Choose(logits, options, draws).data<long>()];
+        long[] together = [.. Choose(logits, options, draws).data<long>()];
 
         for (int row = 0; row < options.Length; row++)
-            Assert.Equal(together[row], TokenChoice.Choose(logits.narrow(0, row, 1).clone(), [options[row]], [draws[row]]).item<long>());
+            Assert.Equal(together[row], Choose(logits.narrow(0, row, 1).clone(), [options[row]], [draws[row]]).item<long>());
     }
 
     [Fact]
@@ -149,15 +191,19 @@ public sealed class TokenChoiceTests
                 together.narrow(0, row, 1), TokenChoice.LogProbability(logits.narrow(0, row, 1).clone(), tokens.narrow(0, row, 1)));
     }
 
+    private static Tensor Choose(Tensor logits, SamplingOptions[] options, double[] draws) =>
+        TokenChoice.Choose(logits, [.. options.Zip(draws, (option, draw) => new TokenRequest(option, draw))]).Tokens;
+
     /// <summary>
     /// How often each token is chosen when the draws are spread evenly: its probability times <see cref="NumDraws"/>, to one.
     /// </summary>
-    private static int[] Counts(double[] logits, SamplingOptions options)
+    private static int[] Counts(double[] logits, SamplingOptions options, bool isTopPFirst = false)
     {
         using var scope = NewDisposeScope();
         var rows = tensor(logits).to(ScalarType.Float32).unsqueeze(0).expand(NumDraws, logits.Length);
         double[] draws = [.. Enumerable.Range(0, NumDraws).Select(index => (index + 0.5) / NumDraws)];
-        long[] tokens = [.. TokenChoice.Choose(rows, [.. Enumerable.Repeat(options, NumDraws)], draws).data<long>()];
+        var requests = draws.Select(draw => new TokenRequest(options, draw, FiltersByTopPFirst: isTopPFirst));
+        long[] tokens = [.. TokenChoice.Choose(rows, [.. requests]).Tokens.data<long>()];
         return [.. Enumerable.Range(0, logits.Length).Select(token => tokens.Count(chosen => chosen == token))];
     }
 }

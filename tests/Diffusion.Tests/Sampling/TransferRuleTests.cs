@@ -23,6 +23,22 @@ public sealed class TransferRuleTests
         Assert.Equal(expected, Count(new() { Factor = factor }, confidence));
 
     [Fact]
+    public void Sequential_takes_the_leftmost_whatever_their_confidence() =>
+        Assert.Equal([0, 1], Chosen(new() { Remasking = Remasking.Sequential }, quota: 2, 0.1, 0.2, 0.9));
+
+    /// <summary>Entropies 0.5, 0.1, 0.3 and 2: sums 0.1, 0.4, 0.9, 2.9.</summary>
+    [Theory]
+    [InlineData(0.05, new[] { 1 })]
+    [InlineData(0.1, new[] { 1 })]
+    [InlineData(0.41, new[] { 1, 2 })]
+    [InlineData(1, new[] { 0, 1, 2 })]
+    [InlineData(5, new[] { 0, 1, 2, 3 })]
+    public void Entropies_are_added_from_the_lowest_while_their_sum_stays_below_the_bound(double bound, int[] expected) =>
+        Assert.Equal(
+            expected,
+            Chosen(new() { Remasking = Remasking.EntropyBounded, EntropyBound = bound }, quota: 1, -0.5, -0.1, -0.3, -2).Order());
+
+    [Fact]
     public void Schedule_sets_the_least_that_a_step_commits() =>
         Assert.Equal(3, TransferRule.Choose(Predictions(0.95, 0.1, 0.2, 0.3), new() { Threshold = 0.9 }, quota: 3).Count());
 
@@ -43,6 +59,9 @@ public sealed class TransferRuleTests
 
     private static int Count(SamplingOptions options, double[] confidence) =>
         TransferRule.Choose(Predictions(confidence), options, quota: 1).Count();
+
+    private static int[] Chosen(SamplingOptions options, int quota, params double[] confidence) =>
+        [.. TransferRule.Choose(Predictions(confidence), options, quota).Select(prediction => prediction.Position)];
 
     private static List<Prediction> Predictions(params double[] confidence) =>
         [.. confidence.Select((value, position) => new Prediction(position, 0, value, value))];

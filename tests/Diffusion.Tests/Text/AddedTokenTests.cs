@@ -116,7 +116,7 @@ public sealed class AddedTokenTests
             json["added_tokens"]!.AsArray().Add(token);
     });
 
-    private static JsonObject Token(
+    internal static JsonObject Token(
         string content, int id = Id, bool special = false, bool singleWord = false, bool lstrip = false, bool rstrip = false,
         bool normalized = false) => new()
     {

@@ -25,7 +25,11 @@ public sealed class LoraTests : IDisposable
         using var model = TinyModel.Random(weightType: weightType, computeType: computeType);
         var expected = Logits(model);
 
-        using var lora = new LoraWeights(model, s_options with { Targets = [.. LoraOptions.AllProjections, "model.transformer.ff_out"] });
+        using var lora = new LoraWeights(model, s_options with
+        {
+            Targets = [.. new[] { "blocks.*.q_proj", "blocks.*.k_proj", "blocks.*.v_proj", "blocks.*.attn_out", "blocks.*.ff_proj",
+                "blocks.*.up_proj", "blocks.*.ff_out", "ff_out" }.Select(part => $"model.transformer.{part}")],
+        });
 
         TensorAssert.Equal(expected, Logits(model));
         Assert.All(lora.Parameters, entry => Assert.Equal(ScalarType.Float32, entry.Parameter.dtype));

@@ -55,6 +55,54 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void A_micro_batch_is_a_turn_and_other_work_between_turns_changes_nothing()
+    {
+        using var alone = TinyModel.Random();
+        using var shared = TinyModel.Random();
+        using var others = TinyModel.Random();
+        using var folder = new TemporaryFolder();
+        var options = TinyTraining.Options with { MicroBatchSize = 1, EmaDecay = 0.9, ValidationInterval = 5 };
+        double[] losses = [.. TinyTraining.Run(alone, _folder.Path, options).Select(metrics => metrics.Loss)];
+
+        int numSlices = 0;
+        List<double> found = [];
+        var trainer = new Trainer(new FullWeights(shared), TinyTraining.Text, TinyTraining.Text, options, folder.Path);
+        foreach (var turn in trainer.Turns())
+        {
+            using var scope = NewDisposeScope();
+            others.forward(full([1, 4], TinyModel.Mask, ScalarType.Int64));
+            if (turn is null)
+                numSlices++;
+            else if (turn.Checkpoint is null)
+                found.Add(turn.Metrics.Loss);
+        }
+
+        Assert.Equal(losses, found);
+        int numValidations = options.LearningRate.NumSteps / options.ValidationInterval;
+        Assert.Equal((options.LearningRate.NumSteps * (options.BatchSize - 1)) + (numValidations * 128), numSlices);
+        foreach (var (one, other) in alone.parameters().Zip(shared.parameters()))
+            Assert.True(one.equal(other).all().item<bool>());
+    }
+
+    [Fact]
+    public void A_run_that_is_cancelled_between_micro_batches_leaves_the_weights_of_the_last_step()
+    {
+        using var model = TinyModel.Random();
+        using var cancellation = new CancellationTokenSource();
+        var options = TinyTraining.Options with { MicroBatchSize = 1 };
+        var trainer = new Trainer(new FullWeights(model), TinyTraining.Text, null, options, _folder.Path);
+        using var before = model.parameters().First().detach().clone();
+
+        using var turns = trainer.Turns(cancellation: cancellation.Token).GetEnumerator();
+        Assert.True(turns.MoveNext());
+        Assert.Null(turns.Current);
+        cancellation.Cancel();
+
+        Assert.Throws<OperationCanceledException>(() => turns.MoveNext());
+        Assert.True(model.parameters().First().equal(before).all().item<bool>());
+    }
+
+    [Fact]
     public void Noise_levels_are_those_of_training_alone()
     {
         using var model = TinyModel.Random();

@@ -56,6 +56,6 @@ public sealed class TrainingBoundsTests
         var batch = new NoisedBatch([0], BatchSize: 1, Length: 1, []);
 
         Assert.Throws<InvalidOperationException>(() => schedule.At(5));
-        Assert.Throws<ArgumentOutOfRangeException>(() => LossWeights.Of([0], batch, (LossReduction)2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => LossWeights.Of([0], batch, (LossReduction)99));
     }
 }

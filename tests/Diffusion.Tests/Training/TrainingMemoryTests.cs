@@ -1,5 +1,6 @@
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Tests.Families;
 using LLaDA.Diffusion.Training;
 using static TorchSharp.torch;
 
@@ -54,6 +55,49 @@ public sealed class TrainingMemoryTests : IDisposable
         Assert.Equal((2 * 8_015_581_184) + (4 * numTrained), memory.Weights);
         Assert.Equal(4 * numTrained, memory.Gradients);
         Assert.Equal(8 * numTrained, memory.Optimizer);
+    }
+
+    [Theory]
+    [MemberData(nameof(FamilyModels.Names), MemberType = typeof(FamilyModels))]
+    public void What_a_training_of_each_family_keeps_is_what_was_counted(string family)
+    {
+        using var scope = NewDisposeScope();
+        using var model = TinyModel.Random(FamilyModels.All[family]);
+        model.train();
+        var parameters = new FullWeights(model).Parameters;
+        using var optimizer = new AdamW(DecayingParameter.Groups(parameters, 0.1), 0.9, 0.95);
+        int[][] rows = [[.. Enumerable.Range(0, 16)], [.. Enumerable.Range(16, 16)]];
+        var batch = ForwardProcess.Noise(rows, TinyModel.Mask, [1, 1], [.. rows.Select(row => new double[row.Length])])
+            .Weigh([0, 0], LossReduction.Token);
+        var objective = DiffusionObjective.Of(model.Config);
+
+        DiffusionLoss.Backward(model, objective.IsBlockDiffusion ? batch.WithClean(rows) : batch);
+        var memory = TrainingMemory.Of(
+            model.Config, model.Config.NumParameters, ScalarType.Float32, ScalarType.Float32, s_options with { BatchSize = 2 }, 16);
+
+        static long Bytes(IEnumerable<Tensor> tensors) => tensors.Sum(tensor => tensor.numel() * tensor.element_size());
+        Tensor[] gradients = [.. parameters.Select(entry => entry.Parameter.grad).OfType<Tensor>()];
+        Assert.Equal(parameters.Count, gradients.Length);
+        Assert.Equal(Bytes(model.parameters()), memory.Weights);
+        // At real sizes the head or a layer's experts are the largest.
+        long largest = parameters.Where(entry => entry.Name == "wte.weight" || entry.Parameter.dim() == 3)
+            .Max(entry => Bytes([entry.Parameter]));
+        Assert.Equal(Bytes(gradients) + largest, memory.Gradients);
+        Assert.Equal(Bytes(optimizer.Moments.Select(entry => entry.Tensor)), memory.Optimizer);
+    }
+
+    [Fact]
+    public void Block_diffusion_passes_every_row_twice()
+    {
+        var blocks = FamilyModels.All["SDAR"];
+        long Activations(LLaDAConfig config, DiffusionObjective objective) => TrainingMemory.Of(
+            config, config.NumParameters, ScalarType.Float32, ScalarType.Float32,
+            s_options with { FamilyObjective = objective }, 32).Activations;
+
+        long once = Activations(blocks, DiffusionObjective.LLaDA), twice = Activations(blocks, DiffusionObjective.Sdar);
+
+        // And rows of 64 tokens have a mask of 64 x 64, a byte and a number for each.
+        Assert.Equal((2 * once) + (8 * 64 * 64 * 5), twice);
     }
 
     [Theory]

@@ -22,7 +22,7 @@ public sealed class CSharpPagesTests : IDisposable
         """;
 
     /// <summary>The library and what it shows of others in its own signatures; nothing of the service.</summary>
-    private static readonly string[] s_libraries = ["LLaDA.Diffusion.dll", "TorchSharp.dll", "Microsoft.ML.Tokenizers.dll"];
+    private static readonly string[] s_libraries = ["LLaDA.Diffusion.dll", "TorchSharp.dll"];
 
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(3);
 

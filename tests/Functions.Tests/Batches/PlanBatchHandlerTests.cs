@@ -157,10 +157,63 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
 
-        var batch = await plane.PlannedAsync(Lines(2 * ShardDispatcher.MaxInFlight, "[MASK:400] and some more"));
+        var batch = await plane.PlannedAsync(Lines(40, "[MASK:400] and some more"));
 
-        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > ShardDispatcher.MaxInFlight);
-        Assert.Equal(ShardDispatcher.MaxInFlight, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+        var shards = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards;
+        int inFlight = ShardDispatcher.InFlight(shards[0].Seconds);
+        Assert.InRange(inFlight, ShardDispatcher.MinInFlight + 1, shards.Count - 1);
+        Assert.Equal(inFlight, await plane.CountAsync(StorageNames.GenerateQueue(StorageNames.DefaultProfile)));
+    }
+
+    [Fact]
+    public async Task Lines_that_each_take_minutes_share_shards_once_they_are_many()
+    {
+        await using var plane = await StartAsync(fixture);
+        var few = await plane.PlannedAsync(Lines(256, "[MASK:400] x"));
+        var many = await plane.PlannedAsync(Lines(5000, "[MASK:400] x"));
+
+        var shards = (await plane.Blobs(few).FindPlanAsync(CancellationToken.None))!.Shards;
+        Assert.Equal(256, shards.Count);
+        Assert.All(shards, shard => Assert.InRange(shard.Seconds, 60, double.MaxValue));
+        shards = (await plane.Blobs(many).FindPlanAsync(CancellationToken.None))!.Shards;
+        Assert.InRange(shards.Count(shard => shard.Window == 0), 200, 256);
+        Assert.Equal(5000, shards.Sum(shard => shard.NumLines));
+    }
+
+    [Fact]
+    public async Task A_line_that_asks_for_too_much_work_is_answered_by_the_plan_and_the_others_run()
+    {
+        await using var plane = await StartAsync(fixture);
+        string gaps = string.Concat(Enumerable.Repeat("and [MASK] ", 4096));
+
+        var batch = await plane.PlannedAsync($"{Line("small")}\n{Line("large", gaps)}\n");
+
+        var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
+        var refused = Assert.Single(plan.Shards.Index(), shard => shard.Item.IsRefused);
+        Assert.Equal((2, 2, BatchStatus.InProgress), (plan.Shards.Count, batch.TotalLines, batch.Status));
+        var line = Assert.Single(await plane.Blobs(batch).ReadPartAsync(refused.Index, CancellationToken.None));
+        var error = JsonNode.Parse(line.Json)!["error"]!;
+        Assert.Equal((2, true, "too_much_work"), (line.Line, line.IsError, error["code"]!.GetValue<string>()));
+        Assert.Contains("at least", error["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal(new ServiceLimits().MaxLineWork, plan.Limit!.Seconds);
+    }
+
+    [Fact]
+    public async Task The_progress_of_a_batch_counts_what_of_its_unfinished_lines_is_done()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(4));
+        var blobs = plane.Blobs(batch);
+        Assert.Equal(0, await ProgressAsync());
+
+        var answered = OutputLines.Answered((await blobs.ReadShardAsync((await blobs.FindPlanAsync(default))!.PlanId, 0, default))[0], "");
+        await blobs.WriteProgressAsync(0, [answered], new PartCounts(1, 0, 10, 1, InWork: 0.5), CancellationToken.None);
+
+        Assert.Equal(0.375, await ProgressAsync());
+        Assert.Equal(0, (await blobs.ReadProgressAsync(0, CancellationToken.None)).Counts.InWork);
+
+        async Task<double> ProgressAsync() =>
+            (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["progress"]!["share"]!.GetValue<double>();
     }
 
     [Fact]
@@ -183,18 +236,5 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
         var batch = await plane.PlannedAsync(Lines(new ServiceLimits().MaxLines + 1));
 
         Assert.Contains("too_many_tasks", batch.Errors, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_plan_that_failed_too_often_ends_the_batch_with_a_reason()
-    {
-        await using var plane = await StartAsync(fixture);
-        var batch = await plane.CreatedAsync(Encoding.UTF8.GetBytes(Lines(1)));
-
-        await plane.Get<PlanBatchHandler>().GiveUpAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
-
-        batch = await plane.ReloadAsync(batch);
-        Assert.Equal(BatchStatus.Failed, batch.Status);
-        Assert.Contains("planning_failed", batch.Errors, StringComparison.Ordinal);
     }
 }

@@ -75,19 +75,6 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
         Assert.Equal(0, await plane.CountAsync(s_queue));
     }
 
-    [Fact]
-    public async Task A_plan_that_fails_again_and_again_ends_the_job_with_a_reason()
-    {
-        await using var plane = await StartAsync(fixture);
-        var job = await CreatedAsync(plane);
-
-        await plane.Get<PlanFineTuningHandler>().GiveUpAsync(new(job.Tenant, job.RowKey), CancellationToken.None);
-
-        Assert.Equal(
-            (FineTuningStatus.Failed, "planning_failed"),
-            ((await FindAsync(plane, job.Id)).Status, (await FindAsync(plane, job.Id)).ErrorCode));
-    }
-
     [Theory]
     [InlineData(
         FineTuningMethod.Supervised,

@@ -112,9 +112,9 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
         {
             var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
             await blobs.WritePartAsync(
-                shard, lines
+                shard, [.. lines
                 .Select(line =>
-                    new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}","response":{{line.Body.GetRawText()}}}""")),
+                    new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}","response":{{line.Body.GetRawText()}}}"""))],
                     new PartCounts(lines.Count, 0, 1, 1), CancellationToken.None);
         }
     }

@@ -2,7 +2,10 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
+using LLaDA.Batch.Functions.Batches.Checks;
+using LLaDA.Batch.Functions.Batches.Lines;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
@@ -12,6 +15,8 @@ using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
 using LLaDA.Batch.Functions.Tests.Schedules;
+using LLaDA.Batch.Functions.Uploads;
+using LLaDA.Batch.Functions.Usage;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.Routing;
@@ -27,12 +32,16 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     {
         { "File", typeof(FileObject) }, { "Deleted", typeof(DeletedObject) },
             { "FileList", typeof(ListPage<FileObject>) }, { "Batch", typeof(BatchObject) }, { "RequestCounts", typeof(RequestCounts) },
-        { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
+        { "Answer", typeof(AnswerObject) }, { "BatchUsage", typeof(BatchUsage) }, { "BatchPart", typeof(BatchPartObject) },
             { "Model", typeof(ModelObject) }, { "FineTuningJob", typeof(FineTuningJobObject) },
         { "FineTuningError", typeof(FineTuningError) }, { "FineTuningEvent", typeof(FineTuningEventObject) },
             { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
         { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) },
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
+        { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
+        { "BatchCheck", typeof(BatchCheckObject) }, { "BatchEstimate", typeof(BatchEstimate) }, { "BatchCost", typeof(BatchCost) },
+        { "Upload", typeof(UploadObject) }, { "UploadPart", typeof(UploadPartObject) },
+        { "Usage", typeof(UsageObject) }, { "UsageBucket", typeof(UsageBucket) }, { "UsageResult", typeof(UsageResult) },
         { "Readiness", typeof(ReadinessObject) }, { "Error", typeof(ApiErrorBody) }, { "ApiError", typeof(ApiError) },
     };
 
@@ -40,7 +49,10 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     public async Task Every_route_with_its_methods_is_described_and_nothing_else()
     {
         await using var plane = await StartAsync(fixture);
-        var routes = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().SelectMany(endpoint =>
+        // The page and the page of the API are no part of it.
+        var endpoints = plane.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(endpoint => endpoint.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null);
+        var routes = endpoints.SelectMany(endpoint =>
             endpoint.Metadata.GetMetadata<HttpMethodMetadata>()!.HttpMethods
                 .Select(method => $"{method} {Constraint().Replace("/" + endpoint.RoutePattern.RawText!.TrimStart('/'), "{${name}}")}"));
 
@@ -100,6 +112,16 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
         NewFineTuningJob.Read(body);
 
         AssertDescribed("FineTuningJobRequest", body.Names);
+    }
+
+    [Fact]
+    public void A_retry_reads_the_properties_that_are_described()
+    {
+        var body = JsonBody.Read(JsonElement.Parse("{}"));
+
+        RetryRequest.Read(body);
+
+        AssertDescribed("RetryRequest", body.Names);
     }
 
     [Theory]

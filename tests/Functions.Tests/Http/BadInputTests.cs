@@ -52,9 +52,9 @@ public sealed class BadInputTests(StorageFixture fixture)
     public async Task A_JSON_body_without_end_is_refused()
     {
         await using var plane = await StartAsync(fixture);
-        using var body = new StringContent($$"""{"endpoint":"{{new string('x', 1 << 20)}}"}""");
+        using var body = new StringContent($$"""{"url":"{{new string('x', 1 << 20)}}"}""");
 
-        await AssertErrorAsync(await plane.Client.PostAsync("/v1/batches", body), HttpStatusCode.RequestEntityTooLarge, null);
+        await AssertErrorAsync(await plane.Client.PostAsync("/v1/webhook_endpoints", body), HttpStatusCode.RequestEntityTooLarge, null);
     }
 
     [Fact]

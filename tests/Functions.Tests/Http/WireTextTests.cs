@@ -55,7 +55,8 @@ public sealed class WireTextTests
         ,"finalizing_at":null,"completed_at":null,"failed_at":null,"expired_at":null,"cancelling_at":null
         ,"cancelled_at":null,"request_counts":{"total":0,"completed":1,"failed":2},"usage":{"input_tokens":3
         ,"output_tokens":4,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":0}
-        ,"total_tokens":7},"metadata":{"a":"b"}}
+        ,"total_tokens":7},"metadata":{"a":"b"},"parent_batch_id":null,"estimated_completion_at":null
+        ,"error_counts":{},"progress":null}
         """,
         BatchObject.From(
             new BatchRecord

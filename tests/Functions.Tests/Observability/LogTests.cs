@@ -10,6 +10,7 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Observability;
 
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class LogTests(StorageFixture fixture)
 {
     private const string Secret = "nobody may read this";
@@ -32,6 +33,36 @@ public sealed class LogTests(StorageFixture fixture)
         Assert.DoesNotContain(log.Entries, entry => entry.Contains(Secret, StringComparison.Ordinal));
         Assert.DoesNotContain(
             log.Entries, entry => entry.Contains(plane.Client.DefaultRequestHeaders.Authorization!.Parameter!, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Information")]
+    [InlineData("Trace")]
+    public async Task A_key_in_a_query_string_is_refused_and_in_no_log_and_no_span(string level)
+    {
+        var log = new RecordingLog();
+        using var telemetry = new RecordedTelemetry("Microsoft.AspNetCore");
+        await using var plane = await StartAsync(
+            fixture, services =>
+                services.AddLogging(logging => logging.ClearProviders().AddProvider(log).SetMinimumLevel(LogLevel.Trace)),
+                ("Logging:LogLevel:Default", level));
+        string key = plane.Client.DefaultRequestHeaders.Authorization!.Parameter!;
+        using var client = plane.NewClientWithoutKey();
+        using var request = telemetry.BeginRequest();
+        client.DefaultRequestHeaders.Add("traceparent", request.Id);
+        request.Stop();
+
+        foreach (string name in new[] { "api-key", "api_key", "key", "code", "access_token" })
+        {
+            using var answer = await client.GetAsync($"/v1/files?{name}={key}");
+            Assert.Equal(401, (int)answer.StatusCode);
+            _ = await plane.Client.GetAsync($"/v1/files?{name}={key}");
+        }
+
+        Assert.NotEmpty(telemetry.SpansOf(request.TraceId));
+        Assert.All(telemetry.SpansOf(request.TraceId), span =>
+            Assert.DoesNotContain(key, RecordedTelemetry.TextOf(span), StringComparison.Ordinal));
+        Assert.All(log.Entries, entry => Assert.DoesNotContain(key, entry, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Observability;
 
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class RequestTraceTests(StorageFixture fixture)
 {
     private const string AspNetCore = "Microsoft.AspNetCore", Secret = "nobody may read this";

@@ -11,6 +11,7 @@ using static LLaDA.Batch.Functions.Tests.Webhooks.WebhookTests;
 namespace LLaDA.Batch.Functions.Tests.Observability;
 
 /// <summary>The spans of what no request does: webhooks and the firing of schedules.</summary>
+[Collection("Spans")]     // a listener hears all requests of the process
 public sealed class WorkTraceTests(StorageFixture fixture)
 {
     private const string AspNetCore = "Microsoft.AspNetCore", Secret = "nobody-may-read-this";

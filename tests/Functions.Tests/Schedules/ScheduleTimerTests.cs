@@ -231,6 +231,23 @@ public sealed class ScheduleTimerTests(StorageFixture fixture)
         Assert.Equal("failed", (await RunsAsync(plane, others[0]))[^1]!["status"]!.GetValue<string>());
     }
 
+    [Fact]
+    public async Task A_lost_list_of_what_was_learnt_is_an_outcome()
+    {
+        await using var plane = await StartedAsync(fixture);
+        await UploadAsync(plane, "in/a.jsonl");
+        string id = await CreatedAsync(plane, """{"training_data":{"container":"corpus","prefix":"in","select":"new"}}""");
+        await FireAsync(plane);
+        await EndAsync(plane, await LastJobAsync(plane));
+        var lists = plane.Storage.Container(StorageNames.SchedulesContainer);
+        await foreach (var list in lists.GetBlobsAsync())
+            await lists.DeleteBlobAsync(list.Name);
+
+        await FireAsync(plane);
+
+        Assert.Equal("list_lost", Outcomes(await RunsAsync(plane, id))[^1]);
+    }
+
     private static string Folder(string prefix) =>
         new JsonObject { ["training_data"] = new JsonObject { ["container"] = "corpus", ["prefix"] = prefix } }.ToJsonString();
 }

@@ -25,7 +25,7 @@ public sealed class FineTuningWebhookTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, ("Webhooks:AllowLocal", "true"), ("Webhooks:TriesPerAttempt", "1"));
         await using var receiver = await Receiver.StartAsync();
         var endpoint = await WebhookTests.CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}","events":["fine_tuning.job.{{end}}"]}""");
-        await WebhookTests.CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}","events":["batch.completed","batch.failed"]}""");
+        await WebhookTests.CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}?batches","events":["batch.completed","batch.failed"]}""");
         var job = await EndedAsync(plane, end);
         plane.Time.Advance(TimeSpan.FromSeconds(5));
 

@@ -90,13 +90,66 @@ public sealed class WebhookTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Events_for_endpoints_that_do_not_answer_wait_behind_those_of_others()
+    {
+        await using var plane = await LocalAsync();
+        await using var receiver = await Receiver.StartAsync();
+        var places = plane.Get<DeliveryPlaces>();
+        await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}"}""");
+        await FailedAsync(plane);
+        var message = Assert.Single(await TakeAsync(plane));
+        using var first = places.TryEnter(Tenant);
+        using var second = places.TryEnter(Tenant);
+        plane.Time.Advance(TimeSpan.FromSeconds(2));
+
+        await plane.Get<DeliverWebhookHandler>().RunAsync(message, CancellationToken.None);
+
+        Assert.Empty(receiver.Received);
+        Assert.Equal(1, await plane.CountAsync(StorageNames.WebhookQueue));     // the same attempt, behind the others
+        Assert.Empty(await TakeAsync(plane));       // for some seconds
+    }
+
+    [Fact]
+    public async Task A_host_that_cannot_be_reached_is_left_alone_after_three_attempts()
+    {
+        await using var plane = await LocalAsync();
+        await CreatedAsync(plane, """{"url":"http://127.0.0.1:9/hook"}""");
+        await FailedAsync(plane);
+        var message = Assert.Single(await TakeAsync(plane));
+        var endpoint = (await plane.Get<WebhookEndpoints>().Records.FindAsync(Tenant, message.Endpoint, CancellationToken.None))!;
+        var ended = (await plane.Batches.Records.FindAsync(Tenant, message.Batch!, CancellationToken.None))!;
+
+        List<string> reasons = [];
+        for (int attempt = 0; attempt < 4; attempt++)
+            reasons.Add(await plane.Get<WebhookDelivery>().RunAsync(endpoint, WebhookEvent.Of(ended), CancellationToken.None));
+
+        Assert.All(reasons.Take(3), reason => Assert.StartsWith("it cannot be reached", reason, StringComparison.Ordinal));
+        Assert.StartsWith("its host has failed", reasons[3], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:7/hook", 409)]
+    [InlineData("HTTP://127.0.0.1:7/hook", 409)]
+    [InlineData("http://127.0.0.1:7/hook?a=b", 200)]
+    public async Task A_second_endpoint_with_the_same_url_is_refused(string url, int status)
+    {
+        await using var plane = await LocalAsync();
+        await CreatedAsync(plane, """{"url":"http://127.0.0.1:7/hook"}""");
+
+        using var body = new StringContent($$"""{"url":"{{url}}"}""", Encoding.UTF8, "application/json");
+        using var answer = await plane.Client.PostAsync("/v1/webhook_endpoints", body);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal(status == 409, (await answer.Content.ReadAsStringAsync()).Contains("endpoint_exists", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task An_address_of_the_inside_is_refused_when_it_is_connected_to()
     {
         await using var plane = await StartAsync(fixture, ("Webhooks:TriesPerAttempt", "1"));
         await using var receiver = await Receiver.StartAsync();
         await plane.Get<WebhookEndpoints>()
-            .AddAsync(
-                Tenant, receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
+            .AddAsync(Tenant, SortableKey.Create(plane.Time), receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
                 WebhookEvent.Types, CancellationToken.None);
         await FailedAsync(plane);
 
@@ -112,7 +165,8 @@ public sealed class WebhookTests(StorageFixture fixture)
         await using var plane = await LocalAsync();
         await using var receiver = await Receiver.StartAsync();
         await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}","events":["batch.completed","batch.cancelled"]}""");
-        await plane.Get<WebhookEndpoints>().AddAsync("other", receiver.Url, WebhookEvent.Types, CancellationToken.None);
+        await plane.Get<WebhookEndpoints>().AddAsync(
+            "other", SortableKey.Create(plane.Time), receiver.Url, WebhookEvent.Types, CancellationToken.None);
 
         await FailedAsync(plane);
 

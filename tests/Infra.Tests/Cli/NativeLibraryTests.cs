@@ -16,7 +16,7 @@ public sealed class NativeLibraryTests(StorageFixture fixture)
             .EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         using var folder = new ModelFolder();
         string trace = Path.Combine(folder.Path, "..", "loaded");
-        string[] arguments = ["models", "add", folder.Path, "--connection-string", connection];
+        string[] arguments = ["admin", "models", "add", folder.Path, "--connection-string", connection];
 
         // The dynamic loader lists each library that the process maps, in a file per process.
         var start = Built.Start(Project, "llada", arguments, ("LD_DEBUG", "libs"), ("LD_DEBUG_OUTPUT", trace));

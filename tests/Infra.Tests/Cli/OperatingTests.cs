@@ -43,20 +43,38 @@ public sealed class OperatingTests(StorageFixture fixture)
         Assert.Null(await bindings.FindAsync("acme", "letters", CancellationToken.None));
     }
 
+    [Fact]
+    public async Task Limits_of_a_tenant_are_set_one_by_one_until_they_are_reset()
+    {
+        await DoneAsync("keys", "add", "acme");
+        await DoneAsync("tenants", "set", "acme", "--stored-bytes", "1000", "--requests", "7");
+        await DoneAsync("tenants", "set", "acme", "--uploads", "3", "--requests", "8");
+        var limits = (await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None))!;
+        Assert.Equal((1000L, null, 8, 3), (limits.StoredBytes, limits.StoredFiles, limits.RequestsPerSecond, limits.UploadsAtOnce));
+        var listed = Assert.Single(JsonNode.Parse(await DoneAsync("tenants", "list", "--json"))!.AsArray())!;
+        Assert.Equal(("acme", 1000), (listed["tenant"]!.GetValue<string>(), listed["stored_bytes"]!.GetValue<int>()));
+
+        await DoneAsync("tenants", "reset", "acme");
+        Assert.Null(await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None));
+    }
+
     [Theory]
     [InlineData(1, "lower-case letters", "keys", "add", "ACME")]
-    [InlineData(2, "There is no key", "keys", "revoke", "000000000000")]
-    [InlineData(2, "has no container", "containers", "unbind", "acme", "nothing")]
+    [InlineData(1, "lower-case letters", "tenants", "set", "ACME", "--requests", "1")]
+    [InlineData(1, "--stored-files is 0; it must be at least 1", "tenants", "set", "acme", "--stored-files", "0")]
+    [InlineData(3, "has no limits of its own", "tenants", "reset", "acme")]
+    [InlineData(3, "There is no key", "keys", "revoke", "000000000000")]
+    [InlineData(3, "has no container", "containers", "unbind", "acme", "nothing")]
     [InlineData(1, "container", "containers", "bind", "acme", "files")]
-    [InlineData(2, "There is no folder", "models", "add", "/no-such-folder")]
+    [InlineData(3, "There is no folder", "models", "add", "/no-such-folder")]
     [InlineData(1, "is not a hardware profile", "models", "add", ".", "--name", "m", "--profile", "A100")]
     [InlineData(1, "is not a model name", "models", "add", ".", "--name", "ft:m")]
     [InlineData(1, "must begin with https://", "models", "add", "https://example.com/models/m")]
-    [InlineData(2, "There is no model m", "models", "remove", "m")]
-    [InlineData(2, "There is no job batch_1", "jobs", "show", "batch_1")]
-    [InlineData(2, "There is no job ftjob-2518c9a3d5f7b0e1aaaaaaaaaaaa", "jobs", "cancel", "ftjob-2518c9a3d5f7b0e1aaaaaaaaaaaa")]
+    [InlineData(3, "There is no model m", "models", "remove", "m")]
+    [InlineData(3, "There is no job batch_1", "jobs", "show", "batch_1")]
+    [InlineData(3, "There is no job ftjob-2518c9a3d5f7b0e1aaaaaaaaaaaa", "jobs", "cancel", "ftjob-2518c9a3d5f7b0e1aaaaaaaaaaaa")]
     [InlineData(1, "--limit", "jobs", "list", "--all", "--limit", "0")]
-    [InlineData(2, "There is no queue train-h100", "poison", "redrive", "--queue", "train-h100")]
+    [InlineData(3, "There is no queue train-h100", "poison", "redrive", "--queue", "train-h100")]
     [InlineData(1, "one of --queue NAME and --all", "poison", "redrive")]
     public async Task What_cannot_be_done_is_said_in_one_sentence(int exitCode, string reason, params string[] args)
     {
@@ -79,7 +97,7 @@ public sealed class OperatingTests(StorageFixture fixture)
     {
         var (code, output, errors) = await RunAsync(args);
 
-        Assert.Equal((1, ""), (code, output));
+        Assert.Equal((2, ""), (code, output));
         Assert.Contains(error, errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
     }
 

@@ -8,7 +8,7 @@ internal static class Operator
     public static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
     {
         using StringWriter output = new(), error = new();
-        return (await CommandLine.RunAsync(args, output, error), output.ToString(), error.ToString());
+        return (await CommandLine.RunAsync(["admin", .. args], output, error), output.ToString(), error.ToString());
     }
 
     /// <returns>What the command says.</returns>

@@ -77,7 +77,7 @@ public sealed class LocalProgramTests : IDisposable
     {
         var finished = await RunAsync(arguments);
 
-        Assert.Equal((1, ""), (finished.Code, finished.Output));
+        Assert.Equal((2, ""), (finished.Code, finished.Output));
         Assert.Contains($"'{wrong}'", finished.Error[^1], StringComparison.Ordinal);
         Assert.InRange(finished.Error.Length, 1, 5);
     }

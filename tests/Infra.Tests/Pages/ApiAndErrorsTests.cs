@@ -12,7 +12,7 @@ public sealed partial class ApiAndErrorsTests
     private static readonly string[] s_noCodes = 
     [
         "invalid_request_error", "rate_limit_error", "max_gap_length", "max_tokens", "time_zone", "long_examples", "training_file",
-        "completion_window", "output_blobs",
+        "completion_window", "output_blobs", "mime_type",
     ];
 
     /// <summary>Codes that are made of a parameter's name.</summary>
@@ -73,7 +73,7 @@ public sealed partial class ApiAndErrorsTests
     private static IEnumerable<string> Sources(params string[] folders) => folders.SelectMany(ReferencePage.Sources);
 
     [GeneratedRegex(
-        @"(body\.\w+|ReadName<\w+>)\((body, )?""(?<name>\w+)""\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+        @"body\.\w+(<\w+>)?\(""(?<name>\w+)""\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ReadParameter();
 
     /// <summary>Of the tables of what has no bearing on a result, and of what must have its neutral value.</summary>

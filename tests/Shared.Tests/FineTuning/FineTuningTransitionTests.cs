@@ -16,11 +16,13 @@ public sealed class FineTuningTransitionTests
         s_table =
         [
             ("set the training file", job => job.TrySetTrainingFile("file"), [(ValidatingFiles, ValidatingFiles), (Paused, Paused)]),
-            ("queue", job => job.TryQueue(s_plan, s_now), [(ValidatingFiles, Queued)]),
+            ("queue", job => job.TryQueue(s_plan), [(ValidatingFiles, Queued)]),
             ("refuse", job => job.TryRefuse(s_failure, s_now), [(ValidatingFiles, Failed)]),
             ("pause", job => job.TryPause(), [(ValidatingFiles, Paused), (Queued, Paused), (Running, Paused)]),
-            ("resume", job => job.TryResume(s_now), [(Paused, Queued)]),
-            ("resume unplanned", Unplanned(job => job.TryResume(s_now)), [(Paused, ValidatingFiles)]),
+            ("resume", job => job.TryResume(), [(Paused, Queued)]),
+            ("resume unplanned", Unplanned(job => job.TryResume()), [(Paused, ValidatingFiles)]),
+            ("send", job => job.TrySend(s_now), [(Queued, Queued)]),
+            ("send a second time", job => job.TryQueueAgain(s_now) & job.TrySend(s_now), []),
             ("cancel", job => job.TryCancel(s_now),
                 [(ValidatingFiles, Cancelled), (Queued, Cancelled), (Running, Cancelled), (Paused, Cancelled)]),
             ("queue again", job => job.TryQueueAgain(s_now), [(Queued, Queued), (Running, Running)]),
@@ -73,9 +75,9 @@ public sealed class FineTuningTransitionTests
         var job = NewJob(ValidatingFiles);
         (job.Epochs, job.ResultFileKey) = (9, "earlier");
 
-        Assert.True(job.TryQueue(s_plan, s_now));
+        Assert.True(job.TryQueue(s_plan));
         Assert.Equal((9, 4, 1, "earlier"), (job.Epochs, job.BatchSize, job.LearningRateMultiplier, job.ResultFileKey));
-        Assert.Equal(("gpu", 7, s_now), (job.Profile, job.NumExamples, job.QueuedAt));
+        Assert.Equal(("gpu", 7, null), (job.Profile, job.NumExamples, job.QueuedAt));
     }
 
     [Fact]

@@ -72,4 +72,29 @@ public sealed class ApiKeysTests(StorageFixture fixture)
 
         await Assert.ThrowsAsync<ArgumentException>(() => keys.CreateAsync(tenant, "a name", CancellationToken.None));
     }
+
+    [Fact]
+    public async Task A_key_that_storage_has_lost_can_be_restored()
+    {
+        string key = await new ApiKeys(await fixture.NewAccountAsync(), TimeProvider.System)
+            .CreateAsync("tenant", "a name", CancellationToken.None);
+        var keys = new ApiKeys(await fixture.NewAccountAsync(), TimeProvider.System);
+
+        Assert.True(await keys.TryRestoreAsync(key, "tenant", "a name", CancellationToken.None));
+
+        var restored = await keys.FindAsync(key, CancellationToken.None);
+        Assert.Equal(("tenant", "a name"), (restored!.Tenant, restored.Name));
+        Assert.False(await keys.TryRestoreAsync("llada-", "tenant", "a name", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_revoked_key_cannot_be_restored()
+    {
+        var keys = new ApiKeys(await fixture.NewAccountAsync(), TimeProvider.System);
+        string key = await keys.CreateAsync("tenant", "a name", CancellationToken.None);
+        await keys.RevokeAsync(key.Split('-')[1], CancellationToken.None);
+
+        Assert.False(await keys.TryRestoreAsync(key, "tenant", "a name", CancellationToken.None));
+        Assert.Null(await keys.FindAsync(key, CancellationToken.None));
+    }
 }

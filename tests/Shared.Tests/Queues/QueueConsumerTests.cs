@@ -202,6 +202,59 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
         Assert.Equal(0, await CountAsync(queue));
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(40)]
+    public async Task A_partys_first_message_does_not_wait_behind_those_of_others(int numOthers)
+    {
+        var (storage, queue) = await NewQueueAsync([.. Messages("many", numOthers), .. Messages("few", 2)]);
+        var few = new ConcurrentQueue<string>();
+        var handled = new ConcurrentBag<string>();
+        var fewAreDone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int fewNow = 0, mostOfFew = 0;
+
+        var options = _options with { Concurrency = 2, Guests = 3, VisibilityTimeout = s_limit, MaxDequeueCount = int.MaxValue };
+        await RunUntilAsync(storage, options, async (message, _) =>
+        {
+            if (message.Tenant == "many")
+            {
+                await fewAreDone.Task;
+            }
+            else
+            {
+                InterlockedMax(ref mostOfFew, Interlocked.Increment(ref fewNow));
+                few.Enqueue(message.Batch);
+                Interlocked.Decrement(ref fewNow);
+                if (few.Count == 2)
+                    fewAreDone.SetResult();
+            }
+            handled.Add(message.Batch);
+        }, UntilAsync(() => Task.FromResult(handled.Count >= numOthers + 2)), partyOf: message => message.Tenant);
+
+        Assert.Equal(["few-0", "few-1"], few);
+        Assert.Equal(1, mostOfFew);
+        Assert.Equal(numOthers + 2, handled.Distinct().Count());
+        Assert.Equal(0, await CountAsync(queue));
+    }
+
+    [Fact]
+    public async Task Parties_take_turns_at_a_single_place()
+    {
+        var (storage, _) = await NewQueueAsync([.. Messages("a", 4), .. Messages("b", 2)]);
+        var order = new ConcurrentQueue<string>();
+
+        await RunUntilAsync(storage, _options with { TakesTurns = true }, (message, _) =>
+        {
+            order.Enqueue(message.Tenant);
+            return Task.CompletedTask;
+        }, UntilAsync(() => Task.FromResult(order.Count == 6)), partyOf: message => message.Tenant);
+
+        Assert.Equal(["a", "b", "a", "b", "a", "a"], order);
+    }
+
+    private static IEnumerable<string> Messages(string tenant, int count) =>
+        Enumerable.Range(0, count).Select(index => $$"""{"tenant":"{{tenant}}","batch":"{{tenant}}-{{index}}"}""");
+
     [Fact]
     public async Task It_ends_when_the_queue_has_been_empty_for_long_enough_and_not_before_its_work_is_done()
     {
@@ -220,11 +273,12 @@ public sealed class QueueConsumerTests(StorageFixture fixture)
 
     private static async Task RunUntilAsync(
         StorageAccount storage, QueueConsumerOptions options, Func<PlanMessage, CancellationToken, Task> handler,
-        Task end, CancellationTokenSource? ending = null)
+        Task end, CancellationTokenSource? ending = null, Func<PlanMessage, string>? partyOf = null)
     {
         using var own = new CancellationTokenSource();
         var shutdown = ending ?? own;
-        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, TimeProvider.System, NullLogger.Instance)
+        var time = TimeProvider.System;
+        var running = new QueueConsumer<PlanMessage>(storage, QueueName, options, handler, time, NullLogger.Instance, partyOf)
             .RunAsync(shutdown.Token);
         await end.WaitAsync(s_limit);
         await shutdown.CancelAsync();

@@ -92,6 +92,34 @@ public sealed class StoredBlobTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task What_is_done_of_unfinished_lines()
+    {
+        var (container, blobs) = await NewAsync();
+        const string stored = """[{"line":7,"share":0.25,"state":{"scores":{}}}]""";
+        await UploadAsync(container, "unfinished/000004", stored);
+
+        var lines = await blobs.ReadUnfinishedAsync(4, CancellationToken.None);
+        await blobs.WriteUnfinishedAsync(5, lines, CancellationToken.None);
+
+        Assert.Equal((7, 0.25), (Assert.Single(lines).Line, lines[0].Share));
+        Assert.Equal(stored, (await container.GetBlobClient("acme/key/unfinished/000005").DownloadContentAsync()).Value.Content.ToString());
+        Assert.Empty(await blobs.ReadUnfinishedAsync(6, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_plan_with_a_limit_of_work()
+    {
+        var (container, blobs) = await NewAsync();
+        var limit = new WorkLimit("m", Seconds: 60, TokenForwards: 120_000);
+
+        await blobs.PublishPlanAsync(new BatchPlan("plan-1", "m", "gpu", 0, [], Limit: limit), CancellationToken.None);
+
+        var stored = (await container.GetBlobClient("acme/key/plan.json").DownloadContentAsync()).Value.Content.ToString();
+        Assert.Contains("""limit":{"model":"m","seconds":60,"token_forwards":120000}""", stored, StringComparison.Ordinal);
+        Assert.Equal(limit, (await blobs.FindPlanAsync(CancellationToken.None))!.Limit);
+    }
+
+    [Fact]
     public void A_manifest_of_a_model()
     {
         string hash = new('0', 64);

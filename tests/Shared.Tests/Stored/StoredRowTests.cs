@@ -37,7 +37,8 @@ public sealed class StoredRowTests(StorageFixture fixture)
             ["CancelledAt"] = s_time,
         },
         batch => Assert.Equal(
-            (BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)));
+            (BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)),
+        added: ("IsStreamed", false));
 
     [Theory]
     [InlineData("Validating", BatchStatus.Validating)]
@@ -60,12 +61,14 @@ public sealed class StoredRowTests(StorageFixture fixture)
         },
         open => Assert.Equal(("plan-1", new JobKey("acme", Key), 9), (open.PlanId, open.Job, open.NumShards)),
         partition: "batch",
-        key: $"acme|{Key}");
+        key: $"acme|{Key}",
+        added: [("PlanFaults", 0), ("ShardSeconds", 0.0)]);
 
     [Fact]
     public async Task An_open_fine_tuning_job() => await AssertKeptAsync<OpenFineTuningRow>(
         StorageNames.ActiveTable, new() { ["Tenant"] = "acme" }, open =>
-            Assert.Equal(new JobKey("acme", Key), open.Job), "fine_tuning", $"acme|{Key}");
+            Assert.Equal(new JobKey("acme", Key), open.Job), "fine_tuning", $"acme|{Key}",
+        added: ("PlanFaults", 0));
 
     [Fact]
     public async Task A_fine_tuning_job() => await AssertKeptAsync<FineTuningJobRecord>(
@@ -122,7 +125,8 @@ public sealed class StoredRowTests(StorageFixture fixture)
             ["Id"] = "org/model", ["Profile"] = "gpu", ["ContextLength"] = 4096, ["TokenForwardsPerSecond"] = 9.5, ["Folder"] = "acme/f",
             ["BaseModel"] = "org/base", ["State"] = stored, ["CreatedAt"] = s_time,
         },
-        model => Assert.Equal((state, "org/model", 4096), (model.State, model.Id, model.ContextLength)));
+        model => Assert.Equal((state, "org/model", 4096), (model.State, model.Id, model.ContextLength)),
+        added: [("Family", ""), ("NumParameters", 0L), ("NumActiveParameters", 0L)]);
 
     [Fact]
     public async Task A_file() => await AssertKeptAsync<FileRecord>(
@@ -135,6 +139,12 @@ public sealed class StoredRowTests(StorageFixture fixture)
         StorageNames.KeysTable,
         new() { ["Name"] = "laptop", ["Tenant"] = "acme", ["SecretHash"] = "00ff", ["CreatedAt"] = s_time, ["RevokedAt"] = s_time },
         key => Assert.Equal(("acme", "00ff", s_time), (key.Tenant, key.SecretHash, key.RevokedAt)));
+
+    [Fact]
+    public async Task Limits_of_a_tenant() => await AssertKeptAsync<TenantLimitsRecord>(
+        StorageNames.KeysTable,
+        new() { ["StoredBytes"] = 5L, ["StoredFiles"] = 6, ["RequestsPerSecond"] = 7, ["UploadsAtOnce"] = 8 },
+        limits => Assert.Equal((Key, 5L), (limits.Tenant, limits.StoredBytes)));
 
     [Fact]
     public async Task A_schedule() => await AssertKeptAsync<ScheduleRecord>(

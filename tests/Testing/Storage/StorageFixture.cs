@@ -8,15 +8,15 @@ namespace LLaDA.Batch.Testing;
 /// </summary>
 public sealed class StorageFixture : IAsyncLifetime
 {
-    private const int MaxAccounts = 400;
+    private const int MaxAccounts = 900;
 
     private readonly string _logs = Directory.CreateTempSubdirectory("llada-tests-").FullName;
     private AzuriteServer? _server;
     private int _used;
 
     public async ValueTask InitializeAsync() =>
-        _server = await AzuriteServer.StartAsync(
-            folder: null, [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
+        _server = await AzuriteServer.StartInMemoryAsync(
+            [.. Enumerable.Range(0, MaxAccounts).Select(Account)], _logs, _ => { }, CancellationToken.None);
 
     /// <summary>An empty account, with its containers, tables and queues.</summary>
     public async Task<StorageAccount> NewAccountAsync()

@@ -1,4 +1,5 @@
 using System.Text;
+using Azure.Core;
 using Azure.Storage.Queues.Models;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Hosting;
@@ -106,7 +107,8 @@ internal sealed class TrainingTrial(
             ("Worker:CachePath", Path.Combine(_folder, $"models{number}")),
             ("Worker:TrainingPath", Path.Combine(_folder, $"training{number}")),
             ("Worker:BatchTokens", "256"));
-        var services = Process(transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time);
+        var services = Process(
+            transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time, isWorker: true);
         return services.GetRequiredService<TrainingMessageHandler>();
     }
 
@@ -267,10 +269,17 @@ internal sealed class TrainingTrial(
     private T Functions<T>(FaultyTransport transport)
         where T : notnull => Process(transport, services => services.AddFunctions(Configuration())).GetRequiredService<T>();
 
-    private ServiceProvider Process(FaultyTransport transport, Action<IServiceCollection> compose, TimeProvider? time = null)
+    /// <param name="isWorker">Whether it has the roles of a worker alone.</param>
+    private ServiceProvider Process(
+        FaultyTransport transport, Action<IServiceCollection> compose, TimeProvider? time = null, bool isWorker = false)
     {
         var options = new StorageOptions { ConnectionString = connectionString };
-        var storage = new StorageAccount(options, client => (client.Transport, client.Retry.MaxRetries) = (transport, 0));
+        var storage = new StorageAccount(options, client =>
+        {
+            (client.Transport, client.Retry.MaxRetries) = (transport, 0);
+            if (isWorker)
+                client.AddPolicy(new WorkerRoles(connectionString), HttpPipelinePosition.PerCall);
+        });
         var services = new ServiceCollection().AddLogging(Configure);
         compose(services);
         _processes.Add(services.AddSingleton(storage).AddSingleton(time ?? Time).BuildServiceProvider());

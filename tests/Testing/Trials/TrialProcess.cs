@@ -1,4 +1,5 @@
 using Azure.Core.Pipeline;
+using LLaDA.Batch.Functions.Answers;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Shared.Models;
@@ -42,6 +43,14 @@ internal sealed class TrialProcess : IAsyncDisposable
     public FinishBatchHandler Finish => Get<FinishBatchHandler>();
 
     public BatchSweep Sweep => Get<BatchSweep>();
+
+    public AnswerStart Answers => Get<AnswerStart>();
+
+    public AnswerWait AnswerWait => Get<AnswerWait>();
+
+    public AnswerEnding AnswerEnding => Get<AnswerEnding>();
+
+    public AnswerSweep AnswerSweep => Get<AnswerSweep>();
 
     public ShardMessageHandler Shards => Get<ShardMessageHandler>();
 

@@ -46,6 +46,43 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     }
 
     [Fact]
+    public async Task A_job_whose_slice_is_over_makes_room_for_another_tenant_and_ends_as_an_undisturbed_one()
+    {
+        var undisturbed = await _trials.UndisturbedAsync(rank: 2);
+        var trial = _trials.New();
+        var job = await trial.CreateAsync(Job(rank: 2), Examples);
+        await trial.PlanAsync(job);
+        string queue = StorageNames.TrainQueue(StorageNames.DefaultProfile);
+        await trial.Storage.Queue(queue).ClearMessagesAsync();
+        await trial.Storage.Queue(queue).SendMessageAsync("""{"tenant":"other","job":"none"}""");
+        var worker = trial.Worker();
+
+        int numSlices = 0;
+        while (true)
+        {
+            int before = (await trial.FindAsync(job)).CheckpointStep;
+            var running = worker.RunAsync(TrainingTrial.Message(job), CancellationToken.None);
+            while (!running.IsCompleted)
+            {
+                trial.Time.Advance(TimeSpan.FromSeconds(10));
+                await trial.FindAsync(job);     // storage answers in between: leases are renewed
+            }
+            if (running.IsCompletedSuccessfully)
+                break;
+            Assert.Equal(TimeSpan.Zero, (await Assert.ThrowsAsync<TryAgainException>(() => running)).Delay);
+            var stopped = await trial.FindAsync(job);
+            Assert.True(stopped.CheckpointStep > before);
+            Assert.Equal((FineTuningStatus.Running, 0), (stopped.Status, stopped.FailedRuns));
+            numSlices++;
+        }
+
+        Assert.True(numSlices > 0);
+        await trial.RunAsync(job);
+        var result = await trial.ResultAsync(job);
+        Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
+    }
+
+    [Fact]
     public async Task A_paused_job_stops_at_a_checkpoint_and_goes_on_when_resumed()
     {
         var undisturbed = await _trials.UndisturbedAsync(rank: 2);

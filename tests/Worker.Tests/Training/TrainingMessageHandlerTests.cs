@@ -142,7 +142,7 @@ public sealed class TrainingMessageHandlerTests(StorageFixture fixture, TinyMode
         using var lease = await loading.AcquireAsync(TrainingTrial.Tenant, id, isExclusive: false, CancellationToken.None);
         int[] canvas = [1, 2, 3, .. Enumerable.Repeat(lease.Model.MaskTokenId, 20)];
         return [.. (
-            await lease.Model.Operations(CancellationToken.None)
+            await lease.Model.Operations("tenant", CancellationToken.None)
             .SampleAsync(new Diffusion.Sampling.SamplingRow(canvas, new Diffusion.Sampling.SamplingOptions()))).Tokens];
     }
 }

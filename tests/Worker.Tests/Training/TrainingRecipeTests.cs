@@ -1,6 +1,8 @@
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Worker.Training;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Tests.Training;
 
@@ -14,5 +16,34 @@ public sealed class TrainingRecipeTests
 
         Assert.Equal(NoiseLevels.All, TrainingRecipe.Options(job, numRows: 4).NoiseLevels);
         Assert.Equal(new NoiseLevels(0.3, 0.9), TrainingRecipe.Options(clipped, numRows: 4).NoiseLevels);
+    }
+
+    [Theory]
+    [InlineData(256, 512, 4)]
+    [InlineData(256, 4, 256)]
+    [InlineData(3, 4096, 1)]
+    public void A_micro_batch_on_a_CPU_has_no_more_tokens_than_a_pass_of_sampling(int batchSize, int length, int expected)
+    {
+        var job = new FineTuningJobRecord { Epochs = 1, BatchSize = batchSize, LearningRateMultiplier = 1, LoraRank = 2 };
+        var config = new LLaDAConfig
+        {
+            ModelWidth = 16,
+            NumLayers = 1,
+            NumHeads = 2,
+            NumKeyValueHeads = 2,
+            FeedForwardWidth = 16,
+            VocabularySize = 16,
+            EmbeddingSize = 16,
+            MaxSequenceLength = 4096,
+            MaskTokenId = 15,
+            EosTokenId = 14,
+            PadTokenId = 14,
+        };
+
+        var fitting = TrainingRecipe.Fitting(
+            TrainingRecipe.Options(job, numRows: 512), config, numTrained: 64, ScalarType.Float32, ScalarType.Float32, length, CPU);
+
+        Assert.Equal(expected, fitting.MicroBatchSize);
+        Assert.False(fitting.ActivationCheckpointing);
     }
 }

@@ -97,7 +97,7 @@ public sealed class JobsTests : IAsyncLifetime
         Assert.Equal("OutOfMemoryException", batch["trouble"]![0]!["reason"]!.GetValue<string>());
         Assert.Contains("Training has started", await DoneAsync("jobs", "show", _job.Id), StringComparison.Ordinal);
         Assert.Contains("model_not_found", await DoneAsync("jobs", "show", _failed.Id), StringComparison.Ordinal);
-        Assert.Equal(2, (await Operator.RunAsync("jobs", "show", _failed.Id, "--tenant", "acme", "--connection-string", _connection)).Code);
+        Assert.Equal(3, (await Operator.RunAsync("jobs", "show", _failed.Id, "--tenant", "acme", "--connection-string", _connection)).Code);
     }
 
     [Theory]

@@ -41,13 +41,19 @@ public sealed class AddModelTests : IAsyncLifetime, IDisposable
         var model = (await _catalog.FindAsync("anybody", "tiny", CancellationToken.None))!;
         Assert.Equal(("a100", ModelFolder.ContextLength, ModelRecord.EveryTenant), (model.Profile, model.ContextLength, model.Tenant));
         Assert.Equal(0, model.TokenForwardsPerSecond);
+        long count = _folder.Config.NumParameters;
+        Assert.Equal(("LLaDA", count, count), (model.Family, model.NumParameters, model.NumActiveParameters));
         var manifest = await ManifestAsync(model.Folder);
         Assert.Equal(Directory.GetFiles(_folder.Path).Select(Path.GetFileName).Order(), manifest.Files.Keys.Order());
         string hash = Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(_folder.File(ModelFolder.Weights))));
         Assert.Equal(hash, manifest.Files[ModelFolder.Weights].Sha256);
         Assert.Contains(hash, output, StringComparison.Ordinal);
         Assert.Contains(" all ", await DoneAsync("models", "list"), StringComparison.Ordinal);
-        Assert.Equal(model.Folder, JsonNode.Parse(await DoneAsync("models", "list", "--json"))![0]!["folder"]!.GetValue<string>());
+        var listed = JsonNode.Parse(await DoneAsync("models", "list", "--json"))![0]!;
+        Assert.Equal(model.Folder, listed["folder"]!.GetValue<string>());
+        Assert.Equal(
+            ("LLaDA", count, count),
+            (listed["family"]!.GetValue<string>(), listed["parameters"]!.GetValue<long>(), listed["active_parameters"]!.GetValue<long>()));
     }
 
     [Fact]

@@ -42,7 +42,7 @@ public sealed class ModelRemovalTests : IAsyncLifetime
 
         Assert.Null(await _catalog.FindAsync(Tenant, Id, CancellationToken.None));
         Assert.False(await HasFilesAsync());
-        Assert.Equal(2, (await Operator.RunAsync("models", "remove", Id, "--connection-string", _connection)).Code);
+        Assert.Equal(3, (await Operator.RunAsync("models", "remove", Id, "--connection-string", _connection)).Code);
     }
 
     [Theory]

@@ -1,0 +1,62 @@
+using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Shared.Batches;
+using LLaDA.Batch.Shared.Models;
+using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
+
+namespace LLaDA.Batch.Functions.Answers;
+
+/// <summary>
+/// Answers at once: <c>POST</c> to the endpoints of batch lines, and <c>/v1/answers/{id}</c> for one that came too late for its request.
+/// </summary>
+internal static class AnswersApi
+{
+    private static readonly TimeSpan s_usualWait = TimeSpan.FromSeconds(60);
+
+    public static void Map(IEndpointRouteBuilder v1)
+    {
+        foreach (string endpoint in BatchEndpoint.All)
+        {
+            v1.MapPost(endpoint["/v1".Length..], (HttpContext context, AnswerKeys keys, AnswerStart start, IServiceProvider services) =>
+                AskAsync(endpoint, context, keys, start, services));
+        }
+        v1.MapGet("/answers/{id}", GetAsync);
+    }
+
+    private static async Task AskAsync(
+        string endpoint, HttpContext context, AnswerKeys keys, AnswerStart start, IServiceProvider services)
+    {
+        var (tenant, cancellation) = (context.Tenant(), context.RequestAborted);
+        var preference = Preference.Read(context.Request);
+        var work = await keys.FindAsync(context, endpoint);
+        var body = await JsonBody.ReadAsync(context.Request, cancellation);
+        var models = services.GetRequiredService<ModelCatalog>();
+        var request = await AnswerRequest.ReadAsync(endpoint, body, id => models.FindAsync(tenant, id, cancellation));
+        if (request.IsStreamed)
+            services.GetRequiredService<EventStreams>().Require();
+        if (work.Answer is null)
+            await start.RequireRoomAsync(tenant, cancellation);
+        // Also where there is a record in work: its first request may have ended before it sent the message.
+        var answer = work.Answer is { IsTerminal: true } ended ? ended : await start.RunAsync(tenant, work.Key, request, cancellation);
+        try
+        {
+            if (request.IsStreamed)
+                await services.GetRequiredService<AnswerStream>().RunAsync(context, answer, request.StreamsUsage, preference);
+            else
+                await services.GetRequiredService<AnswerDelivery>().RunAsync(context, answer, preference, s_usualWait);
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested && !work.IsKnown && !preference.RespondsAsync)
+        {
+            await services.GetRequiredService<AnswerEnding>().CancelAsync(answer, CancellationToken.None);
+        }
+    }
+
+    private static async Task GetAsync(string id, HttpContext context, BatchStore batches, AnswerDelivery delivery)
+    {
+        var answer = AnswerKey.Parse(id) is { } key
+            ? await batches.FindAsync(new JobKey(context.Tenant(), key), context.RequestAborted)
+            : null;
+        var preference = Preference.Read(context.Request) with { RespondsAsync = true };
+        await delivery.RunAsync(context, answer ?? throw ApiException.NotFound($"answer: {id}"), preference, TimeSpan.Zero);
+    }
+}

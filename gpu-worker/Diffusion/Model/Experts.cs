@@ -1,0 +1,80 @@
+using LLaDA.Diffusion.Native;
+using TorchSharp.Modules;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Model;
+
+/// <summary>
+/// The gated feed-forward layers of all experts of a layer, down(silu(gate(x)) * up(x)), in one tensor for each projection.
+/// </summary>
+public sealed class Experts : nn.Module
+{
+    [ComponentName(Name = "gate_proj")]
+    private readonly Parameter _gate;
+
+    [ComponentName(Name = "up_proj")]
+    private readonly Parameter _up;
+
+    [ComponentName(Name = "down_proj")]
+    private readonly Parameter _down;
+
+    private readonly ExpertConfig _config;
+
+    internal Experts(ExpertConfig config, long width, ScalarType type, Device device)
+        : base(nameof(Experts))
+    {
+        _config = config;
+        Parameter Stack(long output, long input) => new(empty([config.NumExperts, output, input], type, device));
+        _gate = Stack(config.Width, width);
+        _up = Stack(config.Width, width);
+        _down = Stack(width, config.Width);
+        Adapted = new Dictionary<string, AdaptedWeight>
+        {
+            ["gate_proj"] = new(_gate), ["up_proj"] = new(_up), ["down_proj"] = new(_down),
+        };
+        RegisterComponents();
+    }
+
+    /// <summary>By name of the parameter.</summary>
+    internal IReadOnlyDictionary<string, AdaptedWeight> Adapted { get; }
+
+    /// <summary>The chosen experts' outputs of each token, weighted and added up in the order of its choice.</summary>
+    /// <param name="input">[T, D].</param>
+    /// <returns>[T, D], in the type of the input.</returns>
+    internal Tensor Apply(Tensor input, RouterChoice choice)
+    {
+        using var scope = NewDisposeScope();
+        using var host = choice.Experts.cpu().contiguous();
+        var plan = ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
+        var gathered = input.index_select(0, PinnedUpload.To(input.device, plan.Gathered));                      // [P, D]
+        var projections = Adapted.ToDictionary(
+            entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
+        List<Tensor> outputs = [];
+        foreach (var (expert, start, count) in plan.Runs)
+        {
+            var x = gathered.narrow(0, start, count);
+            Tensor Project(string name, Tensor tokens)
+            {
+                var output = nn.functional.linear(tokens, projections[name].Weights(expert).to(input.dtype));
+                return projections[name].Adapt?.Invoke(tokens, output, expert) ?? output;
+            }
+            outputs.Add(Project("down_proj", nn.functional.silu(Project("gate_proj", x)) * Project("up_proj", x)));
+        }
+        var ofTokens = cat(outputs).index_select(0, PinnedUpload.To(input.device, plan.Places))
+            .view(input.shape[0], _config.NumChosen, -1).unbind(1);                                             // chosen times [T, D]
+        var weights = choice.Weights.to(input.dtype).unsqueeze(-1).unbind(1);                                   // chosen times [T, 1]
+        return ofTokens.Zip(weights, (output, weight) => output * weight)
+            .Aggregate((sum, term) => sum.Add(term)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>An expert's matrix.</summary>
+    /// <remarks>The gradient of one selection is as large as all experts; of all of them at once there is one.</remarks>
+    private static Func<int, Tensor> Of(Parameter stack)
+    {
+        if (!stack.requires_grad || !is_grad_enabled())
+            return expert => stack.select(0, expert);
+        var all = stack.unbind(0);
+        return expert => all[expert];
+    }
+}

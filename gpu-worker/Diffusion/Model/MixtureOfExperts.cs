@@ -1,0 +1,69 @@
+using LLaDA.Diffusion.Native;
+using TorchSharp.Utils;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Model;
+
+/// <summary>A feed-forward layer of experts: those that the router chooses for a token, and the shared one where there is one.</summary>
+public sealed class MixtureOfExperts : nn.Module
+{
+    [ComponentName(Name = "router")]
+    private readonly Router _router;
+
+    [ComponentName(Name = "experts")]
+    private readonly Experts _experts;
+
+    [ComponentName(Name = "shared")]
+    private readonly SharedExpert? _shared;
+
+    internal MixtureOfExperts(ExpertConfig config, long width, ScalarType type, Device device)
+        : base(nameof(MixtureOfExperts))
+    {
+        _router = new Router(config, width, type, device);
+        _experts = new Experts(config, width, type, device);
+        _shared = config.SharedWidth == 0 ? null : new SharedExpert(width, config.SharedWidth, type, device);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[T, D].</param>
+    /// <param name="onChoice">Sees the choice before the experts are applied; null for none.</param>
+    /// <returns>[T, D].</returns>
+    internal Tensor Forward(Tensor input, Action<RouterChoice>? onChoice)
+    {
+        using var scope = NewDisposeScope();
+        var choice = _router.Choose(input);
+        onChoice?.Invoke(choice);
+        var routed = _experts.Apply(input, choice);
+        return (_shared is null ? routed : routed.Add(_shared.Forward(input))).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>The expert that every token passes.</summary>
+public sealed class SharedExpert : nn.Module
+{
+    [ComponentName(Name = "gate_proj")]
+    private readonly Linear _gate;
+
+    [ComponentName(Name = "up_proj")]
+    private readonly Linear _up;
+
+    [ComponentName(Name = "down_proj")]
+    private readonly Linear _down;
+
+    internal SharedExpert(long width, long innerWidth, ScalarType type, Device device)
+        : base(nameof(SharedExpert))
+    {
+        _gate = new Linear(width, innerWidth, hasBias: false, type, device);
+        _up = new Linear(width, innerWidth, hasBias: false, type, device);
+        _down = new Linear(innerWidth, width, hasBias: false, type, device);
+        RegisterComponents();
+    }
+
+    /// <param name="input">[T, D].</param>
+    /// <returns>[T, D].</returns>
+    internal Tensor Forward(Tensor input)
+    {
+        using var scope = NewDisposeScope();
+        return _down.call(nn.functional.silu(_gate.call(input)) * _up.call(input)).MoveToOuterDisposeScope();
+    }
+}

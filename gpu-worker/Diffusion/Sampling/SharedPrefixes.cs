@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using LLaDA.Diffusion.Model;
+
+namespace LLaDA.Diffusion.Sampling;
+
+/// <summary>
+/// Keys and values of the blocks that rows of block-causal models begin with, kept for rows that begin alike: the latest used ones, up to a
+/// number of bytes.
+/// </summary>
+/// <remarks>
+/// A block's keys and values follow from its tokens and those before it alone, and they are computed with the same shapes wherever the
+/// block passes. So a row has the same bits with them as without. Rows of different scopes share nothing. Used on the thread of the model.
+/// </remarks>
+/// <param name="maxBytes">Of all kept blocks; 0 keeps none.</param>
+internal sealed class SharedPrefixes(long maxBytes) : IDisposable
+{
+    private readonly Dictionary<Key, Block> _blocks = [];
+    private readonly LinkedList<Block> _byUse = [];
+    private long _lastId;
+
+    /// <summary>Bytes of the kept blocks.</summary>
+    public long NumBytes { get; private set; }
+
+    /// <summary>Gives rows the kept blocks that they begin with, before the step that passes the rest of their prefix.</summary>
+    /// <param name="rows">Rows of the coming step, with their scopes.</param>
+    /// <returns>The rows that pass: of those whose next block is the same, the first computes it, and the others wait for it.</returns>
+    public IReadOnlyList<DenoisingRow> Ready(IEnumerable<(DenoisingRow Row, string Scope)> rows, MaskPredictor model)
+    {
+        HashSet<Key> computed = [];
+        List<DenoisingRow> ready = [];
+        foreach (var (row, scope) in rows)
+        {
+            if (maxBytes > 0 && row is BlockCausalRow { SharesPrefix: true } sharing && !TryReuse(sharing, scope, model, computed))
+                continue;
+            ready.Add(row);
+        }
+        return ready;
+    }
+
+    /// <summary>Keeps the blocks that a row has computed at its beginning.</summary>
+    public void Keep(BlockCausalRow row, string scope, MaskPredictor model)
+    {
+        var keys = new PrefixKeys(row, scope);
+        var path = Path(keys);
+        Touch(path);
+        var cache = row.CacheOn(model, isUnconditional: false)!;
+        long bytesOfBlock = cache.NumBytes / cache.Length * keys.BlockLength;
+        int numFitting = (int)Math.Min(keys.Count, maxBytes / bytesOfBlock);
+        Evict(Math.Max(0, numFitting - path.Count) * bytesOfBlock);
+        while (path.Count < numFitting)
+        {
+            var block = new Block(++_lastId, keys.At(path.Count, Last(path)), cache.Copy(path.Count * keys.BlockLength, keys.BlockLength));
+            _blocks.Add(block.Key, block);
+            NumBytes += bytesOfBlock;
+            path.Add(block);
+        }
+        Touch(path);
+    }
+
+    public void Dispose()
+    {
+        foreach (var block in _blocks.Values)
+            block.Values.Dispose();
+        _blocks.Clear();
+        _byUse.Clear();
+        NumBytes = 0;
+    }
+
+    private bool TryReuse(BlockCausalRow row, string scope, MaskPredictor model, HashSet<Key> computed)
+    {
+        var keys = new PrefixKeys(row, scope);
+        var path = Path(keys);
+        Touch(path);
+        foreach (var (index, block) in path.Index().Skip(row.NumKept / keys.BlockLength))
+            row.CacheOn(model, isUnconditional: false)!.Put(index * keys.BlockLength, block.Values);
+        row.Reuse(path.Count * keys.BlockLength);
+        return path.Count == keys.Count || computed.Add(keys.At(path.Count, Last(path)));
+    }
+
+    /// <summary>The kept blocks that a prefix begins with.</summary>
+    private List<Block> Path(PrefixKeys keys)
+    {
+        List<Block> path = [];
+        while (path.Count < keys.Count && _blocks.TryGetValue(keys.At(path.Count, Last(path)), out var block))
+            path.Add(block);
+        return path;
+    }
+
+    /// <summary>A block is always used later than those behind it, so the one used longest ago is the last of its line.</summary>
+    private void Touch(List<Block> path)
+    {
+        foreach (var block in Enumerable.Reverse(path))
+        {
+            if (block.Node.List is not null)
+                _byUse.Remove(block.Node);
+            _byUse.AddFirst(block.Node);
+        }
+    }
+
+    private void Evict(long neededBytes)
+    {
+        while (NumBytes + neededBytes > maxBytes && _byUse.Last is { Value: var oldest })
+        {
+            _byUse.RemoveLast();
+            _blocks.Remove(oldest.Key);
+            NumBytes -= oldest.Values.NumBytes;
+            oldest.Values.Dispose();
+        }
+    }
+
+    private static long Last(List<Block> path) => path.Count == 0 ? 0 : path[^1].Id;
+
+    /// <param name="Before">Id of the block before, 0 for none.</param>
+    /// <param name="Tokens">The block's tokens as characters; in a first block behind its scope and length.</param>
+    private readonly record struct Key(long Before, string Tokens);
+
+    private sealed class Block
+    {
+        public Block(long id, Key key, KeyValueCache values)
+        {
+            (Id, Key, Values) = (id, key, values);
+            Node = new LinkedListNode<Block>(this);
+        }
+
+        public long Id { get; }
+
+        public Key Key { get; }
+
+        public KeyValueCache Values { get; }
+
+        public LinkedListNode<Block> Node { get; }
+    }
+
+    /// <summary>The keys of the blocks of a row's prefix.</summary>
+    private readonly struct PrefixKeys(BlockCausalRow row, string scope)
+    {
+        public int BlockLength { get; } = row.BlockLength!.Value;
+
+        public int Count => row.PrefixLength / BlockLength;
+
+        public Key At(int index, long before)
+        {
+            var tokens = MemoryMarshal.Cast<int, char>(row.Canvas.AsSpan(index * BlockLength, BlockLength));
+            string text = index > 0
+                ? new string(tokens)
+                : string.Create(CultureInfo.InvariantCulture, $"{scope}/{BlockLength}/{tokens}");
+            return new Key(before, text);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Collections.Immutable;
+using LLaDA.Batch.Worker.Models;
+using LLaDA.Diffusion.Infilling;
+
+namespace LLaDA.Batch.Worker.Requests;
+
+/// <summary>
+/// What of a line is done: lengths and infill windows of a text, samples of scores. A line's result follows from its request alone, so one
+/// that resumes from a state ends as others do, bit for bit on a CPU. Immutable.
+/// </summary>
+/// <param name="Scores">By completion.</param>
+internal sealed record LineState(InfillState Infill, ImmutableDictionary<int, PartialScore> Scores)
+{
+    /// <summary>Nothing is done.</summary>
+    public static LineState None { get; } = new(InfillState.None, ImmutableDictionary<int, PartialScore>.Empty);
+}
+
+/// <summary>The state of a line while it runs. Safe for use by several threads.</summary>
+/// <param name="state">Where it resumes.</param>
+/// <param name="share">The share of the line that is done there, in [0, 1].</param>
+internal sealed class LineProgress(LineState state, double share)
+{
+    private readonly Lock _lock = new();
+    private LineState _state = state;
+    private double _share = share;
+
+    public LineProgress()
+        : this(LineState.None, share: 0)
+    {
+    }
+
+    public LineState State
+    {
+        get
+        {
+            lock (_lock)
+                return _state;
+        }
+    }
+
+    /// <summary>The share of the line that is done, in [0, 1].</summary>
+    public double Share
+    {
+        get
+        {
+            lock (_lock)
+                return _share;
+        }
+    }
+
+    /// <summary>Takes the state of a text.</summary>
+    /// <param name="share">The share of the line that is done with it, in [0, 1].</param>
+    public void Set(InfillState infill, double share)
+    {
+        lock (_lock)
+            (_state, _share) = (_state with { Infill = infill }, share);
+    }
+
+    /// <summary>Takes the samples of a completion.</summary>
+    /// <param name="numSamples">Of the whole line.</param>
+    public void Set(int completion, PartialScore score, double numSamples)
+    {
+        lock (_lock)
+        {
+            _state = _state with { Scores = _state.Scores.SetItem(completion, score) };
+            _share = _state.Scores.Values.Sum(done => done.NumSamples) / numSamples;
+        }
+    }
+}

@@ -1,0 +1,81 @@
+using System.CommandLine;
+using System.Text;
+using LLaDA.Batch.Cli.Service;
+using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Client;
+using LLaDA.Batch.Client.Answers;
+
+namespace LLaDA.Batch.Cli.Answers;
+
+/// <summary>A dialogue with a model, or one answer.</summary>
+internal static class ChatCommand
+{
+    public static Command Create()
+    {
+        var (target, sampling) = (new ServiceTarget(), new SamplingOptions());
+        var message = new Argument<string?>("message")
+        {
+            Description = "A message to answer; without it, the messages are read from the terminal or one from the input",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var system = new Option<string?>("--system") { Description = "Instructions to the model before the dialogue" };
+        var maxTokens = new Option<int?>("--max-tokens") { Description = "New tokens of an answer; 128 by default" };
+        var command = new Command("chat", "Answers a message, or holds a dialogue") { message, system, maxTokens };
+        sampling.AddTo(command);
+        target.AddTo(command);
+        command.SetAction(async (parse, cancellation) =>
+        {
+            using var client = target.Connect(parse);
+            var shell = target.Shell(parse);
+            string model = await sampling.ModelAsync(
+                parse, client, name => name.Contains("instruct", StringComparison.OrdinalIgnoreCase), cancellation);
+            List<ChatMessage> dialogue = parse.GetValue(system) is { } rule ? [new("system", rule)] : [];
+            bool isDialogue = parse.GetValue(message) is null && !Console.IsInputRedirected;
+            while (Next() is { Length: > 0 } text)
+            {
+                dialogue.Add(new ChatMessage("user", text));
+                dialogue.Add(new ChatMessage("assistant", await AnswerAsync(client, Request(), shell, cancellation)));
+                if (!isDialogue)
+                    break;
+            }
+            return ExitCodes.Done;
+
+            string? Next()
+            {
+                if (parse.GetValue(message) is { } given)
+                    return given;
+                if (!isDialogue)
+                    return Console.In.ReadToEnd().Trim();
+                Console.Error.Write("> ");
+                return Console.In.ReadLine();
+            }
+
+            ChatRequest Request() => new()
+            {
+                Model = model,
+                Messages = dialogue,
+                MaxTokens = parse.GetValue(maxTokens),
+                Steps = sampling.Steps(parse),
+                Threshold = sampling.Threshold(parse),
+                Temperature = sampling.Temperature(parse),
+                Seed = sampling.Seed(parse),
+                More = sampling.More(parse),
+            };
+        });
+        return command;
+    }
+
+    private static async Task<string> AnswerAsync(LLaDAClient client, ChatRequest request, Shell shell, CancellationToken cancellation)
+    {
+        var answer = new StringBuilder();
+        await foreach (var update in client.StreamChatAsync(request, cancellation))
+        {
+            if (update.Frame is { } frame)
+                shell.Replace($"{frame.MasksLeft,3} masks left  {frame.Text}");
+            answer.Append(update.Text);
+        }
+        shell.Clear();
+        await shell.Output.WriteLineAsync(answer, cancellation);
+        return answer.ToString();
+    }
+}

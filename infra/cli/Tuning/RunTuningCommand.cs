@@ -1,0 +1,85 @@
+using System.CommandLine;
+using LLaDA.Batch.Cli.Service;
+using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Client;
+using LLaDA.Batch.Client.FineTuning;
+
+namespace LLaDA.Batch.Cli.Tuning;
+
+/// <summary>Sends examples and trains a model on them.</summary>
+internal static class RunTuningCommand
+{
+    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
+
+    public static Command Create(ServiceTarget target)
+    {
+        var file = new Argument<FileInfo>("file") { Description = "One example a line: a dialogue, or a prompt with its completion" };
+        var model = new Option<string>("--model", "-m") { Description = "The model to begin with", Required = true };
+        var suffix = new Option<string?>("--suffix") { Description = "Part of the result's name" };
+        var rank = new Option<int?>("--lora") { Description = "Train an adapter of this rank instead of all weights" };
+        var epochs = new Option<int?>("--epochs") { Description = "Passes over the examples; chosen by their number by default" };
+        var watch = new Option<bool>("--watch", "-w") { Description = "Follow the job to its end" };
+        var command = new Command("run", "Trains a model on a file of examples") { file, model, suffix, rank, epochs, watch };
+        command.SetAction(async (parse, cancellation) =>
+        {
+            var (shell, source) = (target.Shell(parse), parse.GetRequiredValue(file));
+            if (!source.Exists)
+                throw new OperatorException($"There is no file {source}", ExitCodes.NotFound);
+            using var client = target.Connect(parse);
+            await using var content = source.OpenRead();
+            var stored = await client.Files.UploadAsync(content, source.Name, "fine-tune", cancellation);
+            var hyperparameters = new Dictionary<string, object>();
+            if (parse.GetValue(rank) is { } size)
+                hyperparameters["lora"] = new { rank = size };
+            if (parse.GetValue(epochs) is { } passes)
+                hyperparameters["n_epochs"] = passes;
+            var job = await client.FineTuning.CreateAsync(
+                new FineTuningRequest
+                {
+                    Model = parse.GetRequiredValue(model),
+                    TrainingFile = stored.Id,
+                    Suffix = parse.GetValue(suffix),
+                    Method = new { type = "supervised", supervised = new { hyperparameters } },
+                },
+                cancellation);
+            if (!parse.GetValue(watch))
+            {
+                shell.Result(job, job.Id);
+                return ExitCodes.Done;
+            }
+            job = await WatchAsync(client, job.Id, shell, cancellation);
+            shell.Result(job, job.FineTunedModel ?? $"{job.Id} is {job.Status}: {job.Error?.Message}");
+            return job.Status == "succeeded" ? ExitCodes.Done : ExitCodes.Refused;
+        });
+        return command;
+    }
+
+    private static async Task<FineTuningJob> WatchAsync(LLaDAClient client, string id, Shell shell, CancellationToken cancellation)
+    {
+        string? last = null;
+        try
+        {
+            while (true)
+            {
+                var job = await client.FineTuning.GetAsync(id, cancellation);
+                if (await client.FineTuning.EventsAsync(id, cancellation).FirstOrDefaultAsync(cancellation) is { } newest
+                    && newest.Id != last)
+                {
+                    last = newest.Id;
+                    shell.Replace(newest.Message);
+                }
+                if (job.IsTerminal)
+                {
+                    shell.Clear();
+                    return job;
+                }
+                await Task.Delay(s_pause, cancellation);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            shell.Say($"The job continues. 'llada tune show {id}' looks at it, 'llada tune cancel {id}' ends it");
+            throw;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using LLaDA.Batch.Functions.Webhooks;
+using Microsoft.Extensions.Time.Testing;
+
+namespace LLaDA.Batch.Functions.Tests.Webhooks;
+
+public sealed class DeliveryPlacesTests
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly DeliveryPlaces _places;
+
+    public DeliveryPlacesTests() => _places = new DeliveryPlaces(_time);
+
+    [Fact]
+    public void Endpoints_that_answer_at_once_have_any_number_of_deliveries()
+    {
+        var all = Enumerable.Range(0, 20).Select(_ => _places.TryEnter("tenant")).ToList();
+
+        Assert.DoesNotContain(null, all);
+    }
+
+    [Fact]
+    public void A_tenant_whose_endpoints_do_not_answer_has_two_and_another_tenant_is_not_concerned()
+    {
+        using var first = _places.TryEnter("slow");
+        using var second = _places.TryEnter("slow");
+        _time.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Null(_places.TryEnter("slow"));
+        Assert.NotNull(_places.TryEnter("other"));
+    }
+
+    [Fact]
+    public void A_slow_delivery_is_remembered_for_a_minute()
+    {
+        var slow = _places.TryEnter("slow")!;
+        _time.Advance(TimeSpan.FromSeconds(10));
+        slow.Dispose();
+
+        using (_places.TryEnter("slow"))
+        using (_places.TryEnter("slow"))
+            Assert.Null(_places.TryEnter("slow"));
+        _time.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.All(Enumerable.Range(0, 4), _ => Assert.NotNull(_places.TryEnter("slow")));
+    }
+}
