@@ -64,7 +64,7 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
             var running = worker.RunAsync(TrainingTrial.Message(job), CancellationToken.None);
             while (!running.IsCompleted)
             {
-                trial.Time.Advance(TimeSpan.FromSeconds(10));
+                trial.Time.Advance(TimeSpan.FromSeconds(1));
                 await trial.FindAsync(job);     // storage answers in between: leases are renewed
             }
             if (running.IsCompletedSuccessfully)
