@@ -29,7 +29,7 @@ public sealed class WorkQueuesTests(StorageFixture fixture)
     [InlineData(-60, true)]     // the waiting message is younger: what was sent before it has been received
     [InlineData(-5, false)]     // younger by less than the clocks may differ
     [InlineData(5, false)]
-    public async Task A_queue_has_drained_since_a_time_when_its_first_message_is_younger_by_more_than_clocks_differ(int seconds, bool drained)
+    public async Task A_queue_has_drained_when_its_first_message_is_younger_by_more_than_clocks_differ(int seconds, bool drained)
     {
         await new WorkQueues(_storage).SendPlanAsync(new JobKey("t", "b"), CancellationToken.None);
         var inserted = (await _storage.Queue(StorageNames.PlanQueue).PeekMessageAsync()).Value.InsertedOn!.Value;
