@@ -15,7 +15,7 @@ internal static class FunctionsAttacks
 
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Batches of many lines that each take more than a minute, cancelled while they are planned, again and again.</summary>
+    /// <summary>Batches of many lines that each take more than a minute, cancelled while they are planned, one after another.</summary>
     public static Attack Plans { get; } = new(
         "5 batches of 10,000 costly lines, cancelled", "plans", async (client, stop) =>
         {

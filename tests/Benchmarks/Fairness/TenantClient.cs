@@ -16,7 +16,7 @@ internal sealed class TenantClient : IDisposable
 
     private TenantClient(HttpClient http, string model) => (_http, Model) = (http, model);
 
-    /// <summary>The model that everybody uses.</summary>
+    /// <summary>The model that all tenants use.</summary>
     public string Model { get; }
 
     public static async Task<TenantClient> CreateAsync(LocalStack stack, string tenant, string model, CancellationToken cancellation)

@@ -115,7 +115,7 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
         return process;
     }
 
-    /// <summary>Runs a piece of work; a process that was killed, stands still or was told to stop is replaced by a new one.</summary>
+    /// <summary>Runs a piece of work; a process that was killed, hangs or was asked to stop is replaced by a new one.</summary>
     /// <returns>Whether it was done, as far as its caller knows.</returns>
     private async Task<bool> TryAsync(string what, Func<TrialProcess, Task> work)
     {

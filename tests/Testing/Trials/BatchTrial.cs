@@ -184,7 +184,7 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
     private void NoteHit(string during) => HitIn ??= _transport.IsHit ? during : null;
 
     /// <summary>
-    /// Runs a handler as a queue does; a process that was killed, stands still or was told to stop is replaced by a new one.
+    /// Runs a handler as a queue does; a process that was killed, hangs or was asked to stop is replaced by a new one.
     /// </summary>
     private async Task<bool> TryAsync(TrialProcess process, Func<TrialProcess, Task> handler)
     {
