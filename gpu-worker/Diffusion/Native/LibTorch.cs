@@ -37,6 +37,7 @@ public static class LibTorch
                 return;
 
             Folder = FindFolder(folder);
+            ThreadSettings.Apply();
             foreach (var pattern in s_libraries)
             {
                 foreach (var library in Matches(Folder, pattern))
