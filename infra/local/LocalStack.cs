@@ -121,14 +121,12 @@ public sealed class LocalStack : IAsyncDisposable
             ["Secrets__Key"] = await _secrets.KeptAsync("secret-key", NewSealingKey, cancellation),
             ["Webhooks__AllowLocal"] = "true",
         });
-        // OpenMP threads must sleep while they wait: the worker shares the machine, and spinning threads slow down small matrix products.
         var worker = Start("worker", Metadata("Worker"), new()
         {
             ["Worker__ModelsPath"] = Path.GetFullPath(_options.ModelsFolder ?? Metadata("Models")),
             ["Worker__HealthPort"] = probes.ToString(CultureInfo.InvariantCulture),
             ["Worker__CachePath"] = Path.Combine(DataFolder, "models"),
             ["Worker__TrainingPath"] = Path.Combine(DataFolder, "training"),
-            ["OMP_WAIT_POLICY"] = "PASSIVE",
         });
         using var client = CreateClient();
         await StageAsync("the REST API answers", () =>

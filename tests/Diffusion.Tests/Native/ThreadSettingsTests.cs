@@ -11,11 +11,12 @@ public sealed class ThreadSettingsTests
     [Fact]
     public void Waiting_threads_sleep_unless_the_environment_says_otherwise()
     {
-        Assert.Contains("OMP_WAIT_POLICY = 'PASSIVE'", Settings(), StringComparison.Ordinal);
+        Assert.Contains("GOMP_SPINCOUNT = '0'", Settings(), StringComparison.Ordinal);
         Assert.Contains("OMP_WAIT_POLICY = 'ACTIVE'", Settings(("OMP_WAIT_POLICY", "ACTIVE")), StringComparison.Ordinal);
+        Assert.Contains("GOMP_SPINCOUNT = '77'", Settings(("GOMP_SPINCOUNT", "77")), StringComparison.Ordinal);
     }
 
-    /// <summary>The runtime knows how many processors a container may use. This variable says it too, and libgomp does not read it.</summary>
+    /// <summary>The runtime knows how many processors a container may use, and this variable stands for it.</summary>
     [Fact]
     public void There_are_no_more_threads_than_processors_of_the_process_unless_the_environment_says_otherwise()
     {
@@ -26,7 +27,8 @@ public sealed class ThreadSettingsTests
 
     private static string Settings(params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo("dotnet", ["exec", typeof(ThreadSettingsTests).Assembly.Location, "-?"])
+        string[] arguments = ["exec", typeof(ThreadSettingsTests).Assembly.Location, "-?"];
+        var start = new ProcessStartInfo("dotnet", arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
