@@ -4,6 +4,7 @@ using Azure.Identity;
 using LLaDA.Batch.Cli.Access;
 using LLaDA.Batch.Cli.Answers;
 using LLaDA.Batch.Cli.Batches;
+using LLaDA.Batch.Cli.Evaluating;
 using LLaDA.Batch.Cli.Files;
 using LLaDA.Batch.Cli.Jobs;
 using LLaDA.Batch.Cli.Models;
@@ -59,6 +60,7 @@ internal static class CommandLine
         BatchesCommand.Create(),
         FilesCommand.Create(),
         TuneCommand.Create(),
+        EvaluateCommand.Create(),
         SchedulesCommand.Create(),
         WebhooksCommand.Create(),
         ServiceModelsCommand.Create(),
