@@ -1,3 +1,5 @@
+using Azure;
+using Azure.Storage.Blobs.Models;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Observability;
@@ -43,16 +45,34 @@ internal sealed partial class FinishFineTuningHandler(
     {
         if (await tuned.FindLastCheckpointAsync(job, cancellation) is not { } from)
             return;     // called too early: the run that registers it calls again, or the sweep does
-        var metrics = await files.AddAsync(
-            job.Tenant, job.ResultFileKey!, $"{job.Id}_metrics.csv", FilePurpose.FineTuneResults, expiresAt: null, cancellation);
+        string? metrics = await AddMetricsAsync(job, cancellation);
         await tuned.AddResultAsync(job, from, cancellation);
         string model = FineTunedModels.NameOf(job);
-        var update = await jobs.UpdateAsync(job, current => current.TrySucceed(model, metrics.Id, time.GetUtcNow()), cancellation);
+        var update = await jobs.UpdateAsync(job, current => current.TrySucceed(model, metrics, time.GetUtcNow()), cancellation);
         if (update.Row is not { IsTerminal: true } ended)
             return;     // another run has begun meanwhile, or the job is gone
         LogEnded(logger, ended.Id, ended.Status);
         await closing.RunAsync(ended, cancellation);
     }
+
+    /// <returns>The id of the file; null where storage has lost its bytes: the model is none the worse.</returns>
+    private async Task<string?> AddMetricsAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    {
+        try
+        {
+            var metrics = await files.AddAsync(
+                job.Tenant, job.ResultFileKey!, $"{job.Id}_metrics.csv", FilePurpose.FineTuneResults, expiresAt: null, cancellation);
+            return metrics.Id;
+        }
+        catch (RequestFailedException lost) when (lost.ErrorCode == BlobErrorCode.BlobNotFound)
+        {
+            LogMetricsLost(logger, job.Id);
+            return null;
+        }
+    }
+
+    [LoggerMessage(EventId = 268, Level = LogLevel.Warning, Message = "{Job} ends without a file of its metrics, whose bytes are lost")]
+    private static partial void LogMetricsLost(ILogger logger, string job);
 
     [LoggerMessage(EventId = 263, Level = LogLevel.Information, Message = "{Job} is {Status}")]
     private static partial void LogEnded(ILogger logger, string job, FineTuningStatus status);

@@ -158,7 +158,8 @@ public sealed partial class FineTuningJobRecord
     public bool TryFailRun(int run, FineTuningFailure error, DateTimeOffset now) => IsWritableBy(run) && Fail(error, now);
 
     /// <summary>The last checkpoint is registered as the result.</summary>
-    public bool TrySucceed(string model, string resultFileId, DateTimeOffset now)
+    /// <param name="resultFileId">File of the metrics; null where they are lost.</param>
+    public bool TrySucceed(string model, string? resultFileId, DateTimeOffset now)
     {
         if (!CanFinish)
             return false;

@@ -43,6 +43,20 @@ public sealed class FinishFineTuningHandlerTests(StorageFixture fixture)
                 file.Purpose == FilePurpose.FineTuneResults);
     }
 
+    [Fact]
+    public async Task A_job_whose_metrics_are_lost_still_ends_with_its_model()
+    {
+        await using var plane = await ControlPlane.StartAsync(fixture);
+        var job = await TrainAsync(plane, await PlannedAsync(plane));
+        await plane.Files.BlobOf(Tenant, job.ResultFileKey!).DeleteAsync();
+
+        await FinishAsync(plane, job);
+
+        var ended = await FindAsync(plane, job.Id);
+        Assert.Equal((FineTuningStatus.Succeeded, null), (ended.Status, ended.ResultFileId));
+        Assert.NotNull(await plane.Get<ModelCatalog>().FindAsync(Tenant, FineTunedModels.NameOf(ended), CancellationToken.None));
+    }
+
     private static async Task IgnoringEndAsync(Task finish)
     {
         try
