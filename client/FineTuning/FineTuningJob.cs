@@ -44,7 +44,12 @@ public sealed record JobFault(string? Code, string? Message);
 public sealed record FineTuningEvent(string Id, DateTimeOffset CreatedAt, string Level, string Message, LossPoint? Data);
 
 /// <param name="ValidLoss">Null for steps at which it was not measured.</param>
-public sealed record LossPoint(int? Step, double? TrainLoss, double? ValidLoss);
+public sealed record LossPoint(int? Step, double? TrainLoss, double? ValidLoss)
+{
+    /// <summary>Rates, and what the method of the job measures besides, such as <c>margin</c> of preferences.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? More { get; init; }
+}
 
 /// <summary>What to train on what. OpenAI's client sends the same.</summary>
 public sealed record FineTuningRequest

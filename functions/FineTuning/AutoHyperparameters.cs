@@ -8,9 +8,9 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
     /// <summary>LLaDA's own for large data.</summary>
     private const int MinEpochs = 3;
 
-    private const int MaxEpochs = 50, MinBatchSize = 4, MaxBatchSize = 32, MinStepsPerEpoch = 16;
+    private const int MaxEpochs = 50, MinBatchSize = 4, MaxBatchSize = 32, MinStepsPerEpoch = 16, MaxPreferenceEpochs = 10;
 
-    /// <summary>Rows that a supervised job draws at least, as far as <see cref="MaxEpochs"/> allows.</summary>
+    /// <summary>Rows that a supervised job draws at least, or pairs that one of preferences does, as far as the epochs allow.</summary>
     private const int MinDraws = 500;
 
     /// <summary>Steps from which on the usual rate suffices.</summary>
@@ -32,10 +32,13 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         return new AutoHyperparameters(epochs, batchSize, multiplier);
     }
 
-    /// <returns>Passes over the data, 3 to 50: the fewer examples, the more, since each pass draws one noise level of an example.</returns>
-    private static int EpochsOf(FineTuningMethod method, int numLines) => method == FineTuningMethod.Supervised
-        ? Math.Clamp((MinDraws + numLines - 1) / Math.Max(1, numLines), MinEpochs, MaxEpochs)
-        : MinEpochs;
+    /// <returns>Passes over the data, 3 to 50, or 1 to 10 for preferences, of which a pass draws several noise levels each: the fewer examples, the more, since each pass draws one noise level of an example.</returns>
+    private static int EpochsOf(FineTuningMethod method, int numLines) => method switch
+    {
+        FineTuningMethod.Supervised => Math.Clamp((MinDraws + numLines - 1) / Math.Max(1, numLines), MinEpochs, MaxEpochs),
+        FineTuningMethod.Dpo => Math.Clamp((MinDraws + numLines - 1) / Math.Max(1, numLines), 1, MaxPreferenceEpochs),
+        _ => MinEpochs,
+    };
 
     /// <returns>Rows of a step, 1 to 32: a sixteenth of an epoch, but four where there are as many.</returns>
     private static int BatchSizeOf(long rows) =>
@@ -46,5 +49,5 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, isAdapter ? MaxAdapterMultiplier : MaxMultiplier), 2);
 
     private static long Rows(FineTuningMethod method, int numLines, long numBytes, int contextLength) =>
-        method == FineTuningMethod.Supervised ? numLines : numBytes / (BytesPerToken * Math.Max(1, contextLength));
+        method == FineTuningMethod.Pretrain ? numBytes / (BytesPerToken * Math.Max(1, contextLength)) : numLines;
 }

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using LLaDA.Batch.Shared.FineTuning;
 
 namespace LLaDA.Batch.Functions.FineTuning;
@@ -30,7 +32,7 @@ public sealed record CheckpointObject
     };
 }
 
-/// <summary>Losses in nats per token. The validation estimate is always over the same rows, so both validation losses are one.</summary>
+/// <summary>Losses in nats per token, except of preferences. The validation estimate is always over the same rows, so both validation losses are one.</summary>
 public sealed record CheckpointMetrics
 {
     public required int Step { get; init; }
@@ -41,11 +43,16 @@ public sealed record CheckpointMetrics
 
     public required double? FullValidLoss { get; init; }
 
+    /// <summary>What the method measures besides.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Measures { get; init; }
+
     public static CheckpointMetrics From(CheckpointRecord checkpoint) => new()
     {
         Step = checkpoint.Step,
         TrainLoss = checkpoint.TrainLoss,
         ValidLoss = checkpoint.ValidLoss,
         FullValidLoss = checkpoint.ValidLoss,
+        Measures = checkpoint.Measures is null ? null : JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(checkpoint.Measures),
     };
 }

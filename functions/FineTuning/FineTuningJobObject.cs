@@ -88,8 +88,15 @@ public sealed record FineTuningJobObject
             parameters["lora"] = new JsonObject { ["rank"] = rank, ["alpha"] = job.LoraAlpha };
         if (job.MinNoise is { } minNoise)
             parameters["noise"] = new JsonObject { ["min"] = minNoise, ["max"] = job.MaxNoise };
-        if (job.LongExamples != LongExamples.Cut)
+        if (job.LongExamples != FineTuning.Hyperparameters.DefaultOf(job.Method))
             parameters["long_examples"] = job.LongExamples.WireName();
+        if (job.Method == FineTuningMethod.Dpo)
+        {
+            parameters["beta"] = job.Beta is { } beta ? beta : "auto";
+            parameters["num_samples"] = job.NumSamples is { } samples ? samples : "auto";
+            parameters["sft_weight"] = job.SftWeight is { } weight ? weight : "auto";
+            parameters["normalize_length"] = job.NormalizesLength;
+        }
         return parameters;
     }
 }

@@ -28,19 +28,23 @@ internal sealed record Hyperparameters
 
     public double? MaxNoise { get; init; }
 
-    /// <summary>What becomes of examples that are longer than the context; supervised jobs only.</summary>
+    /// <summary>What becomes of examples that are longer than the context; not of plain text.</summary>
     public LongExamples LongExamples { get; init; }
+
+    /// <summary>Of the method dpo alone; null for others.</summary>
+    /// <remarks>Those of a further method stand beside it, in a record of their own.</remarks>
+    public PreferenceHyperparameters? Preference { get; init; }
 
     /// <param name="parameters">Null when the client names none.</param>
     public static Hyperparameters Read(JsonReader? parameters, FineTuningMethod method)
     {
         if (parameters is null)
-            return new Hyperparameters();
+            return new Hyperparameters { LongExamples = DefaultOf(method) };
         var lora = parameters.Object("lora");
         int? rank = lora is null ? null : Integer(lora, "rank", 1, MaxRank) ?? DefaultRank;
         double? alpha = lora is null ? null : Positive(lora, "alpha") ?? 2.0 * rank;
         lora?.RequireNothingElse();
-        var (minNoise, maxNoise) = Noise(parameters);
+        var (minNoise, maxNoise) = method == FineTuningMethod.Dpo ? (null, null) : Noise(parameters);
         var read = new Hyperparameters
         {
             Epochs = Integer(parameters, "n_epochs", 1, MaxEpochs),
@@ -50,7 +54,8 @@ internal sealed record Hyperparameters
             LoraAlpha = alpha,
             MinNoise = minNoise,
             MaxNoise = maxNoise,
-            LongExamples = method == FineTuningMethod.Supervised ? ReadLongExamples(parameters) : LongExamples.Cut,
+            LongExamples = method == FineTuningMethod.Pretrain ? LongExamples.Cut : ReadLongExamples(parameters, method),
+            Preference = method == FineTuningMethod.Dpo ? PreferenceHyperparameters.Read(parameters) : null,
         };
         parameters.RequireNothingElse();
         return read;
@@ -60,14 +65,22 @@ internal sealed record Hyperparameters
     public static int? Integer(JsonReader parameters, string name, int min, int max) =>
         IsAuto(parameters, name) ? null : parameters.Integer(name, min, max);
 
-    private static double? Positive(JsonReader parameters, string name)
+    /// <returns>Null when it is absent, null or <c>auto</c>.</returns>
+    public static double? Positive(JsonReader parameters, string name, double max = MaxMultiplier)
     {
         if (IsAuto(parameters, name) || parameters.Find(name) is not { } value)
             return null;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is > 0 and <= MaxMultiplier
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number > 0 && number <= max
             ? number
-            : throw parameters.Invalid(name, $"must be a number above 0 and at most {MaxMultiplier}");
+            : throw parameters.Invalid(name, $"must be a number above 0 and at most {max}");
     }
+
+    /// <returns>What a job does with long examples unless it says otherwise.</returns>
+    public static LongExamples DefaultOf(FineTuningMethod method) =>
+        method == FineTuningMethod.Dpo ? LongExamples.Fail : LongExamples.Cut;
+
+    public static bool IsAuto(JsonReader parameters, string name) =>
+        parameters.Find(name) is { ValueKind: JsonValueKind.String } value && value.ValueEquals("auto");
 
     private static (double? Min, double? Max) Noise(JsonReader parameters)
     {
@@ -87,13 +100,14 @@ internal sealed record Hyperparameters
         _ => throw noise.Invalid(name, "must be a number from 0 to 1"),
     };
 
-    private static LongExamples ReadLongExamples(JsonReader parameters) => parameters.OptionalText("long_examples") switch
+    private static LongExamples ReadLongExamples(JsonReader parameters, FineTuningMethod method)
     {
-        null => LongExamples.Cut,
-        { } text when WireNames.TryParse(text, out LongExamples choice) => choice,
-        _ => throw parameters.Invalid("long_examples", "must be 'cut', 'skip' or 'fail'"),
-    };
-
-    private static bool IsAuto(JsonReader parameters, string name) =>
-        parameters.Find(name) is { ValueKind: JsonValueKind.String } value && value.ValueEquals("auto");
+        bool cuts = method != FineTuningMethod.Dpo;     // an answer without its end would be judged for what it does not say
+        return parameters.OptionalText("long_examples") switch
+        {
+            null => DefaultOf(method),
+            { } text when WireNames.TryParse(text, out LongExamples choice) && (cuts || choice != LongExamples.Cut) => choice,
+            _ => throw parameters.Invalid("long_examples", cuts ? "must be 'cut', 'skip' or 'fail'" : "must be 'skip' or 'fail'"),
+        };
+    }
 }

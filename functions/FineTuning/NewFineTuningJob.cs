@@ -66,6 +66,10 @@ internal sealed partial record NewFineTuningJob
         MinNoise = Hyperparameters.MinNoise,
         MaxNoise = Hyperparameters.MaxNoise,
         LongExamples = Hyperparameters.LongExamples,
+        Beta = Hyperparameters.Preference?.Beta,
+        NumSamples = Hyperparameters.Preference?.NumSamples,
+        SftWeight = Hyperparameters.Preference?.SftWeight,
+        NormalizesLength = Hyperparameters.Preference?.NormalizesLength ?? false,
         Metadata = Metadata,
     };
 
@@ -102,7 +106,10 @@ internal sealed partial record NewFineTuningJob
             throw ApiException.InvalidRequest("Give hyperparameters inside of method, not beside it", body.PathOf(hyperparameters));
         string type = method.OptionalText("type") ?? "";
         if (!WireNames.TryParse(type, out FineTuningMethod kind))
-            throw method.Invalid("type", $"must be 'supervised' or 'pretrain', not '{Excerpt.Of(type)}'", "unsupported_method");
+        {
+            string known = string.Join(", ", WireNames.All<FineTuningMethod>().Select(name => $"'{name}'"));
+            throw method.Invalid("type", $"must be one of {known}, not '{Excerpt.Of(type)}'", "unsupported_method");
+        }
         var details = method.Object(type);
         method.RequireNothingElse();
         var read = Hyperparameters.Read(details?.Object(hyperparameters), kind);

@@ -16,10 +16,18 @@ internal static class TrainingLine
             return "it is longer than allowed";
         try
         {
-            if (method == FineTuningMethod.Pretrain)
-                ExampleReader.ReadText(line.Bytes);
-            else
-                ExampleReader.ReadSupervised(line.Bytes);
+            switch (method)
+            {
+                case FineTuningMethod.Pretrain:
+                    ExampleReader.ReadText(line.Bytes);
+                    break;
+                case FineTuningMethod.Dpo:
+                    ExampleReader.ReadPreference(line.Bytes);
+                    break;
+                default:
+                    ExampleReader.ReadSupervised(line.Bytes);
+                    break;
+            }
             return null;
         }
         catch (FormatException exception)

@@ -65,4 +65,10 @@ public enum RandomStream : uint
 
     /// <summary>Infilling: the seed of an infill window.</summary>
     InfillWindow = 61,
+
+    /// <summary>Preferences: the noise level of a sample.</summary>
+    PreferenceLevel = 71,
+
+    /// <summary>Preferences: which tokens of a response a sample masks.</summary>
+    PreferenceMask = 72,
 }

@@ -55,6 +55,7 @@ internal static class CommandLine
         PackCommand.Create(),
         PretrainCommand.Create(),
         SftCommand.Create(),
+        DpoCommand.Create(),
         EvaluateCommand.Create(),
         AnswersCommand.Create(),
     };

@@ -25,6 +25,9 @@ public sealed class CheckpointRecord : TableRow
     /// <summary>The bound on the validation file, in nats per token; null without one.</summary>
     public double? ValidLoss { get; set; }
 
+    /// <summary>What the method measured besides, a JSON object of numbers; null where nothing.</summary>
+    public string? Measures { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
 
     [IgnoreDataMember]

@@ -23,6 +23,9 @@ public enum FineTuningMethod
 
     /// <summary>Plain text.</summary>
     Pretrain,
+
+    /// <summary>Questions with a preferred and another answer: direct preference optimisation.</summary>
+    Dpo,
 }
 
 /// <summary>The record of a fine-tuning job.</summary>
@@ -81,13 +84,24 @@ public sealed partial class FineTuningJobRecord : TableRow
 
     public double? MaxNoise { get; set; }
 
-    /// <summary>What happens to examples longer than the model's context; supervised jobs only.</summary>
     /// <summary>
     /// Whether each row is masked at least once. Decided by the plan: jobs that were planned without the column resume as they began.
     /// </summary>
     public bool MasksEveryRow { get; set; }
 
+    /// <summary>What happens to examples longer than the model's context; not of plain text.</summary>
     public LongExamples LongExamples { get; set; }
+
+    /// <summary>How strongly preferences count; null is "auto". With the three below of <see cref="FineTuningMethod.Dpo"/> alone.</summary>
+    public double? Beta { get; set; }
+
+    /// <summary>Noised rows of each answer; null is "auto".</summary>
+    public int? NumSamples { get; set; }
+
+    /// <summary>The weight of the supervised loss of preferred answers; null is "auto".</summary>
+    public double? SftWeight { get; set; }
+
+    public bool NormalizesLength { get; set; }
 
     /// <summary>The schedule that made it; null when a client did.</summary>
     public string? ScheduleKey { get; set; }

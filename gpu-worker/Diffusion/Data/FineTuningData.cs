@@ -53,7 +53,7 @@ public sealed class FineTuningData : ITrainingData, IDisposable
 
     public TrainingBatch Batch(int step, int batchSize)
     {
-        Row[] rows = [.. Enumerable.Range(0, batchSize).Select(row => Draw(((long)step * batchSize) + row))];
+        ExampleRow[] rows = [.. Enumerable.Range(0, batchSize).Select(row => Draw(((long)step * batchSize) + row))];
         int length = rows.Max(row => row.Length);
         return new TrainingBatch(
             [.. rows.Select(row => row.Padded(length, _tokenizer.EndOfTextId))],
@@ -72,7 +72,7 @@ public sealed class FineTuningData : ITrainingData, IDisposable
 
     private IReadOnlyList<TrainingExample> Read(int line) => ExampleReader.ReadSupervised(_lines.Read(line));
 
-    private Row Draw(long row)
+    private ExampleRow Draw(long row)
     {
         var (epoch, line) = _order.At(row);
         var examples = Read(_used[line]);
@@ -87,7 +87,7 @@ public sealed class FineTuningData : ITrainingData, IDisposable
         {
             try
             {
-                Row[] rows = [.. Read(line).Select(Encode)];
+                ExampleRow[] rows = [.. Read(line).Select(Encode)];
                 bool isLong = Array.Exists(rows, row => row.Length > _options.MaxLength);
                 if (isLong && _options.LongExamples == LongExamples.Skip)
                     continue;
@@ -106,36 +106,16 @@ public sealed class FineTuningData : ITrainingData, IDisposable
             throw new TrainingDataException(path, faults);
     }
 
-    private Row Encode(TrainingExample example)
-    {
-        if (example.History is not { } history)
-        {
-            return new Row(
-                [.. _tokenizer.BeginningOfText, .. _tokenizer.Encode(example.Prompt)],
-                [.. _tokenizer.Encode(example.Answer), _tokenizer.EndOfTextId]);
-        }
-        var (prompt, answer) = ChatTemplate.EncodeAnswered(
-            _tokenizer, [.. history.Select(message => new ChatMessage(message.Role, message.Content))], example.Answer);
-        bool isEnded = answer.Count > 0 && answer[^1] == _tokenizer.EndOfTextId;
-        return new Row([.. prompt], isEnded ? [.. answer] : [.. answer, _tokenizer.EndOfTextId]);
-    }
+    private ExampleRow Encode(TrainingExample example) => ExampleRow.Of(_tokenizer, example);
 
     /// <exception cref="FormatException">The row is too long, and is not to be cut or leaves no room for an answer.</exception>
-    private Row Fit(Row row)
+    private ExampleRow Fit(ExampleRow row)
     {
         if (row.Length <= _options.MaxLength)
             return row;
         int room = _options.MaxLength - row.Prompt.Length;
         return _options.LongExamples == LongExamples.Cut && room > 0
             ? row with { Answer = row.Answer[..room] }
-            : throw new FormatException(
-                $"its prompt of {row.Prompt.Length} tokens and its answer of {row.Answer.Length} do not fit a context of {ContextLength}");
-    }
-
-    private sealed record Row(int[] Prompt, int[] Answer)
-    {
-        public int Length => Prompt.Length + Answer.Length;
-
-        public int[] Padded(int length, int padding) => [.. Prompt, .. Answer, .. Enumerable.Repeat(padding, length - Length)];
+            : throw new FormatException(row.WhyTooLong(ContextLength));
     }
 }

@@ -46,6 +46,10 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
 
     public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; }
 
+    /// <summary>The projections with their adapters.</summary>
+    internal IEnumerable<(AdaptedWeight Projection, LowRankAdapter Adapter)> Targets =>
+        _targets.Select(target => (target.Projection, target.Adapter));
+
     public bool IsMerged { get; private set; }
 
     /// <summary>

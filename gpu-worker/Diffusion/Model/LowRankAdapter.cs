@@ -11,6 +11,7 @@ namespace LLaDA.Diffusion.Model;
 /// </remarks>
 internal sealed class LowRankAdapter : IDisposable
 {
+    private readonly double _factor;
     private readonly Scalar _scale;
 
     /// <param name="weight">W, [output width, input width], or [experts, output width, input width], each with matrices of its own.</param>
@@ -26,7 +27,19 @@ internal sealed class LowRankAdapter : IDisposable
         var drawn = rand([.. weight.shape[..^2], rank, weight.shape[^1]], ScalarType.Float32, generator: random).mul(twice).sub(once);
         A = Lasting(drawn.to(weight.device));
         B = Lasting(zeros([.. weight.shape[..^1], rank], ScalarType.Float32, weight.device));
-        _scale = scale.ToScalar();
+        (_factor, _scale) = (scale, scale.ToScalar());
+    }
+
+    private LowRankAdapter(Parameter a, Parameter b, double scale) => (A, B, _factor, _scale) = (a, b, scale, scale.ToScalar());
+
+    /// <summary>Whether it changes nothing yet.</summary>
+    public bool IsZero
+    {
+        get
+        {
+            using var scope = NewDisposeScope();
+            return B.count_nonzero().item<long>() == 0;
+        }
     }
 
     /// <summary>[r, input width], or that of each expert, float32.</summary>
@@ -54,6 +67,14 @@ internal sealed class LowRankAdapter : IDisposable
         return output.add(nn.functional.linear(narrow, b.to(input.dtype)), _scale).MoveToOuterDisposeScope();
     }
 
+    /// <summary>A copy that is not trained.</summary>
+    public LowRankAdapter Freeze()
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        return new LowRankAdapter(Lasting(A.clone(), isTrained: false), Lasting(B.clone(), isTrained: false), _factor);
+    }
+
     public void MergeInto(Tensor weight) => Merge(weight, A, B, _scale);
 
     /// <summary>W + scale B A, computed in float32 and rounded once to the type of W.</summary>
@@ -64,9 +85,9 @@ internal sealed class LowRankAdapter : IDisposable
         weight.copy_(weight.to(ScalarType.Float32).add(matmul(b, a), scale));
     }
 
-    private static Parameter Lasting(Tensor values)
+    private static Parameter Lasting(Tensor values, bool isTrained = true)
     {
-        var parameter = new Parameter(values);
+        var parameter = new Parameter(values, isTrained);
         parameter.DetachFromDisposeScope();
         return parameter;
     }

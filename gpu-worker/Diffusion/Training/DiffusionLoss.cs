@@ -89,6 +89,26 @@ public static class DiffusionLoss
         return total.cpu().item<float>();
     }
 
+    /// <summary>The same for each row, added up in float64.</summary>
+    /// <returns>[B].</returns>
+    internal static double[] EvaluateRows(MaskPredictor model, NoisedBatch batch)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        double[] sums = new double[batch.BatchSize];
+        if (batch.Masked.Count == 0)
+            return sums;
+        var masked = Masked(model, model.Hidden(batch.Pack(model)), batch);
+        foreach (var (start, tokens) in Chunks(model, batch))
+        {
+            using var chunkScope = NewDisposeScope();
+            var losses = CrossEntropies(model, masked.narrow(0, start, tokens.Length), tokens).cpu();
+            foreach (var (index, crossEntropy) in losses.data<float>().ToArray().Index())
+                sums[tokens[index].Row] += (double)Weights(batch, start, tokens.Length)[index] * crossEntropy;
+        }
+        return sums;
+    }
+
     /// <summary>Masked tokens whose logits exist at a time.</summary>
     internal static int ChunkSize(LLaDAConfig config, int maxLogits = DefaultMaxLogits) => Math.Max(16, maxLogits / config.EmbeddingSize);
 
@@ -110,8 +130,14 @@ public static class DiffusionLoss
     /// <returns>A scalar.</returns>
     private static Tensor CrossEntropy(MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights)
     {
-        var targets = PinnedUpload.To(model.Device, [.. tokens.Select(token => (long)token.Token)]);             // [N]
-        var crossEntropies = nn.functional.cross_entropy(model.Logits(hidden), targets, reduction: nn.Reduction.None);
-        return (crossEntropies * PinnedUpload.To(model.Device, weights.ToArray())).sum();
+        float[] factors = weights.ToArray();
+        return (CrossEntropies(model, hidden, tokens) * PinnedUpload.To(model.Device, factors)).sum();
+    }
+
+    /// <returns>[N].</returns>
+    private static Tensor CrossEntropies(MaskPredictor model, Tensor hidden, MaskedToken[] tokens)
+    {
+        var targets = PinnedUpload.To(model.Device, [.. tokens.Select(token => (long)token.Token)]);
+        return nn.functional.cross_entropy(model.Logits(hidden), targets, reduction: nn.Reduction.None);
     }
 }

@@ -1,58 +1,40 @@
 using System.Diagnostics;
-using System.Globalization;
 using LLaDA.Diffusion.Data;
-using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>
-/// Trains a mask predictor: pretraining where every token is learnt (LLaDA, Algorithm 1), SFT where prompts are given (Algorithm 2).
-/// The data decides which. Other families are trained by their own objective (<see cref="DiffusionObjective"/>), and a causal network
-/// learns to predict the next token instead.
+/// Trains a network by a method, step by step: draws nothing itself, updates the weights, and keeps checkpoints from which a run resumes
+/// to the bit.
 /// </summary>
-/// <remarks>
-/// Where each line of the two algorithms is computed:
-/// <list type="table">
-/// <item><term>x_0 or (p_0, r_0) ~ p_data</term><description><see cref="ITrainingData.Batch"/></description></item>
-/// <item><term>a random length for 1 % of the data</term><description><see cref="CutSometimes"/></description></item>
-/// <item><term>t ~ U(0, 1]</term><description><see cref="ForwardProcess"/>, Noise</description></item>
-/// <item><term>x_t or r_t ~ q(. | x_0)</term><description>the same, which keeps the prompt p_0 clean</description></item>
-/// <item><term>1 / (t L) or 1 / (t L')</term><description><see cref="LossWeights.Of"/></description></item>
-/// <item><term>sum of 1[x_t = M] log p(x_0 | x_t)</term><description><see cref="DiffusionLoss.Backward"/></description></item>
-/// <item><term>gradient</term><description><see cref="CheckpointedForward.Backward(Tensor)"/></description></item>
-/// <item><term>optimizer step</term><description><see cref="AdamW.Update"/></description></item>
-/// </list>
-/// </remarks>
 public sealed class Trainer
 {
     /// <summary>The seed of held-out data, whatever the seed of the run, so that the estimates of runs compare.</summary>
     public const long ValidationSeed = 0;
 
-    private const int ValidationRows = 128;
-
     private readonly ITrainedWeights _weights;
-    private readonly ITrainingData _training;
-    private readonly ITrainingData? _validation;
+    private readonly ITrainingMethod _method;
     private readonly TrainingOptions _options;
     private readonly string _folder;
-    private readonly CounterRandom _random;
-    private readonly DiffusionObjective _objective;
-    private readonly double _balanceWeight;
 
+    /// <summary>Trains to predict masked tokens: pretraining where every token is learnt, SFT where prompts are given.</summary>
     /// <param name="weights">On the device to train on.</param>
     /// <param name="validation">Held out; null where there is none.</param>
     /// <param name="folder">Holds checkpoints, metrics and curves; a run that finds a checkpoint resumes from it.</param>
+    /// <exception cref="ArgumentException">The family's objective is out of range.</exception>
     public Trainer(ITrainedWeights weights, ITrainingData training, ITrainingData? validation, TrainingOptions options, string folder)
+        : this(weights, new Denoising(weights, training, validation, options), options, folder)
     {
-        (_weights, _training, _validation, _options, _folder) = (weights, training, validation, options, folder);
-        _random = new CounterRandom((ulong)options.Seed);
-        _objective = options.FamilyObjective ?? DiffusionObjective.Of(weights.Model.Config);
-        bool trainsExperts = weights.Parameters.Any(entry =>
-            entry.Name.Contains(".moe.router", StringComparison.Ordinal) || entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
-        _balanceWeight = trainsExperts ? weights.Model.Config.Experts?.BalanceWeight ?? 0 : 0;
     }
+
+    /// <summary>Trains by any method.</summary>
+    /// <param name="weights">On the device to train on.</param>
+    /// <param name="method">Of the same weights and options.</param>
+    /// <param name="folder">As above.</param>
+    public Trainer(ITrainedWeights weights, ITrainingMethod method, TrainingOptions options, string folder) =>
+        (_weights, _method, _options, _folder) = (weights, method, options, folder);
 
     /// <returns>The folder in which a run keeps the checkpoint of a step.</returns>
     /// <param name="folder">Of the run.</param>
@@ -91,22 +73,22 @@ public sealed class Trainer
     /// <returns>What <see cref="Steps"/> returns, and null after each turn in between.</returns>
     public IEnumerable<TrainingProgress?> Turns(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default)
     {
-        if (_options.Validate().Concat(_objective.Validate()).ToList() is { Count: > 0 } errors)
+        if (_options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
         var model = _weights.Model;
-        int longest = Math.Max(_training.MaxLength, _validation?.MaxLength ?? 0);
+        int longest = Math.Max(_method.MaxLength, _method.ValidationLength ?? 0);
         if (longest > model.Config.MaxSequenceLength)
             throw new ArgumentException($"The data has rows of {longest} tokens; the model takes {model.Config.MaxSequenceLength}");
         long numTrained = _weights.Parameters.Sum(entry => entry.Parameter.numel());
-        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, _training.MaxLength, model.Device);
+        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, _method.MaxLength, model.Device);
         model.train();
         var groups = DecayingParameter.Groups(_weights.Parameters, _options.WeightDecay);
         using var optimizer = new AdamW(groups, _options.Beta1, _options.Beta2);
         using var average = _options.EmaDecay is { } decay ? new EmaWeights(_weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(_folder, _options.NumCheckpoints);
         var subject = new TrainingSubject(_weights, optimizer, average);
-        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _training.Fingerprint, Described());
+        var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _method.Fingerprint, _method.Objective);
         var state = checkpoints.Load(subject, start);
         using var log = new MetricsLog(_folder, state.Step);
         int numSteps = _options.LearningRate.NumSteps;
@@ -115,10 +97,9 @@ public sealed class Trainer
         {
             cancellation.ThrowIfCancellationRequested();
             var clock = Stopwatch.StartNew();
-            var batch = NextBatch(state.Step);
             optimizer.ClearGradients();
-            using var total = Zero();
-            foreach (var (index, slice) in Slices(batch).Index())
+            using var sums = new StepSums(model);
+            foreach (var (index, turn) in _method.Gradient(state.Step, sums).Index())
             {
                 if (index > 0)
                 {
@@ -127,21 +108,21 @@ public sealed class Trainer
                     cancellation.ThrowIfCancellationRequested();
                     clock.Start();
                 }
-                AddGradient(slice, total);
+                turn();
             }
-            var (loss, gradNorm) = Update(optimizer, total, state.Step);
+            var (loss, gradNorm) = Update(optimizer, sums.Loss, state.Step);
             double seconds = clock.Elapsed.TotalSeconds;
-            var (numTokens, flops) = (batch.Tokens.Length, MatmulThroughput.FlopsOf(model.Config, batch));
+            var (numTokens, measures) = (sums.NumTokens, sums.Measures);
             double rate = _options.LearningRate.At(state.Step);
             state = state with { Step = state.Step + 1, NumTokens = state.NumTokens + numTokens };
             average?.Update(state.Step);
 
             bool isLast = state.Step == numSteps;
-            bool isValidated = _validation is not null && (isLast || state.Step % _options.ValidationInterval == 0);
+            bool isValidated = _method.ValidationLength is not null && (isLast || state.Step % _options.ValidationInterval == 0);
             double? validationLoss = isValidated ? 0 : null;
             if (isValidated)
             {
-                foreach (double part in ValidationParts(average))
+                foreach (double part in ValidationParts(average, measures))
                 {
                     validationLoss += part;
                     yield return null;
@@ -150,8 +131,11 @@ public sealed class Trainer
             }
             if (validationLoss is { } held && !double.IsFinite(held))
                 throw new TrainingDivergedException(state.Step - 1, held, gradNorm);
-            double mfu = flops / seconds / peak;
-            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, mfu);
+            double mfu = sums.Flops / seconds / peak;
+            var metrics = new TrainingMetrics(state.Step, loss, gradNorm, rate, numTokens / seconds, state.NumTokens, validationLoss, mfu)
+            {
+                Measures = measures.Count > 0 ? measures : null,
+            };
             log.Write(metrics);
             yield return new TrainingProgress(metrics, Checkpoint: null);
             if (isLast || state.Step % _options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
@@ -165,47 +149,24 @@ public sealed class Trainer
         model.eval();
     }
 
-    /// <summary>
-    /// The bound on held-out text, with the same rows and the same noise each time and for every batch size, so that estimates compare.
-    /// </summary>
-    /// <returns>Nats per token.</returns>
-    public double Validate() => ValidationParts(average: null).Sum();
+    /// <summary>The loss on what is held out, with the same rows and the same noise each time, so that estimates compare.</summary>
+    /// <returns>In nats per token where masked tokens are predicted.</returns>
+    public double Validate() => ValidationParts(average: null, new Dictionary<string, double>()).Sum();
 
-    /// <summary>The terms of that bound, one for each pass.</summary>
+    /// <summary>The terms of that loss, one for each turn.</summary>
     /// <param name="average">Judged in place of the weights; null judges these.</param>
-    private IEnumerable<double> ValidationParts(EmaWeights? average)
+    private IEnumerable<double> ValidationParts(EmaWeights? average, IDictionary<string, double> measures)
     {
-        var held = (_validation ?? throw new InvalidOperationException("There is no held-out text")).Batch(step: 0, ValidationRows);
-        var batch = Noise(_objective.Bound, held, new CounterRandom(0), step: 0, isStratified: true, masksEveryRow: false);
         average?.Swap();
         try
         {
-            foreach (var slice in Slices(batch))
-                yield return DiffusionLoss.Evaluate(_weights.Model, slice);
+            foreach (var turn in _method.Validation(measures))
+                yield return turn();
         }
         finally
         {
             average?.Swap();
         }
-    }
-
-    private NoisedBatch NextBatch(int step)
-    {
-        var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);
-        var objective = _options.NoiseLevels == NoiseLevels.All ? _objective : _objective with { NoiseLevels = _options.NoiseLevels };
-        return Noise(objective, clean, _random, (uint)step, _options.StratifiesTimes, _options.MasksEveryRow);
-    }
-
-    /// <summary>[1], of no dispose scope: turns of other work lie between its uses.</summary>
-    private Tensor Zero() => zeros(1, device: _weights.Model.Device).DetachFromDisposeScope();
-
-    /// <summary>Adds the gradient of a micro-batch to those of the parameters, and its loss to the total.</summary>
-    private void AddGradient(NoisedBatch slice, Tensor total)
-    {
-        using var scope = NewDisposeScope();
-        total.add_(
-            DiffusionLoss.Backward(_weights.Model, slice, _options.ActivationCheckpointing, balanceWeight: _balanceWeight),
-            StaticScalars.One);
     }
 
     /// <summary>Changes the weights. The step's one synchronisation with the device.</summary>
@@ -218,38 +179,5 @@ public sealed class Trainer
             throw new TrainingDivergedException(step, loss, gradNorm);
         optimizer.Update(_options.LearningRate.At(step), Math.Min(1, _options.MaxGradNorm / (gradNorm + 1e-6)));
         return (loss, gradNorm);
-    }
-
-    private NoisedBatch Noise(
-        DiffusionObjective objective, TrainingBatch batch, CounterRandom random, uint step, bool isStratified, bool masksEveryRow)
-    {
-        var config = _weights.Model.Config;
-        if (config.IsCausal)
-            return NextTokens.Of(batch, _options.Reduction);
-        var reduction = _options.Reduction == LossReduction.Answer ? objective.Reduction : _options.Reduction;
-        var noised = ForwardProcess.Noise(
-                batch, config.MaskTokenId, random, step, isStratified, objective.NoiseLevels, masksEveryRow, objective)
-            .Weigh(batch.PromptLengths, reduction, objective);
-        return objective.IsBlockDiffusion ? noised.WithClean(batch.Rows) : noised;
-    }
-
-    /// <summary>What checkpoints say is minimised; of LLaDA in the words of the first release.</summary>
-    private string Described() => _options.Objective
-        + (_objective == DiffusionObjective.LLaDA ? "" : $", {_objective}")
-        + (_balanceWeight > 0 ? string.Create(CultureInfo.InvariantCulture, $", balance {_balanceWeight}") : "");
-
-    /// <summary>The forward passes of a batch.</summary>
-    private IEnumerable<NoisedBatch> Slices(NoisedBatch batch)
-    {
-        int size = _options.MicroBatchSize ?? _options.BatchSize;
-        for (int first = 0; first < batch.BatchSize; first += size)
-            yield return batch.Slice(first, Math.Min(size, batch.BatchSize - first));
-    }
-
-    private TrainingBatch CutSometimes(TrainingBatch batch, int step)
-    {
-        if (_random.Uniform((uint)step, 0, RandomStream.RandomCut) >= _options.RandomLengthRatio)
-            return batch;
-        return batch.Cut(1 + (int)_random.Below((ulong)batch.Length, (uint)step, 0, RandomStream.RandomLength));
     }
 }

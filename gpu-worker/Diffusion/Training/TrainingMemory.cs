@@ -19,7 +19,10 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
 {
     private const int Float32Bytes = 4, BytesOfLogit = 16;
 
-    public long Total => Weights + Gradients + Optimizer + Activations + Logits;
+    /// <summary>A frozen copy of all weights, where the method compares with one and none lies under adapters.</summary>
+    public long Reference { get; init; }
+
+    public long Total => Weights + Reference + Gradients + Optimizer + Activations + Logits;
 
     /// <param name="numTrained">Weights that are trained; fewer than the network's are adapters beside it.</param>
     /// <param name="weightType">Type that the network's weights are kept in.</param>
@@ -43,7 +46,7 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         // Block diffusion passes every row twice, noised and clean.
         bool isBlockDiffusion = (options.FamilyObjective ?? DiffusionObjective.Of(config)).IsBlockDiffusion;
         length = isBlockDiffusion ? 2 * length : length;
-        long rows = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
+        long rows = RowsOfPass(options);
         long tokens = rows * length;
         bool keepsProbabilities = device is not null && EagerAttention.Suits(computeType, device, length);
         long probabilities = keepsProbabilities ? (((long)config.NumHeads * length) + config.QueryWidth) * computeBytes : 0;
@@ -59,7 +62,10 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
             (numTrained * Float32Bytes) + largest,
             numTrained * Float32Bytes * (options.EmaDecay is null ? 2 : 3),
             (options.ActivationCheckpointing ? ofInputs + ofBlock : config.NumLayers * ofBlock) + gradientsOfBlock + final + mask,
-            Math.Min(isBlockDiffusion ? tokens / 2 : tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit);
+            Math.Min(isBlockDiffusion ? tokens / 2 : tokens, DiffusionLoss.ChunkSize(config)) * config.EmbeddingSize * BytesOfLogit)
+        {
+            Reference = options.HasReference && isFull ? config.NumParameters * weightBytes : 0,
+        };
     }
 
     /// <summary>
@@ -88,14 +94,13 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         string remedy = fitting.Change is null
             ? "No batch is small enough"
             : $"It fits {fitting.Change}: {Gigabytes(fitting.Memory.Total)} GB";
-        int rows = Math.Min(options.MicroBatchSize ?? options.BatchSize, options.BatchSize);
         throw new TrainingMemoryException(
-            $"Training {numTrained:N0} weights of a model of {config.NumParameters:N0}, {rows} x {length} tokens a pass, "
+            $"Training {numTrained:N0} weights of a model of {config.NumParameters:N0}, {RowsOfPass(options)} x {length} tokens a pass, "
             + $"does not fit {Gigabytes(available)} GB: {memory}. {remedy}");
     }
 
     public override string ToString() =>
-        $"weights {Gigabytes(Weights)} + gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} "
+        $"weights {Gigabytes(Weights)} + {(Reference > 0 ? $"reference {Gigabytes(Reference)} + " : "")}gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} "
         + $"+ activations {Gigabytes(Activations)} + logits {Gigabytes(Logits)} = {Gigabytes(Total)} GB";
 
     /// <summary>
@@ -124,6 +129,9 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
         ? Math.Min(experts.NumExperts, tokens * experts.NumChosen) * (ExpertPlan.Multiple - 1)
             * ((2L * config.ModelWidth) + (4L * experts.Width)) * computeBytes
         : 0;
+
+    private static int RowsOfPass(TrainingOptions options) =>
+        Math.Min(options.MicroBatchSize ?? options.RowsOfStep, options.RowsOfStep);
 
     private static long Bytes(ScalarType type) => type == ScalarType.Float32 ? 4 : 2;
 

@@ -1,17 +1,28 @@
 using System.Globalization;
+using LLaDA.Diffusion.Training.Preferences;
 
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>Options of a training run; the defaults are LLaDA's where they do not depend on size.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>B, rows of a step.</summary>
+    /// <summary>B, examples of a step: rows, or pairs of preferences.</summary>
     public int BatchSize { get; init; } = 32;
 
     /// <summary>
     /// Rows of a forward pass; a step adds up the gradients of as many passes as its batch takes. Null for all rows at once.
     /// </summary>
     public int? MicroBatchSize { get; init; }
+
+    /// <summary>Trains on pairs of preferences; null predicts masked tokens.</summary>
+    /// <remarks>Options of a further method stand beside it.</remarks>
+    public PreferenceOptions? Preference { get; init; }
+
+    /// <summary>Rows that pass in a step: of a method that makes several of an example, more than examples.</summary>
+    public int RowsOfStep => BatchSize * (Preference?.RowsOfPair ?? 1);
+
+    /// <summary>Whether the method holds the policy against what it was at first: a second copy, unless adapters are trained.</summary>
+    public bool HasReference => Preference is not null;
 
     /// <summary>How the cross entropies of a batch become its loss; the default leaves it to the objective of the family.</summary>
     public LossReduction Reduction { get; init; }
@@ -87,9 +98,11 @@ public sealed record TrainingOptions
     /// </summary>
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
         $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, ")
-        + string.Create(
-            CultureInfo.InvariantCulture,
-            $"random lengths {RandomLengthRatio}, average {(object?)EmaDecay ?? "none"}{(MasksEveryRow ? ", a mask in every row" : "")}");
+        + string.Create(CultureInfo.InvariantCulture, $"random lengths {RandomLengthRatio}, ")
+        + Average + (MasksEveryRow ? ", a mask in every row" : "");
+
+    /// <summary>The average that is kept, in the words of <see cref="Objective"/>.</summary>
+    internal string Average => string.Create(CultureInfo.InvariantCulture, $"average {(object?)EmaDecay ?? "none"}");
 
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
@@ -104,7 +117,7 @@ public sealed record TrainingOptions
             yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
         if (EmaDecay is not (null or (>= 0 and < 1)))
             yield return $"the EMA decay is {EmaDecay}; it must lie in [0, 1)";
-        foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()))
+        foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()).Concat(Preference?.Validate() ?? []))
             yield return error;
     }
 }

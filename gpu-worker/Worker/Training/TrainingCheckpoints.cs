@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
@@ -49,6 +50,7 @@ internal sealed class TrainingCheckpoints(
             RunNumber = job.CheckpointRun,
             TrainLoss = metrics.Loss,
             ValidLoss = metrics.ValidationLoss,
+            Measures = metrics.Measures is { } measures ? JsonSerializer.Serialize(measures) : null,
         };
         await tuned.AddCheckpointAsync(job, from, checkpoint, cancellation);
         string message = $"Checkpoint created at step {job.CheckpointStep} with the name {checkpoint.Model}";
@@ -94,12 +96,18 @@ internal sealed class TrainingCheckpoints(
         await using var file = files.Write(job.Tenant, job.ResultFileKey!, cancellation);
         await using (var writer = new StreamWriter(file.Content, leaveOpen: true))
         {
-            await writer.WriteLineAsync("step,train_loss,valid_loss,learning_rate,gradient_norm,tokens");
+            // Read twice rather than held: a log may have a million lines. What is measured now and then has a column from the start.
+            string[] measured = [.. MetricsLog.Read(runFolder).SelectMany(step => step.Measures?.Keys ?? []).Distinct(StringComparer.Ordinal)];
+            string[] columns = ["step", "train_loss", "valid_loss", "learning_rate", "gradient_norm", "tokens", .. measured];
+            await writer.WriteLineAsync(string.Join(',', columns));
             foreach (var step in MetricsLog.Read(runFolder))
             {
-                await writer.WriteLineAsync(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{step.Step},{step.Loss},{step.ValidationLoss},{step.LearningRate},{step.GradNorm},{step.NumTokens}"));
+                object?[] values =
+                [
+                    step.Step, step.Loss, step.ValidationLoss, step.LearningRate, step.GradNorm, step.NumTokens,
+                    .. measured.Select(name => step.Measures?.TryGetValue(name, out double value) == true ? (object)value : null),
+                ];
+                await writer.WriteLineAsync(string.Join(',', values.Select(value => Convert.ToString(value, CultureInfo.InvariantCulture))));
             }
         }
         await file.CompleteAsync();

@@ -61,9 +61,12 @@ internal sealed class TrainingData : IDisposable
     {
         try
         {
-            return job.Method == FineTuningMethod.Pretrain
-                ? OpenText(path, tokenizer, config.MaxSequenceLength, seed)
-                : new FineTuningData(path, tokenizer, Options(job, config, seed));
+            return job.Method switch
+            {
+                FineTuningMethod.Pretrain => OpenText(path, tokenizer, config.MaxSequenceLength, seed),
+                FineTuningMethod.Dpo => new PreferenceData(path, tokenizer, Options(job, config, seed)),
+                _ => new FineTuningData(path, tokenizer, Options(job, config, seed)),
+            };
         }
         catch (TrainingDataException exception)
         {
@@ -86,14 +89,17 @@ internal sealed class TrainingData : IDisposable
 
     private static IEnumerable<string> Counts(string param, ITrainingData? data)
     {
-        if (data is not FineTuningData examples)
-            yield break;
-        int all = examples.NumRows + examples.NumSkipped;
-        string length = $"longer than the model's context of {examples.ContextLength} tokens";
-        if (examples.NumCut > 0)
-            yield return $"{examples.NumCut} of {all} examples of {param} are {length}: the ends of their answers are cut off";
-        if (examples.NumSkipped > 0)
-            yield return $"{examples.NumSkipped} of {all} examples of {param} are {length} and left out";
+        var (used, cut, skipped, context) = data switch
+        {
+            FineTuningData examples => (examples.NumRows, examples.NumCut, examples.NumSkipped, examples.ContextLength),
+            PreferenceData pairs => (pairs.NumRows, 0, pairs.NumSkipped, pairs.ContextLength),
+            _ => (0, 0, 0, 0),
+        };
+        string length = $"longer than the model's context of {context} tokens";
+        if (cut > 0)
+            yield return $"{cut} of {used + skipped} examples of {param} are {length}: the ends of their answers are cut off";
+        if (skipped > 0)
+            yield return $"{skipped} of {used + skipped} examples of {param} are {length} and left out";
     }
 
     /// <summary>Packs the tokens into a file, because the text may be larger than memory.</summary>

@@ -4,6 +4,7 @@ using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Training;
@@ -13,12 +14,12 @@ internal static class TrainingRecipe
 {
     /// <summary>
     /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for adapters, and a tenth of LLaDA's
-    /// for continued pretraining.
+    /// for continued pretraining. For preferences that of LLaDA 1.5, and ten times as much for adapters.
     /// </summary>
-    private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PretrainingRate = 4e-5;
+    private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PretrainingRate = 4e-5, PreferenceRate = 5e-7, PreferenceLoraRate = 5e-6;
 
     private const double FinalShare = 0.1, DecayShare = 0.1;
-    private const int MaxWarmupSteps = 50, NumCheckpoints = 10;
+    private const int MaxWarmupSteps = 50, MaxPreferenceWarmupSteps = 15, NumCheckpoints = 10;
 
     public static LoraOptions? Lora(FineTuningJobRecord job, string baseModel) => job.LoraRank is { } rank
         ? new LoraOptions { Rank = rank, Alpha = job.LoraAlpha ?? 2.0 * rank, Seed = job.Seed, BaseModel = baseModel }
@@ -29,10 +30,9 @@ internal static class TrainingRecipe
     {
         long numDraws = (long)job.Epochs!.Value * numRows;
         int numSteps = checked((int)((numDraws + job.BatchSize!.Value - 1) / job.BatchSize.Value));
-        double usual = job.LoraRank is not null ? LoraRate : job.Method == FineTuningMethod.Pretrain ? PretrainingRate : SupervisedRate;
-        double peak = usual * job.LearningRateMultiplier!.Value;
+        double peak = UsualRate(job) * job.LearningRateMultiplier!.Value;
         int interval = (numSteps + NumCheckpoints - 1) / NumCheckpoints;
-        return new TrainingOptions
+        var options = new TrainingOptions
         {
             BatchSize = job.BatchSize.Value,
             LearningRate = new LearningRateSchedule(
@@ -45,6 +45,7 @@ internal static class TrainingRecipe
             ValidationInterval = interval,
             NumCheckpoints = 1,
         };
+        return job.Method == FineTuningMethod.Dpo ? WithPreferences(job, options) : options;
     }
 
     /// <summary>
@@ -64,7 +65,7 @@ internal static class TrainingRecipe
         TorchSharp.torch.Device device)
     {
         int largest = device.type == TorchSharp.DeviceType.CPU ? Math.Max(1, PassBudget.MaxTokensOnCpu / length) : int.MaxValue;
-        var smaller = Halves(options.BatchSize)
+        var smaller = Halves(options.RowsOfStep)
             .Where(rows => rows <= largest).Select(rows => options with { MicroBatchSize = rows }).ToList();
         List<TrainingOptions> candidates = [.. smaller, .. smaller.Select(candidate => candidate with { ActivationCheckpointing = true })];
         foreach (var candidate in candidates)
@@ -85,6 +86,34 @@ internal static class TrainingRecipe
     /// <summary>Sequences of plain text, as long as the context, or a quarter of the text if that is shorter.</summary>
     public static TokenSequences Sequences(TokenFile tokens, int contextLength, long seed) =>
         new(tokens, (int)Math.Min(contextLength, Math.Max(1, tokens.Count / 4)), seed);
+
+    private static double UsualRate(FineTuningJobRecord job) => (job.Method, job.LoraRank) switch
+    {
+        (FineTuningMethod.Dpo, null) => PreferenceRate,
+        (FineTuningMethod.Dpo, _) => PreferenceLoraRate,
+        (_, not null) => LoraRate,
+        (FineTuningMethod.Pretrain, _) => PretrainingRate,
+        _ => SupervisedRate,
+    };
+
+    /// <summary>The published recipe (LLaDA 1.5): 15 steps of warmup, half a cosine to 0, little weight decay.</summary>
+    private static TrainingOptions WithPreferences(FineTuningJobRecord job, TrainingOptions options)
+    {
+        var (peak, numSteps) = (options.LearningRate.Peak, options.LearningRate.NumSteps);
+        var published = new PreferenceOptions();
+        return options with
+        {
+            LearningRate = LearningRateSchedule.Cosine(peak, final: 0, Math.Min(MaxPreferenceWarmupSteps, numSteps / 10), numSteps),
+            WeightDecay = 0.01,
+            Preference = published with
+            {
+                Beta = job.Beta ?? published.Beta,
+                NumSamples = job.NumSamples ?? published.NumSamples,
+                SftWeight = job.SftWeight ?? published.SftWeight,
+                NormalizesLength = job.NormalizesLength,
+            },
+        };
+    }
 
     private static IEnumerable<int> Halves(int rows)
     {

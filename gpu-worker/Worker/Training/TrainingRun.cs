@@ -123,8 +123,10 @@ internal sealed class TrainingRun(
             GradientNorm = metrics.GradNorm,
             TotalSteps = current.NumSteps,
         };
-        string json = JsonSerializer.Serialize(data, WireJson.Options);
-        var reported = new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json };
+        var json = JsonSerializer.SerializeToNode(data, WireJson.Options)!.AsObject();
+        foreach (var (name, value) in metrics.Measures ?? new Dictionary<string, double>())
+            json[name] = value;
+        var reported = new FineTuningEvent(FineTuningEventKind.Metrics, message) { Step = metrics.Step, Data = json.ToJsonString() };
         await events.AddAsync(job, reported, cancellation);
     }
 }

@@ -4,6 +4,7 @@ using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Preferences;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
@@ -16,12 +17,11 @@ namespace LLaDA.Batch.Worker.Training;
 internal sealed class TrainingSession : IAsyncDisposable
 {
     private readonly TensorThread _tensors;
-    private readonly MaskPredictor _network;
-    private readonly LoraWeights? _adapters;
+    private readonly TrainedNetwork _network;
     private readonly IEnumerator<TrainingProgress?> _turns;
 
-    private TrainingSession(TensorThread tensors, MaskPredictor network, LoraWeights? adapters, IEnumerator<TrainingProgress?> turns) =>
-        (_tensors, _network, _adapters, _turns) = (tensors, network, adapters, turns);
+    private TrainingSession(TensorThread tensors, TrainedNetwork network, IEnumerator<TrainingProgress?> turns) =>
+        (_tensors, _network, _turns) = (tensors, network, turns);
 
     public TrainingProgress Current => _turns.Current!;
 
@@ -48,7 +48,6 @@ internal sealed class TrainingSession : IAsyncDisposable
     public async ValueTask DisposeAsync() => await _tensors.RunAsync(() =>
     {
         _turns.Dispose();
-        _adapters?.Dispose();
         _network.Dispose();
         return true;
     }, CancellationToken.None);
@@ -56,36 +55,37 @@ internal sealed class TrainingSession : IAsyncDisposable
     private static TrainingSession Open(TensorThread tensors, Hardware hardware, TrainingSetup setup, Func<bool> wantsCheckpoint)
     {
         var (input, options, lora) = setup;
-        var (data, weights, adapter) = (input.Data, input.Model.Weights, input.Model.Adapter);
+        var (weights, adapter) = (input.Model.Weights, input.Model.Adapter);
         var computeType = hardware.ComputeType;
         var weightType = lora is null ? ScalarType.Float32 : computeType;
         var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
-        long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
         var fitting = TrainingRecipe.Fitting(
             options with { DeviceBytes = hardware.DeviceBytes },
             config,
-            numTrained,
+            lora?.NumParameters(config) ?? config.NumParameters,
             weightType,
             computeType,
-            data.Training.MaxLength,
+            input.Data.Training.MaxLength,
             hardware.Device);
 
-        var network = MergedCheckpoint.Load(weights, lora is null ? adapter : null, hardware.Device, weightType, computeType);
-        LoraWeights? adapters = null;
+        MaskPredictor Load() =>
+            MergedCheckpoint.Load(weights, lora is null ? adapter : null, hardware.Device, weightType, computeType);
+        var network = new TrainedNetwork(Load, lora, adapter, fitting.HasReference);
         try
         {
-            adapters = lora is null ? null : new LoraWeights(network, lora);
-            if (adapter is not null)
-                adapters?.Load(adapter);
-            ITrainedWeights trained = adapters is null ? new FullWeights(network) : adapters;
-            var trainer = new Trainer(trained, data.Training, data.Validation, fitting, input.Folder);
-            return new TrainingSession(tensors, network, adapters, trainer.Turns(wantsCheckpoint, CancellationToken.None).GetEnumerator());
+            var trainer = new Trainer(network.Weights, Method(network, input.Data, fitting), fitting, input.Folder);
+            return new TrainingSession(tensors, network, trainer.Turns(wantsCheckpoint, CancellationToken.None).GetEnumerator());
         }
         catch
         {
-            adapters?.Dispose();
             network.Dispose();
             throw;
         }
     }
+
+    /// <summary>What the options ask for. A further method gets its line here.</summary>
+    private static ITrainingMethod Method(TrainedNetwork network, TrainingData data, TrainingOptions options) =>
+        options.Preference is null
+            ? new Denoising(network.Weights, data.Training, data.Validation, options)
+            : new PreferenceTraining(network.Weights, network.Reference!, data.Training, data.Validation, options);
 }

@@ -13,13 +13,18 @@ internal static class RunTuningCommand
 
     public static Command Create(ServiceTarget target)
     {
-        var file = new Argument<FileInfo>("file") { Description = "One example a line: a dialogue, or a prompt with its completion" };
+        var file = new Argument<FileInfo>("file")
+        {
+            Description = "One example a line: a dialogue, a prompt with its completion, text, or a question with two answers",
+        };
         var model = new Option<string>("--model", "-m") { Description = "The model to begin with", Required = true };
+        var method = new Option<string>("--method") { Description = "How it is trained", DefaultValueFactory = _ => "supervised" };
+        method.AcceptOnlyFromAmong("supervised", "pretrain", "dpo");
         var suffix = new Option<string?>("--suffix") { Description = "Part of the result's name" };
         var rank = new Option<int?>("--lora") { Description = "Train an adapter of this rank instead of all weights" };
         var epochs = new Option<int?>("--epochs") { Description = "Passes over the examples; chosen by their number by default" };
         var watch = new Option<bool>("--watch", "-w") { Description = "Follow the job to its end" };
-        var command = new Command("run", "Trains a model on a file of examples") { file, model, suffix, rank, epochs, watch };
+        var command = new Command("run", "Trains a model on a file of examples") { file, model, method, suffix, rank, epochs, watch };
         command.SetAction(async (parse, cancellation) =>
         {
             var (shell, source) = (target.Shell(parse), parse.GetRequiredValue(file));
@@ -28,6 +33,7 @@ internal static class RunTuningCommand
             using var client = target.Connect(parse);
             await using var content = source.OpenRead();
             var stored = await client.Files.UploadAsync(content, source.Name, "fine-tune", cancellation);
+            string kind = parse.GetRequiredValue(method);
             var hyperparameters = new Dictionary<string, object>();
             if (parse.GetValue(rank) is { } size)
                 hyperparameters["lora"] = new { rank = size };
@@ -39,7 +45,7 @@ internal static class RunTuningCommand
                     Model = parse.GetRequiredValue(model),
                     TrainingFile = stored.Id,
                     Suffix = parse.GetValue(suffix),
-                    Method = new { type = "supervised", supervised = new { hyperparameters } },
+                    Method = new Dictionary<string, object> { ["type"] = kind, [kind] = new { hyperparameters } },
                 },
                 cancellation);
             if (!parse.GetValue(watch))

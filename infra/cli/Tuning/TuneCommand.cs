@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Client;
 using LLaDA.Batch.Client.FineTuning;
@@ -9,6 +10,9 @@ namespace LLaDA.Batch.Cli.Tuning;
 internal static class TuneCommand
 {
     private const int DefaultLimit = 20;
+
+    /// <summary>What every method reports besides its losses.</summary>
+    private static readonly string[] s_common = ["learning_rate", "gradient_norm", "total_steps"];
 
     public static Command Create()
     {
@@ -62,13 +66,16 @@ internal static class TuneCommand
         command.SetAction(async (parse, cancellation) =>
         {
             using var client = target.Connect(parse);
-            var points = (await client.FineTuning.EventsAsync(parse.GetRequiredValue(id), cancellation).ToListAsync(cancellation))
-                .Select(reported => reported.Data).OfType<LossPoint>().Where(point => point.Step is not null).OrderBy(point => point.Step);
-            var shell = target.Shell(parse);
-            await shell.RowsAsync(
+            LossPoint[] points = [.. (await client.FineTuning.EventsAsync(parse.GetRequiredValue(id), cancellation)
+                .ToListAsync(cancellation)).Select(reported => reported.Data).OfType<LossPoint>()
+                .Where(point => point.Step is not null).OrderBy(point => point.Step)];
+            await target.Shell(parse).RowsAsync(
                 points.ToAsyncEnumerable(), int.MaxValue,
-                ("STEP", point => point.Step), ("TRAINING", point => $"{point.TrainLoss:F3}"),
-                ("HELD-OUT", point => point.ValidLoss is { } loss ? $"{loss:F3}" : null), ("", point => Bar(point.TrainLoss)));
+                [
+                    ("STEP", point => point.Step), ("TRAINING", point => $"{point.TrainLoss:F3}"),
+                    ("HELD-OUT", point => point.ValidLoss is { } loss ? $"{loss:F3}" : null), .. MeasuresOf(points),
+                    ("", point => Bar(point.TrainLoss)),
+                ]);
         });
         return command;
     }
@@ -87,6 +94,13 @@ internal static class TuneCommand
         });
         return command;
     }
+
+    /// <summary>What the method measures besides; the bounds of single answers are left to JSON.</summary>
+    private static IEnumerable<(string Heading, Func<LossPoint, object?> Cell)> MeasuresOf(LossPoint[] points) => points
+        .SelectMany(point => point.More?.Keys ?? Enumerable.Empty<string>()).Distinct(StringComparer.Ordinal)
+        .Where(name => !s_common.Contains(name) && !name.EndsWith("_elbo", StringComparison.Ordinal))
+        .Select(name => (name.Replace('_', ' ').ToUpperInvariant(), (Func<LossPoint, object?>)(point =>
+            point.More?.GetValueOrDefault(name) is { ValueKind: JsonValueKind.Number } value ? $"{value.GetDouble():F3}" : null)));
 
     /// <summary>Four signs a nat, so that a curve is seen at a glance.</summary>
     private static string Bar(double? loss) => new('#', (int)Math.Clamp((loss ?? 0) * 4, 0, 60));

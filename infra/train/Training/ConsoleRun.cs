@@ -65,7 +65,9 @@ internal sealed class ConsoleRun(string folder, int numSteps, TextWriter output)
             return;
         output.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"step {metrics.Step}  loss {metrics.Loss:F3}  grad {metrics.GradNorm:F2}  lr {metrics.LearningRate:E1}")
-            + string.Create(CultureInfo.InvariantCulture, $"  {metrics.TokensPerSecond:F0} tokens/s  {metrics.ValidationLoss,6:F3}"));
+            + string.Create(CultureInfo.InvariantCulture, $"  {metrics.TokensPerSecond:F0} tokens/s  {metrics.ValidationLoss,6:F3}")
+            + string.Concat((metrics.Measures ?? new Dictionary<string, double>()).Select(measure =>
+                string.Create(CultureInfo.InvariantCulture, $"  {measure.Key} {measure.Value:F3}"))));
     }
 
     /// <returns>The step of the newest whole checkpoint; 0 where there is none.</returns>

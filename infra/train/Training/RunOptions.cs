@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Train.Training;
 
-/// <summary>The options that pretraining and fine-tuning share.</summary>
+/// <summary>The options that all ways to train share.</summary>
 internal sealed class RunOptions
 {
     private readonly Option<DirectoryInfo> _run = new("--run")
@@ -20,7 +20,7 @@ internal sealed class RunOptions
         Required = true,
     };
 
-    private readonly Option<int> _batchSize = new Option<int>("--batch-size") { Description = "Rows of a step" }.AtLeast(1);
+    private readonly Option<int> _batchSize = new Option<int>("--batch-size") { Description = "Examples of a step" }.AtLeast(1);
     private readonly Option<int?> _microBatchSize = new Option<int?>("--micro-batch-size")
     {
         Description = "Rows of a forward pass; a step accumulates gradients over its passes. Without it a step is one pass",
@@ -35,7 +35,6 @@ internal sealed class RunOptions
     private readonly Option<double> _weightDecay = new("--weight-decay")
     {
         Description = "AdamW's weight decay of matrices",
-        DefaultValueFactory = _ => 0.1,
     };
 
     private readonly Option<long> _seed = new("--seed")
@@ -62,6 +61,7 @@ internal sealed class RunOptions
     };
 
     private readonly Option<RateDecay> _decay = new("--rate-decay") { Description = "Linear at the end, or Cosine over the whole run" };
+    private readonly bool _choosesNoise;
     private readonly Option<double> _minNoise = new("--min-noise")
     {
         Description = "Lowest noise level that is trained, at least 0. A higher one reduces the variance of the gradient",
@@ -84,11 +84,17 @@ internal sealed class RunOptions
         Description = "Activation checkpointing: recompute activations in the backward pass. Less memory, about a third more work",
     };
 
-    public RunOptions(int batchSize, double learningRate, int warmupSteps)
+    /// <param name="choosesNoise">Whether the noise levels are an option.</param>
+    public RunOptions(
+        int batchSize, double learningRate, int warmupSteps, double weightDecay = 0.1, RateDecay decay = RateDecay.Linear,
+        bool choosesNoise = true)
     {
         _batchSize.DefaultValueFactory = _ => batchSize;
         _rate.DefaultValueFactory = _ => learningRate;
         _warmup.DefaultValueFactory = _ => warmupSteps;
+        _weightDecay.DefaultValueFactory = _ => weightDecay;
+        _decay.DefaultValueFactory = _ => decay;
+        _choosesNoise = choosesNoise;
     }
 
     public void AddTo(Command command)
@@ -96,7 +102,7 @@ internal sealed class RunOptions
         Option[] options =
         [
             _run, _output, _batchSize, _microBatchSize, _rate, _warmup, _weightDecay, _seed, _interval, _kept, _emaDecay, _decay,
-            _minNoise, _maxNoise, _isFloat32, _checkpointsActivations, _memory,
+            .. _choosesNoise ? new Option[] { _minNoise, _maxNoise } : [], _isFloat32, _checkpointsActivations, _memory,
         ];
         foreach (var option in options)
             command.Options.Add(option);
@@ -131,7 +137,7 @@ internal sealed class RunOptions
                 : new LearningRateSchedule(peak, peak * finalShare, warmup, (int)(numSteps * decayShare), numSteps),
             WeightDecay = parse.GetValue(_weightDecay),
             StratifiesTimes = true,
-            NoiseLevels = new NoiseLevels(parse.GetValue(_minNoise), parse.GetValue(_maxNoise)),
+            NoiseLevels = _choosesNoise ? new NoiseLevels(parse.GetValue(_minNoise), parse.GetValue(_maxNoise)) : NoiseLevels.All,
             ActivationCheckpointing = parse.GetValue(_checkpointsActivations),
             EmaDecay = parse.GetValue(_emaDecay),
             DeviceBytes = parse.GetValue(_memory) is { } gigabytes ? (long)(gigabytes * 1e9) : null,

@@ -55,29 +55,7 @@ internal sealed class SftCommand
         Description = "Draws masks until each answer has one, with corrected weights",
     };
 
-    private readonly Option<int?> _rank = new Option<int?>("--lora-rank")
-    {
-        Description = "Trains a LoRA adapter of this rank beside the frozen model, which stays in bfloat16 unless --float32. "
-            + "Without it all weights are trained",
-    }.AtLeast(1);
-
-    private readonly Option<double?> _alpha = new("--lora-alpha")
-    {
-        Description = "Scales the adapter by alpha / rank. The default is twice the rank",
-    };
-
-    private readonly Option<string[]> _targets = new("--lora-target")
-    {
-        Description = "Path of a projection in the names of the model's family, such as model.transformer.blocks.*.q_proj, where * is any "
-            + "layer or expert. The default is all but experts",
-        AllowMultipleArgumentsPerToken = true,
-    };
-
-    private readonly Option<bool> _merges = new("--merge")
-    {
-        Description = "Writes the model with the adapter merged into it instead of the adapter alone",
-    };
-
+    private readonly AdapterOptions _adapter = new();
     private readonly RunOptions _run = new(batchSize: 32, learningRate: 2.5e-5, warmupSteps: 50);
 
     public static Command Create()
@@ -87,16 +65,9 @@ internal sealed class SftCommand
         {
             options._model, options._data, options._validation, options._epochs, options._maxLength, options._longExamples,
             options._reduction, options._ignoresPadding, options._masksEveryRow,
-            options._rank, options._alpha, options._targets, options._merges,
         };
+        options._adapter.AddTo(command);
         options._run.AddTo(command);
-        Option[] loraOptions = [options._alpha, options._targets, options._merges];
-        command.Validators.Add(result =>
-        {
-            var given = Array.Find(loraOptions, option => result.GetResult(option) is { Implicit: false });
-            if (given is not null && result.GetResult(options._rank) is null)
-                result.AddError($"{given.Name} needs --lora-rank");
-        });
         command.SetAction((parse, cancellation) => Task.Run(() => options.Run(parse, cancellation), cancellation));
         return command;
     }
@@ -106,7 +77,7 @@ internal sealed class SftCommand
         LibTorch.Load();
         string source = parse.GetRequiredValue(_model).FullName;
         var tokenizer = new LLaDATokenizer(source);
-        var lora = Lora(parse, source);
+        var lora = _adapter.Read(parse, source, _run.Seed(parse));
         var config = LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
         int maxLength = parse.GetValue(_maxLength) ?? config.MaxSequenceLength;
         FineTuningData Open(FileInfo file, long seed) => new(file.FullName, tokenizer, new FineTuningOptions
@@ -139,26 +110,6 @@ internal sealed class SftCommand
         var (folder, output) = (_run.Run(parse), _run.Output(parse));
         var run = new ConsoleRun(folder, numSteps, parse.InvocationConfiguration.Output);
         run.Train(new Trainer(weights, training, heldOut, options, folder), cancellation);
-        if (adapter is not null && !parse.GetValue(_merges))
-        {
-            adapter.Save(output);
-            run.Finish(
-                $"The adapter is in {output}",
-                "the same command with --merge writes the whole model, which 'llada admin models add' takes");
-            return;
-        }
-        adapter?.Merge();
-        ConsoleRun.Save(network, source, output);
-        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada admin models add' adds it to a service");
+        _adapter.Save(parse, network, adapter, source, output, run);
     }
-
-    /// <returns>Null where all weights are trained.</returns>
-    private LoraOptions? Lora(ParseResult parse, string source) => parse.GetValue(_rank) is not { } rank ? null : new LoraOptions
-    {
-        Rank = rank,
-        Alpha = parse.GetValue(_alpha) ?? 2.0 * rank,
-        Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : null,
-        Seed = _run.Seed(parse),
-        BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
-    };
 }

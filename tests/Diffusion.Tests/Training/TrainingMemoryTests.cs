@@ -2,6 +2,7 @@ using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Tests.Families;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Training;
@@ -189,6 +190,27 @@ public sealed class TrainingMemoryTests : IDisposable
 
         static void Require(TrainingOptions options) =>
             TrainingMemory.Require(s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.BFloat16, options, 512, CPU);
+    }
+
+    /// <summary>Under adapters lies the reference; rows of an adapter's step are those of a pass.</summary>
+    [Fact]
+    public void Preferences_keep_a_second_copy_beside_trained_weights_and_nothing_beside_adapters()
+    {
+        var preferring = s_options with { Preference = new PreferenceOptions(), MicroBatchSize = 8 };
+        long numAdapted = new LoraOptions { Rank = 16 }.NumParameters(s_large);
+        TrainingMemory Adapted(TrainingOptions options) =>
+            TrainingMemory.Of(s_large, numAdapted, ScalarType.BFloat16, ScalarType.BFloat16, options, 512);
+
+        var memory = Full(preferring, ScalarType.BFloat16);
+        var refused = Assert.Throws<TrainingMemoryException>(() => TrainingMemory.Require(
+            s_large, s_large.NumParameters, ScalarType.Float32, ScalarType.BFloat16,
+            preferring with { DeviceBytes = 150_000_000_000, ActivationCheckpointing = true }, 512, CPU));
+
+        Assert.Equal(Full(s_options, ScalarType.BFloat16) with { Reference = 4 * 8_015_581_184 }, memory);
+        Assert.Equal(Adapted(s_options), Adapted(preferring));
+        Assert.Contains("weights 33.5 + reference 32.1 + gradients ", refused.Message, StringComparison.Ordinal);
+        // A step of 8 pairs has 128 rows, which pass at once unless told otherwise.
+        Assert.Equal(16 * Full(s_options, ScalarType.Float32).Activations, Full(preferring with { MicroBatchSize = null }, ScalarType.Float32).Activations);
     }
 
     [Fact]

@@ -22,6 +22,18 @@ public sealed class AutoHyperparametersTests
         Assert.Equal(Math.Min(4, multiplier), Of(new FineTuningJobRecord { LoraRank = 8 }, numLines).LearningRateMultiplier);
     }
 
+    [Theory]
+    [InlineData(10, 10, 4)]
+    [InlineData(100, 5, 6)]
+    [InlineData(500, 1, 31)]
+    [InlineData(350_000, 1, 32)]
+    public void Pairs_are_seen_once_or_up_to_ten_times(int numLines, int epochs, int batchSize)
+    {
+        var auto = Of(new FineTuningJobRecord { Method = FineTuningMethod.Dpo }, numLines);
+
+        Assert.Equal((epochs, batchSize), (auto.Epochs, auto.BatchSize));
+    }
+
     [Fact]
     public void What_a_job_names_counts_in_what_is_chosen_for_the_rest() =>
         Assert.Equal(new AutoHyperparameters(10, 8, 2.67), Of(new FineTuningJobRecord { Epochs = 10, BatchSize = 8 }, 300));

@@ -22,7 +22,15 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"model":"none"}""", "model"),
         ("""{"training_file":"file-none"}""", "training_file"),
         ("""{"validation_file":"file-none"}""", "validation_file"),
-        ("""{"method":{"type":"dpo"}}""", "method.type"),
+        ("""{"method":{"type":"ppo"}}""", "method.type"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"beta":0}}}}""", "method.dpo.hyperparameters.beta"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"beta":101}}}}""", "method.dpo.hyperparameters.beta"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"num_samples":65}}}}""", "method.dpo.hyperparameters.num_samples"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"sft_weight":-0.1}}}}""", "method.dpo.hyperparameters.sft_weight"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"normalize_length":1}}}}""", "method.dpo.hyperparameters.normalize_length"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"noise":{}}}}}""", "method.dpo.hyperparameters.noise"),
+        ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"long_examples":"cut"}}}}""", "method.dpo.hyperparameters.long_examples"),
+        ("""{"hyperparameters":{"beta":0.1}}""", "hyperparameters.beta"),
         (
             """{"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":0}}}}""",
             "method.supervised.hyperparameters.n_epochs"),
@@ -118,6 +126,27 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_job_of_preferences_shows_its_own_hyperparameters_and_fails_on_long_examples_unless_told_otherwise()
+    {
+        await using var plane = await StartAsync(fixture);
+        static string Answer(string text) => $$"""[{"role":"assistant","content":"{{text}}"}]""";
+        string pairs = string.Concat(Enumerable.Range(1, 600).Select(index =>
+            $$"""{"input":{"messages":[{"role":"user","content":"{{index}}?"}]},"preferred_output":{{Answer("yes")}},"""
+            + $$""" "non_preferred_output":{{Answer("no")}}}""" + "\n"));
+        var method = JsonNode.Parse("""{"type":"dpo","dpo":{"hyperparameters":{"beta":0.1,"sft_weight":0,"num_samples":"auto"}}}""")!;
+
+        var job = await PlannedAsync(plane, pairs, new JsonObject { ["method"] = method });
+        var plain = await CreatedAsync(plane, pairs, new JsonObject { ["method"] = new JsonObject { ["type"] = "dpo" } });
+
+        Assert.Equal((FineTuningMethod.Dpo, LongExamples.Fail, 0.1, 0.0), (job.Method, job.LongExamples, job.Beta, job.SftWeight));
+        Assert.Equal((LongExamples.Fail, null), (plain.LongExamples, plain.Beta));
+        Assert.Equal(
+            """{"n_epochs":1,"batch_size":32,"learning_rate_multiplier":8,"beta":0.1,"num_samples":"auto","sft_weight":0,"""
+            + """ "normalize_length":false}""".TrimStart(),
+            (await GetAsync(plane, $"/{job.Id}"))["method"]!["dpo"]!["hyperparameters"]!.ToJsonString());
+    }
+
+    [Fact]
     public async Task A_finished_job_names_a_model_a_file_of_metrics_and_checkpoints_that_are_models_too()
     {
         await using var plane = await StartAsync(fixture);
@@ -134,6 +163,8 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         Assert.Equal($"ft:{Model}::mine:{job.RowKey[^12..]}", name);
         var checkpoints = (await GetAsync(plane, $"/{job.Id}/checkpoints"))["data"]!.AsArray();
         Assert.Equal([6, 3], checkpoints.Select(checkpoint => checkpoint!["step_number"]!.GetValue<int>()));
+        Assert.Equal(
+            """{"step":6,"train_loss":1.5,"valid_loss":2,"full_valid_loss":2,"margin":0.25}""", checkpoints[0]!["metrics"]!.ToJsonString());
         var catalog = plane.Get<ModelCatalog>();
         var model = (await catalog.FindAsync(Tenant, name, CancellationToken.None))!;
         Assert.Equal($"{Tenant}/{job.RowKey}/2/6", model.Folder);

@@ -11,6 +11,34 @@ namespace LLaDA.Batch.Functions.Tests.FineTuning;
 
 public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
 {
+    private const string Question = """{"messages":[{"role":"user","content":"q"}]}""";
+    private const string Yes = """[{"role":"assistant","content":"a"}]""", No = """[{"role":"assistant","content":"b"}]""";
+
+    private static readonly (string Line, string? Fault)[] s_preferences =
+    [
+        (Pair("""{"messages":[{"role":"user","content":"q"}],"tools":[],"parallel_tool_calls":true}""", Yes, No), null),
+        (
+            Pair(Question, Yes, """[{"role":"assistant","content":" a "}]"""),
+            "preferred_output and non_preferred_output are the same"),
+        (Pair(Question, """[{"role":"assistant","content":" "}]""", No), "preferred_output: the answer is empty"),
+        (
+            Pair(Question, Yes, """[{"role":"user","content":"b"}]"""),
+            "non_preferred_output: role is 'user'; it must be assistant"),
+        (Pair(Question, Yes, "[]"), "non_preferred_output: it must be a list of one message"),
+        (Pair(Question, Yes, "null"), "non_preferred_output: it is missing"),
+        (Pair("null", Yes, No), "input: it is missing"),
+        (Pair("7", Yes, No), "input: it must be an object with messages"),
+        (Pair("{}", Yes, No), "input: messages is missing"),
+        (Pair("""{"messages":[]}""", Yes, No), "input: messages must be a list of at least one message"),
+        (
+            Pair("""{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}""", Yes, No),
+            "input: the last message is of role assistant; it must be a question of the user"),
+        (
+            Pair("""{"messages":[{"role":"tool","content":"q"}]}""", Yes, No),
+            "input: message 1: role is 'tool'; it must be system, developer, user or assistant"),
+        (Question, "'messages' is not supported"),
+    ];
+
     private static readonly string s_queue = StorageNames.TrainQueue(StorageNames.DefaultProfile);
 
     [Fact]
@@ -92,6 +120,16 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
         Assert.Equal(fault, TrainingLine.Fault(new TextLine(1, Encoding.UTF8.GetBytes(line)), method));
 
     [Fact]
+    public void A_preference_is_one_question_with_two_answers()
+    {
+        foreach (var (line, fault) in s_preferences)
+            Assert.Equal(fault, TrainingLine.Fault(new TextLine(1, Encoding.UTF8.GetBytes(line)), FineTuningMethod.Dpo));
+    }
+
+    [Fact]
     public void A_line_that_is_too_long_is_a_fault() =>
         Assert.Equal("it is longer than allowed", TrainingLine.Fault(new TextLine(1, null), FineTuningMethod.Supervised));
+
+    private static string Pair(string input, string preferred, string other) =>
+        $$"""{"input":{{input}},"preferred_output":{{preferred}},"non_preferred_output":{{other}}}""";
 }

@@ -75,7 +75,11 @@ internal static class Trainings
         await events.AddAsync(running, metricsEvent, CancellationToken.None);
         if (isRegistered)
             await plane.Get<FineTunedModels>().AddCheckpointAsync(
-                running, from, new CheckpointRecord { Step = step, RunNumber = running.RunNumber, TrainLoss = 1.5, ValidLoss = 2 },
+                running, from,
+                new CheckpointRecord
+                {
+                    Step = step, RunNumber = running.RunNumber, TrainLoss = 1.5, ValidLoss = 2, Measures = """{"margin":0.25}""",
+                },
                 CancellationToken.None);
         if (step == NumSteps)
         {

@@ -90,7 +90,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
             Assert.Equal((4, 3, 40, 3), (job.RunNumber, job.CheckpointRun, job.CheckpointStep, job.Epochs));
             Assert.Equal(LongExamples.Cut, job.LongExamples);
         },
-        added: [("LongExamples", "Cut"), ("MasksEveryRow", false)]);
+        added: [("LongExamples", "Cut"), ("MasksEveryRow", false), ("NormalizesLength", false)]);
 
     [Theory]
     [InlineData("ValidatingFiles", FineTuningStatus.ValidatingFiles)]

@@ -2,6 +2,7 @@ using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Worker.Training;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Tests.Training;
@@ -16,6 +17,28 @@ public sealed class TrainingRecipeTests
 
         Assert.Equal(NoiseLevels.All, TrainingRecipe.Options(job, numRows: 4).NoiseLevels);
         Assert.Equal(new NoiseLevels(0.3, 0.9), TrainingRecipe.Options(clipped, numRows: 4).NoiseLevels);
+    }
+
+    [Theory]
+    [InlineData(null, 5e-7)]
+    [InlineData(4, 5e-6)]
+    public void Preferences_are_trained_as_published_unless_the_job_says_otherwise(int? rank, double rate)
+    {
+        FineTuningJobRecord Job() => new()
+        {
+            Method = FineTuningMethod.Dpo, Epochs = 1, BatchSize = 64, LearningRateMultiplier = 1, LoraRank = rank,
+        };
+        var own = Job();
+        (own.Beta, own.NumSamples, own.SftWeight, own.NormalizesLength) = (0.5, 4, 0, true);
+
+        var options = TrainingRecipe.Options(Job(), numRows: 350_000);
+
+        Assert.Equal(new PreferenceOptions { Beta = 0.2, NumSamples = 8, SftWeight = 0.05 }, options.Preference);
+        Assert.Equal(LearningRateSchedule.Cosine(rate, 0, 15, 5469), options.LearningRate);
+        Assert.Equal((0.01, 64 * 16), (options.WeightDecay, options.RowsOfStep));
+        Assert.Equal(
+            new PreferenceOptions { Beta = 0.5, NumSamples = 4, SftWeight = 0, NormalizesLength = true },
+            TrainingRecipe.Options(own, numRows: 64).Preference);
     }
 
     [Theory]

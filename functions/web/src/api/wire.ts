@@ -96,7 +96,8 @@ export interface FineTuningEvent {
   level: string;
   message: string;
   type: string;
-  data: { step?: number; train_loss?: number; valid_loss?: number | null } | null;
+  /** Step, losses, rates and what the method measures besides. */
+  data: Record<string, number | null | undefined> | null;
 }
 
 export interface Checkpoint {
@@ -104,7 +105,7 @@ export interface Checkpoint {
   created_at: number;
   fine_tuned_model_checkpoint: string;
   step_number: number;
-  metrics: { train_loss: number; valid_loss: number | null; full_valid_loss: number | null };
+  metrics: { train_loss: number; valid_loss: number | null; full_valid_loss: number | null; margin?: number; accuracy?: number };
 }
 
 export interface Schedule {

@@ -14,7 +14,7 @@ export function FineTuningPage() {
     <h1>Fine-tuning</h1>
     <NewJob />
     <Listed<FineTuningJob> base="/v1/fine_tuning/jobs" caption="Fine-tuning jobs" seconds={5}
-      empty={<p>There is no job yet. Choose a file of dialogues, or of prompts and completions, above.</p>} columns={[
+      empty={<p>There is no job yet. Choose a file of dialogues, of prompts and completions, of texts or of preferences above.</p>} columns={[
         { name: "Job", cell: (job) => <a href={href("fine-tuning", job.id)}><code>{job.id}</code></a> },
         { name: "State", cell: (job) => <State of={job.status} /> },
         { name: "Model", cell: (job) => job.model },
@@ -27,18 +27,22 @@ export function FineTuningPage() {
   </>;
 }
 
+/** How a file is learnt, by what its lines are. */
+const methods = { supervised: "dialogues, or prompts and completions", pretrain: "plain text", dpo: "preferences" };
+
 /** A job over a file of this computer, with the values that the service chooses by the amount of data. */
 function NewJob() {
   const models = usePolled<Page<Model>>("/v1/models", null);
   const [file, setFile] = useState<File | null>(null);
   const [model, setModel] = useState("");
   const [suffix, setSuffix] = useState("");
+  const [method, setMethod] = useState("supervised");
   const [isAdapter, setAdapter] = useState(true);
   const start = async () => {
     const stored = await upload<StoredFile>(file!, "fine-tune");
     const job = await send<FineTuningJob>("POST", "/v1/fine_tuning/jobs", {
       model: model || models.value?.data[0]?.id, training_file: stored.id, suffix: suffix || null,
-      method: { type: "supervised", supervised: { hyperparameters: isAdapter ? { lora: {} } : {} } },
+      method: { type: method, [method]: { hyperparameters: isAdapter ? { lora: {} } : {} } },
     });
     go("fine-tuning", job.id);
   };
@@ -49,6 +53,11 @@ function NewJob() {
       <label>Model{" "}
         <select value={model} onChange={(event) => setModel(event.currentTarget.value)}>
           {models.value?.data.map(({ id }) => <option value={id}>{id}</option>)}
+        </select>
+      </label>{" "}
+      <label>Lines are{" "}
+        <select value={method} onChange={(event) => setMethod(event.currentTarget.value)}>
+          {Object.entries(methods).map(([name, lines]) => <option value={name}>{lines}</option>)}
         </select>
       </label>{" "}
       <label>Name of the result <input value={suffix} maxLength={64} placeholder="optional"

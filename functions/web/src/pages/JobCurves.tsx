@@ -6,11 +6,14 @@ import type { FineTuningEvent, FineTuningJob, Page } from "../api/wire";
 import { Chart, type Series } from "../ui/Chart";
 import { Empty } from "../ui/Loading";
 
-/** The losses of a job over its steps, with those of other jobs for comparison. */
+/** What every method reports besides its losses. */
+const common = ["step", "total_steps", "train_loss", "valid_loss", "learning_rate", "gradient_norm"];
+
+/** The losses of a job over its steps, and what its method measures besides, with those of other jobs for comparison. */
 export function JobCurves({ job, isEnded }: { job: FineTuningJob; isEnded: boolean }) {
   const jobs = usePolled<Page<FineTuningJob>>("/v1/fine_tuning/jobs?limit=20", null);
   const [others, setOthers] = useState<string[]>([]);
-  const [series, setSeries] = useState<Record<string, Series[]>>({});
+  const [series, setSeries] = useState<Record<string, Curve[]>>({});
   const ids = [job.id, ...others];
 
   useEffect(() => {
@@ -25,13 +28,15 @@ export function JobCurves({ job, isEnded }: { job: FineTuningJob; isEnded: boole
     return () => { abort.abort(); clearInterval(timer); };
   }, [ids.join(), isEnded]);
 
-  const shown = ids.flatMap((id) => series[id] ?? []);
+  const curves = ids.flatMap((id) => series[id] ?? []).filter((curve) => curve.points.length > 0);
+  const measures = [...new Set(curves.map((curve) => curve.measure))].filter((measure) => measure !== "loss");
   const comparable = jobs.value?.data.filter((other) => other.id !== job.id) ?? [];
   return <section aria-label="Losses">
     <h2>Losses</h2>
-    {shown.some((one) => one.points.length > 0)
-      ? <Chart label="Loss" series={shown} />
+    {curves.length > 0
+      ? <Chart label="Loss" series={curves.filter((curve) => curve.measure === "loss")} />
       : <Empty><p>The losses appear with the first steps.</p></Empty>}
+    {measures.map((measure) => <Chart key={measure} label={measure.replaceAll("_", " ")} series={curves.filter((curve) => curve.measure === measure)} />)}
     {comparable.length > 0 && <details>
       <summary>Compare with other jobs</summary>
       {comparable.map(({ id, model }) => <label class="row">
@@ -42,8 +47,13 @@ export function JobCurves({ job, isEnded }: { job: FineTuningJob; isEnded: boole
   </section>;
 }
 
-/** Losses from a job's events: about as many as the service reports, whichever the number of steps. */
-async function curvesOf(id: string, suffix: string, signal: AbortSignal): Promise<Series[]> {
+/** A line of one chart: that of the losses, or of a measure. */
+interface Curve extends Series {
+  measure: string;
+}
+
+/** Curves from a job's events: about as many points as the service reports, whichever the number of steps. */
+async function curvesOf(id: string, suffix: string, signal: AbortSignal): Promise<Curve[]> {
   const events: FineTuningEvent[] = [];
   for (let after: string | null = null, more = true; more;) {
     const page: Page<FineTuningEvent> =
@@ -51,10 +61,13 @@ async function curvesOf(id: string, suffix: string, signal: AbortSignal): Promis
     events.push(...page.data);
     [after, more] = [page.last_id, page.has_more];
   }
-  const steps = events.flatMap(({ data }) => data?.step === undefined ? [] : [data as { step: number; train_loss?: number; valid_loss?: number | null }])
-    .sort((a, b) => a.step - b.step);
-  return [
-    { name: `training${suffix}`, points: steps.map((data) => [data.step, data.train_loss ?? null]) },
-    { name: `held-out${suffix}`, points: steps.flatMap((data): [number, number][] => data.valid_loss == null ? [] : [[data.step, data.valid_loss]]) },
-  ];
+  const steps = events.flatMap(({ data }) => data?.step == null ? [] : [data]).sort((a, b) => a.step! - b.step!);
+  const line = (field: string): [number, number][] => steps.flatMap((data) => data[field] == null ? [] : [[data.step!, data[field]!]]);
+  const measures = [...new Set(steps.flatMap((data) => Object.keys(data)))]
+    .filter((field) => !common.includes(field) && !field.startsWith("valid_"));
+  return [["loss", "train_loss", "valid_loss"], ...measures.map((measure) => [measure, measure, `valid_${measure}`])]
+    .flatMap(([measure, training, heldOut]) => [
+      { measure: measure!, name: `training${suffix}`, points: line(training!) },
+      { measure: measure!, name: `held-out${suffix}`, points: line(heldOut!) },
+    ]);
 }

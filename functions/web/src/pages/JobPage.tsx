@@ -65,6 +65,9 @@ function Checkpoints({ base, isEnded }: { base: string; isEnded: boolean }) {
         { name: "Step", cell: (checkpoint) => count(checkpoint.step_number), isNumber: true },
         { name: "Loss", cell: ({ metrics }) => metrics.train_loss.toFixed(3), isNumber: true },
         { name: "Held-out loss", cell: ({ metrics }) => (metrics.full_valid_loss ?? metrics.valid_loss)?.toFixed(3) ?? "–", isNumber: true },
+        ...data.some(({ metrics }) => metrics.accuracy !== undefined)
+          ? [{ name: "Accuracy", cell: ({ metrics }: Checkpoint) => metrics.accuracy?.toFixed(2) ?? "–", isNumber: true }]
+          : [],
         { name: "Model", cell: (checkpoint) => <code>{checkpoint.fine_tuned_model_checkpoint}</code> },
         { name: "", cell: (checkpoint) => <a href={href("try", checkpoint.fine_tuned_model_checkpoint)}>Use it</a> },
       ]} />}

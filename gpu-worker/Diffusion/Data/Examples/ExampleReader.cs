@@ -4,13 +4,14 @@ namespace LLaDA.Diffusion.Data.Examples;
 
 /// <summary>
 /// Reads a line of training data in OpenAI's formats: a dialogue <c>{"messages": [...]}</c>, a pair
-/// <c>{"prompt": "...", "completion": "..."}</c>, or plain <c>{"text": "..."}</c> for pretraining.
+/// <c>{"prompt": "...", "completion": "..."}</c>, plain <c>{"text": "..."}</c> for pretraining, or a preference
+/// <c>{"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}</c>.
 /// </summary>
 /// <remarks>
 /// The control plane compiles these files too and checks each line before a worker sees it, so both report a fault in the same words.
 /// A property that is null or an empty list counts as absent; any other unknown one is a fault.
 /// </remarks>
-internal static class ExampleReader
+internal static partial class ExampleReader
 {
     /// <returns>A dialogue with n learnt answers is n pairs of history and answer; at least one.</returns>
     /// <exception cref="FormatException">The fault of the line, as a sentence.</exception>

@@ -3,7 +3,8 @@ using System.Text;
 namespace LLaDA.Diffusion.Training.Reporting;
 
 /// <summary>
-/// Draws the metrics of a run as <c>curves.svg</c> beside them: loss and bound, learning rate, norm of the gradient, tokens a second.
+/// Draws the metrics of a run as <c>curves.svg</c> beside them: loss and bound, learning rate, norm of the gradient, tokens a
+/// second, and what the method measures.
 /// </summary>
 public static class TrainingCurves
 {
@@ -16,7 +17,8 @@ public static class TrainingCurves
         var metrics = MetricsLog.Read(folder).ToList();
         if (metrics.Count == 0)
             return;
-        IReadOnlyList<(double, double)> Curve(Func<TrainingMetrics, double> value) => Averaged(metrics, value);
+        IReadOnlyList<(double, double)> Curve(Func<TrainingMetrics, double> value) =>
+            Averaged(metrics, line => line.Step, value);
         LineChart[] charts =
         [
             new("loss, nats a token",
@@ -29,6 +31,7 @@ public static class TrainingCurves
             new("learning rate", [new(null, "#2c6fbb", Curve(line => line.LearningRate))]),
             new("norm of the gradient, before clipping", [new(null, "#2c6fbb", Curve(line => line.GradNorm))]),
             new("tokens a second", [new(null, "#2c6fbb", Curve(line => line.TokensPerSecond))]),
+            .. MeasureCharts(metrics),
         ];
 
         var svg = new StringBuilder();
@@ -43,8 +46,15 @@ public static class TrainingCurves
         File.Move(temporary, path, overwrite: true);
     }
 
+    /// <summary>One for each measure of the method, in the order of their names.</summary>
+    private static IEnumerable<LineChart> MeasureCharts(List<TrainingMetrics> metrics) => metrics
+        .SelectMany(line => line.Measures ?? new Dictionary<string, double>(), (line, measure) => (line.Step, measure.Key, measure.Value))
+        .GroupBy(point => point.Key, StringComparer.Ordinal).OrderBy(measure => measure.Key, StringComparer.Ordinal)
+        .Select(measure => new LineChart(measure.Key.Replace('_', ' '), [new(null, "#2c6fbb", Averaged(
+            [.. measure], point => point.Step, point => point.Value))]));
+
     /// <summary>The means of equal stretches of a long run, so that a curve stays readable and its file small.</summary>
-    private static List<(double Step, double Value)> Averaged(List<TrainingMetrics> metrics, Func<TrainingMetrics, double> value) =>
-        [.. metrics.Chunk((metrics.Count + MaxPoints - 1) / MaxPoints)
-            .Select(stretch => ((double)stretch[^1].Step, stretch.Average(value)))];
+    private static List<(double Step, double Value)> Averaged<T>(List<T> lines, Func<T, int> step, Func<T, double> value) =>
+        [.. lines.Chunk((lines.Count + MaxPoints - 1) / MaxPoints)
+            .Select(stretch => ((double)step(stretch[^1]), stretch.Average(value)))];
 }

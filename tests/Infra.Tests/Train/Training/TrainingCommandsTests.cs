@@ -58,6 +58,9 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--epochs must be above 0", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--epochs", "NaN")]
     [InlineData("--lora-rank must be at least 1", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--lora-rank", "0")]
     [InlineData("--merge needs --lora-rank", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--merge")]
+    [InlineData("--merge needs --lora-rank", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--merge")]
+    [InlineData("--beta must be above 0", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--beta", "0")]
+    [InlineData("'--min-noise'", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--min-noise", "0.1")]
     [InlineData("Option '--out' is required.", "corpus", "--data", "d")]
     [InlineData("Required command was not provided.")]
     public async Task A_wrong_command_line_ends_with_its_error(string error, params string[] arguments)
@@ -106,7 +109,20 @@ public sealed class TrainingCommandsTests : IDisposable
         await DoneAsync(
             "sft", "--model", File("model"), "--out", File("model"), "--run", File("tuning"), "--data", File("dialogues.jsonl"),
             "--epochs", "2", "--batch-size", "1", "--learning-rate", "1e-3");
-        await DoneAsync("answers", "--model", File("model"), "--data", File("dialogues.jsonl"), "--max-tokens", "2");
+        const string pair = """
+            {"input": {"messages": [{"role": "user", "content": "a"}]}, "preferred_output": [{"role": "assistant", "content": "b"}],
+            """ + """
+             "non_preferred_output": [{"role": "assistant", "content": "c"}]}
+            """;
+        System.IO.File.WriteAllText(File("pairs.jsonl"), pair + "\n");
+        foreach (string[] trained in new string[][] { [], ["--lora-rank", "2", "--merge"] })
+        {
+            await DoneAsync([
+                "dpo", "--model", File("model"), "--out", File("preferring"), "--run", File($"preferences{trained.Length}"), "--data",
+                File("pairs.jsonl"), "--validation", File("pairs.jsonl"), "--batch-size", "1", "--samples", "2", .. trained,
+            ]);
+        }
+        await DoneAsync("answers", "--model", File("preferring"), "--data", File("dialogues.jsonl"), "--max-tokens", "2");
         await DoneAsync(
             "evaluate", "--model", File("model"), "--text", File("text.txt"), "--max-length", "16", "--samples", "1",
             "--questions", "1", "--json");

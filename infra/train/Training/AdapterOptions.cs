@@ -1,0 +1,74 @@
+using System.CommandLine;
+using LLaDA.Batch.Train.Terminal;
+using LLaDA.Diffusion.Lora;
+using LLaDA.Diffusion.Model;
+
+namespace LLaDA.Batch.Train.Training;
+
+/// <summary>The options of fine-tuning that train a LoRA adapter in place of all weights.</summary>
+internal sealed class AdapterOptions
+{
+    private readonly Option<int?> _rank = new Option<int?>("--lora-rank")
+    {
+        Description = "Trains a LoRA adapter of this rank beside the frozen model, which stays in bfloat16 unless --float32. "
+            + "Without it all weights are trained",
+    }.AtLeast(1);
+
+    private readonly Option<double?> _alpha = new("--lora-alpha")
+    {
+        Description = "Scales the adapter by alpha / rank. The default is twice the rank",
+    };
+
+    private readonly Option<string[]> _targets = new("--lora-target")
+    {
+        Description = "Path of a projection in the names of the model's family, such as model.transformer.blocks.*.q_proj, where * is any "
+            + "layer or expert. The default is all but experts",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<bool> _merges = new("--merge")
+    {
+        Description = "Writes the model with the adapter merged into it instead of the adapter alone",
+    };
+
+    public void AddTo(Command command)
+    {
+        Option[] dependent = [_alpha, _targets, _merges];
+        foreach (var option in dependent.Prepend(_rank))
+            command.Options.Add(option);
+        command.Validators.Add(result =>
+        {
+            var given = Array.Find(dependent, option => result.GetResult(option) is { Implicit: false });
+            if (given is not null && result.GetResult(_rank) is null)
+                result.AddError($"{given.Name} needs --lora-rank");
+        });
+    }
+
+    /// <param name="source">Folder of the model.</param>
+    /// <returns>Null where all weights are trained.</returns>
+    public LoraOptions? Read(ParseResult parse, string source, long seed) => parse.GetValue(_rank) is not { } rank ? null : new LoraOptions
+    {
+        Rank = rank,
+        Alpha = parse.GetValue(_alpha) ?? 2.0 * rank,
+        Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : null,
+        Seed = seed,
+        BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
+    };
+
+    /// <summary>Writes the result: the adapter, or the whole model.</summary>
+    /// <param name="adapter">Null where all weights were trained.</param>
+    public void Save(ParseResult parse, MaskPredictor network, LoraWeights? adapter, string source, string output, ConsoleRun run)
+    {
+        if (adapter is not null && !parse.GetValue(_merges))
+        {
+            adapter.Save(output);
+            run.Finish(
+                $"The adapter is in {output}",
+                "the same command with --merge writes the whole model, which 'llada admin models add' takes");
+            return;
+        }
+        adapter?.Merge();
+        ConsoleRun.Save(network, source, output);
+        run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada admin models add' adds it to a service");
+    }
+}
