@@ -30,7 +30,7 @@ public sealed class PreferenceRunTests : IDisposable
         Assert.True(metrics[^1].Measures!["margin"] > 0.5);
         Assert.Equal(1, metrics[^1].Measures!["accuracy"]);
         Assert.True(metrics[^1].Measures!["preference_loss"] < 0.6);
-        Assert.Equal(metrics[0].Measures!.Keys, MetricsLog.Read(_folder.File("run")).Last().Measures!.Keys);
+        Assert.Equal(metrics[^1].Measures!.Keys, MetricsLog.Read(_folder.File("run")).Last().Measures!.Keys);
         Assert.Contains("chosen elbo", File.ReadAllText(_folder.File("run/curves.svg")), StringComparison.Ordinal);
     }
 

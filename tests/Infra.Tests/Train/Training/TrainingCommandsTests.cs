@@ -60,7 +60,7 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--merge needs --lora-rank", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--merge")]
     [InlineData("--merge needs --lora-rank", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--merge")]
     [InlineData("--beta must be above 0", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--beta", "0")]
-    [InlineData("'--min-noise'", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--min-noise", "0.1")]
+    [InlineData("argument '0.1'", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--min-noise", "0.1")]
     [InlineData("Option '--out' is required.", "corpus", "--data", "d")]
     [InlineData("Required command was not provided.")]
     public async Task A_wrong_command_line_ends_with_its_error(string error, params string[] arguments)
