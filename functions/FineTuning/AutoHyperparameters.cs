@@ -32,7 +32,10 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         return new AutoHyperparameters(epochs, batchSize, multiplier);
     }
 
-    /// <returns>Passes over the data, 3 to 50, or 1 to 10 for preferences, of which a pass draws several noise levels each: the fewer examples, the more, since each pass draws one noise level of an example.</returns>
+    /// <returns>
+    /// Passes over the data, 3 to 50: the fewer examples, the more, since each pass draws one noise level of an example. For preferences, of
+    /// which a pass draws several, 1 to 10.
+    /// </returns>
     private static int EpochsOf(FineTuningMethod method, int numLines) => method switch
     {
         FineTuningMethod.Supervised => Math.Clamp((MinDraws + numLines - 1) / Math.Max(1, numLines), MinEpochs, MaxEpochs),

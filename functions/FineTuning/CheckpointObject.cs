@@ -32,7 +32,10 @@ public sealed record CheckpointObject
     };
 }
 
-/// <summary>Losses in nats per token, except of preferences. The validation estimate is always over the same rows, so both validation losses are one.</summary>
+/// <summary>
+/// Losses in nats per token, except of preferences. The validation estimate is always over the same rows, so both validation losses are
+/// one.
+/// </summary>
 public sealed record CheckpointMetrics
 {
     public required int Step { get; init; }

@@ -100,7 +100,8 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
     }
 
     public override string ToString() =>
-        $"weights {Gigabytes(Weights)} + {(Reference > 0 ? $"reference {Gigabytes(Reference)} + " : "")}gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} "
+        $"weights {Gigabytes(Weights)} + {(Reference > 0 ? $"reference {Gigabytes(Reference)} + " : "")}"
+        + $"gradients {Gigabytes(Gradients)} + optimizer {Gigabytes(Optimizer)} "
         + $"+ activations {Gigabytes(Activations)} + logits {Gigabytes(Logits)} = {Gigabytes(Total)} GB";
 
     /// <summary>

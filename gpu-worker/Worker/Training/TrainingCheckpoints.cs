@@ -97,7 +97,8 @@ internal sealed class TrainingCheckpoints(
         await using (var writer = new StreamWriter(file.Content, leaveOpen: true))
         {
             // Read twice rather than held: a log may have a million lines. What is measured now and then has a column from the start.
-            string[] measured = [.. MetricsLog.Read(runFolder).SelectMany(step => step.Measures?.Keys ?? []).Distinct(StringComparer.Ordinal)];
+            string[] measured =
+                [.. MetricsLog.Read(runFolder).SelectMany(step => step.Measures?.Keys ?? []).Distinct(StringComparer.Ordinal)];
             string[] columns = ["step", "train_loss", "valid_loss", "learning_rate", "gradient_norm", "tokens", .. measured];
             await writer.WriteLineAsync(string.Join(',', columns));
             foreach (var step in MetricsLog.Read(runFolder))
@@ -107,7 +108,8 @@ internal sealed class TrainingCheckpoints(
                     step.Step, step.Loss, step.ValidationLoss, step.LearningRate, step.GradNorm, step.NumTokens,
                     .. measured.Select(name => step.Measures?.TryGetValue(name, out double value) == true ? (object)value : null),
                 ];
-                await writer.WriteLineAsync(string.Join(',', values.Select(value => Convert.ToString(value, CultureInfo.InvariantCulture))));
+                var written = values.Select(value => Convert.ToString(value, CultureInfo.InvariantCulture));
+                await writer.WriteLineAsync(string.Join(',', written));
             }
         }
         await file.CompleteAsync();

@@ -49,10 +49,12 @@ public sealed class PreferenceDataTests : IDisposable
         string tooLong = new('7', 500);
 
         var exception = Assert.Throws<TrainingDataException>(() => Open(
-            s_options, Pair("q", "a", "b"), Pair("q", "a", " a"), "", Pair("q", tooLong, "b"), Pair("q", "a", tooLong), Pair("q", "", "b")));
+            s_options, Pair("q", "a", "b"), Pair("q", "a", " a"), "", Pair("q", tooLong, "b"), Pair("q", "a", tooLong),
+            Pair("q", "", "b")));
 
         Assert.Equal("line 2: preferred_output and non_preferred_output are the same", exception.Faults[0]);
-        Assert.Matches("^line 4: its prompt of [0-9]+ tokens and its preferred_output of [0-9]+ do not fit a context of 200$", exception.Faults[1]);
+        Assert.Matches(
+            "^line 4: its prompt of [0-9]+ tokens and its preferred_output of [0-9]+ do not fit a context of 200$", exception.Faults[1]);
         Assert.Matches("^line 5: .* and its non_preferred_output of [0-9]+ do not fit", exception.Faults[2]);
         Assert.Equal("line 6: preferred_output: the answer is empty", exception.Faults[3]);
         Assert.Equal(4, exception.Faults.Count);
@@ -75,10 +77,8 @@ public sealed class PreferenceDataTests : IDisposable
     private static string Pair(string question, string chosen, string rejected)
     {
         static string Messages(string role, string content) => $$"""[{"role": "{{role}}", "content": "{{content}}"}]""";
-        var (chosenList, rejectedList) = (Messages("assistant", chosen), Messages("assistant", rejected));
-        return $$"""
-            {"input": {"messages": {{Messages("user", question)}}}, "preferred_output": {{chosenList}}, "non_preferred_output": {{rejectedList}}}
-            """;
+        string input = Messages("user", question), yes = Messages("assistant", chosen), no = Messages("assistant", rejected);
+        return $$"""{"input": {"messages": {{input}}}, "preferred_output": {{yes}}, "non_preferred_output": {{no}}}""";
     }
 
     private PreferenceData Open(FineTuningOptions options, params string[] lines)

@@ -210,7 +210,9 @@ public sealed class TrainingMemoryTests : IDisposable
         Assert.Equal(Adapted(s_options), Adapted(preferring));
         Assert.Contains("weights 33.5 + reference 32.1 + gradients ", refused.Message, StringComparison.Ordinal);
         // A step of 8 pairs has 128 rows, which pass at once unless told otherwise.
-        Assert.Equal(16 * Full(s_options, ScalarType.Float32).Activations, Full(preferring with { MicroBatchSize = null }, ScalarType.Float32).Activations);
+        Assert.Equal(
+            16 * Full(s_options, ScalarType.Float32).Activations,
+            Full(preferring with { MicroBatchSize = null }, ScalarType.Float32).Activations);
     }
 
     [Fact]

@@ -12,7 +12,8 @@ public sealed class PreferenceTrainingTests(StorageFixture fixture, TinyModel mo
         "preference_loss", "margin", "accuracy", "chosen_elbo", "rejected_elbo", "chosen_reference_elbo", "rejected_reference_elbo",
     ];
 
-    private static readonly string s_pairs = string.Concat(Enumerable.Range(1, TrainingTrials.NumExamples).Select(index => Pair($"{index}")));
+    private static readonly string s_pairs =
+        string.Concat(Enumerable.Range(1, TrainingTrials.NumExamples).Select(index => Pair($"{index}")));
 
     private readonly TrainingTrials _trials = new(fixture, model);
 

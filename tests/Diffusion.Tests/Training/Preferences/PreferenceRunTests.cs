@@ -10,7 +10,8 @@ namespace LLaDA.Diffusion.Tests.Training.Preferences;
 /// <summary>Whole runs through the trainer.</summary>
 public sealed class PreferenceRunTests : IDisposable
 {
-    private static readonly TrainingOptions s_options = TinyPairs.Options(new PreferenceOptions { NumSamples = 3 }) with { MicroBatchSize = 4 };
+    private static readonly TrainingOptions s_options =
+        TinyPairs.Options(new PreferenceOptions { NumSamples = 3 }) with { MicroBatchSize = 4 };
 
     private readonly TemporaryFolder _folder = new();
 
