@@ -33,8 +33,8 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
     }
 
     /// <returns>
-    /// Passes over the data, 3 to 50: the fewer examples, the more, since each pass draws one noise level of an example. For preferences, of
-    /// which a pass draws several, 1 to 10.
+    /// Passes over the data, 3 to 50: the fewer examples, the more, since each pass draws one noise level of an example.
+    /// For preferences, of which a pass draws several, 1 to 10.
     /// </returns>
     private static int EpochsOf(FineTuningMethod method, int numLines) => method switch
     {
