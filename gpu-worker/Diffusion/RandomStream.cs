@@ -66,6 +66,9 @@ public enum RandomStream : uint
     /// <summary>Infilling: the seed of an infill window.</summary>
     InfillWindow = 61,
 
+    /// <summary>Sampling: the seed of one of several answers to a prompt.</summary>
+    Answer = 62,
+
     /// <summary>Preferences: the noise level of a sample.</summary>
     PreferenceLevel = 71,
 

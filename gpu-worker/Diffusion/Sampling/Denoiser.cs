@@ -43,11 +43,12 @@ internal sealed class Denoiser : IDisposable
 
         var permitted = Permit(logProbabilities, candidates);
         var requests = Array.ConvertAll(candidates, candidate => candidate.Request);
-        var (tokens, ranks) = TokenChoice.Choose(permitted, requests);
+        Tensor[] top = [.. TopTokens.Of(permitted, rows)];
+        var (tokens, ranks) = TokenChoice.Choose(RepetitionPenalty.Apply(permitted, rows), requests);
         OverwriteForced(tokens, candidates);
         var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
         var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
-        TransferEach(rows, Download(candidates, requests, tokens, probabilities, confidence, ranks), onFailure);
+        TransferEach(rows, Download(rows, candidates, requests, [tokens, probabilities, confidence, ranks, .. top]), onFailure);
     }
 
     public void Dispose()
@@ -86,6 +87,7 @@ internal sealed class Denoiser : IDisposable
     private Tensor Permit(Tensor logProbabilities, Candidate[] candidates)
     {
         FillRows(logProbabilities, candidates, candidate => candidate.Forbidden);
+        FillRows(logProbabilities, candidates, candidate => candidate.ForbiddenHere);
         var permitted = logProbabilities.narrow(1, 0, _numTokens);
         permitted.index_fill_(1, _mask.On(_model.Device), StaticScalars.NegativeInfinity);
         return permitted;
@@ -119,12 +121,12 @@ internal sealed class Denoiser : IDisposable
     }
 
     /// <summary>The step's one synchronisation with the device: from here on each row decides for itself on the host.</summary>
-    private static Prediction[] Download(
-        Candidate[] candidates, TokenRequest[] requests, Tensor tokens, Tensor probabilities, Tensor confidence, Tensor ranks)
+    /// <param name="results">Tokens, log-probabilities, confidences and ranks, [N] each, and behind them <see cref="TopTokens"/>.</param>
+    private Prediction[] Download(
+        IReadOnlyList<DenoisingRow> rows, Candidate[] candidates, TokenRequest[] requests, IEnumerable<Tensor> results)
     {
         // Float64 holds every token id and every float32.
-        var all = cat([
-            tokens.to(ScalarType.Float64), probabilities.to(ScalarType.Float64), confidence.to(ScalarType.Float64), ranks]);
+        var all = cat([.. results.Select(result => result.to(ScalarType.Float64))]);
         double[] values = [.. all.cpu().data<double>()];
         int count = candidates.Length;
         var predictions = new Prediction[count];
@@ -137,6 +139,7 @@ internal sealed class Denoiser : IDisposable
                 Math.Exp(values[count + index]),
                 isRanked ? values[(3 * count) + index] : Math.Exp(values[(2 * count) + index]));
         }
+        TopTokens.Read(values.AsSpan(4 * count), values.AsSpan(count, count), rows, _numTokens, predictions);
         return predictions;
     }
 
@@ -183,6 +186,8 @@ internal sealed class Denoiser : IDisposable
             Options, Options.Temperature > 0 ? Row.TokenDraw(Position) : 0, Row.Measure, Row.FiltersByTopPFirst);
 
         public TokenSet? Forbidden => ForcedToken is null ? Options.Forbidden : null;
+
+        public TokenSet? ForbiddenHere => ForcedToken is null ? Row.ForbiddenAt(Position) : null;
 
         public bool ForbidsEos => ForcedToken is null && Options.ForbidsEos;
     }

@@ -12,6 +12,7 @@ internal abstract class DenoisingRow : IDisposable
     private readonly CounterRandom _random;
     private readonly double[] _confidence;
     private readonly RowTracer? _tracer;
+    private readonly TokenLogProbabilities?[]? _logProbabilities;
 
     private uint _step;
     private int _numForwards;
@@ -28,12 +29,16 @@ internal abstract class DenoisingRow : IDisposable
         _random = new CounterRandom(row.Options.Seed);
         _confidence = [.. Canvas.Select(_ => 1.0)];
         _tracer = row.IsTraced ? new RowTracer(Canvas.Length) : null;
+        _logProbabilities = row.NumTop is null ? null : new TokenLogProbabilities?[Canvas.Length];
         Targets = [.. SamplingRowCheck.Targets(row, config), .. Enumerable.Range(row.Canvas.Count, numPadding)];
     }
 
     public SamplingOptions Options => _row.Options;
 
     public bool IsGuided => Options.CfgScale > 0;
+
+    /// <inheritdoc cref="SamplingRow.NumTop"/>
+    public int? NumTop => _row.NumTop;
 
     /// <summary>The tokens, padding included.</summary>
     public int[] Canvas { get; }
@@ -111,6 +116,15 @@ internal abstract class DenoisingRow : IDisposable
     public int? ForcedToken(int position) =>
         _row.ForcedTokens is { } forced && forced.TryGetValue(position, out int token) ? token : null;
 
+    /// <summary>Tokens that are not predicted at a position besides those of the options; null for none.</summary>
+    public TokenSet? ForbiddenAt(int position) => _row.ForbiddenAt?.GetValueOrDefault(position);
+
+    /// <summary>By token: how many generated positions hold it. Ends of text and of turn are left out.</summary>
+    public IReadOnlyDictionary<int, int> CountGenerated() => Targets
+        .Where(position => position < _row.Canvas.Count && !IsMasked(position) && !Config.IsEnd(Canvas[position]))
+        .CountBy(position => Canvas[position])
+        .ToDictionary();
+
     /// <summary>The uniform number that draws the token of a position in this step.</summary>
     public double TokenDraw(int position) => Draw(position, RandomStream.Token);
 
@@ -132,6 +146,7 @@ internal abstract class DenoisingRow : IDisposable
         new(Canvas[.._row.Canvas.Count], _confidence[.._row.Canvas.Count], _numForwards, _numTokenForwards)
         {
             Trace = _tracer?.ToTrace(_row.Canvas.Count),
+            LogProbabilities = _logProbabilities?[.._row.Canvas.Count],
         };
 
     public void Dispose()
@@ -166,6 +181,8 @@ internal abstract class DenoisingRow : IDisposable
             _tracer?.Commit(prediction.Position, StepInWork);
             Canvas[prediction.Position] = prediction.Token;
             _confidence[prediction.Position] = prediction.Probability;
+            if (_logProbabilities is not null)
+                _logProbabilities[prediction.Position] = prediction.LogProbabilities;
         }
     }
 
@@ -173,6 +190,8 @@ internal abstract class DenoisingRow : IDisposable
     {
         TraceTakenBack(position);
         (Canvas[position], _confidence[position]) = (Config.MaskTokenId, 1);
+        if (_logProbabilities is not null)
+            _logProbabilities[position] = null;
     }
 
     /// <summary>

@@ -5,6 +5,7 @@ public sealed record SamplingOptions
 {
     public const int MaxSteps = 4096, MaxCacheVicinity = 256;
     public const int DefaultMaxPostSteps = 16;
+    public const double MaxPenalty = 2;
     public const double MaxTemperature = 10, MaxCfgScale = 100, DefaultRevisionStrength = 0.5;
     public const double DefaultEntropyBound = 0.35, DefaultEndTime = 1e-3;
 
@@ -132,14 +133,34 @@ public sealed record SamplingOptions
     /// </summary>
     public bool DefersEos { get; init; }
 
+    /// <summary>
+    /// Lowers the logit of a token by this for each of the row's other generated positions that hold it when a step begins, -2 to 2. Ends
+    /// of text and of turn do not count. Confidences stay the model's own.
+    /// </summary>
+    public double FrequencyPenalty { get; init; }
+
+    /// <summary>Lowers the logit of a token by this, once, if any such position holds it, -2 to 2.</summary>
+    public double PresencePenalty { get; init; }
+
     /// <summary>Tokens that are never predicted, besides [MASK] and ids beyond the vocabulary.</summary>
     public TokenSet? Forbidden { get; init; }
 
     /// <summary>The same seed gives the same draws, independent of other rows.</summary>
     public ulong Seed { get; init; }
 
+    /// <summary>Whether a penalty is not 0.</summary>
+    public bool PenalizesRepetition => FrequencyPenalty != 0 || PresencePenalty != 0;
+
     /// <summary>Whether the rule takes its numbers of tokens from Dream's time schedule.</summary>
     public bool IsTimed => Remasking is Remasking.Origin or Remasking.MaskgitPlus or Remasking.TopkMargin or Remasking.Entropy;
+
+    /// <summary>
+    /// The options of one of several answers to a prompt: the first has these, the others have seeds of their own, derived from this one.
+    /// </summary>
+    /// <param name="index">From 0.</param>
+    public SamplingOptions OfAnswer(int index) => index == 0
+        ? this
+        : this with { Seed = new CounterRandom(Seed).Below(ulong.MaxValue, 0, (ulong)index, RandomStream.Answer) };
 
     /// <summary>
     /// Every error of these options; none when a row can be sampled with them. <see cref="FamilySampling.Errors"/> adds what a model lacks.
@@ -158,6 +179,10 @@ public sealed record SamplingOptions
             yield return new("top_k", $"top_k is {TopK}; it must be at least 1");
         if (CfgScale is not (>= 0 and <= MaxCfgScale))
             yield return new("cfg_scale", $"cfg_scale is {CfgScale}; it must lie in [0, {MaxCfgScale}]");
+        if (FrequencyPenalty is not (>= -MaxPenalty and <= MaxPenalty))
+            yield return new("frequency_penalty", $"frequency_penalty is {FrequencyPenalty}; it must lie in [-{MaxPenalty}, {MaxPenalty}]");
+        if (PresencePenalty is not (>= -MaxPenalty and <= MaxPenalty))
+            yield return new("presence_penalty", $"presence_penalty is {PresencePenalty}; it must lie in [-{MaxPenalty}, {MaxPenalty}]");
         if (RevisionStrength is { } strength && strength is not (>= 0 and <= 1))
             yield return new("revision_strength", $"revision_strength is {strength}; it must lie in [0, 1]");
         if (Threshold is { } threshold && !(threshold >= 0))

@@ -12,6 +12,15 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
     /// </summary>
     public IReadOnlyDictionary<int, int>? ForcedTokens { get; init; }
 
+    /// <summary>By target: tokens that are never predicted there, besides those of the options; null for none.</summary>
+    public IReadOnlyDictionary<int, TokenSet>? ForbiddenAt { get; init; }
+
+    /// <summary>
+    /// The most probable tokens to list beside each committed one, 0 to <see cref="TokenLogProbabilities.MaxTop"/>; null for a result
+    /// without <see cref="SampledRow.LogProbabilities"/>.
+    /// </summary>
+    public int? NumTop { get; init; }
+
     /// <summary>Whether the result has a <see cref="SampledRow.Trace"/>.</summary>
     public bool IsTraced { get; init; }
 
@@ -49,6 +58,12 @@ public sealed record SampledRow(int[] Tokens, double[] Confidence, int NumForwar
 {
     /// <summary>Leading tokens whose keys and values another row with the same beginning had computed.</summary>
     public int NumReusedTokens { get; init; }
+
+    /// <summary>
+    /// By position: of a filled token, those of the step that committed it last; null for given tokens and behind an end that stopped the
+    /// row. Null as a whole unless the row asked for them.
+    /// </summary>
+    public IReadOnlyList<TokenLogProbabilities?>? LogProbabilities { get; init; }
 
     /// <summary>How it came about; null unless the row asked for it.</summary>
     public RowTrace? Trace { get; init; }

@@ -13,6 +13,8 @@ internal static class SamplingRowCheck
     {
         if (row.Options.Validate().Concat(FamilySampling.Errors(row.Options, config)).FirstOrDefault() is { } error)
             throw new ArgumentException(error.Sentence, nameof(row));
+        if (row.NumTop is < 0 or > TokenLogProbabilities.MaxTop)
+            throw new ArgumentException($"NumTop is {row.NumTop}; it must lie in [0, {TokenLogProbabilities.MaxTop}]", nameof(row));
         if (row.Canvas.Count == 0 || row.Canvas.Count > config.MaxSequenceLength)
         {
             throw new ArgumentException(
@@ -52,7 +54,8 @@ internal static class SamplingRowCheck
                     $"Position {position} of the canvas holds the id {token}; ids must lie in [0, {size})", nameof(row));
             }
         }
-        if (row.Options.Forbidden is { } forbidden && !forbidden.LiesBelow(size))
+        IEnumerable<TokenSet?> forbidden = [row.Options.Forbidden, .. row.ForbiddenAt?.Values ?? []];
+        if (!forbidden.All(tokens => tokens?.LiesBelow(size) ?? true))
             throw new ArgumentException($"A forbidden id is not a token: ids must lie in [0, {size})", nameof(row));
         foreach (var (position, token) in row.ForcedTokens ?? ReadOnlyDictionary<int, int>.Empty)
         {

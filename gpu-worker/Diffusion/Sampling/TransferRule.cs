@@ -7,7 +7,11 @@ namespace LLaDA.Diffusion.Sampling;
 /// Ranks the positions: the row's <see cref="ConfidenceMeasure"/>, the probability without ends where these are deferred, or a random
 /// number.
 /// </param>
-internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence);
+internal readonly record struct Prediction(int Position, int Token, double Probability, double Confidence)
+{
+    /// <summary>Null where the row does not ask for them.</summary>
+    public TokenLogProbabilities? LogProbabilities { get; init; }
+}
 
 /// <summary>Chooses the predictions that a step commits: at least the schedule's share, and more where the model is sure.</summary>
 internal static class TransferRule

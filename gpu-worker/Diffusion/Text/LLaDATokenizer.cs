@@ -104,6 +104,9 @@ public sealed class LLaDATokenizer
     /// <summary>Ids that stand for no text: special tokens and holes of the vocabulary.</summary>
     public IEnumerable<int> NonTextIds => Enumerable.Range(0, NumTokens).Where(id => _bytes[id] is null);
 
+    /// <summary>How the model's files write a special token; null for every other id.</summary>
+    public string? NameOfSpecial(int id) => _json.AddedTokens.FirstOrDefault(token => token.Id == id && token.IsSpecial)?.Content;
+
     /// <returns>The ids of Hugging Face's tokenizer; halves of surrogate pairs, which it refuses, are left out.</returns>
     public IReadOnlyList<int> Encode(string text) => Encode(_asWritten, Utf16.WithoutHalves(text), isStructure: null);
 
