@@ -22,14 +22,15 @@ internal static class AnswerStream
 
     private static AnswerUpdate? Update(JsonElement data)
     {
+        JsonElement? choice = data.TryGetProperty("choices", out var choices) && choices.GetArrayLength() > 0 ? choices[0] : null;
+        int index = choice is { } numbered && numbered.TryGetProperty("index", out var number) ? number.GetInt32() : 0;
         if (data.TryGetProperty("type", out var type) && type.GetString() == "diffusion_frame")
-            return new AnswerUpdate { Frame = data.Deserialize<AnswerFrame>(WireJson.Options) };
+            return new AnswerUpdate { Choice = index, Frame = data.Deserialize<AnswerFrame>(WireJson.Options) };
         if (data.TryGetProperty("spans", out _))
             return new AnswerUpdate { Infill = data.Deserialize<InfillAnswer>(WireJson.Options) };
-        string? text = data.TryGetProperty("choices", out var choices) && choices.GetArrayLength() > 0
-            && choices[0].TryGetProperty("delta", out var delta) && delta.TryGetProperty("content", out var content)
+        string? text = choice is { } chosen && chosen.TryGetProperty("delta", out var delta) && delta.TryGetProperty("content", out var content)
             ? content.GetString()
             : null;
-        return string.IsNullOrEmpty(text) ? null : new AnswerUpdate { Text = text };
+        return string.IsNullOrEmpty(text) ? null : new AnswerUpdate { Choice = index, Text = text };
     }
 }

@@ -1,8 +1,11 @@
 namespace LLaDA.Batch.Client.Answers;
 
-/// <summary>What a stream brings. Exactly one property is not null.</summary>
+/// <summary>What a stream brings. Exactly one of frame, text and filled text is not null.</summary>
 public sealed record AnswerUpdate
 {
+    /// <summary>Which of several answers it belongs to, from 0.</summary>
+    public int Choice { get; init; }
+
     /// <summary>The canvas after a step.</summary>
     public AnswerFrame? Frame { get; init; }
 

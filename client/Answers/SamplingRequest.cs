@@ -21,6 +21,12 @@ public abstract record SamplingRequest
     /// <summary>Draws from the smallest set of tokens with this probability, above 0 and to 1.</summary>
     public double? TopP { get; init; }
 
+    /// <summary>From -2 to 2: lowers a token's logit for each time that the answer holds it already.</summary>
+    public double? FrequencyPenalty { get; init; }
+
+    /// <summary>From -2 to 2: lowers a token's logit once if the answer holds it already.</summary>
+    public double? PresencePenalty { get; init; }
+
     /// <summary>The same request with the same seed has the same answer.</summary>
     public long? Seed { get; init; }
 

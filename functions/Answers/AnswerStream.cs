@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Answers;
 
@@ -21,7 +20,7 @@ internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, A
         var wait = preference.Wait ?? TimeSpan.FromSeconds(Preference.MaxWaitSeconds);
         var (events, chunks) = (new EventWriter(context), new StreamChunks(answer, statesUsage));
         var frames = new BatchBlobs(storage, answer).Frames;
-        var (position, sent) = (default(FramePosition), "");
+        var (position, choices) = (default(FramePosition), new StreamedChoices(events, chunks));
         long started = time.GetTimestamp();
         while (true)
         {
@@ -29,14 +28,10 @@ internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, A
             var part = await waiting.FindAsync(answer, cancellation);
             (var fresh, position) = await frames.ReadAsync(position, cancellation);
             foreach (var frame in fresh)
-            {
-                if (!events.HasBegun)
-                    await events.WriteAsync(chunks.Begin());
-                sent = await ShowAsync(events, chunks, frame, sent);
-            }
+                await choices.ShowAsync(frame);
             if (part is not null)
             {
-                await delivery.EndAsync(answer, part, () => FinishAsync(events, chunks, part, sent));
+                await delivery.EndAsync(answer, part, () => FinishAsync(events, chunks, choices, part));
                 return;
             }
             if (time.GetElapsedTime(started) >= wait)
@@ -51,19 +46,7 @@ internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, A
         }
     }
 
-    /// <returns>The text that was sent so far.</returns>
-    private static async Task<string> ShowAsync(EventWriter events, StreamChunks chunks, AnswerFrame frame, string sent)
-    {
-        await events.WriteAsync(chunks.Frame(frame));
-        string settled = frame.Text[..frame.Settled];
-        // Another try may be behind what its predecessor has shown.
-        if (settled.Length <= sent.Length || !settled.StartsWith(sent, StringComparison.Ordinal))
-            return sent;
-        await events.WriteAsync(chunks.Text(choice: 0, settled[sent.Length..]));
-        return settled;
-    }
-
-    private static async Task FinishAsync(EventWriter events, StreamChunks chunks, AnswerPart part, string sent)
+    private static async Task FinishAsync(EventWriter events, StreamChunks chunks, StreamedChoices choices, AnswerPart part)
     {
         JsonObject body;
         try
@@ -75,29 +58,12 @@ internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, A
             await events.WriteAsync(failure.Error);
             return;
         }
-        if (body["choices"] is not JsonArray choices)
-        {
+        if (body["choices"] is not JsonArray whole)
             await events.WriteAsync(body);      // of an endpoint of this service: the whole answer is the last event
-            await events.EndAsync();
+        else if (await choices.EndAsync(whole))
+            await events.WriteAsync(chunks.Usage(body));
+        else
             return;
-        }
-        if (!events.HasBegun)
-            await events.WriteAsync(chunks.Begin());
-        foreach (var (index, choice) in choices.Index())
-        {
-            string text = (choice!["message"]?["content"] ?? choice["text"])!.GetValue<string>();
-            string known = index == 0 ? sent : "";
-            if (!text.StartsWith(known, StringComparison.Ordinal))
-            {
-                const string message = "The answer was computed again and differs; send the request again";
-                await events.WriteAsync(new ApiError(message, "server_error", Param: null, "server_error"));
-                return;
-            }
-            if (text.Length > known.Length)
-                await events.WriteAsync(chunks.Text(index, text[known.Length..]));
-            await events.WriteAsync(chunks.End(index, choice));
-        }
-        await events.WriteAsync(chunks.Usage(body));
         await events.EndAsync();
     }
 }

@@ -13,13 +13,14 @@ internal sealed class StreamChunks(BatchRecord answer, bool statesUsage)
     private readonly bool _isChat = answer.Endpoint == BatchEndpoint.ChatCompletions;
     private readonly string _id = (answer.Endpoint == BatchEndpoint.ChatCompletions ? "chatcmpl-" : "cmpl-") + answer.Id;
 
-    /// <summary>The role of the message; null where the endpoint has none.</summary>
-    public JsonObject? Begin() => _isChat ? Chunk(Choice(0, new JsonObject { ["role"] = "assistant", ["content"] = "" })) : null;
+    /// <summary>The role of a choice's message; null where the endpoint has none.</summary>
+    public JsonObject? Begin(int choice) =>
+        _isChat ? Chunk(Choice(choice, new JsonObject { ["role"] = "assistant", ["content"] = "" })) : null;
 
     /// <summary>A step: what is known of the whole text, and no new text.</summary>
     public JsonObject Frame(AnswerFrame frame)
     {
-        var chunk = answer.Endpoint == BatchEndpoint.Infill ? Common("infill.chunk") : Chunk(Choice(0, text: ""));
+        var chunk = answer.Endpoint == BatchEndpoint.Infill ? Common("infill.chunk") : Chunk(Choice(frame.Answer, text: ""));
         chunk["type"] = "diffusion_frame";
         chunk["block"] = frame.Block;
         chunk["step"] = frame.Step;
@@ -31,12 +32,13 @@ internal sealed class StreamChunks(BatchRecord answer, bool statesUsage)
     /// <summary>Text that is settled.</summary>
     public JsonObject Text(int choice, string text) => Chunk(Choice(choice, text));
 
-    /// <summary>The end of a choice.</summary>
+    /// <summary>The end of a choice, with what is known of it as a whole.</summary>
     /// <param name="body">The choice of the whole answer.</param>
     public JsonObject End(int choice, JsonNode body)
     {
         var end = _isChat ? Choice(choice, new JsonObject()) : Choice(choice, text: "");
         end["finish_reason"] = body["finish_reason"]?.DeepClone();
+        end["logprobs"] = body["logprobs"]?.DeepClone();
         if (body["trace"] is { } trace)
             end["trace"] = trace.DeepClone();
         return Chunk(end);

@@ -9,16 +9,22 @@ namespace LLaDA.Batch.Functions.Batches;
 /// What a line takes, without a tokenizer: an estimate, good enough to group lines of similar length and to cut shards of similar duration,
 /// or a lower bound, by which a line is refused. The canvas is the whole text, also where infill windows divide it.
 /// </summary>
-/// <param name="CanvasTokens">Tokens of its canvas.</param>
-/// <param name="NewTokens">Those of them that are to be found; for a score the tokens that are scored.</param>
+/// <param name="CanvasTokens">Tokens of a canvas of it.</param>
+/// <param name="NewTokens">Tokens that are to be found, those of all answers; for a score the tokens that are scored.</param>
 /// <param name="Passes">Forward passes of the line by itself.</param>
 /// <param name="TokenForwards">Tokens times passes.</param>
 internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long Passes, long TokenForwards)
 {
+    /// <summary>Of one prompt, as the worker has it.</summary>
+    private const int MaxAnswers = 16;
+
     private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
     private const int DefaultMaxGapLength = 8, ForcedTokens = 4;
 
     public LineWork Work => new(CanvasTokens, TokenForwards);
+
+    /// <summary>Tokens that are given, once for all answers.</summary>
+    public int GivenTokens { get; private init; }
 
     /// <summary>Text counts a token for four bytes.</summary>
     /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
@@ -45,8 +51,9 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
         int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text, openGapTokens);
         int canvas = (int)Math.Min(int.MaxValue, (long)textTokens + newTokens);
         int passes = Math.Min(newTokens, Clamped(body, "steps") ?? newTokens);
-        long work = LineWork.OfCanvas(Math.Min(context, canvas), passes, isGuided).TokenForwards;
-        var cost = new LineCost(canvas, newTokens, passes, work);
+        int numAnswers = text is null && body.FindInteger("n") is >= 1 and <= MaxAnswers and var count ? count : 1;
+        long work = LineWork.OfCanvas(Math.Min(context, canvas), passes, isGuided).Times(numAnswers).TokenForwards;
+        var cost = new LineCost(canvas, newTokens * numAnswers, (long)passes * numAnswers, work) { GivenTokens = canvas - newTokens };
         int numOpen = NumOpenGaps(text);
         return numOpen == 0 ? cost : cost.WithSearches(body, context, canvas - openGapTokens, forced, numOpen);
     }
@@ -56,7 +63,8 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
     {
         var work = scored.Aggregate(default(LineWork), (sum, tokens) => sum + LineWork.OfScore(prompt, tokens, numSamples, isGuided));
         int canvas = work.CanvasTokens;
-        return new LineCost(canvas, Math.Min(canvas, scored.Sum()), (long)scored.Length * numSamples, work.TokenForwards);
+        int numScored = Math.Min(canvas, scored.Sum());
+        return new LineCost(canvas, numScored, (long)scored.Length * numSamples, work.TokenForwards) { GivenTokens = canvas - numScored };
     }
 
     /// <param name="around">Tokens around an open gap.</param>

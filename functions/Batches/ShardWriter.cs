@@ -48,7 +48,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSe
         byte[] json = JsonSerializer.SerializeToUtf8Bytes(line, WireJson.Options);
         var estimate = LineCost.Estimate(line.Body, model.ContextLength);
         _window.Add((json, estimate));
-        EstimatedTokens += estimate.CanvasTokens;
+        EstimatedTokens += estimate.GivenTokens + estimate.NewTokens;
         await CloseIfFullAsync(json.Length, model, cancellation);
     }
 

@@ -27,10 +27,11 @@ public sealed class FrameBlob(AppendBlobClient blob)
         return blob.CreateAsync(new AppendBlobCreateOptions { Metadata = metadata }, cancellation);
     }
 
-    public async Task AppendAsync(AnswerFrame frame, CancellationToken cancellation)
+    public async Task AppendAsync(IEnumerable<AnswerFrame> frames, CancellationToken cancellation)
     {
-        using var line = new MemoryStream(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(frame, WireJson.Options) + "\n"));
-        await blob.AppendBlockAsync(line, cancellationToken: cancellation);
+        string lines = string.Concat(frames.Select(frame => JsonSerializer.Serialize(frame, WireJson.Options) + "\n"));
+        using var block = new MemoryStream(Encoding.UTF8.GetBytes(lines));
+        await blob.AppendBlockAsync(block, cancellationToken: cancellation);
     }
 
     /// <summary>The frames behind a position.</summary>

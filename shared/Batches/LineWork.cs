@@ -17,6 +17,9 @@ public readonly record struct LineWork(int CanvasTokens, long TokenForwards)
     public LineWork Add(LineWork other) =>
         new(Math.Max(CanvasTokens, other.CanvasTokens), Saturated((double)TokenForwards + other.TokenForwards));
 
+    /// <summary>The same canvas several times.</summary>
+    public LineWork Times(int count) => this with { TokenForwards = Saturated((double)TokenForwards * count) };
+
     /// <summary>The denoising of a canvas.</summary>
     public static LineWork OfCanvas(int tokens, long passes, bool isGuided) =>
         new(tokens, Saturated((double)tokens * passes * (isGuided ? 2 : 1)));

@@ -23,20 +23,24 @@ public sealed class AnswersAtOnceTests(StorageFixture fixture, TinyModel model)
         Assert.Empty((await new BatchBlobs(worker.Storage, answer).Frames.ReadAsync(default, CancellationToken.None)).Frames);
     }
 
-    [Fact]
-    public async Task A_streamed_answer_shows_its_steps_and_ends_with_the_text_that_it_settled()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task A_streamed_answer_shows_its_steps_and_ends_with_the_text_that_it_settled(int n)
     {
         using var worker = await WorkerUnderTest.CreateAsync(fixture.NewConnectionString(), model.Folder);
-        var body = new { model = TinyModel.Id, prompt = "the", max_tokens = 40, block_length = 4 };
+        var body = new { model = TinyModel.Id, prompt = "the", max_tokens = 40, block_length = 4, n, temperature = 1 };
         var answer = await AskAsync(worker, body, BatchEndpoint.Completions, isStreamed: true);
 
         await worker.Shards.RunAsync(Message(answer), CancellationToken.None);
 
-        string text = (await BodyAsync(worker, answer))["choices"]![0]!["text"]!.GetValue<string>();
+        string[] texts = [.. (await BodyAsync(worker, answer))["choices"]!.AsArray().Select(choice => choice!["text"]!.GetValue<string>())];
+        Assert.Equal(n, texts.Length);
         var (frames, _) = await new BatchBlobs(worker.Storage, answer).Frames.ReadAsync(default, CancellationToken.None);
         Assert.NotEmpty(frames);
-        Assert.All(frames, frame => Assert.StartsWith(frame.Text[..frame.Settled], text, StringComparison.Ordinal));
-        Assert.Equal(frames.Select(frame => frame.Step).Order(), frames.Select(frame => frame.Step));
+        Assert.All(frames, frame => Assert.StartsWith(frame.Text[..frame.Settled], texts[frame.Answer], StringComparison.Ordinal));
+        Assert.All(frames.GroupBy(frame => frame.Answer), shown =>
+            Assert.Equal(shown.Select(frame => frame.Step).Order(), shown.Select(frame => frame.Step)));
     }
 
     [Fact]

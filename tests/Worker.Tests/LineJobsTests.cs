@@ -34,11 +34,11 @@ public sealed class LineJobsTests(TinyModel model)
         { "\"remasking\": \"high_confidence\"", "invalid_value", "remasking" },
         { "\"logits_eos_inf\": 1", "invalid_value", "logits_eos_inf" },
         { "\"seed\": \"x\"", "invalid_value", "seed" },
-        { "\"n\": 2", "unsupported_parameter", "n" },
         { "\"tools\": [{}]", "unsupported_parameter", "tools" },
-        { "\"logprobs\": true", "unsupported_parameter", "logprobs" },
+        { "\"best_of\": 2", "unsupported_parameter", "best_of" },
         { "\"response_format\": {\"type\":\"json_object\"}", "unsupported_parameter", "response_format" },
-        { "\"presence_penalty\": 0.5", "unsupported_parameter", "presence_penalty" },
+        { "\"presence_penalty\": 2.5", "invalid_value", "presence_penalty" },
+        { "\"frequency_penalty\": -2.1", "invalid_value", "frequency_penalty" },
         { "\"logit_bias\": {\"1\": 5}", "unsupported_parameter", "logit_bias" },
         { "\"stream\": true", "unsupported_parameter", "stream" },
         { "\"temprature\": 0.5", "unknown_parameter", "temprature" },
@@ -240,13 +240,14 @@ public sealed class LineJobsTests(TinyModel model)
         {
             string parameters =
                 "\"steps\":5,\"block_length\":2,\"temperature\":0.7,\"top_p\":0.9,\"cfg_scale\":1.5,\"remasking\":\"random\"," +
-                "\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3";
+                "\"logits_eos_inf\":true,\"confidence_eos_eot_inf\":true,\"seed\":-3," +
+                "\"frequency_penalty\":0.5,\"presence_penalty\":-1";
 
             var options = FirstRow(Create(endpoint, With(body, parameters))).Options;
 
             Assert.Equal((5, 2, 0.7, 0.9, 1.5), (options.Steps, options.BlockLength, options.Temperature, options.TopP, options.CfgScale));
             Assert.Equal((Remasking.Random, true, true), (options.Remasking, options.ForbidsEos, options.DefersEos));
-            Assert.Equal(unchecked((ulong)-3L), options.Seed);
+            Assert.Equal((unchecked((ulong)-3L), 0.5, -1.0), (options.Seed, options.FrequencyPenalty, options.PresencePenalty));
         }
     }
 

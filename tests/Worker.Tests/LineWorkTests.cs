@@ -22,6 +22,7 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
         { BatchEndpoint.Infill, $$"""{"text":"[MASK:3]{{string.Concat(Enumerable.Repeat(" the lazy dog", 40))}}[MASK:2] fox [MASK:1]"}""" },
         { BatchEndpoint.Completions, """{"prompt":"the","max_tokens":7,"logits_eos_inf":true}""" },
         { BatchEndpoint.Completions, """{"prompt":"the","max_tokens":40,"steps":3,"logits_eos_inf":true}""" },
+        { BatchEndpoint.Completions, """{"prompt":"the","max_tokens":7,"n":3,"logits_eos_inf":true}""" },
         { BatchEndpoint.Score, """{"prompt":"the quick","completions":[" brown"," lazy dog"],"num_samples":9}""" },
         { BatchEndpoint.Score, """{"prompt":"the quick","completions":[" brown"],"num_samples":9,"cfg_scale":2}""" },
     };
@@ -38,6 +39,7 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
     [Theory]
     [InlineData(BatchEndpoint.Infill, """{"text":"the [MASK] fox and [MASK] the lazy dog [MASK]","max_gap_length":12}""")]
     [InlineData(BatchEndpoint.Completions, """{"prompt":"the","suffix":" fox","max_tokens":9}""")]
+    [InlineData(BatchEndpoint.Completions, """{"prompt":"the","suffix":" fox","max_tokens":9,"n":2}""")]
     public async Task Where_a_length_is_searched_the_work_is_a_bound_that_the_longest_fill_reaches(string endpoint, string body)
     {
         var (work, passed) = await RunAsync(endpoint, body, likeliestIsLongest: true);
@@ -53,6 +55,17 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
         long least = LineCost.AtLeast(json, TinyModel.ContextLength).TokenForwards;
 
         Assert.InRange(least, 1, Create(endpoint, body).Work.TokenForwards);
+    }
+
+    [Fact]
+    public void A_plan_counts_each_answer_and_the_prompt_once()
+    {
+        var one = LineCost.Estimate(JsonElement.Parse("""{"prompt":"the quick brown fox","max_tokens":7}"""), TinyModel.ContextLength);
+        var three = LineCost.Estimate(JsonElement.Parse("""{"prompt":"the quick brown fox","max_tokens":7,"n":3}"""), TinyModel.ContextLength);
+
+        Assert.Equal((3 * one.Passes, 3 * one.TokenForwards), (three.Passes, three.TokenForwards));
+        Assert.Equal((one.GivenTokens, 3 * one.NewTokens, one.CanvasTokens), (three.GivenTokens, three.NewTokens, three.CanvasTokens));
+        Assert.Equal(one.CanvasTokens, one.GivenTokens + one.NewTokens);
     }
 
     [Fact]

@@ -54,7 +54,7 @@ public sealed record BatchEstimate
         return new BatchEstimate
         {
             Lines = sums.NumLines,
-            InputTokens = sums.CanvasTokens - sums.NewTokens,
+            InputTokens = sums.GivenTokens,
             OutputTokens = sums.NewTokens,
             Passes = sums.Passes,
             Seconds = Math.Round(seconds, 1),

@@ -8,7 +8,7 @@ internal sealed class LineSums : IPlannedLines
 {
     public int NumLines { get; private set; }
 
-    public long CanvasTokens { get; private set; }
+    public long GivenTokens { get; private set; }
 
     public long NewTokens { get; private set; }
 
@@ -20,7 +20,7 @@ internal sealed class LineSums : IPlannedLines
     {
         var cost = LineCost.Estimate(line.Body, model.ContextLength);
         NumLines++;
-        CanvasTokens += cost.CanvasTokens;
+        GivenTokens += cost.GivenTokens;
         NewTokens += cost.NewTokens;
         Passes += cost.Passes;
         TokenForwards += cost.TokenForwards;

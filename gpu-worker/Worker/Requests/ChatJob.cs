@@ -18,6 +18,8 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
         var messages = ChatMessages.Read(body);
         var options = SamplingParameters.Read(body, model.Config, FamilySampling.DefaultBlockLength, seed) with { StopsAtEos = true };
         var stops = GenerationParameters.ReadStops(body);
+        int numAnswers = GenerationParameters.ReadNumAnswers(body);
+        int? numTop = LogprobsParameter.Read(body);
         bool isTraced = GenerationParameters.ReadTrace(body);
         var limit = MaxTokens.Read(body, "max_tokens", "max_completion_tokens");
         body.RequireNothingElse();
@@ -31,7 +33,13 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
 
         var prompt = Encode(model.Tokenizer, messages);
         int newTokens = limit.Within(model, prompt.Count, DefaultMaxTokens);
-        var generation = new Generation(model, prompt, newTokens, [], stops, options) { IsTraced = isTraced, IsTrimmed = true };
+        var generation = new Generation(model, prompt, newTokens, [], stops, options)
+        {
+            NumAnswers = numAnswers,
+            NumTop = numTop,
+            IsTraced = isTraced,
+            IsTrimmed = true,
+        };
         return new ChatJob(generation, model.Id, now);
     }
 
@@ -39,9 +47,11 @@ internal sealed class ChatJob(Generation generation, string modelId, DateTimeOff
 
     public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
-        var (text, finishReason, usage, trace) = generation.Result(await model.SampleAsync(generation.Shown(model.OnStep)));
-        var choice = new ChatChoice(0, new ChatAnswerMessage("assistant", text), finishReason, null, trace);
-        return new LineAnswer(new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
+        var (texts, usage) = await GeneratedTexts.SampleAsync(generation, model, progress);
+        var choices = texts.Select((text, index) => new ChatChoice(
+            index, new ChatAnswerMessage("assistant", text.Text), text.FinishReason, text.Logprobs, text.Trace));
+        return new LineAnswer(
+            new ChatAnswer($"chatcmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. choices], usage), usage);
     }
 
     private static List<int> Encode(LLaDATokenizer tokenizer, IReadOnlyList<ChatMessage> messages)
@@ -66,7 +76,7 @@ internal sealed record ChatChoice(
     int Index,
     ChatAnswerMessage Message,
     string FinishReason,
-    object? Logprobs,
+    LineLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);
 
 internal sealed record ChatAnswerMessage(string Role, string Content);

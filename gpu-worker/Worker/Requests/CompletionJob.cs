@@ -30,6 +30,8 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         var options = SamplingParameters.Read(
             body, model.Config, FamilySampling.DefaultBlockLength, seed, hasSuffix ? model.NonText : null) with { StopsAtEos = !hasSuffix };
         var stops = GenerationParameters.ReadStops(body);
+        int numAnswers = GenerationParameters.ReadNumAnswers(body);
+        int? numTop = LogprobsParameter.ReadOfCompletion(body);
         bool isTraced = GenerationParameters.ReadTrace(body);
         var limit = MaxTokens.Read(body, "max_tokens");
         body.RequireNothingElse();
@@ -37,7 +39,12 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
         int[] before = [.. tokenizer.BeginningOfText, .. tokenizer.Encode(prompt)];
         int[] after = hasSuffix ? [.. tokenizer.Encode(suffix!), tokenizer.EndOfTextId] : [];
         int newTokens = limit.Within(model, before.Length + after.Length, DefaultMaxTokens);
-        var generation = new Generation(model, before, newTokens, after, stops, options) { IsTraced = isTraced };
+        var generation = new Generation(model, before, newTokens, after, stops, options)
+        {
+            NumAnswers = numAnswers,
+            NumTop = numTop,
+            IsTraced = isTraced,
+        };
         return new CompletionJob(generation, model.Id, now);
     }
 
@@ -45,14 +52,11 @@ internal sealed class CompletionJob(Generation generation, string modelId, DateT
 
     public async Task<LineAnswer> RunAsync(ModelOperations model, LineProgress progress)
     {
-        // Between two texts the model chooses the length, up to max_tokens.
-        int length = generation.Suffix.Count == 0
-            ? generation.NumNewTokens
-            : await model.FindLengthAsync(generation.NumNewTokens, generation.CandidateRow);
-        var sized = generation with { NumNewTokens = length };
-        var (text, finishReason, usage, trace) = sized.Result(await model.SampleAsync(sized.Shown(model.OnStep)));
-        var choice = new CompletionChoice(text, 0, finishReason, null, trace);
-        return new LineAnswer(new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [choice], usage), usage);
+        var (texts, usage) = await GeneratedTexts.SampleAsync(generation, model, progress);
+        var choices = texts.Select((text, index) => new CompletionChoice(
+            text.Text, index, text.FinishReason, CompletionLogprobs.Of(text.Logprobs), text.Trace));
+        return new LineAnswer(
+            new CompletionAnswer($"cmpl-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, [.. choices], usage), usage);
     }
 }
 
@@ -65,5 +69,5 @@ internal sealed record CompletionChoice(
     string Text,
     int Index,
     string FinishReason,
-    object? Logprobs,
+    CompletionLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);

@@ -1,5 +1,4 @@
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Wire;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Sampling;
@@ -19,17 +18,17 @@ internal sealed record Generation(
     IReadOnlyList<string> Stops,
     SamplingOptions Options)
 {
+    /// <summary>How many texts are wanted, at least 1.</summary>
+    public int NumAnswers { get; init; } = 1;
+
     /// <summary>Whether the result says how it came about.</summary>
     public bool IsTraced { get; init; }
 
+    /// <inheritdoc cref="SamplingRow.NumTop"/>
+    public int? NumTop { get; init; }
+
     /// <summary>Whether spaces around the text are left out.</summary>
     public bool IsTrimmed { get; init; }
-
-    /// <summary>The canvas to sample.</summary>
-    public SamplingRow Row => new([.. Prompt, .. Enumerable.Repeat(Model.MaskTokenId, NumNewTokens), .. Suffix], Options)
-    {
-        IsTraced = IsTraced,
-    };
 
     /// <summary>What sampling it takes at most; between two texts the search for its length as well.</summary>
     public LineWork Work
@@ -37,7 +36,7 @@ internal sealed record Generation(
         get
         {
             int numTokens = Prompt.Count + NumNewTokens + Suffix.Count;
-            var work = new LineWork(numTokens, SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config));
+            var work = new LineWork(numTokens, SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config)).Times(NumAnswers);
             int forced = Math.Min(LengthSearch.NumForcedBehind, Suffix.Count);
             return Suffix.Count == 0
                 ? work
@@ -49,20 +48,17 @@ internal sealed record Generation(
     public SamplingRow CandidateRow(int length) =>
         LengthSearch.CandidateRow([.. Prompt], length, [.. Suffix], Model.MaskTokenId, Model.ContextLength, Options.Forbidden);
 
-    /// <summary>The canvas to sample, whose steps are shown.</summary>
-    /// <param name="onStep">Null where no one looks.</param>
-    public SamplingRow Shown(Action<LineStep>? onStep)
+    /// <summary>The canvas to sample for an answer.</summary>
+    /// <param name="answer">From 0.</param>
+    /// <param name="onStep">Takes its steps; null where no one looks.</param>
+    public SamplingRow Row(int answer, Action<LineStep>? onStep)
     {
-        if (onStep is null)
-            return Row;
-        return Row with
+        int[] canvas = [.. Prompt, .. Enumerable.Repeat(Model.MaskTokenId, NumNewTokens), .. Suffix];
+        return new SamplingRow(canvas, Options.OfAnswer(answer))
         {
-            OnStep = progress =>
-            {
-                int[] tokens = [.. progress.Canvas.Skip(Prompt.Count).Take(NumNewTokens)];
-                int numSettled = Math.Clamp(progress.SettledTo - Prompt.Count, 0, NumNewTokens);
-                onStep(new LineStep(progress.Block, progress.Step, progress.NumMasked, () => Shown(tokens, numSettled)));
-            },
+            IsTraced = IsTraced,
+            NumTop = NumTop,
+            OnStep = onStep is null ? null : progress => onStep(StepOf(progress, answer)),
         };
     }
 
@@ -74,13 +70,26 @@ internal sealed record Generation(
         if (end >= 0)
             tokens = tokens[..end];
         var trace = LineTrace.Of(TextTrace.Of(sampled, Prompt.Count, NumNewTokens), Model.Tokenizer, tokens.Length);
-        var usage = new LineUsage(Prompt.Count + Suffix.Count, tokens.Length, sampled.NumReusedTokens);
 
         string text = Model.Tokenizer.Decode(tokens);
         int stop = Stops.Select(stop => text.IndexOf(stop, StringComparison.Ordinal))
             .Where(index => index >= 0).DefaultIfEmpty(-1).Min();
         string finishReason = stop >= 0 || isEnded ? "stop" : "length";
-        return new(Trimmed(stop >= 0 ? text[..stop] : text), finishReason, usage, trace);
+        int numShown = stop >= 0 ? NumTokensBefore(stop, tokens) : tokens.Length;
+        var logprobs = LineLogprobs.Of(
+            tokens[..numShown], sampled.LogProbabilities?.Skip(Prompt.Count).Take(numShown).ToList(), Model.Tokenizer);
+        return new GeneratedText(Trimmed(stop >= 0 ? text[..stop] : text), finishReason, tokens.Length, sampled.NumReusedTokens)
+        {
+            Trace = trace,
+            Logprobs = logprobs,
+        };
+    }
+
+    private LineStep StepOf(DenoisingProgress progress, int answer)
+    {
+        int[] tokens = [.. progress.Canvas.Skip(Prompt.Count).Take(NumNewTokens)];
+        int numSettled = Math.Clamp(progress.SettledTo - Prompt.Count, 0, NumNewTokens);
+        return new LineStep(progress.Block, progress.Step, progress.NumMasked, () => Shown(tokens, numSettled)) { Answer = answer };
     }
 
     /// <summary>The text between two steps.</summary>
@@ -95,10 +104,34 @@ internal sealed record Generation(
         return all.StartsWith(settled, StringComparison.Ordinal) ? new(all, settled.Length) : new(settled, settled.Length);
     }
 
+    /// <summary>How many tokens the text before a place takes, one that is cut there included.</summary>
+    /// <param name="length">Of the text, in UTF-16 units.</param>
+    private int NumTokensBefore(int length, int[] tokens)
+    {
+        int count = 0;
+        for (int more = tokens.Length; count < more;)
+        {
+            int middle = (count + more) / 2;
+            if (Model.Tokenizer.Decode(tokens[..middle]).Length < length)
+                count = middle + 1;
+            else
+                more = middle;
+        }
+        return count;
+    }
+
     private string Trimmed(string text) => IsTrimmed ? text.Trim() : text;
 }
 
-/// <summary>The new text up to its end.</summary>
+/// <summary>A new text up to its end.</summary>
 /// <param name="FinishReason"><c>stop</c> or <c>length</c>.</param>
-/// <param name="Trace">Null unless it was asked for.</param>
-internal sealed record GeneratedText(string Text, string FinishReason, LineUsage Usage, LineTrace? Trace);
+/// <param name="NumTokens">Up to its end.</param>
+/// <param name="NumReusedTokens">As <see cref="SampledRow.NumReusedTokens"/>.</param>
+internal sealed record GeneratedText(string Text, string FinishReason, int NumTokens, int NumReusedTokens)
+{
+    /// <summary>Null unless it was asked for.</summary>
+    public LineTrace? Trace { get; init; }
+
+    /// <summary>Null unless they were asked for.</summary>
+    public LineLogprobs? Logprobs { get; init; }
+}

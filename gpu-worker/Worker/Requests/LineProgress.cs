@@ -1,11 +1,12 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary>
-/// What of a line is done: lengths and infill windows of a text, samples of scores. A line's result follows from its request alone, so one
+/// What of a line is done: lengths and infill windows of a text, samples of scores, answers of several. A line's result follows from its request alone, so one
 /// that resumes from a state ends as others do, bit for bit on a CPU. Immutable.
 /// </summary>
 /// <param name="Scores">By completion.</param>
@@ -13,6 +14,18 @@ internal sealed record LineState(InfillState Infill, ImmutableDictionary<int, Pa
 {
     /// <summary>Nothing is done.</summary>
     public static LineState None { get; } = new(InfillState.None, ImmutableDictionary<int, PartialScore>.Empty);
+
+    /// <summary>Null where there is nothing of it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GenerationState? Generated { get; init; }
+}
+
+/// <summary>What is done of a line that has several answers.</summary>
+/// <param name="Length">Of the text between two others, in tokens; null until it is found.</param>
+/// <param name="Texts">The finished ones, by answer.</param>
+internal sealed record GenerationState(int? Length, ImmutableDictionary<int, GeneratedText> Texts)
+{
+    public static GenerationState None { get; } = new(null, ImmutableDictionary<int, GeneratedText>.Empty);
 }
 
 /// <summary>The state of a line while it runs. Safe for use by several threads.</summary>
@@ -54,6 +67,25 @@ internal sealed class LineProgress(LineState state, double share)
     {
         lock (_lock)
             (_state, _share) = (_state with { Infill = infill }, share);
+    }
+
+    /// <summary>Takes a finished answer.</summary>
+    /// <param name="numAnswers">Of the whole line.</param>
+    public void Set(int answer, GeneratedText text, int numAnswers)
+    {
+        lock (_lock)
+        {
+            var done = _state.Generated ?? GenerationState.None;
+            done = done with { Texts = done.Texts.SetItem(answer, text) };
+            (_state, _share) = (_state with { Generated = done }, (double)done.Texts.Count / numAnswers);
+        }
+    }
+
+    /// <summary>Takes the length of the text between two others. It counts nothing: answers are what takes long.</summary>
+    public void SetLength(int length)
+    {
+        lock (_lock)
+            _state = _state with { Generated = (_state.Generated ?? GenerationState.None) with { Length = length } };
     }
 
     /// <summary>Takes the samples of a completion.</summary>

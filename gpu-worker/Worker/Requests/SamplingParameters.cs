@@ -40,6 +40,8 @@ internal static class SamplingParameters
             CacheVicinity = body.Integer("cache_vicinity"),
             ForbidsEos = body.Flag("logits_eos_inf") ?? false,
             DefersEos = body.Flag("confidence_eos_eot_inf") ?? false,
+            FrequencyPenalty = body.Number("frequency_penalty") ?? 0,
+            PresencePenalty = body.Number("presence_penalty") ?? 0,
             Forbidden = forbidden,
             Seed = (ulong?)body.LongInteger("seed") ?? seed,
         };

@@ -92,6 +92,33 @@ public sealed class AnswerStreamTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Several_choices_begin_grow_and_end_each_under_its_index()
+    {
+        await using var plane = await StartAsync(fixture);
+        var asking = plane.AskAsync(Chat, ChatPath);
+        var answer = await plane.TakeAsync();
+        await FramesAsync(
+            plane, answer, new(0, 1, 3, "a ░░", 2), new(0, 1, 3, "b░░░", 1, Answer: 2), new(0, 2, 2, "a fox░", 5), new(0, 2, 2, "b c░", 3, 2));
+        object Choice(int index, string text) =>
+            new { Index = index, Message = new { Content = text }, FinishReason = "stop", Logprobs = new { Content = new[] { index } } };
+        await plane.AnswerAsync(answer, new { Choices = new[] { Choice(0, "a fox is"), Choice(1, "late"), Choice(2, "b c") } });
+
+        var events = await EventsAsync(await plane.WhileTimePassesAsync(asking, s_step));
+
+        var byChoice = events.GroupBy(chunk => Number(chunk["choices"]![0]!, "index")).OrderBy(choice => choice.Key).ToList();
+        Assert.Equal(["a fox is", "late", "b c"], byChoice.Select(choice => string.Concat(Deltas(choice))));
+        Assert.Equal([2, 0, 2], byChoice.Select(choice => choice.Count(chunk => chunk["type"] is not null)));
+        Assert.All(byChoice, choice =>
+        {
+            Assert.Equal("assistant", choice.First()["choices"]![0]!["delta"]!["role"]!.GetValue<string>());
+            var end = choice.Last()["choices"]![0]!;
+            Assert.Equal("stop", Text(end, "finish_reason"));
+            Assert.Equal(choice.Key, end["logprobs"]!["content"]![0]!.GetValue<int>());
+            Assert.All(choice.SkipLast(1), chunk => Assert.Null(chunk["choices"]![0]!["finish_reason"]));
+        });
+    }
+
+    [Fact]
     public async Task A_filled_text_is_the_last_event()
     {
         await using var plane = await StartAsync(fixture);
@@ -179,8 +206,7 @@ public sealed class AnswerStreamTests(StorageFixture fixture)
     private static async Task FramesAsync(ControlPlane plane, BatchRecord answer, params AnswerFrame[] frames)
     {
         await plane.Blobs(answer).Frames.CreateAsync(CancellationToken.None);
-        foreach (var frame in frames)
-            await plane.Blobs(answer).Frames.AppendAsync(frame, CancellationToken.None);
+        await plane.Blobs(answer).Frames.AppendAsync(frames, CancellationToken.None);
     }
 
     private static object ChatAnswer(string text) => new
