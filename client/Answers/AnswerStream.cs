@@ -28,7 +28,8 @@ internal static class AnswerStream
             return new AnswerUpdate { Choice = index, Frame = data.Deserialize<AnswerFrame>(WireJson.Options) };
         if (data.TryGetProperty("spans", out _))
             return new AnswerUpdate { Infill = data.Deserialize<InfillAnswer>(WireJson.Options) };
-        string? text = choice is { } chosen && chosen.TryGetProperty("delta", out var delta) && delta.TryGetProperty("content", out var content)
+        string? text = choice is { } chosen
+            && chosen.TryGetProperty("delta", out var delta) && delta.TryGetProperty("content", out var content)
             ? content.GetString()
             : null;
         return string.IsNullOrEmpty(text) ? null : new AnswerUpdate { Choice = index, Text = text };

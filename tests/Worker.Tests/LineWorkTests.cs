@@ -60,8 +60,9 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
     [Fact]
     public void A_plan_counts_each_answer_and_the_prompt_once()
     {
-        var one = LineCost.Estimate(JsonElement.Parse("""{"prompt":"the quick brown fox","max_tokens":7}"""), TinyModel.ContextLength);
-        var three = LineCost.Estimate(JsonElement.Parse("""{"prompt":"the quick brown fox","max_tokens":7,"n":3}"""), TinyModel.ContextLength);
+        static LineCost Of(string body) => LineCost.Estimate(JsonElement.Parse(body), TinyModel.ContextLength);
+        var one = Of("""{"prompt":"the quick brown fox","max_tokens":7}""");
+        var three = Of("""{"prompt":"the quick brown fox","max_tokens":7,"n":3}""");
 
         Assert.Equal((3 * one.Passes, 3 * one.TokenForwards), (three.Passes, three.TokenForwards));
         Assert.Equal((one.GivenTokens, 3 * one.NewTokens, one.CanvasTokens), (three.GivenTokens, three.NewTokens, three.CanvasTokens));

@@ -38,7 +38,8 @@ public sealed class LogprobsTests(TinyModel model)
         int[] text = [.. Tokens(" lazy"), .. Tokens("é"), .. Tokens("🙂 dog")];
 
         var logprobs = Run(
-            BatchEndpoint.Completions, $$"""{"prompt":"the","max_tokens":{{text.Length}},"logprobs":2}""", text)["choices"]![0]!["logprobs"]!;
+            BatchEndpoint.Completions, $$"""{"prompt":"the","max_tokens":{{text.Length}},"logprobs":2}""", text)
+            ["choices"]![0]!["logprobs"]!;
 
         string[] tokens = [.. logprobs["tokens"]!.AsArray().Select(token => token!.GetValue<string>())];
         Assert.Equal(" lazy", tokens[0]);
@@ -83,7 +84,9 @@ public sealed class LogprobsTests(TinyModel model)
     [InlineData(BatchEndpoint.Completions, "\"logprobs\":1,\"top_logprobs\":2", "top_logprobs")]
     public void What_has_another_form_is_refused_by_name(string endpoint, string parameters, string name)
     {
-        string body = endpoint == BatchEndpoint.Completions ? "\"prompt\":\"the\"" : "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
+        string body = endpoint == BatchEndpoint.Completions
+            ? "\"prompt\":\"the\""
+            : "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]";
 
         var refusal = Assert.Throws<LineException>(() => Run(endpoint, $"{{{body},{parameters}}}", [0]));
 
@@ -99,7 +102,8 @@ public sealed class LogprobsTests(TinyModel model)
         var request = JsonNode.Parse(body)!;
         request["model"] = TinyModel.Id;
         var job = LineJobs.Create(endpoint, JsonSerializer.SerializeToElement(request), model.Loaded, seed: 1, DateTimeOffset.UnixEpoch);
-        var operations = new ModelOperations(row => Task.FromResult(Sampled(row, tokens)), (_, _, _, _, _) => throw new InvalidOperationException());
+        using var operations = new ModelOperations(
+            row => Task.FromResult(Sampled(row, tokens)), (_, _, _, _, _) => throw new InvalidOperationException());
         var answer = job.RunAsync(operations, new LineProgress()).GetAwaiter().GetResult();
         return JsonSerializer.SerializeToNode(answer.Body, WireJson.Options)!;
     }
@@ -107,7 +111,8 @@ public sealed class LogprobsTests(TinyModel model)
     private SampledRow Sampled(SamplingRow row, int[] tokens)
     {
         int end = model.Loaded.Tokenizer.EndOfTextId;
-        var top = new TokenLogProbability[] { new(Tokens(" fox")[0], -0.123456789), new(end, double.NegativeInfinity) }.Take(row.NumTop ?? 0);
+        TokenLogProbability[] likely = [new(Tokens(" fox")[0], -0.123456789), new(end, double.NegativeInfinity)];
+        var top = likely.Take(row.NumTop ?? 0);
         int[] canvas = [.. row.Canvas];
         var filled = new Queue<int>(tokens);
         for (int position = 0; position < canvas.Length; position++)

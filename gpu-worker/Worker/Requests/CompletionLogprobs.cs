@@ -14,7 +14,10 @@ internal sealed record CompletionLogprobs(
 {
     /// <returns>Null where none were asked for.</returns>
     public static CompletionLogprobs? Of(LineLogprobs? logprobs) => logprobs is not { Content: var tokens } ? null : new CompletionLogprobs(
-        [.. tokens.Select(token => Name(token.Token, token.Bytes))], [.. tokens.Select(token => token.Logprob)], [.. tokens.Select(Top)], [.. Offsets(tokens)]);
+        [.. tokens.Select(token => Name(token.Token, token.Bytes))],
+        [.. tokens.Select(token => token.Logprob)],
+        [.. tokens.Select(Top)],
+        [.. Offsets(tokens)]);
 
     private static Dictionary<string, double> Top(CommittedToken token)
     {

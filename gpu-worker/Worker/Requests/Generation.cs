@@ -36,7 +36,8 @@ internal sealed record Generation(
         get
         {
             int numTokens = Prompt.Count + NumNewTokens + Suffix.Count;
-            var work = new LineWork(numTokens, SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config)).Times(NumAnswers);
+            long forwards = SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config);
+            var work = new LineWork(numTokens, forwards).Times(NumAnswers);
             int forced = Math.Min(LengthSearch.NumForcedBehind, Suffix.Count);
             return Suffix.Count == 0
                 ? work

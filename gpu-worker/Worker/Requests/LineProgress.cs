@@ -6,8 +6,8 @@ using LLaDA.Diffusion.Infilling;
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary>
-/// What of a line is done: lengths and infill windows of a text, samples of scores, answers of several. A line's result follows from its request alone, so one
-/// that resumes from a state ends as others do, bit for bit on a CPU. Immutable.
+/// What of a line is done: lengths and infill windows of a text, samples of scores, answers of several. A line's result follows from its
+/// request alone, so one that resumes from a state ends as others do, bit for bit on a CPU. Immutable.
 /// </summary>
 /// <param name="Scores">By completion.</param>
 internal sealed record LineState(InfillState Infill, ImmutableDictionary<int, PartialScore> Scores)

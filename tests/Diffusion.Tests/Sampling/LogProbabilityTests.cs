@@ -87,8 +87,9 @@ public sealed class LogProbabilityTests : IDisposable
             Assert.Equal(alone.LogProbabilities!.Select(Flat), last.LogProbabilities!.Select(Flat));
         }, iter: 20, threads: 1);
 
-        static string? Flat(TokenLogProbabilities? values) =>
-            values is null ? null : $"{values.LogProbability:R} {string.Join(' ', values.Top.Select(top => $"{top.Token}:{top.LogProbability:R}"))}";
+        static string? Flat(TokenLogProbabilities? values) => values is null
+            ? null
+            : $"{values.LogProbability:R} {string.Join(' ', values.Top.Select(top => $"{top.Token}:{top.LogProbability:R}"))}";
     }
 
     [Fact]
