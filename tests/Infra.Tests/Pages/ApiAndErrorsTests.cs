@@ -12,7 +12,7 @@ public sealed partial class ApiAndErrorsTests
     private static readonly string[] s_noCodes = 
     [
         "invalid_request_error", "rate_limit_error", "max_gap_length", "max_tokens", "time_zone", "long_examples", "training_file",
-        "completion_window", "output_blobs", "mime_type", "normalize_length",
+        "completion_window", "output_blobs", "mime_type", "normalize_length", "top_logprobs", "num_samples",
     ];
 
     /// <summary>Codes that are made of a parameter's name.</summary>
