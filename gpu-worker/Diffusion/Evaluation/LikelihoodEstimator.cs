@@ -65,7 +65,7 @@ public sealed class LikelihoodEstimator
 
         IEnumerable<LikelihoodPass> Computed(int patternsOfPass)
         {
-            foreach (bool[][] patterns in Patterns(layout.Parts, options, firstSample).Chunk(patternsOfPass))
+            foreach (bool[][] patterns in AnswerMasks.Of(layout.Parts, options.NumSamples, options.Seed, firstSample).Chunk(patternsOfPass))
             {
                 double[][] sums = SumsOfParts(layout, answer, patterns, options.CfgScale);
                 double term = 0;
@@ -128,27 +128,6 @@ public sealed class LikelihoodEstimator
         }
 
         Tensor Upload(List<long> values) => tensor([.. values], device: _model.Device);
-    }
-
-    /// <summary>
-    /// The masked tokens of each sample: in each part of the answer as if it stood alone, with numbers that depend on where it begins.
-    /// </summary>
-    private static IEnumerable<bool[]> Patterns(int[][] parts, LikelihoodOptions options, int firstSample)
-    {
-        var random = new CounterRandom(options.Seed);
-        for (int sample = firstSample; sample < options.NumSamples; sample++)
-        {
-            bool[] pattern = new bool[parts.Sum(part => part.Length)];
-            foreach (int[] part in parts)
-            {
-                double start = random.Uniform(0, ((ulong)part[0] << 32) + (ulong)part.Length, RandomStream.MaskCount);
-                int numMasked = 1 + (int)(part.Length * ((start + ((double)sample / options.NumSamples)) % 1));
-                var order = part.OrderBy(token => random.Uniform((uint)sample, (ulong)token, RandomStream.AnswerMask));
-                foreach (int token in order.Take(numMasked))
-                    pattern[token] = true;
-            }
-            yield return pattern;
-        }
     }
 }
 

@@ -10,6 +10,8 @@ internal sealed class InfillMemory(InfillState state, Action<InfillState>? onCha
 
     public InfillState State { get; private set; } = state;
 
+    public void AddChoice(int gap, ChosenText chosen) => Change(state => state with { Choices = state.Choices.Add(gap, chosen) });
+
     public void AddLength(int gap, int length) => Change(state => state with { Lengths = state.Lengths.Add(gap, length) });
 
     public void AddWindow(FilledWindow window) => Change(state => state with { Windows = state.Windows.Add(window) });

@@ -4,8 +4,9 @@ using LLaDA.Diffusion.Sampling;
 namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>
-/// What of a document is done: the lengths found for its gaps, and the fills of its first infill windows. Each is computed from the
-/// document and what was done before, so a fill that resumes from a state gives the same text, bit for bit on a CPU. Immutable.
+/// What of a document is done: the choices made, the lengths found for its gaps, and the fills of its first infill windows. Each is
+/// computed from the document and what was done before, so a fill that resumes from a state gives the same text, bit for bit on a
+/// CPU. Immutable.
 /// </summary>
 /// <param name="Lengths">By gap of unknown length, numbered from 0 among all gaps: its number of tokens.</param>
 /// <param name="Windows">The finished infill windows, in order.</param>
@@ -13,6 +14,9 @@ public sealed record InfillState(ImmutableDictionary<int, int> Lengths, Immutabl
 {
     /// <summary>Nothing is done.</summary>
     public static InfillState None { get; } = new(ImmutableDictionary<int, int>.Empty, []);
+
+    /// <summary>By gap, from the first one with choices on.</summary>
+    public ImmutableDictionary<int, ChosenText> Choices { get; init; } = ImmutableDictionary<int, ChosenText>.Empty;
 }
 
 /// <summary>The fills of an infill window.</summary>
@@ -21,4 +25,8 @@ public sealed record InfillState(ImmutableDictionary<int, int> Lengths, Immutabl
 /// <param name="NumReusedTokens">As <see cref="InfilledText.NumReusedTokens"/>.</param>
 /// <param name="Traces">By gap; null where none is kept.</param>
 public sealed record FilledWindow(
-    ImmutableArray<int> Tokens, ImmutableArray<double> Confidence, int NumReusedTokens = 0, IReadOnlyList<TextTrace>? Traces = null);
+    ImmutableArray<int> Tokens, ImmutableArray<double> Confidence, int NumReusedTokens = 0, IReadOnlyList<TextTrace>? Traces = null)
+{
+    /// <summary>By token; null where none are kept.</summary>
+    public IReadOnlyList<TokenLogProbabilities?>? LogProbabilities { get; init; }
+}

@@ -18,9 +18,17 @@ public sealed record InfilledText(string Text, IReadOnlyList<FilledSpan> Spans, 
 /// <summary>A filled gap.</summary>
 /// <param name="Index">Of the gap in the text, from 0.</param>
 /// <param name="Text">As it stands in the filled text.</param>
-/// <param name="Confidence">Geometric mean of the probabilities with which its tokens were committed, in [0, 1].</param>
+/// <param name="Confidence">
+/// Geometric mean of the probabilities with which its tokens were committed, in [0, 1]; of a choice, by the estimate of its likelihood.
+/// </param>
 public sealed record FilledSpan(int Index, string Text, IReadOnlyList<int> Tokens, double Confidence)
 {
+    /// <summary>Which of its choices it is; null for a gap without choices.</summary>
+    public ChosenText? Choice { get; init; }
+
+    /// <summary>By token, those of its last commit; null unless they were asked for, and where a choice was made.</summary>
+    public IReadOnlyList<TokenLogProbabilities?>? LogProbabilities { get; init; }
+
     /// <summary>How it came about, its steps counted within its infill window; null unless it was asked for.</summary>
     public TextTrace? Trace { get; init; }
 }

@@ -4,7 +4,9 @@ using LLaDA.Diffusion.Text;
 
 namespace LLaDA.Diffusion.Infilling;
 
-/// <summary>Fills the gaps of texts: searches the lengths of gaps <c>[MASK]</c>, then samples infill window by infill window.</summary>
+/// <summary>
+/// Fills the gaps of texts: makes their choices, searches the lengths of gaps <c>[MASK]</c>, then samples infill window by infill window.
+/// </summary>
 /// <remarks>
 /// <see cref="Fill"/> computes on the calling thread. <c>FillAsync</c> does the same over any source of samples, such as a
 /// <see cref="SamplingEngine"/> that many callers share; both give the same text for the same options, bit for bit on a CPU.
@@ -14,6 +16,7 @@ namespace LLaDA.Diffusion.Infilling;
 public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxTokens = PassBudget.MaxTokensOnCpu) : IDisposable
 {
     private readonly TokenSet _nonText = NonText(tokenizer, sampler.Config);
+    private readonly PatternTokens _patterns = new(tokenizer, sampler.Config);
 
     /// <summary>Fills a text.</summary>
     /// <param name="text">With gaps as <see cref="GapText"/> reads them.</param>
@@ -27,7 +30,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
     {
         options ??= new InfillOptions();
         options = options with { Sampling = options.Sampling with { Forbidden = options.Sampling.Forbidden ?? _nonText } };
-        var document = new InfillDocument(GapText.Parse(text), tokenizer, sampler.Config, options);
+        var document = new InfillDocument(GapText.Parse(text), tokenizer, sampler.Config, options, _patterns);
         using var lengths = new LengthSearch(Sample);
         // Every await below finds a completed task, since the sampler computes before it returns: so this does not block.
         return FillAsync(document, Sample, lengths, onWindow, onStep: null, cancellation).GetAwaiter().GetResult();
@@ -54,7 +57,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
 
     /// <summary>The same from where an earlier fill of the same document came to.</summary>
     /// <param name="state">Of the earlier fill; one that does not fit the document is left aside.</param>
-    /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
+    /// <param name="onState">Called after each choice made, length found and infill window, one call at a time.</param>
     public static async Task<InfilledText> FillAsync(
         InfillDocument document,
         RowSampling sample,
@@ -66,7 +69,9 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         CancellationToken cancellation)
     {
         var memory = new InfillMemory(document.Accepts(state) ? state : InfillState.None, onState);
-        var canvas = new InfillCanvas(document, await FindLengthsAsync(document, lengths, memory, cancellation));
+        await MakeChoicesAsync(document, sample, lengths, memory, cancellation);
+        var canvas = new InfillCanvas(
+            document, await FindLengthsAsync(document, lengths, memory, cancellation), memory.State.Choices);
         foreach (var window in memory.State.Windows)
             canvas.Accept(window);
         while (!canvas.IsDone)
@@ -85,7 +90,24 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         return new TokenSet(tokenizer.NonTextIds.Where(token => token < size).Concat(unnamed));
     }
 
-    public void Dispose() => _nonText.Dispose();
+    public void Dispose()
+    {
+        _nonText.Dispose();
+        _patterns.Dispose();
+    }
+
+    /// <summary>From left to right, each with the choices before it made and all other gaps masked.</summary>
+    private static async Task MakeChoicesAsync(
+        InfillDocument document, RowSampling sample, LengthSearch searches, InfillMemory memory, CancellationToken cancellation)
+    {
+        foreach (int gap in document.Choices.Keys.Order().Where(gap => !memory.State.Choices.ContainsKey(gap)))
+        {
+            var scores = InfillCanvas.Draft(document, memory.State.Choices).ScoresOf(gap);
+            double[] likelihoods = await searches.InTurnAsync(
+                () => scores.FindAsync(document.Choices[gap].Tokens, sample), cancellation);
+            memory.AddChoice(gap, ChosenText.Of([.. likelihoods]));
+        }
+    }
 
     /// <summary>All gaps of unknown length at once, each with the others masked.</summary>
     private static async Task<int[]> FindLengthsAsync(
@@ -94,7 +116,7 @@ public sealed class Infiller(Sampler sampler, LLaDATokenizer tokenizer, int maxT
         var open = document.OpenGaps;
         if (open.Count == 0)
             return [];
-        var draft = InfillCanvas.Draft(document);
+        var draft = InfillCanvas.Draft(document, memory.State.Choices);
         var known = memory.State.Lengths;
         return await Task.WhenAll(open.Select(async gap =>
         {

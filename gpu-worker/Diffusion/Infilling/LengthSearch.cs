@@ -31,11 +31,20 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
         int[] lengths = [.. Candidates(bound)];
         if (lengths.Length == 1)
             return lengths[0];
-        await _searches.WaitAsync(cancellation);
-        try
+        return await InTurnAsync(async () =>
         {
             SamplingRow[] rows = [.. lengths.Select(candidateRow)];
             return lengths[MostProbable(rows, await sample(rows))];
+        }, cancellation);
+    }
+
+    /// <summary>Runs another search as one of the <see cref="MaxSearches"/>.</summary>
+    internal async Task<T> InTurnAsync<T>(Func<Task<T>> search, CancellationToken cancellation)
+    {
+        await _searches.WaitAsync(cancellation);
+        try
+        {
+            return await search();
         }
         finally
         {
@@ -62,12 +71,17 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
     /// <param name="behind">Tokens behind it.</param>
     /// <param name="context">The longest canvas, in tokens; the tokens furthest from the gap are left out.</param>
     /// <param name="forbidden">Tokens that never fill the gap; null for none.</param>
+    /// <param name="forbiddenAt">The same by place in the gap.</param>
     public static SamplingRow CandidateRow(
-        ReadOnlySpan<int> before, int length, ReadOnlySpan<int> behind, int maskTokenId, int context, TokenSet? forbidden)
+        ReadOnlySpan<int> before,
+        int length,
+        ReadOnlySpan<int> behind,
+        int maskTokenId,
+        int context,
+        TokenSet? forbidden,
+        IReadOnlyList<TokenSet>? forbiddenAt = null)
     {
-        int room = context - length;
-        int numBefore = Math.Min(before.Length, Math.Max(room / 2, room - behind.Length));
-        int numBehind = Math.Min(behind.Length, room - numBefore);
+        var (numBefore, numBehind) = Surroundings.Of(before.Length, length, behind.Length, context);
         int[] canvas = [.. before[^numBefore..], .. Enumerable.Repeat(maskTokenId, length), .. behind[..numBehind]];
 
         Dictionary<int, int> forced = [];
@@ -78,7 +92,11 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
             canvas[position] = maskTokenId;
         }
         int[] targets = [.. Enumerable.Range(numBefore, length + forced.Count)];
-        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, targets) { ForcedTokens = forced };
+        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, targets) 
+        {
+            ForcedTokens = forced,
+            ForbiddenAt = forbiddenAt?.Index().ToDictionary(entry => numBefore + entry.Index, entry => entry.Item),
+        };
     }
 
     /// <summary>The index of the candidate whose targets are most probable together, the first one among equals.</summary>
