@@ -19,7 +19,7 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
     private const int MaxAnswers = 16;
 
     private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
-    private const int DefaultMaxGapLength = 8, ForcedTokens = 4;
+    private const int DefaultMaxGapLength = 8, ForcedTokens = 4, DefaultChoiceSamples = 32, MaxChoices = 64;
 
     public LineWork Work => new(CanvasTokens, TokenForwards);
 
@@ -30,13 +30,16 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
     /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
     /// <param name="context">The model's longest canvas, in tokens.</param>
     public static LineCost Estimate(JsonElement body, int context) =>
-        Of(body, context, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens);
+        Of(body, context, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens,
+            Clamped(body, "num_samples") ?? DefaultChoiceSamples);
 
     /// <summary>No tokenizer makes it less: only what the parameters ask for counts, and text as no token at all.</summary>
     /// <inheritdoc cref="Estimate"/>
-    public static LineCost AtLeast(JsonElement body, int context) => Of(body, context, _ => 0, openGapTokens: 1, forced: 0);
+    public static LineCost AtLeast(JsonElement body, int context) =>
+        Of(body, context, _ => 0, openGapTokens: 1, forced: 0, choiceSamples: 1);
 
-    private static LineCost Of(JsonElement body, int context, Func<int, int> tokensOf, int openGapTokens, int forced)
+    private static LineCost Of(
+        JsonElement body, int context, Func<int, int> tokensOf, int openGapTokens, int forced, int choiceSamples)
     {
         bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale
             && scale.TryGetDouble(out double strength) && strength > 0;
@@ -50,11 +53,15 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
         string? text = body.FindText("text");
         int newTokens = Clamped(body, "max_tokens") ?? Clamped(body, "max_completion_tokens") ?? GapTokens(text, openGapTokens);
         int canvas = (int)Math.Min(int.MaxValue, (long)textTokens + newTokens);
-        int passes = Math.Min(newTokens, Clamped(body, "steps") ?? newTokens);
+        int[] choices = text is null ? [] : [.. ChoicesOf(body)];
+        int sampled = Math.Max(0, newTokens - (choices.Length * openGapTokens));
+        int passes = Math.Min(sampled, Clamped(body, "steps") ?? sampled);
         int numAnswers = text is null && body.FindInteger("n") is >= 1 and <= MaxAnswers and var count ? count : 1;
         long work = LineWork.OfCanvas(Math.Min(context, canvas), passes, isGuided).Times(numAnswers).TokenForwards;
         var cost = new LineCost(canvas, newTokens * numAnswers, (long)passes * numAnswers, work) { GivenTokens = canvas - newTokens };
-        int numOpen = NumOpenGaps(text);
+        int numOpen = Math.Max(0, NumOpenGaps(text) - choices.Length);
+        cost = cost.With(LineWork.OfCanvas(Math.Min(context, canvas), choices.Sum() * (long)choiceSamples, isGuided: false),
+            passes: choices.Sum() * (long)choiceSamples);
         return numOpen == 0 ? cost : cost.WithSearches(body, context, canvas - openGapTokens, forced, numOpen);
     }
 
@@ -73,9 +80,20 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
         int bound = Math.Min(Clamped(body, "max_gap_length") ?? DefaultMaxGapLength, Math.Max(1, context - 2));
         var search = LineWork.OfSearch(around, forced, bound, context);
         long passes = bound == 1 ? 0 : LineWork.CandidateLengths(bound).Sum(length => (long)length + forced);
-        double work = TokenForwards + ((double)search.TokenForwards * numOpen);
-        return this with { Passes = Passes + (passes * numOpen), TokenForwards = (long)Math.Min(work, long.MaxValue / 2) };
+        return With(search.Times(numOpen), passes * numOpen);
     }
+
+    private LineCost With(LineWork work, long passes) => this with
+    {
+        Passes = Passes + passes,
+        TokenForwards = (long)Math.Min((double)TokenForwards + work.TokenForwards, long.MaxValue / 2),
+    };
+
+    /// <returns>By gap with choices, how many it has.</returns>
+    private static IEnumerable<int> ChoicesOf(JsonElement body) => body.Find("choices") is { ValueKind: JsonValueKind.Object } byGap
+        ? byGap.EnumerateObject().Select(gap => gap.Value.ValueKind == JsonValueKind.Array ? gap.Value.GetArrayLength() : 0)
+            .Where(count => count is >= 2 and <= MaxChoices)
+        : [];
 
     private static int NumOpenGaps(string? text) => text is null ? 0 : GapMarks.LengthsIn(text).Count(length => length is null);
 

@@ -16,6 +16,10 @@ public sealed class AnswerTests(TinyModel model)
     [Theory]
     [InlineData("InfillAnswer", typeof(InfillAnswer))]
     [InlineData("InfillSpan", typeof(InfillSpan))]
+    [InlineData("ScoredChoice", typeof(ScoredChoice))]
+    [InlineData("Logprobs", typeof(LineLogprobs))]
+    [InlineData("CommittedToken", typeof(CommittedToken))]
+    [InlineData("LikelyToken", typeof(LikelyToken))]
     public void An_answer_has_the_properties_that_the_description_of_the_API_names(string schema, Type type)
     {
         var document = JsonNode.Parse(typeof(RestApi).Assembly.GetManifestResourceStream("openapi.json")!)!;

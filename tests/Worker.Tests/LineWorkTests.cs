@@ -19,6 +19,8 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
         { BatchEndpoint.Infill, """{"text":"the [MASK:3] fox [MASK:2]"}""" },
         { BatchEndpoint.Infill, """{"text":"the [MASK:9] fox","steps":4,"block_length":2,"cfg_scale":1}""" },
         { BatchEndpoint.Infill, """{"text":"the [MASK] fox","max_gap_length":1}""" },
+        { BatchEndpoint.Infill, """{"text":"the [MASK] fox [MASK:2]","choices":{"0":["lazy","dog"]}}""" },
+        { BatchEndpoint.Infill, """{"text":"[MASK] fox","choices":{"0":["the lazy brown","the lazy quick"]},"num_samples":5}""" },
         { BatchEndpoint.Infill, $$"""{"text":"[MASK:3]{{string.Concat(Enumerable.Repeat(" the lazy dog", 40))}}[MASK:2] fox [MASK:1]"}""" },
         { BatchEndpoint.Completions, """{"prompt":"the","max_tokens":7,"logits_eos_inf":true}""" },
         { BatchEndpoint.Completions, """{"prompt":"the","max_tokens":40,"steps":3,"logits_eos_inf":true}""" },

@@ -20,12 +20,17 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
 
     private static readonly string s_gaps = string.Concat(Enumerable.Repeat("the [MASK] fox [MASK:9] and the lazy dog ", 30));
 
+    private static readonly string s_places = string.Concat(Enumerable.Repeat("the [MASK] fox ", 20));
+    private static readonly string s_choices =
+        $"{{{string.Join(',', Enumerable.Range(0, 20).Select(gap => $"\"{gap}\":[\"lazy brown\",\"quick dog\"]"))}}}";
+
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly List<WorkerUnderTest> _workers = [];
 
     public static TheoryData<string, string> LongLines => new()
     {
         { BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{s_gaps}}"}""" },
+        { BatchEndpoint.Infill, $$"""{"model":"tiny","text":"{{s_places}}","choices":{{s_choices}},"num_samples":8,"seed":5}""" },
         { BatchEndpoint.Score, """{"model":"tiny","prompt":"the","completions":[" fox"," lazy dog"],"num_samples":4000,"seed":5}""" },
     };
 

@@ -33,6 +33,7 @@ internal sealed class LoadedModel : IDisposable
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
         NonText = Infiller.NonText(tokenizer, predictor.Config);
+        Patterns = new PatternTokens(tokenizer, predictor.Config);
     }
 
     public string Id { get; }
@@ -41,6 +42,9 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>Tokens that no gap is filled with.</summary>
     public TokenSet NonText { get; }
+
+    /// <summary>Tokens of gaps with patterns.</summary>
+    public PatternTokens Patterns { get; }
 
     /// <summary>Number of rows sampled to completion.</summary>
     public long NumSampled => _engine.NumCompleted;
@@ -87,6 +91,7 @@ internal sealed class LoadedModel : IDisposable
     public void Dispose()
     {
         NonText.Dispose();
+        Patterns.Dispose();
         _engine.Dispose();
         _predictor.Dispose();
     }

@@ -43,7 +43,7 @@ internal sealed class ModelOperations : IDisposable
 
     /// <summary>Fills the gaps of a document, and shows its steps.</summary>
     /// <param name="state">Where to resume.</param>
-    /// <param name="onState">Called after each length found and each infill window, one call at a time.</param>
+    /// <param name="onState">Called after each choice made, length found and infill window, one call at a time.</param>
     public Task<InfilledText> FillAsync(InfillDocument document, InfillState state, Action<InfillState> onState) => Infiller.FillAsync(
         document, SampleAllAsync, _lengths, onWindow: null, OnStep is null ? null : Show, state, onState, _ending);
 

@@ -9,7 +9,7 @@ internal sealed record GeneratedTexts(IReadOnlyList<GeneratedText> Texts, LineUs
     /// <summary>Samples all answers at once, those left out that an earlier try has finished, and keeps each one that ends.</summary>
     public static async Task<GeneratedTexts> SampleAsync(Generation generation, ModelOperations model, LineProgress progress)
     {
-        var done = progress.State.Generated ?? GenerationState.None;
+        var done = progress.State.Generated;
         var sized = generation with { NumNewTokens = await LengthAsync(generation, model, progress, done.Length) };
         var texts = await Task.WhenAll(Enumerable.Range(0, generation.NumAnswers).Select(async answer =>
         {

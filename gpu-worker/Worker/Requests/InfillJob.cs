@@ -21,13 +21,18 @@ internal sealed class InfillJob(
         var text = GapText.Parse(body.Text("text"));
         var sampling = SamplingParameters.Read(body, model.Config, blockLength: null, seed, model.NonText);
         int? maxGapLength = body.Integer("max_gap_length");
-        bool isTraced = GenerationParameters.ReadTrace(body);
+        var options = GapParameters.Read(body, new InfillOptions
+        {
+            Sampling = sampling,
+            MaxGapLength = maxGapLength,
+            IsTraced = GenerationParameters.ReadTrace(body),
+            NumTop = LogprobsParameter.Read(body),
+        });
         body.RequireNothingElse();
         if (maxGapLength < 1 || maxGapLength > model.ContextLength - 2)
             throw body.Invalid("max_gap_length", $"must lie in [1, {model.ContextLength - 2}]");
 
-        var options = new InfillOptions { Sampling = sampling, MaxGapLength = maxGapLength, IsTraced = isTraced };
-        var document = new InfillDocument(text, model.Tokenizer, model.Config, options);
+        var document = new InfillDocument(text, model.Tokenizer, model.Config, options, model.Patterns);
         return new InfillJob(document, model.Tokenizer, model.Config.Family.IsBlockCausal ? Before : Both, model.Id, now);
     }
 
@@ -35,10 +40,11 @@ internal sealed class InfillJob(
     {
         get
         {
-            var (windows, searches) = document.Sizes;
-            var filling = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
-            return searches.Aggregate(filling, (sum, size) =>
+            var (windows, searches, choices) = document.Sizes;
+            var work = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
+            work = searches.Aggregate(work, (sum, size) =>
                 sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
+            return choices.Aggregate(work, (sum, size) => sum + LineWork.OfCanvas(size.Tokens, size.Samples, isGuided: false));
         }
     }
 
@@ -48,6 +54,7 @@ internal sealed class InfillJob(
         var usage = new LineUsage(filled.NumGivenTokens, filled.NumFilledTokens, filled.NumReusedTokens);
         var spans = filled.Spans.Select(span => new InfillSpan(
             span.Index, span.Text, span.Tokens.Count, Math.Round(span.Confidence, 4),
+            span.Choice?.Index, ScoredChoice.Of(span, document.Options), LineLogprobs.Of(span.Tokens, span.LogProbabilities, tokenizer),
             LineTrace.Of(span.Trace, tokenizer, span.Tokens.Count)));
         var answer = new InfillAnswer(
             $"infill-{Guid.NewGuid():N}", now.ToUnixTimeSeconds(), modelId, filled.Text, [.. spans], context, usage);
@@ -65,9 +72,26 @@ internal sealed record InfillAnswer(
 
 /// <param name="Tokens">Number of tokens.</param>
 /// <param name="Confidence">Geometric mean of the tokens' probabilities, 0 to 1.</param>
+/// <param name="Choice">Index of the choice that was made.</param>
 internal sealed record InfillSpan(
     int Index,
     string Text,
     int Tokens,
     double Confidence,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? Choice,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ScoredChoice>? Choices,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineLogprobs? Logprobs,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] LineTrace? Trace);
+
+/// <summary>A text that might have filled a gap.</summary>
+/// <param name="Text">As the request has it.</param>
+/// <param name="LogLikelihood">Estimate of the bound on log p(text | text around the gap), in nats.</param>
+/// <param name="Probability">Its likelihood as a share of those of all choices of the gap.</param>
+internal sealed record ScoredChoice(string Text, double LogLikelihood, double Probability)
+{
+    /// <returns>Null for a gap without choices.</returns>
+    public static IReadOnlyList<ScoredChoice>? Of(FilledSpan span, InfillOptions options) => span.Choice is not { } chosen
+        ? null
+        : [.. options.Choices[span.Index].Select((text, index) => new ScoredChoice(
+            text, Math.Round(chosen.LogLikelihoods[index], 5), Math.Round(chosen.Probabilities[index], 4)))];
+}

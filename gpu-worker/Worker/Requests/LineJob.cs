@@ -38,7 +38,7 @@ internal static class LineJobs
         }
         catch (InfillException exception)
         {
-            throw new LineException(exception.Code, exception.Message, "text");
+            throw new LineException(exception.Code, exception.Message, exception.Parameter);
         }
         catch (RegexMatchTimeoutException)
         {

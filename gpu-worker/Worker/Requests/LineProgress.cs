@@ -1,13 +1,12 @@
 using System.Collections.Immutable;
-using System.Text.Json.Serialization;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion.Infilling;
 
 namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary>
-/// What of a line is done: lengths and infill windows of a text, samples of scores, answers of several. A line's result follows from its
-/// request alone, so one that resumes from a state ends as others do, bit for bit on a CPU. Immutable.
+/// What of a line is done: choices, lengths and infill windows of a text, samples of scores, answers of several. A line's result follows
+/// from its request alone, so one that resumes from a state ends as others do, bit for bit on a CPU. Immutable.
 /// </summary>
 /// <param name="Scores">By completion.</param>
 internal sealed record LineState(InfillState Infill, ImmutableDictionary<int, PartialScore> Scores)
@@ -15,9 +14,7 @@ internal sealed record LineState(InfillState Infill, ImmutableDictionary<int, Pa
     /// <summary>Nothing is done.</summary>
     public static LineState None { get; } = new(InfillState.None, ImmutableDictionary<int, PartialScore>.Empty);
 
-    /// <summary>Null where there is nothing of it.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
-    public GenerationState? Generated { get; init; }
+    public GenerationState Generated { get; init; } = GenerationState.None;
 }
 
 /// <summary>What is done of a line that has several answers.</summary>
@@ -75,8 +72,7 @@ internal sealed class LineProgress(LineState state, double share)
     {
         lock (_lock)
         {
-            var done = _state.Generated ?? GenerationState.None;
-            done = done with { Texts = done.Texts.SetItem(answer, text) };
+            var done = _state.Generated with { Texts = _state.Generated.Texts.SetItem(answer, text) };
             (_state, _share) = (_state with { Generated = done }, (double)done.Texts.Count / numAnswers);
         }
     }
@@ -85,7 +81,7 @@ internal sealed class LineProgress(LineState state, double share)
     public void SetLength(int length)
     {
         lock (_lock)
-            _state = _state with { Generated = (_state.Generated ?? GenerationState.None) with { Length = length } };
+            _state = _state with { Generated = _state.Generated with { Length = length } };
     }
 
     /// <summary>Takes the samples of a completion.</summary>

@@ -80,6 +80,9 @@ internal static class RequestTargets
         [
             .. Texts(
                 """{"model":"tiny","text":"the [MASK:3] fox [MASK] \\[MASK]","steps":4,"cache":"dual","temperature":0.5,"seed":1}""",
+                """
+                {"model":"tiny","text":"a [MASK] b [MASK:2]","pattern":{"1":"word"},"choices":{"0":["x","y"]},"num_samples":2}
+                """,
                 """{"model":"tiny","prompt":"the lazy","suffix":" dog","max_tokens":4,"threshold":0.9}""",
                 """{"model":"tiny","prompt":"the","completions":[" dog"," fox"],"num_samples":2}""",
                 """
@@ -110,6 +113,7 @@ internal static class RequestTargets
         Words =
         [
             "[MASK]", "[MASK:", "[MASK:1048576]", "\\[MASK]", "<|eot_id|>", "steps", "block_length", "cfg_scale", "top_p", "remasking", "n",
+            "choices", "pattern", "digits", "sentence", "logprobs", "top_logprobs", "frequency_penalty",
         ],
     };
 
