@@ -98,7 +98,8 @@ public sealed class AnswerStreamTests(StorageFixture fixture)
         var asking = plane.AskAsync(Chat, ChatPath);
         var answer = await plane.TakeAsync();
         await FramesAsync(
-            plane, answer, new(0, 1, 3, "a ░░", 2), new(0, 1, 3, "b░░░", 1, Answer: 2), new(0, 2, 2, "a fox░", 5), new(0, 2, 2, "b c░", 3, 2));
+            plane, answer, new(0, 1, 3, "a ░░", 2), new(0, 1, 3, "b░░░", 1, Answer: 2),
+            new(0, 2, 2, "a fox░", 5), new(0, 2, 2, "b c░", 3, Answer: 2));
         object Choice(int index, string text) =>
             new { Index = index, Message = new { Content = text }, FinishReason = "stop", Logprobs = new { Content = new[] { index } } };
         await plane.AnswerAsync(answer, new { Choices = new[] { Choice(0, "a fox is"), Choice(1, "late"), Choice(2, "b c") } });
