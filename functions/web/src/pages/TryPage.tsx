@@ -9,9 +9,7 @@ import type { Segment } from "../fill/trace";
 import { Copy, curl } from "../ui/Copy";
 import { Empty, Failure, Loading } from "../ui/Loading";
 import { ParameterFields } from "./ParameterFields";
-import { chosen } from "./parameters";
-
-type Mode = "infill" | "chat";
+import { chosen, type Mode } from "./parameters";
 
 const example = "And the whole earth was of one [MASK:1], and of one speech. And it came to pass, as they journeyed from the [MASK:1], "
   + "that they found a [MASK:1] in the land.";
@@ -39,7 +37,7 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
   const path = mode === "infill" ? "/v1/infill" : "/v1/chat/completions";
   const name = model || models.value?.data[0]?.id;
   const request = {
-    model: name, ...chosen(values), trace: true,
+    model: name, ...chosen(values, mode), trace: true,
     ...(mode === "infill" ? { text: texts.infill } : { messages: [{ role: "user", content: texts.chat }] }),
   };
   const ask = async () => {
@@ -78,7 +76,7 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
         <label for="text">{mode === "infill" ? "Text with gaps: [MASK] of any length, [MASK:3] of three tokens" : "Your message"}</label>
         <textarea id="text" rows={5} required value={texts[mode]}
           onInput={(event) => setTexts({ ...texts, [mode]: event.currentTarget.value })} />
-        <ParameterFields values={values} change={setValues} />
+        <ParameterFields mode={mode} values={values} change={setValues} />
         <p class="actions">
           <button type="submit" class="main" disabled={isBusy} aria-busy={isBusy}>{mode === "infill" ? "Fill" : "Send"}</button>
           <span class="quiet">Ctrl+Enter</span>
