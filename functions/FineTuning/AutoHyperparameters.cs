@@ -22,6 +22,12 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
     /// <summary>Of text in natural languages; only a guess at the number of sequences is made from it.</summary>
     private const int BytesPerToken = 4;
 
+    /// <summary>As published (LLaDA 1.5).</summary>
+    private static readonly PreferencePlan s_published = new(Beta: 0.2, NumSamples: 8, SftWeight: 0.05);
+
+    /// <summary>Of a job of preferences; null for others.</summary>
+    public PreferencePlan? Preference { get; init; }
+
     /// <summary>The values for a job: its own where it names them.</summary>
     public static AutoHyperparameters Of(FineTuningJobRecord job, int numLines, long numBytes, int contextLength)
     {
@@ -29,7 +35,10 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         int epochs = job.Epochs ?? EpochsOf(job.Method, numLines), batchSize = job.BatchSize ?? BatchSizeOf(rows);
         double multiplier = job.LearningRateMultiplier
             ?? LearningRateMultiplierOf((double)epochs * rows / batchSize, job.LoraRank is not null);
-        return new AutoHyperparameters(epochs, batchSize, multiplier);
+        return new AutoHyperparameters(epochs, batchSize, multiplier)
+        {
+            Preference = job.Method == FineTuningMethod.Dpo ? s_published : null,
+        };
     }
 
     /// <returns>

@@ -104,7 +104,10 @@ internal sealed partial class PlanFineTuningHandler(
     {
         var auto = AutoHyperparameters.Of(job, data.NumExamples, data.NumBytes, model.ContextLength);
         var plan = new FineTuningPlan(
-            model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, files.NewKey());
+            model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, files.NewKey())
+        {
+            Preference = auto.Preference,
+        };
         var update = await jobs.UpdateAsync(job, current => current.TryQueue(plan), cancellation);
         if (update.Row is not { Status: FineTuningStatus.Queued } queued)
             return;     // cancelled or paused meanwhile

@@ -92,7 +92,8 @@ public sealed partial class FineTuningJobRecord : TableRow
     /// <summary>What happens to examples longer than the model's context; not of plain text.</summary>
     public LongExamples LongExamples { get; set; }
 
-    /// <summary>How strongly preferences count; null is "auto". With the three below of <see cref="FineTuningMethod.Dpo"/> alone.</summary>
+    /// <summary>How strongly preferences count; null is "auto" until the plan has chosen. With the three below of
+    /// <see cref="FineTuningMethod.Dpo"/> alone.</summary>
     public double? Beta { get; set; }
 
     /// <summary>Noised rows of each answer; null is "auto".</summary>

@@ -8,7 +8,14 @@ public sealed record FineTuningFailure(string Code, string Message, string? Para
 /// <param name="Profile">The hardware that trains the model.</param>
 /// <param name="ResultFileKey">The key of the file of metrics, unless an earlier plan has set one.</param>
 public sealed record FineTuningPlan(
-    string Profile, int NumExamples, int Epochs, int BatchSize, double LearningRateMultiplier, string ResultFileKey);
+    string Profile, int NumExamples, int Epochs, int BatchSize, double LearningRateMultiplier, string ResultFileKey)
+{
+    /// <summary>Of a job of preferences; null for others.</summary>
+    public PreferencePlan? Preference { get; init; }
+}
+
+/// <summary>What "auto" is of the hyperparameters that preferences alone have.</summary>
+public sealed record PreferencePlan(double Beta, int NumSamples, double SftWeight);
 
 /// <summary>
 /// The transitions of a fine-tuning job. Each returns whether it holds in the current state, and changes nothing where it does not.
@@ -40,6 +47,9 @@ public sealed partial class FineTuningJobRecord
         BatchSize ??= plan.BatchSize;
         LearningRateMultiplier ??= plan.LearningRateMultiplier;
         ResultFileKey ??= plan.ResultFileKey;
+        Beta ??= plan.Preference?.Beta;
+        NumSamples ??= plan.Preference?.NumSamples;
+        SftWeight ??= plan.Preference?.SftWeight;
         MasksEveryRow = Method == FineTuningMethod.Supervised;
         (Status, Profile, NumExamples, QueuedAt) = (FineTuningStatus.Queued, plan.Profile, plan.NumExamples, null);
         return true;

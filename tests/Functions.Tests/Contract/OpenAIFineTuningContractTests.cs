@@ -56,13 +56,31 @@ public sealed class OpenAIFineTuningContractTests(StorageFixture fixture)
             var job = await CreatedAsync(plane, extra: new() { ["hyperparameters"] = new JsonObject { ["lora"] = new JsonObject() } });
             await SetAsync(plane, job, status);
         }
+        await CreatedAsync(plane, extra: new() { ["method"] = new JsonObject { ["type"] = "dpo" } });
         var pretraining = await CreatedAsync(plane, extra: new() { ["method"] = new JsonObject { ["type"] = "pretrain" } });
         var client = NewClient(plane).GetFineTuningClient();
 
         var listed = await client.GetJobsAsync(new FineTuningJobCollectionOptions { PageSize = 3 }).ToListAsync();
 
-        Assert.Equal(Enum.GetValues<FineTuningStatus>().Length + 1, listed.Count);
+        Assert.Equal(Enum.GetValues<FineTuningStatus>().Length + 2, listed.Count);
         Assert.Equal(pretraining.Id, (await client.GetJobAsync(pretraining.Id)).JobId);
+    }
+
+    [Fact]
+    public async Task A_job_of_preferences_is_created_as_its_client_writes_it()
+    {
+        await using var plane = await StartAsync(fixture);
+        var options = new FineTuningOptions
+        {
+            TrainingMethod = FineTuningTrainingMethod.CreateDirectPreferenceOptimization(
+                batchSize: 2, epochCount: 3, learningRate: 0.5, betaFactor: 1),
+        };
+
+        var job = await NewClient(plane).GetFineTuningClient()
+            .FineTuneAsync(Model, await UploadAsync(plane, Examples(1)), waitUntilCompleted: false, options);
+
+        var record = await FindAsync(plane, job.JobId);
+        Assert.Equal((FineTuningMethod.Dpo, 1.0, 2, 3), (record.Method, record.Beta, record.BatchSize, record.Epochs));
     }
 
     [Fact]

@@ -141,7 +141,7 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         Assert.Equal((FineTuningMethod.Dpo, LongExamples.Fail, 0.1, 0.0), (job.Method, job.LongExamples, job.Beta, job.SftWeight));
         Assert.Equal((LongExamples.Fail, null), (plain.LongExamples, plain.Beta));
         Assert.Equal(
-            """{"n_epochs":1,"batch_size":32,"learning_rate_multiplier":8,"beta":0.1,"num_samples":"auto","sft_weight":0,"""
+            """{"n_epochs":1,"batch_size":32,"learning_rate_multiplier":8,"beta":0.1,"num_samples":8,"sft_weight":0,"""
             + """ "normalize_length":false}""".TrimStart(),
             (await GetAsync(plane, $"/{job.Id}"))["method"]!["dpo"]!["hyperparameters"]!.ToJsonString());
     }
