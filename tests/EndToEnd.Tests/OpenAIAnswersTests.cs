@@ -16,12 +16,22 @@ public sealed class OpenAIAnswersTests(StackFixture fixture)
     [Fact]
     public async Task A_dialogue_is_answered_at_once()
     {
-        var completion = (await NewClient().CompleteChatAsync(s_messages, new ChatCompletionOptions { MaxOutputTokenCount = 8 })).Value;
+        var options = new ChatCompletionOptions
+        {
+            MaxOutputTokenCount = 8,
+            IncludeLogProbabilities = true,
+            TopLogProbabilityCount = 2,
+            FrequencyPenalty = 0.5f,
+        };
+        var completion = (await NewClient().CompleteChatAsync(s_messages, options)).Value;
 
         Assert.Equal((Model, ChatMessageRole.Assistant), (completion.Model, completion.Role));
         Assert.NotEmpty(completion.Content.Single().Text);
         Assert.True(completion.FinishReason is ChatFinishReason.Stop or ChatFinishReason.Length);
         Assert.InRange(completion.Usage.OutputTokenCount, 1, 8);
+        Assert.Equal(completion.Usage.OutputTokenCount, completion.ContentTokenLogProbabilities.Count);
+        Assert.All(completion.ContentTokenLogProbabilities, token =>
+            Assert.True(token.LogProbability <= 0 && token.TopLogProbabilities.Count == 2));
     }
 
     [Fact]

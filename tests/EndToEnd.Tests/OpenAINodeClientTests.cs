@@ -24,6 +24,10 @@ public sealed class OpenAINodeClientTests(StackFixture fixture)
         Assert.InRange(got["tokens"]!.GetValue<int>(), 1, 24);
         Assert.NotEmpty(Text(got, "completion"));
         Assert.Equal(Text(got, "completion"), Text(got, "continued"));
+        Assert.Equal(2, got["atOnce"]!.AsArray().Count);
+        Assert.Equal(got["atOnce"]!.ToJsonString(), got["inPieces"]!.ToJsonString());
+        Assert.All(got["atOnce"]!.AsArray(), answer =>
+            Assert.All(answer![2]!.AsArray(), token => Assert.Equal(2, token!["top_logprobs"]!.AsArray().Count)));
         Assert.Equal(400, got["status"]!.GetValue<int>());
         Assert.Contains("temperature", Text(got, "message"), StringComparison.Ordinal);
     }

@@ -21,6 +21,13 @@ for await (const chunk of stream) {
 const helper = client.chat.completions.stream({ model: chatModel, messages, max_tokens: 24, seed });
 const helped = (await helper.finalChatCompletion()).choices[0].message.content;
 
+const several = { model: chatModel, messages, max_tokens: 24, seed, n: 2, temperature: 0.7, logprobs: true, top_logprobs: 2 };
+const shown = (answer) => answer.choices.map((choice) => [choice.index, choice.message.content, choice.logprobs.content]);
+const [atOnce, inPieces] = [
+  shown(await client.chat.completions.create(several)),
+  shown(await client.chat.completions.stream(several).finalChatCompletion()),
+];
+
 const completion = await client.completions.create({ model, prompt: 'In the beginning', max_tokens: 8, seed });
 let continued = '';
 for await (const chunk of await client.completions.create({ model, prompt: 'In the beginning', max_tokens: 8, seed, stream: true }))
@@ -35,5 +42,5 @@ try {
 
 console.log(JSON.stringify({
   chat: chat.choices[0].message.content, streamed, helped, frames, finish, tokens: usage?.completion_tokens,
-  completion: completion.choices[0].text, continued, status, message,
+  completion: completion.choices[0].text, continued, status, message, atOnce, inPieces,
 }));
