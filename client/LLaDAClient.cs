@@ -4,6 +4,7 @@ using LLaDA.Batch.Client.Files;
 using LLaDA.Batch.Client.FineTuning;
 using LLaDA.Batch.Client.Models;
 using LLaDA.Batch.Client.Schedules;
+using LLaDA.Batch.Client.Usage;
 using LLaDA.Batch.Client.Webhooks;
 using LLaDA.Batch.Client.Wire;
 
@@ -71,9 +72,9 @@ public sealed class LLaDAClient : IDisposable
         return new UriBuilder(address) { Path = path + "/" }.Uri;
     }
 
-    /// <summary>Fills the gaps of a text at once.</summary>
+    /// <summary>Fills the gaps of a text at once, and waits for as long as it takes.</summary>
     public Task<InfillAnswer> InfillAsync(InfillRequest request, CancellationToken cancellation = default) =>
-        _transport.PostAsync<InfillAnswer>("/v1/infill", request, cancellation);
+        _transport.AskAsync<InfillAnswer>("/v1/infill", request, cancellation);
 
     /// <summary>Fills the gaps of a text, and shows how they are filled on the way.</summary>
     public IAsyncEnumerable<AnswerUpdate> StreamInfillAsync(InfillRequest request, CancellationToken cancellation = default) =>
@@ -83,13 +84,26 @@ public sealed class LLaDAClient : IDisposable
     public IAsyncEnumerable<AnswerUpdate> StreamChatAsync(ChatRequest request, CancellationToken cancellation = default) =>
         AnswerStream.ReadAsync(_transport, "/v1/chat/completions", request, cancellation);
 
-    /// <summary>Scores completions of a prompt at once.</summary>
+    /// <summary>Scores completions of a prompt at once, and waits for as long as it takes.</summary>
     public Task<ScoreAnswer> ScoreAsync(ScoreRequest request, CancellationToken cancellation = default) =>
-        _transport.PostAsync<ScoreAnswer>("/v1/score", request, cancellation);
+        _transport.AskAsync<ScoreAnswer>("/v1/score", request, cancellation);
 
     /// <summary>The models that requests may name.</summary>
     public IAsyncEnumerable<Model> ListModelsAsync(CancellationToken cancellation = default) =>
         _transport.AllAsync<Model>("/v1/models", [], cancellation);
+
+    /// <summary>What ended batches and answers at once have used, by spans of time, those without work included.</summary>
+    public async Task<IReadOnlyList<UsageBucket>> UsageAsync(UsageRequest request, CancellationToken cancellation = default)
+    {
+        string?[] groups = [request.ByModel ? "model" : null, request.ByEndpoint ? "endpoint" : null];
+        string grouped = string.Join(',', groups.OfType<string>());
+        var page = await _transport.GetAsync<Page<UsageBucket>>(
+            Query.Of(
+                "/v1/usage", ("start_time", Query.Text(request.Start)), ("end_time", Query.Text(request.End)),
+                ("bucket_width", request.ByHour ? "1h" : "1d"), ("group_by", grouped.Length > 0 ? grouped : null)),
+            cancellation);
+        return page.Data;
+    }
 
     public void Dispose()
     {

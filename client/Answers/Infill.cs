@@ -44,6 +44,9 @@ public sealed record InfillSpan(int Index, string Text, int Tokens, double Confi
 
     /// <summary>Null unless they were asked for.</summary>
     public Logprobs? Logprobs { get; init; }
+
+    /// <summary>How its tokens came about; null unless the request asked for a trace.</summary>
+    public AnswerTrace? Trace { get; init; }
 }
 
 /// <summary>A text that might have filled a gap.</summary>

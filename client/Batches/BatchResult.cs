@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using LLaDA.Batch.Client.Wire;
 
 namespace LLaDA.Batch.Client.Batches;
 
@@ -21,4 +23,18 @@ public sealed record BatchResult
 
     /// <summary>With <c>code</c> and <c>message</c>; null where there is none.</summary>
     public JsonElement? Error { get; init; }
+
+    /// <summary>Why the line failed; null for one that did not.</summary>
+    [JsonIgnore]
+    public string? Failure => Error?.GetProperty("message").GetString() ?? (Body?.TryGetProperty("error", out var refused) == true
+        ? refused.GetProperty("message").GetString()
+        : null);
+
+    private JsonElement? Body => Response?.TryGetProperty("body", out var body) == true ? body : null;
+
+    /// <summary>
+    /// The answer as a record of its endpoint, such as <see cref="Answers.InfillAnswer"/>; null unless the line is completed.
+    /// </summary>
+    public T? Answer<T>()
+        where T : class => Status == "completed" ? Body?.Deserialize<T>(WireJson.Options) : null;
 }

@@ -20,9 +20,16 @@ public sealed class BatchesClient
         _transport.GetAsync<BatchJob>(Of(id), cancellation);
 
     /// <summary>Batches, newest first, asked for page by page.</summary>
-    /// <param name="status">One or more states, separated by commas; null for all.</param>
-    public IAsyncEnumerable<BatchJob> ListAsync(string? status = null, CancellationToken cancellation = default) =>
-        _transport.AllAsync<BatchJob>(Path, [("status", status)], cancellation);
+    /// <param name="filter">Null lists all.</param>
+    public IAsyncEnumerable<BatchJob> ListAsync(BatchFilter? filter = null, CancellationToken cancellation = default) =>
+        _transport.AllAsync<BatchJob>(
+            Path,
+            [
+                ("status", filter?.Status), ("endpoint", filter?.Endpoint), ("model", filter?.Model),
+                ("created_after", Query.Text(filter?.CreatedAfter)), ("created_before", Query.Text(filter?.CreatedBefore)),
+                .. Query.Metadata(filter?.Metadata),
+            ],
+            cancellation);
 
     /// <summary>Cancels a batch; its finished lines are kept.</summary>
     public Task<BatchJob> CancelAsync(string id, CancellationToken cancellation = default) =>
@@ -45,13 +52,17 @@ public sealed class BatchesClient
         _transport.LinesAsync<BatchResult>(
             Query.Of(Of(id, "/results"), ("status", status), ("after", Text(after)), ("limit", Text(limit))), cancellation);
 
-    /// <summary>Follows a batch to its end. Failures of the service that pass are waited out.</summary>
+    /// <summary>
+    /// Follows a batch to its end, looking each tenth of the time that it has taken so far, from 0.2 to 5 seconds. Failures of the service
+    /// that pass are waited out.
+    /// </summary>
     /// <param name="onProgress">Receives each state that was seen.</param>
     public async Task<BatchJob> WaitAsync(string id, Action<BatchJob>? onProgress = null, CancellationToken cancellation = default)
     {
-        var pause = s_shortestPause;
+        var waited = TimeSpan.Zero;
         while (true)
         {
+            var pause = TimeSpan.FromTicks(Math.Clamp(waited.Ticks / 10, s_shortestPause.Ticks, s_longestPause.Ticks));
             try
             {
                 var batch = await GetAsync(id, cancellation);
@@ -64,7 +75,7 @@ public sealed class BatchesClient
                 pause = failure.RetryAfter ?? s_longestPause;
             }
             await Task.Delay(pause, cancellation);
-            pause = TimeSpan.FromTicks(Math.Min((long)(pause.Ticks * 1.5), s_longestPause.Ticks));
+            waited += pause;
         }
     }
 

@@ -11,9 +11,13 @@ public sealed class FilesClient
 
     internal FilesClient(Transport transport) => _transport = transport;
 
+    /// <summary>Sends a file, and a large one in parts.</summary>
+    /// <param name="content">Read from its position. One that cannot seek goes in one request, which may be too large for a host.</param>
     /// <param name="purpose"><c>batch</c> or <c>fine-tune</c>.</param>
     public async Task<StoredFile> UploadAsync(Stream content, string name, string purpose, CancellationToken cancellation = default)
     {
+        if (content.CanSeek && content.Length - content.Position > UploadsInParts.MaxWholeBytes)
+            return await new UploadsInParts(_transport).SendAsync(content, name, purpose, cancellation);
         using var form = new MultipartFormDataContent
         {
             { new StringContent(purpose), "purpose" },

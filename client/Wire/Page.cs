@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 
 namespace LLaDA.Batch.Client.Wire;
@@ -36,5 +37,12 @@ internal static class Query
             .Select(parameter => $"{Uri.EscapeDataString(parameter.Name)}={Uri.EscapeDataString(parameter.Value!)}"));
         return text.Length == 0 ? path : $"{path}?{text}";
     }
+
+    /// <summary>Unix seconds.</summary>
+    public static string? Text(DateTimeOffset? time) => time?.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The parameters that filter by metadata.</summary>
+    public static IEnumerable<(string Name, string? Value)> Metadata(IReadOnlyDictionary<string, string>? metadata) =>
+        metadata?.Select(entry => ($"metadata[{entry.Key}]", (string?)entry.Value)) ?? [];
 }
 

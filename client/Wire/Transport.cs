@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
@@ -8,7 +9,7 @@ namespace LLaDA.Batch.Client.Wire;
 /// <summary>Sends requests with the key, and turns refusals into <see cref="ServiceException"/>.</summary>
 internal sealed class Transport(HttpClient http, Uri address, string apiKey)
 {
-    private const string EventPrefix = "data: ", LastEvent = "[DONE]";
+    private const string EventPrefix = "data: ", LastEvent = "[DONE]", FurtherWait = "wait=60";
 
     public Task<T> GetAsync<T>(string path, CancellationToken cancellation) =>
         ReadAsync<T>(HttpMethod.Get, path, content: null, cancellation);
@@ -19,6 +20,33 @@ internal sealed class Transport(HttpClient http, Uri address, string apiKey)
 
     public Task<T> PostAsync<T>(string path, HttpContent content, CancellationToken cancellation) =>
         ReadAsync<T>(HttpMethod.Post, path, content, cancellation);
+
+    /// <summary>Sends bytes to an address that needs no key.</summary>
+    public async Task PutAsync(Uri target, ReadOnlyMemory<byte> content, CancellationToken cancellation)
+    {
+        using var body = new ReadOnlyMemoryContent(content);
+        using var response = await http.PutAsync(target, body, cancellation);
+        if (!response.IsSuccessStatusCode)
+            throw await FailureAsync(response, cancellation);
+    }
+
+    /// <summary>Asks for an answer, for as long as it takes: a late one is fetched from where the service says that it will be.</summary>
+    public async Task<T> AskAsync<T>(string path, object body, CancellationToken cancellation)
+    {
+        var response = await TrySendAsync(HttpMethod.Post, path, Json(body), cancellation);
+        while (response.Headers.Location is { } later
+            && response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.Accepted)
+        {
+            response.Dispose();
+            response = await TrySendAsync(HttpMethod.Get, later.OriginalString, content: null, cancellation, prefer: FurtherWait);
+        }
+        using (response)
+        {
+            return response.IsSuccessStatusCode
+                ? (await response.Content.ReadFromJsonAsync<T>(WireJson.Options, cancellation))!
+                : throw await FailureAsync(response, cancellation);
+        }
+    }
 
     public async Task DeleteAsync(string path, CancellationToken cancellation)
     {
@@ -71,12 +99,24 @@ internal sealed class Transport(HttpClient http, Uri address, string apiKey)
 
     private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
     {
+        var response = await TrySendAsync(method, path, content, cancellation);
+        if (response.IsSuccessStatusCode)
+            return response;
+        using (response)
+            throw await FailureAsync(response, cancellation);
+    }
+
+    /// <returns>An answer of any status.</returns>
+    private async Task<HttpResponseMessage> TrySendAsync(
+        HttpMethod method, string path, HttpContent? content, CancellationToken cancellation, string? prefer = null)
+    {
         using var request = new HttpRequestMessage(method, new Uri(address, path.TrimStart('/'))) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", apiKey);
-        HttpResponseMessage response;
+        if (prefer is not null)
+            request.Headers.Add("Prefer", prefer);
         try
         {
-            response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
         }
         catch (HttpRequestException failure)
         {
@@ -84,10 +124,6 @@ internal sealed class Transport(HttpClient http, Uri address, string apiKey)
                 $"{address} cannot be reached ({failure.Message}): check the address, and that the service is up", 0, null, null, null,
                     failure);
         }
-        if (response.IsSuccessStatusCode)
-            return response;
-        using (response)
-            throw await FailureAsync(response, cancellation);
     }
 
     private static async Task<ServiceException> FailureAsync(HttpResponseMessage response, CancellationToken cancellation)

@@ -16,8 +16,11 @@ namespace LLaDA.Batch.Worker.Models;
 /// <summary>A model in memory with its tokenizer and sampler. Its tensors belong to the tensor thread.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    private const int WarmupPasses = 2, MeasuredPasses = 4;
+    private const int WarmupPasses = 1, MaxMeasuredPasses = 4;
     private const int MeasuredRows = 8, MeasuredLength = 128;
+
+    /// <summary>Behind it no further pass is measured: one of a slow device is long enough, and the worker's start waits for it.</summary>
+    private static readonly TimeSpan s_measuredTime = TimeSpan.FromMilliseconds(100);
 
     private readonly MaskPredictor _predictor;
     private readonly TensorThread _tensors;
@@ -135,8 +138,13 @@ internal sealed class LoadedModel : IDisposable
         var canvas = full([MeasuredRows, Math.Min(MeasuredLength, ContextLength)], MaskTokenId, ScalarType.Int64, _predictor.Device);
         Pass(WarmupPasses);
         long started = Stopwatch.GetTimestamp();
-        Pass(MeasuredPasses);
-        return MeasuredPasses * canvas.numel() / Stopwatch.GetElapsedTime(started).TotalSeconds;
+        int numPasses = 0;
+        while (numPasses < MaxMeasuredPasses && Stopwatch.GetElapsedTime(started) < s_measuredTime)
+        {
+            Pass(1);
+            numPasses++;
+        }
+        return numPasses * canvas.numel() / Stopwatch.GetElapsedTime(started).TotalSeconds;
 
         // A card computes asynchronously, so its work is awaited.
         void Pass(int count)
