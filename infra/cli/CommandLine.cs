@@ -52,7 +52,7 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand Create() => new("Fills texts, runs batches and trains models with LLaDA.Batch.")
+    internal static RootCommand Create() => new("Fills texts, runs batches and trains models with LLaDA.Batch")
     {
         LoginCommand.Create(),
         FillCommand.Create(),
@@ -64,6 +64,7 @@ internal static class CommandLine
         SchedulesCommand.Create(),
         WebhooksCommand.Create(),
         ServiceModelsCommand.Create(),
+        TenantUsageCommand.Create(),
         DoctorCommand.Create(),
         CompletionsCommand.Create(),
         Admin(),

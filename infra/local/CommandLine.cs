@@ -1,4 +1,6 @@
 using System.CommandLine;
+using LLaDA.Batch.Client;
+using LLaDA.Batch.Client.Wire;
 using LLaDA.Batch.Terminal;
 
 namespace LLaDA.Batch.Local;
@@ -19,10 +21,12 @@ internal static class CommandLine
         Description = "Folder of the data. A stack started on it again finds all of it",
     };
 
+    private const int UsualPort = 8080;
+
     private static readonly Option<int> s_port = new("--port")
     {
         Description = "Port of the REST API; 0 takes a free one",
-        DefaultValueFactory = _ => 8080,
+        DefaultValueFactory = _ => UsualPort,
     };
 
     private static readonly Option<DirectoryInfo> s_models = new("--models")
@@ -30,16 +34,22 @@ internal static class CommandLine
         Description = "Folder of models to serve instead of the bundled ones",
     };
 
-    /// <returns>0; 1 for wrong arguments or a failure; 130 for an interrupted demonstration. Ctrl-C ends <c>up</c> with 0.</returns>
+    /// <returns>0; 1 for a failure; 2 for wrong arguments; 130 for an interrupted demonstration. Ctrl-C ends what is up with 0.</returns>
     public static async Task<int> RunAsync(string[] args)
     {
         int whenInterrupted = Interrupted;
-        var root = new RootCommand("Runs LLaDA.Batch on this machine. Without a command: fills the sample documents and ends.")
+        var root = new RootCommand(
+            "Runs LLaDA.Batch on this machine. Without a command: fills sample documents, and on a terminal stays up until Ctrl-C")
         {
             s_data, s_models,
         };
         root.SetAction((parse, cancellation) =>
-            RunAsync(() => Demonstration.RunAsync(Options(parse, port: 0), cancellation), cancellation));
+        {
+            var screen = Screen.OfOutput();
+            int port = screen.IsTerminal ? FreePort.Prefer(UsualPort) : 0;
+            return RunAsync(
+                () => DemonstrateAsync(Options(parse, port), screen, onShown: () => whenInterrupted = Done, cancellation), cancellation);
+        });
         var up = new Command("up", "Starts the system and keeps it running until Ctrl-C") { s_data, s_port, s_models };
         up.SetAction((parse, cancellation) =>
         {
@@ -57,12 +67,42 @@ internal static class CommandLine
     private static LocalStackOptions Options(ParseResult parse, int port) =>
         new(parse.GetValue(s_data)?.FullName ?? Demonstration.DefaultDataFolder(), port, parse.GetValue(s_models)?.FullName);
 
+    private static async Task DemonstrateAsync(
+        LocalStackOptions options, Screen screen, Action onShown, CancellationToken cancellation)
+    {
+        screen.Output.WriteLine($"Starting LLaDA.Batch on {options.DataFolder}");
+        await using var stack = await LocalStack.StartAsync(options, screen.Output.WriteLine, cancellation);
+        using var client = new LLaDAClient(new Uri(stack.Address), stack.ApiKey);
+        await ShowAsync(stack, client, screen, onShown, cancellation);
+    }
+
+    /// <summary>Fills the sample documents. On a terminal the system then stays up, so that its page can be opened.</summary>
+    /// <param name="onShown">Called when the documents are filled and the system stays up.</param>
+    internal static async Task ShowAsync(
+        LocalStack stack, LLaDAClient client, Screen screen, Action onShown, CancellationToken cancellation)
+    {
+        await new Demonstration(client, screen, TimeProvider.System).RunAsync(Samples.Read(), cancellation);
+        if (!screen.IsTerminal)
+        {
+            screen.Output.WriteLine(ReadyText.AfterEnd);
+            return;
+        }
+        onShown();
+        screen.Output.WriteLine();
+        await StayUpAsync(stack, client, cancellation);
+    }
+
     private static async Task UpAsync(LocalStackOptions options, CancellationToken cancellation)
     {
         Console.Error.WriteLine($"Starting LLaDA.Batch on {options.DataFolder}");
         await using var stack = await LocalStack.StartAsync(options, Console.Error.WriteLine, cancellation);
-        using var client = new BatchClient(stack.CreateClient());
-        var models = await client.ModelsAsync(cancellation);
+        using var client = new LLaDAClient(new Uri(stack.Address), stack.ApiKey);
+        await StayUpAsync(stack, client, cancellation);
+    }
+
+    private static async Task StayUpAsync(LocalStack stack, LLaDAClient client, CancellationToken cancellation)
+    {
+        var models = await client.ListModelsAsync(cancellation).Select(model => model.Id).ToListAsync(cancellation);
         var ready = new ReadyText(stack.Address, stack.ApiKey, stack.DataFolder, models);
         Console.WriteLine(ready.For(isTerminal: !Console.IsOutputRedirected));
         await Task.Delay(Timeout.Infinite, cancellation);
@@ -81,7 +121,7 @@ internal static class CommandLine
         {
             return Interrupted;
         }
-        catch (Exception exception) when (exception is StackException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is StackException or ServiceException or IOException or UnauthorizedAccessException)
         {
             Console.Error.WriteLine(exception.Message);
             return Failed;

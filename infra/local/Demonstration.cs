@@ -1,92 +1,100 @@
 using System.Diagnostics;
-using LLaDA.Batch.Shared.Storage;
-using Spectre.Console;
+using System.Text;
+using System.Text.Json;
+using LLaDA.Batch.Client;
+using LLaDA.Batch.Client.Answers;
+using LLaDA.Batch.Client.Batches;
+using LLaDA.Batch.Client.Wire;
+using LLaDA.Batch.Terminal;
 
 namespace LLaDA.Batch.Local;
 
-/// <summary>Fills the sample documents through the public REST API. Shows the fills, the blobs and the time of each stage.</summary>
-internal static class Demonstration
+/// <summary>Fills documents through the public REST API as one batch, and shows how their masks became text.</summary>
+internal sealed class Demonstration(LLaDAClient client, Screen screen, TimeProvider time)
 {
+    private const string Endpoint = "/v1/infill";
+
+    /// <summary>Pictures of a document, the first with all of its masks and the last with none.</summary>
+    private const int MaxFrames = 5;
+
+    private static readonly TimeSpan s_frameTime = TimeSpan.FromMilliseconds(120);
+
+    private readonly Redrawn _redrawn = new(screen);
+
     /// <exception cref="StackException">The folder of the user cannot be created.</exception>
     public static string DefaultDataFolder() => Path.Combine(Folders.Cache(), "demo");
 
-    public static async Task RunAsync(LocalStackOptions options, CancellationToken cancellation)
+    /// <exception cref="StackException">The documents cannot be filled.</exception>
+    /// <exception cref="ServiceException">The API refuses a request.</exception>
+    public async Task RunAsync(IReadOnlyList<Sample> samples, CancellationToken cancellation)
     {
-        var samples = Samples.Read();
-        List<(string Stage, TimeSpan Time)> stages = [];
-        async Task<T> TimedAsync<T>(string stage, Func<Task<T>> work)
-        {
-            long started = Stopwatch.GetTimestamp();
-            var result = await work();
-            stages.Add((stage, Stopwatch.GetElapsedTime(started)));
-            return result;
-        }
-
         int numGaps = samples.Sum(sample => sample.NumGaps);
-        AnsiConsole.MarkupLineInterpolated($"[bold]LLaDA.Batch[/]: {samples.Count} documents with {numGaps} gaps");
-        await using var stack = await TimedAsync("start Azurite, functions and worker", () =>
-            AnsiConsole.Status().StartAsync("Starting", status =>
-                LocalStack.StartAsync(options, line => status.Status = Markup.Escape(line.Trim()), cancellation)));
-        using var client = new BatchClient(stack.CreateClient());
-
-        string model = (await client.ModelsAsync(cancellation))[0];
-        string file = await TimedAsync("upload", () => client.UploadAsync(samples, model, cancellation));
-        var batch = await AnsiConsole.Progress().AutoClear(true).StartAsync(async progress =>
-        {
-            var task = progress.AddTask("Filling gaps", maxValue: samples.Count);
-            string id = await client.CreateAsync(file, cancellation);
-            void ShowProgress(BatchState state) => task.Value = state.Completed + state.Failed;
-            await TimedAsync("plan", () => client.WaitAsync(id, state => state.Status != "validating", _ => { }, cancellation));
-            await TimedAsync("generate", () => client.WaitAsync(id, state => state.Status != "in_progress", ShowProgress, cancellation));
-            return await TimedAsync("finish", () => client.WaitAsync(id, state => state.IsTerminal, _ => { }, cancellation));
-        });
-        if (batch is not { Status: "completed", OutputFileId: { } output, Failed: 0 })
-        {
-            string errors = batch.Errors ?? "see the error file";
-            throw new StackException($"The batch is {batch.Status} with {batch.Failed} failed documents: {errors}");
-        }
-        var filled = await TimedAsync("download", () => client.DownloadAsync(output, cancellation));
-
+        screen.Output.WriteLine($"{samples.Count} documents with {numGaps} gaps");
+        long started = Stopwatch.GetTimestamp();
+        var filled = await FillAsync(samples, cancellation);
+        var filling = Stopwatch.GetElapsedTime(started);
         foreach (var sample in samples)
-            Show(sample, filled[sample.Name]);
-        await ShowBlobsAsync(stack, batch, cancellation);
-        ShowTimes(stages, samples, batch);
+            await ShowAsync(sample, filled[sample.Name].Spans, cancellation);
+        int numTokens = filled.Values.Sum(answer => answer.Spans.Sum(span => span.Tokens));
+        screen.Output.WriteLine(
+            $"{numGaps} gaps in {samples.Count} documents filled with {numTokens} tokens in {filling.TotalSeconds:F1} s");
     }
 
-    private static void Show(Sample sample, IReadOnlyList<string> fills)
+    /// <returns>The answers by the names of the samples.</returns>
+    private async Task<Dictionary<string, InfillAnswer>> FillAsync(IReadOnlyList<Sample> samples, CancellationToken cancellation)
     {
-        AnsiConsole.Write(new Rule($"[bold]{Markup.Escape(sample.Name)}[/]").LeftJustified());
-        var text = new Paragraph();
-        foreach (var (piece, isFill) in sample.WithFills(fills))
-            text.Append(piece, isFill ? new Style(Color.Green, decoration: Decoration.Bold) : Style.Plain);
-        AnsiConsole.Write(text);
-        AnsiConsole.WriteLine();
-    }
-
-    private static async Task ShowBlobsAsync(LocalStack stack, BatchState batch, CancellationToken cancellation)
-    {
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = stack.ConnectionString });
-        string[] keys = [.. new[] { batch.Id, batch.InputFileId, batch.OutputFileId! }.Select(id => id[(id.IndexOfAny(['_', '-']) + 1)..])];
-        var table = new Table().Title($"[bold]Blobs[/] (kept in {Markup.Escape(stack.DataFolder)})")
-            .AddColumn("Container").AddColumn("Name").AddColumn(new TableColumn("Bytes").RightAligned());
-        foreach (string container in StorageNames.Containers)
+        string model = (await client.ListModelsAsync(cancellation).FirstAsync(cancellation)).Id;
+        var lines = samples.Select(sample => JsonSerializer.Serialize(new
         {
-            await foreach (var blob in storage.Container(container).GetBlobsAsync(cancellationToken: cancellation))
-            {
-                if (Array.Exists(keys, key => blob.Name.Contains(key, StringComparison.Ordinal)))
-                    table.AddRow(container, Markup.Escape(blob.Name), $"{blob.Properties.ContentLength:N0}");
-            }
+            custom_id = sample.Name,
+            method = "POST",
+            url = Endpoint,
+            body = new { model, text = sample.Text, trace = true },
+        }));
+        using var content = new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines)));
+        var file = await client.Files.UploadAsync(content, "samples.jsonl", "batch", cancellation);
+        var batch = await client.Batches.CreateAsync(new BatchRequest { Endpoint = Endpoint, InputFileId = file.Id }, cancellation);
+        batch = await client.Batches.WaitAsync(batch.Id, ShowProgress, cancellation);
+        _redrawn.Clear();
+
+        Dictionary<string, InfillAnswer> answers = [];
+        string? failure = batch.Errors?.Data.FirstOrDefault()?.Message;
+        await foreach (var line in client.Batches.ResultsAsync(batch.Id, cancellation: cancellation))
+        {
+            if (line.Answer<InfillAnswer>() is { } answer)
+                answers[line.CustomId] = answer;
+            failure ??= line.Failure;
         }
-        AnsiConsole.Write(table);
+        return answers.Count == samples.Count
+            ? answers
+            : throw new StackException(
+                $"{samples.Count - answers.Count} documents were not filled: {failure ?? $"the batch is {batch.Status}"}");
     }
 
-    private static void ShowTimes(IReadOnlyList<(string Stage, TimeSpan Time)> stages, IReadOnlyList<Sample> samples, BatchState batch)
+    private void ShowProgress(BatchJob batch) =>
+        _redrawn.Show(new Stretch(
+            $"{batch.Status.Replace('_', ' ')}, {batch.RequestCounts.Completed} of {batch.RequestCounts.Total} filled"));
+
+    private async Task ShowAsync(Sample sample, IReadOnlyList<InfillSpan> fills, CancellationToken cancellation)
     {
-        var table = new Table().Title("[bold]Time[/]").AddColumn("Stage").AddColumn(new TableColumn("Seconds").RightAligned());
-        foreach (var (stage, time) in stages)
-            table.AddRow(stage, $"{time.TotalSeconds:F2}");
-        AnsiConsole.Write(table);
-        int numGaps = samples.Sum(sample => sample.NumGaps);
-        AnsiConsole.MarkupLineInterpolated($"{numGaps} gaps in {samples.Count} documents filled with {batch.OutputTokens} tokens");
+        int numSteps = fills.SelectMany(fill => fill.Trace!.Tokens).Select(token => token.Step).DefaultIfEmpty().Max();
+        string line = $"── {sample.Name} ".PadRight(screen.Width - 1, '─');
+        Write(new Stretch(line, Styles.Faint));
+        if (screen.IsTerminal)
+        {
+            foreach (int step in Enumerable.Range(0, MaxFrames).Select(frame => frame * numSteps / (MaxFrames - 1)).Distinct())
+            {
+                _redrawn.Show(sample.After(step, fills));
+                await Task.Delay(s_frameTime, time, cancellation);
+            }
+            _redrawn.Clear();
+        }
+        Write([.. sample.After(numSteps + 1, fills)]);
+    }
+
+    private void Write(params IEnumerable<Stretch> text)
+    {
+        foreach (string row in TerminalRows.Of(text, screen.Width - 1, screen.HasColors))
+            screen.Output.WriteLine(row);
     }
 }

@@ -13,6 +13,20 @@ internal static class FreePort
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
+    /// <returns>The port, or 0 for a free one where it is in use.</returns>
+    public static int Prefer(int port)
+    {
+        try
+        {
+            Require(port);
+            return port;
+        }
+        catch (StackException)
+        {
+            return 0;
+        }
+    }
+
     /// <param name="port">0 is always free.</param>
     /// <exception cref="StackException">The port is invalid or already in use.</exception>
     public static void Require(int port)

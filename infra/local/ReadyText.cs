@@ -1,9 +1,18 @@
 namespace LLaDA.Batch.Local;
 
-/// <summary>What <c>up</c> prints once requests can be answered.</summary>
+/// <summary>What is printed once requests can be answered.</summary>
 /// <param name="Models">Ids of the models.</param>
 internal sealed record ReadyText(string Address, string ApiKey, string DataFolder, IReadOnlyList<string> Models)
 {
+    /// <summary>What to do next where the system has ended.</summary>
+    public const string AfterEnd = """
+
+        Next, start it to stay, then fill texts of your own in another terminal:
+          dotnet run --project infra/local -- up --data data
+          dotnet run --project infra/cli -- fill FILE
+        Guide:  docs/guide/README.md
+        """;
+
     /// <summary>Scripts read the first line, and a shell can evaluate the lines with export.</summary>
     /// <param name="isTerminal">Otherwise the text may be kept in a log, so it names the file of the key instead of the key.</param>
     public string For(bool isTerminal)
@@ -19,9 +28,10 @@ internal sealed record ReadyText(string Address, string ApiKey, string DataFolde
             Page:   {(isTerminal ? $"open {Address}/#key={ApiKey}" : $"open {Address}/ and enter the key")}
             Models: {string.Join(", ", Models)}
             Logs:   {Path.Combine(DataFolder, LocalStack.LogsName)}
-            Next:   paste the export lines into another terminal, then: dotnet run --project infra/cli -- fill FILE;
-                    'dotnet run --project infra/cli -- admin jobs list --data {DataFolder}' lists the jobs;
-                    Ctrl-C stops the system and keeps its data.
+            Guide:  docs/guide/README.md
+            Next:   open the page, or paste the first export line into another terminal:
+                    dotnet run --project infra/cli -- fill FILE --show
+            Ctrl-C stops the system and keeps its data.
             """;
     }
 }

@@ -1,26 +1,41 @@
 using System.Text.RegularExpressions;
+using LLaDA.Batch.Client.Answers;
+using LLaDA.Batch.Terminal;
 
 namespace LLaDA.Batch.Local;
 
 /// <summary>A document with gaps.</summary>
 internal sealed partial record Sample(string Name, string Text)
 {
+    /// <summary>Stands for a token that is masked.</summary>
+    private const string Mask = "░";
+
     public int NumGaps => GapPattern().Count(Text);
 
-    /// <summary>The text in pieces, with the fills in guillemets.</summary>
-    /// <param name="fills">One for each gap, in their order.</param>
-    public IEnumerable<(string Piece, bool IsFill)> WithFills(IReadOnlyList<string> fills)
+    /// <summary>The text after a denoising step, with the fills in guillemets.</summary>
+    /// <param name="fills">One for each gap, in their order, with their traces.</param>
+    /// <param name="step">From 0, where everything is masked.</param>
+    public IEnumerable<Stretch> After(int step, IReadOnlyList<InfillSpan> fills)
     {
         int end = 0;
-        foreach (var (index, gap) in GapPattern().Matches(Text).Index())
+        foreach (var (gap, fill) in GapPattern().Matches(Text).Zip(fills))
         {
-            string fill = fills[index];
-            bool hasSpace = fill.StartsWith(' ');
-            yield return (Text[end..gap.Index].TrimEnd(' ') + (hasSpace ? " " : ""), false);
-            yield return ($"«{fill.TrimStart(' ')}»", true);
+            // A space before a gap is a part of its fill.
+            bool hasSpace = fill.Text.StartsWith(' ');
+            yield return new Stretch(Text[end..gap.Index].TrimEnd(' ') + (hasSpace ? " «" : "«"));
+            foreach (var (index, token) in fill.Trace!.Tokens.Index())
+                yield return StretchOf(token, step, isFirst: index == 0);
+            yield return new Stretch("»");
             end = gap.Index + gap.Length;
         }
-        yield return (Text[end..], false);
+        yield return new Stretch(Text[end..]);
+    }
+
+    private static Stretch StretchOf(TracedToken token, int step, bool isFirst)
+    {
+        if (step < token.Step)
+            return new Stretch(Mask, Styles.Mask);
+        return new Stretch(isFirst ? token.Token.TrimStart(' ') : token.Token, step == token.Step ? Styles.NewFill : Styles.Fill);
     }
 
     [GeneratedRegex(@"(?<!\\)\[MASK(:[0-9]+)?\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

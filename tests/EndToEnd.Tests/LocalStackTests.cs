@@ -216,20 +216,6 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
             Assert.Equal(ownerOnly, File.GetUnixFileMode(Path.Combine(fixture.DataFolder, file)));
     }
 
-    [Fact]
-    public async Task The_demonstration_fills_every_gap_and_ends_well()
-    {
-        using var process = StartProgram("--data", _folder);
-        _ = process.StandardError.ReadToEndAsync();
-
-        string output = await process.StandardOutput.ReadToEndAsync().WaitAsync(s_limit);
-        await process.WaitForExitAsync().WaitAsync(s_limit);
-
-        Assert.Equal(0, process.ExitCode);
-        Assert.DoesNotContain("[MASK", output, StringComparison.Ordinal);
-        Assert.Equal(34, Fill().Count(output));
-    }
-
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private Task<LocalStack> StartAsync() => LocalStack.StartAsync(new LocalStackOptions(_folder), _ => { }, CancellationToken.None);
@@ -277,7 +263,4 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
 
     [GeneratedRegex("^ *[0-9]+\\.[0-9] s  ", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Stage();
-
-    [GeneratedRegex("«[^»]*»", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Fill();
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using LLaDA.Batch.Cli.Requests;
 using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
@@ -71,7 +72,7 @@ internal static class ChatCommand
         await foreach (var update in client.StreamChatAsync(request, cancellation))
         {
             if (update.Frame is { } frame)
-                shell.Replace($"{frame.MasksLeft,3} masks left  {frame.Text}");
+                shell.Replace(ShownFrame.Of(frame));
             answer.Append(update.Text);
         }
         shell.Clear();

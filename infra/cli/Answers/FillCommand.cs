@@ -1,14 +1,20 @@
 using System.CommandLine;
+using LLaDA.Batch.Cli.Batches;
+using LLaDA.Batch.Cli.Requests;
 using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
 using LLaDA.Batch.Client.Answers;
+using LLaDA.Batch.Client.Batches;
 
 namespace LLaDA.Batch.Cli.Answers;
 
-/// <summary>Fills the gaps of texts: a single one at once, several as a batch.</summary>
+/// <summary>Fills the gaps of texts: a single one at once, several or a long one as a batch.</summary>
 internal static class FillCommand
 {
+    /// <summary>Characters of the longest text that is filled at once.</summary>
+    private const int MaxAtOnce = 20_000;
+
     public static Command Create()
     {
         var (target, sampling) = (new ServiceTarget(), new SamplingOptions());
@@ -18,35 +24,26 @@ internal static class FillCommand
             Arity = ArgumentArity.OneOrMore,
         };
         var folder = new Option<DirectoryInfo?>("--output", "-o") { Description = "Folder for the filled texts, each under its own name" };
-        var show = new Option<bool>("--show") { Description = "Show how the text comes about, on a terminal" };
+        var show = new Option<bool>("--show") { Description = "Show how a single text comes about, on a terminal" };
         var command = new Command("fill", "Fills the gaps of texts") { files, folder, show };
         sampling.AddTo(command);
         target.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
             using var client = target.Connect(parse);
-            var texts = Texts(parse.GetRequiredValue(files));
+            var documents = Read(parse.GetRequiredValue(files));
             string model = await sampling.ModelAsync(parse, client, _ => true, cancellation);
-            InfillRequest Request(string text) => new()
-            {
-                Model = model,
-                Text = text,
-                Steps = sampling.Steps(parse),
-                Threshold = sampling.Threshold(parse),
-                Temperature = sampling.Temperature(parse),
-                Seed = sampling.Seed(parse),
-                More = sampling.More(parse),
-            };
+            InfillRequest Ask(Document document) => sampling.Infill(parse, model, document.Text);
             var shell = target.Shell(parse);
-            var output = new FilledTexts(shell, parse.GetValue(folder)?.FullName, texts.Count > 1);
-            if (texts is [var single])
+            var output = new FilledTexts(shell, parse.GetValue(folder)?.FullName, documents.Count > 1);
+            if (documents is [{ Text.Length: <= MaxAtOnce } single])
             {
-                await output.WriteAsync(single.Name, await FillAsync(client, Request(single.Text), shell, parse.GetValue(show),
-                    cancellation));
+                await output.WriteAsync(single.Name, await FillAsync(client, Ask(single), shell, parse.GetValue(show), cancellation));
                 return ExitCodes.Done;
             }
-            return await FillBatch.RunAsync(client, texts.ToDictionary(text => text.Name, text => Request(text.Text)), shell, output,
-                cancellation);
+            var batch = await DocumentBatch.CreateAsync(
+                client, documents, Ask, new BatchRequest { Endpoint = DocumentBatch.Endpoint }, cancellation);
+            return await DocumentBatch.FetchAsync(client, batch, shell, output, cancellation);
         });
         return command;
     }
@@ -60,25 +57,18 @@ internal static class FillCommand
         await foreach (var update in client.StreamInfillAsync(request, cancellation))
         {
             if (update.Frame is { } frame)
-                shell.Replace($"{frame.MasksLeft,3} masks left  {frame.Text}");
+                shell.Replace(ShownFrame.Of(frame));
             text = update.Infill?.Text ?? text;
         }
         shell.Clear();
         return text;
     }
 
-    private static List<(string Name, string Text)> Texts(string[] files)
+    private static List<Document> Read(string[] files)
     {
-        List<(string Name, string Text)> texts = [];
-        foreach (string file in files)
-        {
-            string name = file == "-" ? "-" : Path.GetFileName(file);
-            if (texts.Exists(text => text.Name == name))
-                throw new OperatorException($"Two files have the name {name}: give them in separate commands", ExitCodes.Usage);
-            if (file != "-" && !File.Exists(file))
-                throw new OperatorException($"There is no file {file}", ExitCodes.NotFound);
-            texts.Add((name, file == "-" ? Console.In.ReadToEnd() : File.ReadAllText(file)));
-        }
-        return texts;
+        List<Document> documents = [.. files.Select(file => file == "-" ? Documents.ReadInput() : Documents.ReadFile(file))];
+        if (documents.CountBy(document => document.Name).FirstOrDefault(name => name.Value > 1) is { Key: { } name })
+            throw new OperatorException($"Two files have the name {name}: give them in separate commands", ExitCodes.Usage);
+        return documents;
     }
 }

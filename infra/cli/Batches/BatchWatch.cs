@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
@@ -43,17 +42,6 @@ internal static class BatchWatch
         { Status: not "completed" } or { RequestCounts.Failed: > 0 } => ExitCodes.LinesFailed,
         _ => ExitCodes.Done,
     };
-
-    /// <summary>Why a line failed; null for one that did not.</summary>
-    public static string? MessageOf(BatchResult line)
-    {
-        if (line.Error is { ValueKind: JsonValueKind.Object } error)
-            return error.GetProperty("message").GetString();
-        return line.Response is { ValueKind: JsonValueKind.Object } response
-            && response.TryGetProperty("body", out var body) && body.TryGetProperty("error", out var refused)
-            ? refused.GetProperty("message").GetString()
-            : null;
-    }
 
     private static void Show(BatchJob batch, Shell shell)
     {

@@ -23,22 +23,18 @@ internal static class EvaluateCommand
             AllowMultipleArgumentsPerToken = true,
         };
         var model = new Option<string>("--model", "-m") { Description = "The model to ask", Required = true };
-        var set = new Option<string[]>("--set")
-        {
-            Description = "NAME=VALUE: a parameter that replaces the task's, such as num_samples=16; may be repeated",
-            DefaultValueFactory = _ => [],
-        };
+        var set = new NameValues("--set", "A parameter that replaces the task's, such as num_samples=16; may be repeated");
         var limit = new Option<int?>("--limit", "-n") { Description = "Only the first so many questions of each task" };
         var output = new Option<DirectoryInfo?>("--output", "-o") { Description = "Folder for the scores and each question's result" };
         var command = new Command("evaluate", "Asks a model the questions of some files and scores its answers")
         {
-            tasks, model, set, limit, output,
+            tasks, model, set.Option, limit, output,
         };
         target.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
             var shell = target.Shell(parse);
-            var changes = Changes(parse.GetValue(set)!);
+            var changes = set.FindJson(parse);
             if (parse.GetValue(limit) is < 1)
                 throw new OperatorException("--limit must be at least 1", ExitCodes.Usage);
             EvaluationTask[] read = [.. parse.GetRequiredValue(tasks).Select(EvaluationTask.Read)];
@@ -74,25 +70,6 @@ internal static class EvaluateCommand
             return scores.Exists(score => score.Unanswered > 0) ? ExitCodes.LinesFailed : ExitCodes.Done;
         });
         return command;
-    }
-
-    private static Dictionary<string, JsonElement> Changes(IEnumerable<string> settings)
-    {
-        Dictionary<string, JsonElement> changes = [];
-        foreach (string setting in settings)
-        {
-            if (setting.Split('=', 2) is not [{ Length: > 0 } name, var text])
-                throw new OperatorException($"'{setting}' is not NAME=VALUE", ExitCodes.Usage);
-            try
-            {
-                changes[name] = JsonElement.Parse(text);
-            }
-            catch (JsonException)
-            {
-                changes[name] = JsonSerializer.SerializeToElement(text);
-            }
-        }
-        return changes;
     }
 
     private static async Task<BatchJob> StartAsync(

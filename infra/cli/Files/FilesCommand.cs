@@ -7,7 +7,7 @@ namespace LLaDA.Batch.Cli.Files;
 /// <summary>Files of requests on this machine, and files of the service.</summary>
 internal static class FilesCommand
 {
-    private const int DefaultLimit = 20;
+    private const string IdForm = "file-...";
 
     public static Command Create()
     {
@@ -15,13 +15,19 @@ internal static class FilesCommand
         var group = new Command("files", "Files: check, stats, split, sample on this machine; upload, list, get, delete at the service")
         {
             LocalFileCommands.Check(target), LocalFileCommands.Stats(target), LocalFileCommands.Split(target), LocalFileCommands.Sample(),
-            Upload(target), List(target), Get(target), Delete(target),
+            Upload(target),
+            ServiceCommands.List(
+                target, "list", "Lists files, newest first", (client, _, cancellation) => client.Files.ListAsync(cancellation),
+                ServiceCommands.Limit(),
+                ("ID", file => file.Id), ("PURPOSE", file => file.Purpose), ("BYTES", file => file.Bytes),
+                ("AGE", file => ServiceCommands.Age(file.CreatedAt)), ("NAME", file => file.Filename)),
+            Get(target),
+            ServiceCommands.Delete(
+                target, "Deletes a file", IdForm, (client, id, cancellation) => client.Files.DeleteAsync(id, cancellation)),
         };
         target.AddTo(group);
         return group;
     }
-
-    private static Argument<string> Id() => new("id") { Description = "file-..." };
 
     private static Command Upload(ServiceTarget target)
     {
@@ -42,24 +48,9 @@ internal static class FilesCommand
         return command;
     }
 
-    private static Command List(ServiceTarget target)
-    {
-        var limit = new Option<int>("--limit", "-n") { Description = "At most so many", DefaultValueFactory = _ => DefaultLimit };
-        var command = new Command("list", "Lists files, newest first") { limit };
-        command.SetAction(async (parse, cancellation) =>
-        {
-            using var client = target.Connect(parse);
-            await target.Shell(parse).RowsAsync(
-                client.Files.ListAsync(cancellation), parse.GetValue(limit),
-                ("ID", file => file.Id), ("NAME", file => file.Filename), ("PURPOSE", file => file.Purpose), ("BYTES", file => file.Bytes),
-                ("CREATED", file => file.CreatedAt));
-        });
-        return command;
-    }
-
     private static Command Get(ServiceTarget target)
     {
-        var id = Id();
+        var id = ServiceCommands.Id(IdForm);
         var output = new Option<FileInfo?>("--output", "-o") { Description = "File to write; the standard output by default" };
         var command = new Command("get", "Downloads a file") { id, output };
         command.SetAction(async (parse, cancellation) =>
@@ -68,19 +59,6 @@ internal static class FilesCommand
             await using var content = await client.Files.OpenReadAsync(parse.GetRequiredValue(id), cancellation);
             await using var destination = parse.GetValue(output)?.Create() ?? Console.OpenStandardOutput();
             await content.CopyToAsync(destination, cancellation);
-        });
-        return command;
-    }
-
-    private static Command Delete(ServiceTarget target)
-    {
-        var id = Id();
-        var command = new Command("delete", "Deletes a file") { id };
-        command.SetAction(async (parse, cancellation) =>
-        {
-            using var client = target.Connect(parse);
-            await client.Files.DeleteAsync(parse.GetRequiredValue(id), cancellation);
-            target.Shell(parse).Say($"{parse.GetRequiredValue(id)} is deleted");
         });
         return command;
     }

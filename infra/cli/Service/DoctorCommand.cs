@@ -21,9 +21,8 @@ internal static class DoctorCommand
         {
             var (shell, service) = (target.Shell(parse), target.Find(parse));
             var findings = await FindAsync(service, cancellation);
-            await shell.RowsAsync(
-                findings.ToAsyncEnumerable(), int.MaxValue,
-                ("CHECK", finding => finding.Check), ("", finding => finding.IsGood ? "good" : "BAD"), ("", finding => finding.Text));
+            foreach (var finding in findings)
+                shell.Result(finding, $"{(finding.IsGood ? "good" : "BAD "),-4}  {finding.Check}: {finding.Text}");
             return findings.TrueForAll(finding => finding.IsGood) ? ExitCodes.Done : ExitCodes.Refused;
         });
         return command;

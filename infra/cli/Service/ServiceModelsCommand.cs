@@ -8,15 +8,13 @@ internal static class ServiceModelsCommand
     public static Command Create()
     {
         var target = new ServiceTarget();
-        var command = new Command("list", "Lists the models that requests may name");
-        command.SetAction(async (parse, cancellation) =>
+        var group = new Command("models", "Models: list")
         {
-            using var client = target.Connect(parse);
-            await target.Shell(parse).RowsAsync(
-                client.ListModelsAsync(cancellation), int.MaxValue,
-                ("ID", model => model.Id), ("CONTEXT", model => model.ContextLength), ("OWNER", model => model.OwnedBy));
-        });
-        var group = new Command("models", "Models: list") { command };
+            ServiceCommands.List(
+                target, "list", "Lists the models that requests may name",
+                (client, _, cancellation) => client.ListModelsAsync(cancellation), limit: null,
+                ("ID", model => model.Id), ("CONTEXT", model => model.ContextLength), ("OWNER", model => model.OwnedBy)),
+        };
         target.AddTo(group);
         return group;
     }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Shared.Wire;
+using LLaDA.Batch.Terminal;
 
 namespace LLaDA.Batch.Cli.Service;
 
@@ -14,14 +15,15 @@ internal sealed class Shell
     private const int ProgressWidth = 30;
 
     private readonly TextWriter _output, _error;
-    private string _shown = "";
+    private readonly Redrawn _redrawn;
 
     /// <param name="isJson">JSON Lines on a terminal too.</param>
     public Shell(ParseResult parse, bool isJson)
     {
         (_output, _error) = (parse.InvocationConfiguration.Output, parse.InvocationConfiguration.Error);
         IsTerminal = ReferenceEquals(_output, Console.Out) && !Console.IsOutputRedirected;
-        IsErrorTerminal = ReferenceEquals(_error, Console.Error) && !Console.IsErrorRedirected;
+        var errors = ReferenceEquals(_error, Console.Error) ? Screen.OfErrors() : Screen.Of(_error);
+        (IsErrorTerminal, _redrawn) = (errors.IsTerminal, new Redrawn(errors));
         IsJson = isJson || !IsTerminal;
     }
 
@@ -35,6 +37,7 @@ internal sealed class Shell
     public TextWriter Output => _output;
 
     /// <summary>Entries: a table for people, a line of JSON each for programs.</summary>
+    /// <param name="columns">In the order of their importance. A column without any value is left out.</param>
     public async Task RowsAsync<T>(IAsyncEnumerable<T> rows, int limit, params (string Heading, Func<T, object?> Cell)[] columns)
     {
         List<T> table = [];
@@ -46,7 +49,7 @@ internal sealed class Shell
                 table.Add(row);
         }
         if (!IsJson)
-            new Report(_output, isJson: false).Table(table, columns);
+            People().Table(table, [.. columns.Where(column => table.Count == 0 || table.Exists(row => column.Cell(row) is not null))]);
     }
 
     /// <summary>A single result.</summary>
@@ -65,7 +68,7 @@ internal sealed class Shell
         if (IsJson)
             Json(value);
         else
-            new Report(_output, isJson: false).Properties(value);
+            People().Properties(value);
     }
 
     public void Json<T>(T value) => _output.WriteLine(JsonSerializer.Serialize(value, WireJson.Options));
@@ -80,29 +83,15 @@ internal sealed class Shell
     /// <summary>A line that the next one replaces; on a terminal only.</summary>
     public void Progress(long done, long total, string text)
     {
-        if (!IsErrorTerminal)
-            return;
         int filled = total == 0 ? 0 : (int)(done * ProgressWidth / total);
-        Replace($"[{new string('=', filled)}{new string(' ', ProgressWidth - filled)}] {text}");
+        Replace(new Stretch($"[{new string('=', filled)}{new string(' ', ProgressWidth - filled)}] {text}"));
     }
 
     /// <summary>A text that the next one replaces; on a terminal only.</summary>
-    public void Replace(string text)
-    {
-        if (!IsErrorTerminal)
-            return;
-        int width = Math.Max(20, Console.WindowWidth - 1);
-        text = text.ReplaceLineEndings(" ");
-        text = text.Length > width ? text[..width] : text;
-        _error.Write($"\r{text.PadRight(Math.Min(width, _shown.Length))}");
-        _shown = text;
-    }
+    public void Replace(params IEnumerable<Stretch> text) => _redrawn.Show(text);
 
     /// <summary>Takes away what is being replaced.</summary>
-    public void Clear()
-    {
-        if (_shown.Length > 0)
-            _error.Write($"\r{new string(' ', _shown.Length)}\r");
-        _shown = "";
-    }
+    public void Clear() => _redrawn.Clear();
+
+    private Report People() => new(_output, isJson: false, Screen.OfOutput().Width);
 }

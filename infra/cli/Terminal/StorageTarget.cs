@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Terminal;
 
 namespace LLaDA.Batch.Cli.Terminal;
 
@@ -63,7 +64,12 @@ internal sealed class StorageTarget
         }
     }
 
-    public Report Report(ParseResult parse) => new(parse.InvocationConfiguration.Output, parse.GetValue(_json));
+    public Report Report(ParseResult parse)
+    {
+        var output = parse.InvocationConfiguration.Output;
+        bool isTerminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected;
+        return new(output, parse.GetValue(_json), isTerminal ? Screen.OfOutput().Width : null);
+    }
 
     private static string ReadConnectionString(string data)
     {

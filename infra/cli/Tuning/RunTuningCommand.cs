@@ -3,14 +3,13 @@ using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
 using LLaDA.Batch.Client.FineTuning;
+using LLaDA.Batch.Terminal;
 
 namespace LLaDA.Batch.Cli.Tuning;
 
 /// <summary>Sends examples and trains a model on them.</summary>
 internal static class RunTuningCommand
 {
-    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(1);
-
     public static Command Create(ServiceTarget target)
     {
         var file = new Argument<FileInfo>("file")
@@ -62,25 +61,11 @@ internal static class RunTuningCommand
 
     private static async Task<FineTuningJob> WatchAsync(LLaDAClient client, string id, Shell shell, CancellationToken cancellation)
     {
-        string? last = null;
         try
         {
-            while (true)
-            {
-                var job = await client.FineTuning.GetAsync(id, cancellation);
-                if (await client.FineTuning.EventsAsync(id, cancellation).FirstOrDefaultAsync(cancellation) is { } newest
-                    && newest.Id != last)
-                {
-                    last = newest.Id;
-                    shell.Replace(newest.Message);
-                }
-                if (job.IsTerminal)
-                {
-                    shell.Clear();
-                    return job;
-                }
-                await Task.Delay(s_pause, cancellation);
-            }
+            var job = await client.FineTuning.WaitAsync(id, reported => shell.Replace(new Stretch(reported.Message)), cancellation);
+            shell.Clear();
+            return job;
         }
         catch (OperationCanceledException)
         {

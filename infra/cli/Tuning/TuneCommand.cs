@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using LLaDA.Batch.Cli.Service;
-using LLaDA.Batch.Client;
 using LLaDA.Batch.Client.FineTuning;
 
 namespace LLaDA.Batch.Cli.Tuning;
@@ -9,7 +8,7 @@ namespace LLaDA.Batch.Cli.Tuning;
 /// <summary>Fine-tuning jobs of the tenant.</summary>
 internal static class TuneCommand
 {
-    private const int DefaultLimit = 20;
+    private const string IdForm = "ftjob-...";
 
     /// <summary>What every method reports besides its losses.</summary>
     private static readonly string[] s_common = ["learning_rate", "gradient_norm", "total_steps"];
@@ -19,7 +18,11 @@ internal static class TuneCommand
         var target = new ServiceTarget();
         var group = new Command("tune", "Fine-tuning: run, list, show, curve, pause, resume, cancel")
         {
-            RunTuningCommand.Create(target), List(target), Show(target), Curve(target),
+            RunTuningCommand.Create(target),
+            List(target),
+            ServiceCommands.Show(
+                target, "Shows a job", IdForm, (client, id, cancellation) => client.FineTuning.GetAsync(id, cancellation)),
+            Curve(target),
             Change(target, "pause", "Makes a checkpoint and stops a job", (client, id, cancellation) =>
                 client.PauseAsync(id, cancellation)),
             Change(target, "resume", "Continues a paused job", (client, id, cancellation) => client.ResumeAsync(id, cancellation)),
@@ -30,38 +33,21 @@ internal static class TuneCommand
         return group;
     }
 
-    private static Argument<string> Id() => new("id") { Description = "ftjob-..." };
-
     private static Command List(ServiceTarget target)
     {
-        var limit = new Option<int>("--limit", "-n") { Description = "At most so many", DefaultValueFactory = _ => DefaultLimit };
-        var command = new Command("list", "Lists jobs, newest first") { limit };
-        command.SetAction(async (parse, cancellation) =>
-        {
-            using var client = target.Connect(parse);
-            await target.Shell(parse).RowsAsync(
-                client.FineTuning.ListAsync(cancellation), parse.GetValue(limit),
-                ("ID", job => job.Id), ("STATUS", job => job.Status), ("MODEL", job => job.Model), ("RESULT", job => job.FineTunedModel),
-                ("CREATED", job => job.CreatedAt));
-        });
-        return command;
-    }
-
-    private static Command Show(ServiceTarget target)
-    {
-        var id = Id();
-        var command = new Command("show", "Shows a job") { id };
-        command.SetAction(async (parse, cancellation) =>
-        {
-            using var client = target.Connect(parse);
-            target.Shell(parse).Properties(await client.FineTuning.GetAsync(parse.GetRequiredValue(id), cancellation));
-        });
+        var metadata = new NameValues("--metadata", "Only with this text of your own; may be repeated");
+        var command = ServiceCommands.List(
+            target, "list", "Lists jobs, newest first",
+            (client, parse, cancellation) => client.FineTuning.ListAsync(metadata.Find(parse), cancellation), ServiceCommands.Limit(),
+            ("ID", job => job.Id), ("STATUS", job => job.Status), ("AGE", job => ServiceCommands.Age(job.CreatedAt)),
+            ("RESULT", job => job.FineTunedModel), ("MODEL", job => job.Model));
+        command.Options.Add(metadata.Option);
         return command;
     }
 
     private static Command Curve(ServiceTarget target)
     {
-        var id = Id();
+        var id = ServiceCommands.Id(IdForm);
         var command = new Command("curve", "Prints the losses of a job by step") { id };
         command.SetAction(async (parse, cancellation) =>
         {
@@ -81,19 +67,10 @@ internal static class TuneCommand
     }
 
     private static Command Change(
-        ServiceTarget target, string verb, string description, Func<FineTuningClient, string, CancellationToken,
-            Task<FineTuningJob>> change)
-    {
-        var id = Id();
-        var command = new Command(verb, description) { id };
-        command.SetAction(async (parse, cancellation) =>
-        {
-            using LLaDAClient client = target.Connect(parse);
-            var job = await change(client.FineTuning, parse.GetRequiredValue(id), cancellation);
-            target.Shell(parse).Result(job, $"{job.Id} is {job.Status}");
-        });
-        return command;
-    }
+        ServiceTarget target, string verb, string description,
+        Func<FineTuningClient, string, CancellationToken, Task<FineTuningJob>> change) => ServiceCommands.Change(
+            target, verb, description, IdForm, (client, id, cancellation) => change(client.FineTuning, id, cancellation),
+            job => job.Status);
 
     /// <summary>What the method measures besides; the bounds of single answers are left to JSON.</summary>
     private static IEnumerable<(string Heading, Func<LossPoint, object?> Cell)> MeasuresOf(LossPoint[] points) => points

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LLaDA.Batch.Benchmarks.Pipeline;
 using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Local;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
+using LLaDA.Batch.Benchmarks.Pipeline;
 using LLaDA.Batch.Local;
 using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Models;

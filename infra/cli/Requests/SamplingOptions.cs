@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Text.Json;
+using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
+using LLaDA.Batch.Client.Answers;
 
-namespace LLaDA.Batch.Cli.Answers;
+namespace LLaDA.Batch.Cli.Requests;
 
 /// <summary>The options that choose a model and its sampling.</summary>
 internal sealed class SamplingOptions
@@ -21,18 +23,31 @@ internal sealed class SamplingOptions
 
     private readonly Option<long?> _seed = new("--seed") { Description = "The same request with the same seed has the same answer" };
 
-    private readonly Option<string[]> _set = new("--set")
-    {
-        Description = "Any other parameter of the API, as name=value with a value in JSON: --set cache='\"dual\"'",
-        AllowMultipleArgumentsPerToken = false,
-        DefaultValueFactory = _ => [],
-    };
+    private readonly NameValues _set = new("--set", "Any other parameter of the API, with a value in JSON: --set cache='\"dual\"'");
+
+    private Option[] All => [_model, _steps, _threshold, _temperature, _seed, _set.Option];
 
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _model, _steps, _threshold, _temperature, _seed, _set })
+        foreach (var option in All)
             command.Options.Add(option);
     }
+
+    /// <summary>The first of these options that is given; null where none is.</summary>
+    public string? FindGiven(ParseResult parse) =>
+        Array.Find(All, option => parse.GetResult(option) is { Implicit: false })?.Name;
+
+    /// <summary>A request to fill a text.</summary>
+    public InfillRequest Infill(ParseResult parse, string model, string text) => new()
+    {
+        Model = model,
+        Text = text,
+        Steps = Steps(parse),
+        Threshold = Threshold(parse),
+        Temperature = Temperature(parse),
+        Seed = Seed(parse),
+        More = More(parse),
+    };
 
     public int? Steps(ParseResult parse) => parse.GetValue(_steps);
 
@@ -54,30 +69,6 @@ internal sealed class SamplingOptions
             ?? throw new OperatorException("The service has no model yet: an operator adds one with 'llada admin models add'");
     }
 
-    /// <exception cref="OperatorException">An entry is no name=value with a value in JSON.</exception>
-    public Dictionary<string, JsonElement> More(ParseResult parse)
-    {
-        Dictionary<string, JsonElement> more = [];
-        foreach (string entry in parse.GetValue(_set)!)
-        {
-            int equals = entry.IndexOf('=', StringComparison.Ordinal);
-            if (equals < 1)
-                throw new OperatorException($"--set {entry}: write name=value", ExitCodes.Usage);
-            more[entry[..equals]] = Value(entry[(equals + 1)..]);
-        }
-        return more;
-    }
-
-    /// <summary>What is no JSON is a text.</summary>
-    private static JsonElement Value(string text)
-    {
-        try
-        {
-            return JsonElement.Parse(text);
-        }
-        catch (JsonException)
-        {
-            return JsonSerializer.SerializeToElement(text);
-        }
-    }
+    /// <exception cref="OperatorException">An entry is no name=value.</exception>
+    public Dictionary<string, JsonElement> More(ParseResult parse) => _set.FindJson(parse);
 }

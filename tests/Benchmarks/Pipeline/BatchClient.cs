@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace LLaDA.Batch.Local;
+using LLaDA.Batch.Local;
+
+namespace LLaDA.Batch.Benchmarks.Pipeline;
 
 /// <summary>State of a batch.</summary>
 /// <param name="OutputFileId">Null until it exists.</param>
@@ -56,20 +58,6 @@ internal sealed class BatchClient(HttpClient http) : IDisposable
                 return state;
             await Task.Delay(s_pollInterval, cancellation);
         }
-    }
-
-    /// <returns>The fills of each document, by its name.</returns>
-    public async Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> DownloadAsync(string fileId, CancellationToken cancellation)
-    {
-        string content = await http.GetStringAsync($"/v1/files/{fileId}/content", cancellation);
-        Dictionary<string, IReadOnlyList<string>> fills = [];
-        foreach (string line in content.Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
-            var json = JsonNode.Parse(line)!;
-            var spans = json["response"]!["body"]!["spans"]!.AsArray();
-            fills[json["custom_id"]!.GetValue<string>()] = [.. spans.Select(span => span!["text"]!.GetValue<string>())];
-        }
-        return fills;
     }
 
     public void Dispose() => http.Dispose();
