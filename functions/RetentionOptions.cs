@@ -37,6 +37,9 @@ public sealed record RetentionOptions
     /// <summary>Outcomes of schedules after their decision.</summary>
     public TimeSpan ScheduleRuns { get; init; } = TimeSpan.FromDays(90);
 
+    /// <summary>The log of webhook deliveries from the first attempt on; at least a day, for which attempts are made.</summary>
+    public TimeSpan Deliveries { get; init; } = TimeSpan.FromDays(30);
+
     /// <returns>Null for files that are kept until they are deleted.</returns>
     public TimeSpan? KeepsFilesFor(string purpose) => purpose == FilePurpose.FineTune ? null : BatchFiles;
 
@@ -49,6 +52,8 @@ public sealed record RetentionOptions
             yield return $"{Section}:{nameof(BatchFiles)} must be at least an hour";
         if (ScheduleRuns < TimeSpan.FromDays(1))
             yield return $"{Section}:{nameof(ScheduleRuns)} must be at least a day";
+        if (Deliveries < TimeSpan.FromDays(1))
+            yield return $"{Section}:{nameof(Deliveries)} must be at least a day";
         if (ScheduledFiles < TimeSpan.FromDays(1))
             yield return $"{Section}:{nameof(ScheduledFiles)} must be at least a day";
     }

@@ -2,6 +2,7 @@ using LLaDA.Batch.Functions.Batches.Checks;
 using LLaDA.Batch.Functions.Batches.Documents;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Wire;
@@ -20,11 +21,13 @@ internal static class BatchCreationApi
         NewBatches newBatches,
         BatchCheck check,
         BatchView view,
+        BatchWebhooks webhooks,
+        AllowedPriority priorities,
         TimeProvider time)
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation, InlineRequests.MaxRequestsBytes);
-        var asked = NewBatch.Read(body);
+        var asked = NewBatch.Read(body, webhooks);
         var requests = InlineRequests.Read(body, asked.Endpoint);
         var expiresAt = time.GetUtcNow() + asked.Window;
         var documents = await DocumentRequest.ReadAsync(body, asked.Endpoint, folders, context.Tenant(), expiresAt, cancellation);
@@ -42,15 +45,17 @@ internal static class BatchCreationApi
             DocumentBody = documents?.Body,
             WithoutGaps = documents?.WithoutGaps.WireName(),
             CompletionWindow = asked.CompletionWindow,
+            Priority = await priorities.OfAsync(context, asked.Priority, BatchPriority.Normal),
             Metadata = asked.Metadata,
             OutputSeconds = (int?)asked.OutputExpiresAfter?.TotalSeconds,
             ExpiresAt = expiresAt,
         };
+        webhooks.Set(batch, asked.Webhook);
         if (requests is null)
         {
             return asked.IsDryRun
                 ? Results.Wire(await check.RunAsync(batch, cancellation))
-                : Results.Wire(await view.OfAsync(await newBatches.AddAsync(batch, input?.Bytes ?? 0, cancellation), cancellation));
+                : Results.Wire(await view.OfNewAsync(await newBatches.AddAsync(batch, input?.Bytes ?? 0, cancellation), cancellation));
         }
         var (outcome, fault) = await check.RunAsync(batch, requests, cancellation);
         if (asked.IsDryRun)
@@ -58,7 +63,7 @@ internal static class BatchCreationApi
         if (fault is not null)
             throw InlineRequests.Fault(fault);
         var added = await newBatches.AddAsync(batch, "requests.jsonl", requests.ToAsyncEnumerable(), cancellation);
-        return Results.Wire(await view.OfAsync(added!, cancellation));
+        return Results.Wire(await view.OfNewAsync(added!, cancellation));
     }
 
     private static async Task<FileRecord> FindInputAsync(string id, HttpContext context, FileStore files)

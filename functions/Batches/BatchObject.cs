@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using LLaDA.Batch.Functions.Folders;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 
 namespace LLaDA.Batch.Functions.Batches;
@@ -28,6 +29,9 @@ public sealed record BatchObject
     public object? OutputBlobs { get; init; }
 
     public required string CompletionWindow { get; init; }
+
+    /// <summary>Beside the other batches of the tenant.</summary>
+    public BatchPriority Priority { get; init; }
 
     public BatchStatus Status { get; init; }
 
@@ -71,6 +75,10 @@ public sealed record BatchObject
     /// <summary>Null once the batch has ended.</summary>
     public BatchProgress? Progress { get; init; }
 
+    /// <summary>Absent for a batch without one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BatchWebhookObject? Webhook { get; init; }
+
     /// <param name="counts">The sum over the parts that exist; the record's own once the batch is terminal.</param>
     /// <param name="progress">Null once the batch is terminal.</param>
     /// <param name="now">The time of the estimate.</param>
@@ -85,6 +93,7 @@ public sealed record BatchObject
         InputBlobs = Folder(batch.InputFolder),
         OutputBlobs = Folder(batch.OutputFolder),
         CompletionWindow = batch.CompletionWindow,
+        Priority = batch.Priority,
         Status = batch.Status,
         OutputFileId = batch.OutputFileId,
         ErrorFileId = batch.ErrorFileId,

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -46,7 +47,8 @@ internal static class BatchesApi
     /// Deletes an ended batch with the remains of its work. Its input and its results are files of their own. The record goes last, so an
     /// interrupted call can be repeated; without a repetition the timer of retention deletes the rest.
     /// </summary>
-    private static async Task<IResult> DeleteAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
+    private static async Task<IResult> DeleteAsync(
+        string id, HttpContext context, BatchStore batches, WebhookDeliveries deliveries, StorageAccount storage)
     {
         var batch = await FindAsync(id, context, batches);
         if (!batch.IsTerminal)
@@ -55,6 +57,8 @@ internal static class BatchesApi
                 $"The batch is {batch.Status.WireName()}; cancel it and wait for its end before you delete it", "not_ended");
         }
         await new BatchBlobs(storage, batch).DeleteAsync(context.RequestAborted);
+        if (batch.WebhookUrl is not null)
+            await deliveries.DeleteAsync(batch.Tenant, batch.Id, context.RequestAborted);
         await batches.Records.DeleteAsync(batch.Tenant, batch.RowKey, context.RequestAborted);
         return Results.Wire(new DeletedObject { Id = batch.Id, Object = "batch" });
     }

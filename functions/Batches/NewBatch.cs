@@ -1,4 +1,6 @@
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches;
@@ -22,8 +24,14 @@ internal sealed record NewBatch
     /// <summary>How long the results are kept; null leaves it to the service.</summary>
     public TimeSpan? OutputExpiresAfter { get; init; }
 
+    /// <summary>Null where the client names none.</summary>
+    public BatchPriority? Priority { get; init; }
+
+    /// <summary>What is called at its end; null for nothing.</summary>
+    public WebhookRequest? Webhook { get; init; }
+
     /// <exception cref="ApiException">400, naming the parameter.</exception>
-    public static NewBatch Read(JsonReader body)
+    public static NewBatch Read(JsonReader body, BatchWebhooks webhooks)
     {
         string endpoint = body.Text("endpoint");
         RequireEndpoint(body, endpoint);
@@ -36,6 +44,8 @@ internal sealed record NewBatch
             IsDryRun = body.Flag("dry_run") ?? false,
             Metadata = Http.Metadata.Read(body),
             OutputExpiresAfter = ExpiresAfter.Read(body.Object("output_expires_after")),
+            Priority = body.Choice<BatchPriority>("priority"),
+            Webhook = webhooks.Read(body),
         };
     }
 

@@ -60,7 +60,7 @@ public static class FunctionsServices
         services.AddSingleton<WorkQueues>();
         services.AddSingleton<TenantLimits>().AddSingleton<TenantQuotas>().AddSingleton<FileQuota>();
         services.AddSingleton<RequestRate>().AddSingleton<UploadPlaces>();
-        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<NewBatches>();
+        services.AddSingleton<FileUpload>().AddSingleton<BatchQuota>().AddSingleton<AllowedPriority>().AddSingleton<NewBatches>();
         services.AddSingleton<BatchView>().AddSingleton<LineResults>().AddSingleton<BatchCheck>();
         services.AddSingleton(Read<PriceOptions>(configuration, PriceOptions.Section, prices => prices.Validate()));
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
@@ -85,6 +85,7 @@ public static class FunctionsServices
         services.AddSingleton<ScheduleTimer>().AddSingleton<ScheduleDeletion>();
         services.AddSingleton<RetentionTimer>().AddSingleton<IPurge, ExpiredFiles>().AddSingleton<IPurge, InterruptedModelRemovals>();
         services.AddSingleton<IPurge, InterruptedScheduleDeletions>().AddSingleton<IPurge, OldScheduleRuns>();
+        services.AddSingleton<WebhookDeliveries>().AddSingleton<IPurge, OldDeliveries>().AddSingleton<BatchWebhooks>();
         services.AddSingleton<UsageStore>();
         services.AddSingleton<UploadStore>().AddSingleton<UploadBlocks>();
         services.AddSingleton<UploadParts>().AddSingleton<UploadCompletion>();

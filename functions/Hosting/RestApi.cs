@@ -56,6 +56,7 @@ public static class RestApi
             BatchRetryApi.Map(v1);
             ModelsApi.Map(v1);
             WebhookEndpointsApi.Map(v1);
+            WebhookDeliveriesApi.Map(v1);
             FineTuningApi.Map(v1);
             SchedulesApi.Map(v1);
         });
@@ -78,7 +79,7 @@ public static class RestApi
         {
             var keys = context.RequestServices.GetRequiredService<ApiKeys>();
             var owner = KeyOf(context.Request) is { } key ? await keys.FindAsync(key, context.RequestAborted) : null;
-            context.SetTenant(owner?.Tenant ?? throw ApiException.Unauthorized());
+            context.SetKey(owner ?? throw ApiException.Unauthorized());
             await context.RequestServices.GetRequiredService<RequestRate>().CountAsync(context, owner.Id);
         }
         await next(context);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Keys;
 
 namespace LLaDA.Batch.Functions.Quotas;
@@ -6,7 +7,8 @@ namespace LLaDA.Batch.Functions.Quotas;
 /// <summary>What a tenant may have and do.</summary>
 /// <param name="StoredBytes">Bytes of all its files.</param>
 /// <param name="RequestsPerSecond">Of each of its keys, in the long run.</param>
-internal sealed record TenantQuota(long StoredBytes, int StoredFiles, int RequestsPerSecond, int UploadsAtOnce);
+/// <param name="MaxPriority">Of its batches, whatever a key allows.</param>
+internal sealed record TenantQuota(long StoredBytes, int StoredFiles, int RequestsPerSecond, int UploadsAtOnce, BatchPriority MaxPriority);
 
 /// <summary>The quotas of tenants: those that an operator has set, and else the service's.</summary>
 internal sealed class TenantQuotas(TenantLimits own, ServiceLimits limits, TimeProvider time)
@@ -26,7 +28,8 @@ internal sealed class TenantQuotas(TenantLimits own, ServiceLimits limits, TimeP
             set?.StoredBytes ?? limits.MaxStoredBytes,
             set?.StoredFiles ?? limits.MaxStoredFiles,
             set?.RequestsPerSecond ?? limits.MaxRequestsPerSecond,
-            set?.UploadsAtOnce ?? limits.MaxUploadsAtOnce);
+            set?.UploadsAtOnce ?? limits.MaxUploadsAtOnce,
+            set?.MaxPriority ?? BatchPriority.High);
         _known[tenant] = (quota, time.GetTimestamp());
         return quota;
     }

@@ -51,6 +51,19 @@ public sealed class SecretBox(SecretOptions options)
         return Encoding.UTF8.GetString(plain);
     }
 
+    /// <returns>Null where <see cref="Open"/> refuses it.</returns>
+    public string? TryOpen(string sealedText, string owner)
+    {
+        try
+        {
+            return Open(sealedText, owner);
+        }
+        catch (CryptographicException)
+        {
+            return null;
+        }
+    }
+
     private static (Memory<byte> Nonce, Memory<byte> Tag, Memory<byte> Cipher) Parts(byte[] box) =>
         (box.AsMemory(0, NonceBytes), box.AsMemory(NonceBytes, TagBytes), box.AsMemory(NonceBytes + TagBytes));
 

@@ -6,7 +6,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Turns;
 
 /// <summary>
-/// Sends the plan messages of a tenant's jobs, oldest job first, while fewer than <see cref="PlanTurns.MaxPlansInFlight"/> are queued or in
+/// Sends the plan messages of a tenant's jobs, the greatest claim (<see cref="BatchTurns"/>) first, which is the oldest of equals, while fewer than <see cref="PlanTurns.MaxPlansInFlight"/> are queued or in
 /// work, so that a tenant with many jobs does not delay the others. Counts the jobs themselves, so no place has to be given back.
 /// </summary>
 /// <remarks>Two processes that fill at once may send one message too many, and each job's message once.</remarks>
@@ -22,7 +22,9 @@ internal sealed class PlanTurns<TRow, TJob>(
         int room = PlanTurns.MaxPlansInFlight;
         foreach (var row in rows.Where(row => row.PlanSentAt is not null))
             room -= await NeedsPlanAsync(row, cancellation) ? 1 : 0;
-        foreach (var row in rows.Where(row => row.PlanSentAt is null))
+        var now = time.GetUtcNow();
+        var waiting = rows.Where(row => row.PlanSentAt is null);
+        foreach (var row in waiting.OrderByDescending(row => BatchTurns.ClaimOf(row.CreatedAt, row.WeightAt(now), now)))
         {
             if (room <= 0)
                 return;

@@ -65,7 +65,10 @@ public sealed class WebhookEndpoints
     public async Task<WebhookEndpointRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
         SortableKey.Parse(id, WebhookEndpointRecord.IdPrefix) is { } key ? await Records.FindAsync(tenant, key, cancellation) : null;
 
-    public string SecretOf(WebhookEndpointRecord endpoint) => _secrets.Open(endpoint.SealedSecret, Owner(endpoint));
+    private string SecretOf(WebhookEndpointRecord endpoint) => _secrets.Open(endpoint.SealedSecret, Owner(endpoint));
+
+    internal WebhookTarget TargetOf(WebhookEndpointRecord endpoint) =>
+        new(endpoint.Tenant, endpoint.Id, endpoint.Url, _secrets.TryOpen(endpoint.SealedSecret, Owner(endpoint)));
 
     private static string Owner(WebhookEndpointRecord endpoint) => $"{endpoint.Tenant}/{endpoint.Id}";
 }

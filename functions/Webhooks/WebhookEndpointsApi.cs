@@ -1,15 +1,12 @@
-using System.Net;
-using System.Text.Json;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Secrets;
-using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Webhooks;
 
 /// <summary><c>/v1/webhook_endpoints</c>.</summary>
 internal static class WebhookEndpointsApi
 {
-    private const int DefaultLimit = 20, MaxLimit = 100, MaxEndpoints = 20, MaxUrlLength = 2_000;
+    private const int DefaultLimit = 20, MaxLimit = 100, MaxEndpoints = 20;
 
     public static void Map(IEndpointRouteBuilder v1)
     {
@@ -24,14 +21,7 @@ internal static class WebhookEndpointsApi
     {
         var cancellation = context.RequestAborted;
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
-        string url = Url(body, options);
-        var events = Events(body);
-        body.RequireNothingElse();
-        if (!secrets.IsOffered)
-        {
-            throw ApiException.InvalidRequest(
-                "Webhooks are not offered by this installation: it has no key to encrypt their secrets with", code: "not_offered");
-        }
+        var (url, events) = WebhookRequest.Read(body, WebhookEvent.Types, options, secrets);
         string key = context.NewKey(time);
         var others = await endpoints.Records.ListAsync(context.Tenant(), after: null, cancellation)
             .Where(other => other.RowKey != key).ToListAsync(cancellation);
@@ -54,47 +44,16 @@ internal static class WebhookEndpointsApi
     private static async Task<IResult> GetAsync(string id, HttpContext context, WebhookEndpoints endpoints) =>
         Results.Wire(WebhookEndpointObject.From(await FindAsync(id, context, endpoints)));
 
-    private static async Task<IResult> DeleteAsync(string id, HttpContext context, WebhookEndpoints endpoints)
+    /// <summary>Deletes an endpoint, and behind it its log. What an interruption leaves of the log goes after its time.</summary>
+    private static async Task<IResult> DeleteAsync(
+        string id, HttpContext context, WebhookEndpoints endpoints, WebhookDeliveries deliveries)
     {
         var endpoint = await FindAsync(id, context, endpoints);
         await endpoints.Records.DeleteAsync(endpoint.Tenant, endpoint.RowKey, context.RequestAborted);
+        await deliveries.DeleteAsync(endpoint.Tenant, endpoint.Id, context.RequestAborted);
         return Results.Wire(new DeletedObject { Id = endpoint.Id, Object = "webhook_endpoint" });
     }
 
-    private static async Task<WebhookEndpointRecord> FindAsync(string id, HttpContext context, WebhookEndpoints endpoints) =>
+    public static async Task<WebhookEndpointRecord> FindAsync(string id, HttpContext context, WebhookEndpoints endpoints) =>
         await endpoints.FindAsync(context.Tenant(), id, context.RequestAborted) ?? throw ApiException.NotFound($"webhook endpoint: {id}");
-
-    /// <summary>Refuses at once what the text shows; the addresses behind a name are checked at every connection.</summary>
-    private static string Url(JsonReader body, WebhookOptions options)
-    {
-        string text = body.Text("url");
-        bool isGood = text.Length <= MaxUrlLength && Uri.TryCreate(text, UriKind.Absolute, out var url) && IsAllowed(url, options);
-        return isGood
-            ? text
-            : throw body.Invalid("url", $"must begin with https:// and name a public host, in at most {MaxUrlLength} characters");
-    }
-
-    private static bool IsAllowed(Uri url, WebhookOptions options)
-    {
-        if (url.UserInfo.Length > 0 || url.Fragment.Length > 0)
-            return false;
-        if (options.AllowLocal)
-            return url.Scheme == Uri.UriSchemeHttps || url.Scheme == Uri.UriSchemeHttp;
-        return url.Scheme == Uri.UriSchemeHttps
-            && !url.IsLoopback
-            && (!IPAddress.TryParse(url.Host, out var address) || PublicAddresses.Contains(address));
-    }
-
-    private static IReadOnlyList<string> Events(JsonReader body)
-    {
-        if (body.Find("events") is not { } events)
-            return WebhookEvent.Types;
-        bool isGood = events.ValueKind == JsonValueKind.Array && events.GetArrayLength() > 0 && events.EnumerateArray().All(IsType);
-        return isGood
-            ? [.. events.EnumerateArray().Select(type => type.GetString()!).Distinct()]
-            : throw body.Invalid("events", $"must be a list of some of {string.Join(", ", WebhookEvent.Types)}");
-    }
-
-    private static bool IsType(JsonElement type) =>
-        type.ValueKind == JsonValueKind.String && WebhookEvent.Types.Contains(type.GetString()!);
 }

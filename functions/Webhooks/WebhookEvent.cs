@@ -18,13 +18,13 @@ internal sealed record WebhookEvent
 
     public string Object { get; init; } = "event";
 
-    /// <summary>All types of events.</summary>
+    /// <summary>The ends of a batch.</summary>
+    public static IReadOnlyList<string> BatchTypes { get; } = ["batch.completed", "batch.failed", "batch.expired", "batch.cancelled"];
+
+    /// <summary>All types of events that endpoints can ask for.</summary>
     public static IReadOnlyList<string> Types { get; } =
     [
-        "batch.completed",
-        "batch.failed",
-        "batch.expired",
-        "batch.cancelled",
+        .. BatchTypes,
         "fine_tuning.job.succeeded",
         "fine_tuning.job.failed",
         "fine_tuning.job.cancelled",
@@ -48,6 +48,16 @@ internal sealed record WebhookEvent
         Data = new WebhookEventData(job.Id),
     };
 
+    /// <summary>An event that a client asks for to try an endpoint.</summary>
+    /// <param name="key">Makes its id.</param>
+    public static WebhookEvent TestOf(WebhookEndpointRecord endpoint, string key, DateTimeOffset now) => new()
+    {
+        Id = $"evt_{key}",
+        Type = "webhook_endpoint.test",
+        CreatedAt = now.ToUnixTimeSeconds(),
+        Data = new WebhookEventData(endpoint.Id),
+    };
+
     public static string TypeOf(BatchStatus status) => $"batch.{status.WireName()}";
 
     public static string TypeOf(FineTuningStatus status) => $"fine_tuning.job.{status.WireName()}";
@@ -56,4 +66,4 @@ internal sealed record WebhookEvent
 }
 
 /// <summary>The object that the event is about; the client reads it for the rest.</summary>
-internal sealed record WebhookEventData(string Id);
+public sealed record WebhookEventData(string Id);

@@ -59,6 +59,9 @@ public sealed partial class BatchRecord : TableRow
 
     public string CompletionWindow { get; set; } = "";
 
+    /// <summary>Beside the other batches of the tenant.</summary>
+    public BatchPriority Priority { get; set; } = BatchPriority.Normal;
+
     /// <summary>A JSON object of strings; null when the client gave none.</summary>
     public string? Metadata { get; set; }
 
@@ -87,6 +90,15 @@ public sealed partial class BatchRecord : TableRow
 
     /// <summary>The row key of the batch whose failed lines this one retries; null for another batch.</summary>
     public string? ParentKey { get; set; }
+
+    /// <summary>The address that is called when it ends; null where the client named none, likewise the two below.</summary>
+    public string? WebhookUrl { get; set; }
+
+    /// <summary>Types of events, separated by commas.</summary>
+    public string? WebhookEvents { get; set; }
+
+    /// <summary>The signing secret, encrypted.</summary>
+    public string? SealedWebhookSecret { get; set; }
 
     /// <summary>Keys of the files being written while finalizing, so that a restarted finish writes the same ones.</summary>
     public string? OutputFileKey { get; set; }

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 
@@ -16,10 +17,18 @@ internal static class BatchRetryApi
     public static void Map(IEndpointRouteBuilder v1) => v1.MapPost("/batches/{id}/retry", RetryAsync);
 
     private static async Task<IResult> RetryAsync(
-        string id, HttpContext context, BatchStore batches, LineResults results, NewBatches newBatches, BatchView view, TimeProvider time)
+        string id,
+        HttpContext context,
+        BatchStore batches,
+        LineResults results,
+        NewBatches newBatches,
+        BatchView view,
+        BatchWebhooks webhooks,
+        AllowedPriority priorities,
+        TimeProvider time)
     {
         var stop = context.RequestAborted;
-        var asked = RetryRequest.Read(await JsonBody.ReadOptionalAsync(context.Request, stop));
+        var asked = RetryRequest.Read(await JsonBody.ReadOptionalAsync(context.Request, stop), webhooks);
         var parent = await BatchesApi.FindAsync(id, context, batches);
         RequireRetryable(parent);
         string window = asked.Window ?? parent.CompletionWindow;
@@ -34,14 +43,17 @@ internal static class BatchRetryApi
             DocumentBody = parent.DocumentBody,
             WithoutGaps = parent.WithoutGaps,
             CompletionWindow = window,
+            Priority = await priorities.OfAsync(context, asked.Priority, parent.Priority),
             Metadata = asked.Metadata ?? parent.Metadata,
             OutputSeconds = parent.OutputSeconds,
             ExpiresAt = time.GetUtcNow() + CompletionWindow.Parse(window)!.Value,
         };
+        BatchWebhooks.Inherit(retry, parent);
+        webhooks.Set(retry, asked.Webhook);
         var lines = FailedAsync(await results.OpenAsync(parent, after: 0, stop), asked, stop);
         var added = await newBatches.AddAsync(retry, $"{parent.Id}_retry.jsonl", Requests(lines, parent.Endpoint), stop)
             ?? throw ApiException.Conflict(NothingFailed(parent, asked), "nothing_to_retry");
-        return Results.Wire(await view.OfAsync(added, stop));
+        return Results.Wire(await (asked.Webhook is null ? view.OfAsync(added, stop) : view.OfNewAsync(added, stop)));
     }
 
     private static void RequireRetryable(BatchRecord parent)

@@ -1,19 +1,21 @@
 using System.Text.Json;
 using LLaDA.Batch.Functions.Http;
+using LLaDA.Batch.Functions.Webhooks;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Batches.Lines;
 
 /// <summary>The parameters of <c>POST /v1/batches/{id}/retry</c>; all of them may be left out.</summary>
 /// <param name="Codes">The errors whose lines are run again; null is all failed lines.</param>
-/// <param name="Window">As the client wrote it; null is that of the parent, likewise <paramref name="Metadata"/>.</param>
+/// <param name="Window">As the client wrote it; null is that of the parent, likewise the others below.</param>
 /// <param name="Metadata">A JSON object of strings.</param>
-internal sealed record RetryRequest(IReadOnlySet<string>? Codes, string? Window, string? Metadata)
+internal sealed record RetryRequest(IReadOnlySet<string>? Codes, string? Window, string? Metadata, BatchPriority? Priority, WebhookRequest? Webhook)
 {
     private const int MaxCodes = 100;
 
     /// <exception cref="ApiException">400, naming the parameter.</exception>
-    public static RetryRequest Read(JsonReader body)
+    public static RetryRequest Read(JsonReader body, BatchWebhooks webhooks)
     {
         var codes = body.Find("codes");
         if (codes is { } array && !IsListOfNames(array))
@@ -22,8 +24,11 @@ internal sealed record RetryRequest(IReadOnlySet<string>? Codes, string? Window,
         if (window is not null)
             _ = CompletionWindow.Read(body, window);
         string? metadata = Http.Metadata.Read(body);
+        var priority = body.Choice<BatchPriority>("priority");
+        var webhook = webhooks.Read(body);
         body.RequireNothingElse();
-        return new RetryRequest(codes?.EnumerateArray().Select(code => code.GetString()!).ToHashSet(), window, metadata);
+        var chosen = codes?.EnumerateArray().Select(code => code.GetString()!).ToHashSet();
+        return new RetryRequest(chosen, window, metadata, priority, webhook);
     }
 
     private static bool IsListOfNames(JsonElement codes) =>

@@ -14,6 +14,7 @@ using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Models;
 using LLaDA.Batch.Functions.Monitoring;
 using LLaDA.Batch.Functions.Schedules;
+using LLaDA.Batch.Functions.Secrets;
 using LLaDA.Batch.Functions.Tests.Schedules;
 using LLaDA.Batch.Functions.Uploads;
 using LLaDA.Batch.Functions.Usage;
@@ -38,6 +39,7 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
             { "Checkpoint", typeof(CheckpointObject) }, { "CheckpointMetrics", typeof(CheckpointMetrics) },
         { "Schedule", typeof(ScheduleObject) }, { "ScheduleRun", typeof(ScheduleRunObject) },
             { "TrainingData", typeof(TrainingDataFolder) }, { "WebhookEndpoint", typeof(WebhookEndpointObject) },
+        { "WebhookDelivery", typeof(WebhookDeliveryObject) }, { "BatchWebhook", typeof(BatchWebhookObject) },
         { "BatchProgress", typeof(BatchProgress) }, { "BatchResult", typeof(BatchResultObject) }, { "LineRetry", typeof(LineRetryObject) },
         { "BatchCheck", typeof(BatchCheckObject) }, { "BatchEstimate", typeof(BatchEstimate) }, { "BatchCost", typeof(BatchCost) },
         { "Upload", typeof(UploadObject) }, { "UploadPart", typeof(UploadPartObject) },
@@ -119,7 +121,7 @@ public sealed partial class ApiDescriptionTests(StorageFixture fixture)
     {
         var body = JsonBody.Read(JsonElement.Parse("{}"));
 
-        RetryRequest.Read(body);
+        RetryRequest.Read(body, new BatchWebhooks(new SecretBox(new SecretOptions()), new WebhookOptions()));
 
         AssertDescribed("RetryRequest", body.Names);
     }

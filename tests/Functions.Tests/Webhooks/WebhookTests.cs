@@ -116,15 +116,18 @@ public sealed class WebhookTests(StorageFixture fixture)
         await CreatedAsync(plane, """{"url":"http://127.0.0.1:9/hook"}""");
         await FailedAsync(plane);
         var message = Assert.Single(await TakeAsync(plane));
-        var endpoint = (await plane.Get<WebhookEndpoints>().Records.FindAsync(Tenant, message.Endpoint, CancellationToken.None))!;
+        var endpoint = (await plane.Get<WebhookEndpoints>().Records.FindAsync(Tenant, message.Endpoint!, CancellationToken.None))!;
         var ended = (await plane.Batches.Records.FindAsync(Tenant, message.Batch!, CancellationToken.None))!;
 
-        List<string> reasons = [];
+        List<string?> reasons = [];
         for (int attempt = 0; attempt < 4; attempt++)
-            reasons.Add(await plane.Get<WebhookDelivery>().RunAsync(endpoint, WebhookEvent.Of(ended), CancellationToken.None));
+        {
+            var target = plane.Get<WebhookEndpoints>().TargetOf(endpoint);
+            reasons.Add((await plane.Get<WebhookDelivery>().RunAsync(target, WebhookEvent.Of(ended), CancellationToken.None)).Failure);
+        }
 
-        Assert.All(reasons.Take(3), reason => Assert.StartsWith("it cannot be reached", reason, StringComparison.Ordinal));
-        Assert.StartsWith("its host has failed", reasons[3], StringComparison.Ordinal);
+        Assert.All(reasons.Take(3), reason => Assert.StartsWith("The endpoint cannot be reached", reason, StringComparison.Ordinal));
+        Assert.StartsWith("The host of the endpoint has failed", reasons[3], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -185,7 +188,7 @@ public sealed class WebhookTests(StorageFixture fixture)
         var record = (await plane.Get<WebhookEndpoints>().FindAsync(Tenant, id, CancellationToken.None))!;
 
         Assert.DoesNotContain("whsec", seen + record.SealedSecret, StringComparison.Ordinal);
-        Assert.Equal(secret, plane.Get<WebhookEndpoints>().SecretOf(record));
+        Assert.Equal(secret, plane.Get<WebhookEndpoints>().TargetOf(record).Secret);
         using var other = await plane.NewClientAsync("other");
         await AssertErrorAsync(await other.DeleteAsync($"/v1/webhook_endpoints/{id}"), HttpStatusCode.NotFound, null);
         Assert.True((await ReadAsync(await plane.Client.DeleteAsync($"/v1/webhook_endpoints/{id}")))["deleted"]!.GetValue<bool>());
@@ -248,5 +251,5 @@ public sealed class WebhookTests(StorageFixture fixture)
 
     internal static async Task<JsonNode> CreatedAsync(ControlPlane plane, string json) => await ReadAsync(await PostAsync(plane, json));
 
-    private static string Text(JsonNode json, string name) => json[name]!.GetValue<string>();
+    internal static string Text(JsonNode json, string name) => json[name]!.GetValue<string>();
 }
