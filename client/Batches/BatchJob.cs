@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using LLaDA.Batch.Client.Webhooks;
 
 namespace LLaDA.Batch.Client.Batches;
 
@@ -16,6 +17,12 @@ public sealed record BatchJob
     /// <summary><c>validating</c>, <c>in_progress</c>, <c>finalizing</c>, <c>completed</c>, <c>failed</c>, <c>expired</c>,
     /// <c>cancelling</c> or <c>cancelled</c>.</summary>
     public required string Status { get; init; }
+
+    /// <summary><c>low</c>, <c>normal</c> or <c>high</c>.</summary>
+    public string? Priority { get; init; }
+
+    /// <summary>Null where the batch names none.</summary>
+    public BatchWebhook? Webhook { get; init; }
 
     /// <summary>What was wrong with the input of a failed batch; null otherwise.</summary>
     public BatchFaults? Errors { get; init; }
@@ -51,6 +58,11 @@ public sealed record BatchJob
     [JsonIgnore]
     public bool IsTerminal => Status is "completed" or "failed" or "expired" or "cancelled";
 }
+
+/// <summary>What is called when a batch ends.</summary>
+/// <param name="Delivery">Null before the first attempt.</param>
+/// <param name="Secret">Signs the calls; only in the answer to the creation.</param>
+public sealed record BatchWebhook(string Url, IReadOnlyList<string> Events, WebhookDelivery? Delivery, string? Secret);
 
 /// <summary>Lines of a batch.</summary>
 public sealed record LineCounts(int Total, int Completed, int Failed);

@@ -21,9 +21,19 @@ public sealed record BatchRequest
     /// <summary>What each document's request has beside its text, with <see cref="InputBlobs"/>.</summary>
     public object? Body { get; init; }
 
+    /// <summary><c>low</c>, <c>normal</c> or <c>high</c>, beside your other batches; null is <c>normal</c>.</summary>
+    public string? Priority { get; init; }
+
+    /// <summary>What is called when this batch ends; null for nothing but your endpoints.</summary>
+    public BatchWebhookRequest? Webhook { get; init; }
+
     /// <summary>Up to 16 texts of your own.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 }
+
+/// <summary>An address that is called when a batch ends.</summary>
+/// <param name="Events">Names of events; null for all ends of a batch.</param>
+public sealed record BatchWebhookRequest(string Url, IReadOnlyList<string>? Events = null);
 
 /// <summary>Blobs of a container that is bound to the tenant, or of a URL with its signature.</summary>
 public sealed record BlobFolder

@@ -53,7 +53,7 @@ internal sealed class WorkerService(
                 StorageNames.NowQueue(options.Profile), answers, message => message.Tenant, shards.RunAsync, stoppingToken));
             var batches = _consumer with { Concurrency = options.ShardsInHand, Guests = options.GuestShards, TakesTurns = true };
             consuming.Add(ConsumeAsync<ShardMessage>(
-                StorageNames.GenerateQueue(options.Profile), batches, message => message.Tenant, shards.RunAsync, stoppingToken));
+                StorageNames.GenerateQueue(options.Profile), batches, message => message.Party, shards.RunAsync, stoppingToken));
         }
         if (options.Trains)
         {
@@ -68,12 +68,12 @@ internal sealed class WorkerService(
     private Task ConsumeAsync<T>(
         string queue,
         QueueConsumerOptions consumer,
-        Func<T, string> tenantOf,
+        Func<T, string> partyOf,
         Func<T, CancellationToken, Task> handler,
         CancellationToken shutdown)
         where T : class
     {
         Task RunAsync(T message, CancellationToken stop) => guard.RunAsync(() => handler(message, stop));
-        return new QueueConsumer<T>(storage, queue, consumer, RunAsync, time, logger, tenantOf).RunAsync(shutdown);
+        return new QueueConsumer<T>(storage, queue, consumer, RunAsync, time, logger, partyOf).RunAsync(shutdown);
     }
 }

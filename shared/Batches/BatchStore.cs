@@ -35,7 +35,8 @@ public sealed class BatchStore
             batch.RowKey = SortableKey.Create(_time);
         batch.CreatedAt = _time.GetUtcNow();
         batch.TraceParent = TracedWork.CurrentTraceParent;
-        await Open.PutAsync(batch.Key, new OpenBatchRow { InputBytes = inputBytes }, cancellation);
+        var row = new OpenBatchRow { InputBytes = inputBytes, Priority = batch.Priority, ExpiresAt = batch.ExpiresAt };
+        await Open.PutAsync(batch.Key, row, cancellation);
         await Records.AddIdempotentAsync(batch, cancellation);
     }
 
@@ -95,6 +96,7 @@ public sealed class BatchStore
         if (row.PlanId == plan.PlanId)
             return false;
         (row.Profile, row.PlanId, row.NumShards) = (plan.Profile, plan.PlanId, plan.Shards.Count);
+        row.PlannedAt = _time.GetUtcNow();
         row.ShardSeconds = plan.Shards.Where(shard => !shard.IsRefused).Select(shard => shard.Seconds).DefaultIfEmpty().Average();
         return true;
     }, cancellation);

@@ -35,6 +35,18 @@ public sealed class OpenBatchRow : OpenRow
     /// <summary>When the last shard was sent to the queue.</summary>
     public DateTimeOffset? ReleasedAt { get; set; }
 
+    public BatchPriority Priority { get; set; } = BatchPriority.Normal;
+
+    /// <summary>When the batch expires; null in rows of earlier versions, likewise <see cref="PlannedAt"/>.</summary>
+    public DateTimeOffset? ExpiresAt { get; set; }
+
+    /// <summary>When its shards were there to be sent.</summary>
+    public DateTimeOffset? PlannedAt { get; set; }
+
+    /// <summary>Since when it waits for its next shard to be sent.</summary>
+    [IgnoreDataMember]
+    public DateTimeOffset WaitingSince => ReleasedAt ?? PlannedAt ?? DateTimeOffset.MinValue;
+
     /// <summary>Work of a shard in flight, in seconds.</summary>
     [IgnoreDataMember]
     public double SecondsOfShard => ShardSeconds > 0 ? Math.Max(LeastSeconds, ShardSeconds) : UsualSeconds;
@@ -44,4 +56,6 @@ public sealed class OpenBatchRow : OpenRow
 
     [IgnoreDataMember]
     public bool HasUndispatched => NumReleased < NumShards;
+
+    public override double WeightAt(DateTimeOffset now) => BatchTurns.WeightOf(Priority, ExpiresAt - now);
 }

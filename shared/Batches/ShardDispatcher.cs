@@ -5,7 +5,7 @@ namespace LLaDA.Batch.Shared.Batches;
 
 /// <summary>
 /// Sends shards to their queue, at most about <see cref="MaxWork"/> of a tenant at a time, so that a tenant with many batches does not
-/// delay the others. The batches of a tenant take turns.
+/// delay the others. The batches of a tenant take turns (<see cref="BatchTurns"/>).
 /// </summary>
 public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, WorkQueues queues, TimeProvider time)
 {
@@ -40,7 +40,7 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
             if (open.HasUndispatched)
                 waiting.Add(open);
         }
-        while (NextTurn(waiting) is { } next && HasRoom(inFlight, seconds + next.SecondsOfShard))
+        while (BatchTurns.Next(waiting, time.GetUtcNow()) is { } next && HasRoom(inFlight, seconds + next.SecondsOfShard))
         {
             waiting.Remove(next);
             if (await DispatchAsync(next, cancellation) is not { } dispatched)
@@ -65,7 +65,7 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
             if (open.HasUndispatched)
                 waiting.Add(open);
         }
-        while (NextTurn(waiting) is { } next)
+        while (BatchTurns.Next(waiting, time.GetUtcNow()) is { } next)
         {
             if (next.SecondsOfShard > 2 * seconds || seconds > 2 * next.SecondsOfShard)
             {
@@ -94,9 +94,6 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
     private static bool HasRoom(int inFlight, double seconds) =>
         inFlight < MinInFlight || (inFlight < MaxInFlight && seconds <= MaxWork.TotalSeconds);
 
-    private static OpenBatchRow? NextTurn(List<OpenBatchRow> waiting) =>
-        waiting.MinBy(open => (open.ReleasedAt ?? DateTimeOffset.MinValue, open.NumReleased));
-
     /// <returns>Null when another process dispatched its last shard, or the batch has ended.</returns>
     private async Task<OpenBatchRow?> DispatchAsync(OpenBatchRow open, CancellationToken cancellation)
     {
@@ -114,6 +111,10 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
         return update.Row;
     }
 
-    private Task SendAsync(OpenBatchRow open, int shard, CancellationToken cancellation) =>
-        queues.SendShardAsync(open.Profile!, new ShardMessage(open.Job.Tenant, open.Job.RowKey, open.PlanId!, shard), cancellation);
+    private Task SendAsync(OpenBatchRow open, int shard, CancellationToken cancellation)
+    {
+        bool isAhead = open.WeightAt(time.GetUtcNow()) >= BatchTurns.WeightAhead;
+        var message = new ShardMessage(open.Job.Tenant, open.Job.RowKey, open.PlanId!, shard) { IsAhead = isAhead };
+        return queues.SendShardAsync(open.Profile!, message, cancellation);
+    }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Keys;
@@ -19,6 +20,9 @@ public sealed class ApiKeyRecord : TableRow
 
     /// <summary>SHA-256 of the secret part, in hexadecimal digits.</summary>
     public string SecretHash { get; set; } = "";
+
+    /// <summary>The most that its batches may ask for.</summary>
+    public BatchPriority MaxPriority { get; set; } = BatchPriority.High;
 
     public DateTimeOffset CreatedAt { get; set; }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using Azure;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Keys;
@@ -19,15 +20,19 @@ public sealed partial class ApiKeys(StorageAccount storage, TimeProvider time)
     /// <summary>Creates a key, which is returned only here.</summary>
     /// <param name="tenant">1 to 40 lower-case letters, digits and hyphens: it becomes part of keys and blob names.</param>
     /// <param name="name">1 to 100 characters.</param>
+    /// <param name="maxPriority">The most that its batches may ask for.</param>
     /// <exception cref="ArgumentException">The tenant or the name is invalid.</exception>
-    public async Task<string> CreateAsync(string tenant, string name, CancellationToken cancellation)
+    public async Task<string> CreateAsync(
+        string tenant, string name, CancellationToken cancellation, BatchPriority maxPriority = BatchPriority.High)
     {
         RequireTenant(tenant);
         if (name.Length is 0 or > MaxNameLength)
             throw new ArgumentException($"A name has 1 to {MaxNameLength} characters", nameof(name));
         string id = RandomNumberGenerator.GetHexString(IdDigits, lowercase: true);
         string secret = RandomNumberGenerator.GetHexString(SecretDigits, lowercase: true);
-        await _records.AddIdempotentAsync(Record(id, secret, tenant, name), cancellation);
+        var record = Record(id, secret, tenant, name);
+        record.MaxPriority = maxPriority;
+        await _records.AddIdempotentAsync(record, cancellation);
         return $"llada-{id}-{secret}";
     }
 

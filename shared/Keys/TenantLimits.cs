@@ -1,4 +1,5 @@
 using System.Runtime.Serialization;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Shared.Keys;
@@ -21,6 +22,9 @@ public sealed class TenantLimitsRecord : TableRow
     public int? RequestsPerSecond { get; set; }
 
     public int? UploadsAtOnce { get; set; }
+
+    /// <summary>The most that its batches may ask for.</summary>
+    public BatchPriority MaxPriority { get; set; } = BatchPriority.High;
 }
 
 /// <summary>The limits that operators have set for single tenants.</summary>

@@ -30,6 +30,13 @@ public abstract class OpenRow : TableRow
     [IgnoreDataMember]
     public JobKey Job => new(Tenant, RowKey[(RowKey.IndexOf('|', StringComparison.Ordinal) + 1)..]);
 
+    /// <summary>When the job was created, by its key.</summary>
+    [IgnoreDataMember]
+    public DateTimeOffset CreatedAt => SortableKey.TimeOf(Job.RowKey);
+
+    /// <summary>How fast its claim to the next turn grows with the time that it waits.</summary>
+    public virtual double WeightAt(DateTimeOffset now) => 1;
+
     /// <summary>Counts a failure of planning.</summary>
     /// <returns>False when it changes nothing.</returns>
     public bool TryCountPlanFailure(bool isStorages, DateTimeOffset now)

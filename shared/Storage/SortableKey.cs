@@ -33,5 +33,9 @@ public static class SortableKey
         return key.Length == TimeDigits + RandomDigits && key.All(char.IsAsciiHexDigitLower) ? key : null;
     }
 
+    /// <summary>The time of a key that <see cref="Create(TimeProvider)"/> or <see cref="Create(DateTimeOffset, string)"/> made.</summary>
+    public static DateTimeOffset TimeOf(string key) =>
+        new(long.MaxValue - long.Parse(key.AsSpan(0, TimeDigits), NumberStyles.HexNumber, CultureInfo.InvariantCulture), TimeSpan.Zero);
+
     private static string At(DateTimeOffset time) => (long.MaxValue - time.UtcTicks).ToString("x16", CultureInfo.InvariantCulture);
 }

@@ -21,7 +21,8 @@ public sealed class EveryPageTests(PageFixture fixture)
         using var client = fixture.Stack.CreateClient();
         string batch = await Requests.EndedBatchAsync(client);
         string job = await Requests.EndedJobAsync(client);
-        await Requests.CreateAsync(client, "/v1/webhook_endpoints", new { url = "http://127.0.0.1:9/hook" });
+        string endpoint = await Requests.CreateAsync(client, "/v1/webhook_endpoints", new { url = "http://127.0.0.1:9/hook" });
+        await Requests.CreateAsync(client, $"/v1/webhook_endpoints/{endpoint}/test", new { });
 
         (string Route, string Heading, string Shows)[] pages =
         [
@@ -34,6 +35,7 @@ public sealed class EveryPageTests(PageFixture fixture)
             ("models", "Models", "llada-tiny-base"),
             ("files", "Files", "lines.jsonl"),
             ("webhooks", "Webhooks", "http://127.0.0.1:9/hook"),
+            ($"webhooks/{endpoint}", endpoint, "webhook_endpoint.test"),
             ("usage", "Usage", "llada-tiny-base"),
         ];
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })

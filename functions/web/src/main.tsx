@@ -13,6 +13,7 @@ import { SchedulePage } from "./pages/SchedulePage";
 import { SchedulesPage } from "./pages/SchedulesPage";
 import { TryPage } from "./pages/TryPage";
 import { UsagePage } from "./pages/UsagePage";
+import { WebhookPage } from "./pages/WebhookPage";
 import { WebhooksPage } from "./pages/WebhooksPage";
 import { useRoute, type Route } from "./route";
 import { key, signOut, takeKeyFromAddress } from "./session";
@@ -50,7 +51,7 @@ function page([room = "try", id]: Route) {
     case "schedules": return id ? <SchedulePage key={id} id={id} /> : <SchedulesPage />;
     case "models": return <ModelsPage />;
     case "files": return <FilesPage />;
-    case "webhooks": return <WebhooksPage />;
+    case "webhooks": return id ? <WebhookPage key={id} id={id} /> : <WebhooksPage />;
     case "usage": return <UsagePage />;
     default: return <p>This page does not exist. Choose one above.</p>;
   }

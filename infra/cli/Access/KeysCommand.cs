@@ -1,14 +1,16 @@
 using System.CommandLine;
 using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Cli.Access;
 
 /// <summary>API keys of tenants.</summary>
 internal static class KeysCommand
 {
-    private sealed record Key(string Id, string Tenant, string Name, DateTimeOffset CreatedAt, DateTimeOffset? RevokedAt);
+    private sealed record Key(string Id, string Tenant, string Name, string MaxPriority, DateTimeOffset CreatedAt, DateTimeOffset? RevokedAt);
 
     public static Command Create()
     {
@@ -25,13 +27,18 @@ internal static class KeysCommand
             Description = "Tenant of the key: 1 to 40 lower-case letters, digits and hyphens. An unknown one is a new tenant",
         };
         var name = new Option<string>("--name") { Description = "Display name of the key", DefaultValueFactory = _ => "key" };
-        var command = new Command("add", "Creates a key and prints it. It cannot be read later") { tenant, name };
+        var priority = new Option<BatchPriority>("--max-priority")
+        {
+            Description = "Most that its batches may ask for: low, normal or high", DefaultValueFactory = _ => BatchPriority.High,
+        };
+        var command = new Command("add", "Creates a key and prints it. It cannot be read later") { tenant, name, priority };
         command.SetAction(async (parse, cancellation) =>
         {
             var (owner, label) = (parse.GetRequiredValue(tenant), parse.GetRequiredValue(name));
             var storage = target.Connect(parse);
             await storage.Table(StorageNames.KeysTable).CreateIfNotExistsAsync(cancellation);
-            string key = await new ApiKeys(storage, TimeProvider.System).CreateAsync(owner, label, cancellation);
+            var keys = new ApiKeys(storage, TimeProvider.System);
+            string key = await keys.CreateAsync(owner, label, cancellation, parse.GetValue(priority));
             target.Report(parse).Result(new { key, tenant = owner, name = label }, key);
         });
         return command;
@@ -47,11 +54,11 @@ internal static class KeysCommand
             await foreach (var key in new ApiKeys(target.Connect(parse), TimeProvider.System).ListAsync(cancellation))
             {
                 if (parse.GetValue(tenant) is not { } only || key.Tenant == only)
-                    keys.Add(new Key(key.Id, key.Tenant, key.Name, key.CreatedAt, key.RevokedAt));
+                    keys.Add(new Key(key.Id, key.Tenant, key.Name, key.MaxPriority.WireName(), key.CreatedAt, key.RevokedAt));
             }
             target.Report(parse).Table(
                 keys, ("ID", key => key.Id), ("TENANT", key => key.Tenant), ("NAME", key => key.Name),
-                ("CREATED", key => key.CreatedAt), ("REVOKED", key => key.RevokedAt));
+                ("PRIORITY", key => key.MaxPriority), ("CREATED", key => key.CreatedAt), ("REVOKED", key => key.RevokedAt));
         });
         return command;
     }

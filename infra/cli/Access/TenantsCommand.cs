@@ -1,17 +1,21 @@
 using System.CommandLine;
 using System.Numerics;
 using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Keys;
+using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Cli.Access;
 
 /// <summary>Limits of single tenants.</summary>
 internal static class TenantsCommand
 {
-    private sealed record Limits(string Tenant, long? StoredBytes, int? StoredFiles, int? RequestsPerSecond, int? UploadsAtOnce)
+    private sealed record Limits(
+        string Tenant, long? StoredBytes, int? StoredFiles, int? RequestsPerSecond, int? UploadsAtOnce, string? MaxPriority)
     {
-        public static Limits Of(TenantLimitsRecord record) =>
-            new(record.Tenant, record.StoredBytes, record.StoredFiles, record.RequestsPerSecond, record.UploadsAtOnce);
+        public static Limits Of(TenantLimitsRecord record) => new(
+            record.Tenant, record.StoredBytes, record.StoredFiles, record.RequestsPerSecond, record.UploadsAtOnce,
+            record.MaxPriority == BatchPriority.High ? null : record.MaxPriority.WireName());
     }
 
     public static Command Create()
@@ -29,8 +33,10 @@ internal static class TenantsCommand
         var files = new Option<int?>("--stored-files") { Description = "Number of its files" };
         var requests = new Option<int?>("--requests") { Description = "Requests a second of each of its keys" };
         var uploads = new Option<int?>("--uploads") { Description = "Uploads at the same time" };
+        var priority = new Option<BatchPriority?>("--max-priority")
+            { Description = "Most that its batches may ask for: low, normal or high" };
         var command = new Command("set", "Sets limits of a tenant; they hold within a minute. The others stay as they are")
-            { tenant, bytes, files, requests, uploads };
+            { tenant, bytes, files, requests, uploads, priority };
         command.SetAction(async (parse, cancellation) =>
         {
             string name = parse.GetRequiredValue(tenant);
@@ -40,6 +46,7 @@ internal static class TenantsCommand
                 limits.StoredFiles = AtLeastOne(parse, files, limits.StoredFiles);
                 limits.RequestsPerSecond = AtLeastOne(parse, requests, limits.RequestsPerSecond);
                 limits.UploadsAtOnce = AtLeastOne(parse, uploads, limits.UploadsAtOnce);
+                limits.MaxPriority = parse.GetValue(priority) ?? limits.MaxPriority;
             }, cancellation);
             target.Report(parse).Result(Limits.Of(set), $"Limits of {name} are set");
         });
@@ -57,7 +64,7 @@ internal static class TenantsCommand
             target.Report(parse).Table(
                 all, ("TENANT", limits => limits.Tenant), ("STORED BYTES", limits => limits.StoredBytes),
                 ("STORED FILES", limits => limits.StoredFiles), ("REQUESTS/S", limits => limits.RequestsPerSecond),
-                ("UPLOADS", limits => limits.UploadsAtOnce));
+                ("UPLOADS", limits => limits.UploadsAtOnce), ("PRIORITY", limits => limits.MaxPriority));
         });
         return command;
     }

@@ -25,6 +25,8 @@ internal sealed class RunBatchCommand
         DefaultValueFactory = _ => "24h",
     };
 
+    private readonly Option<string?> _priority = new("--priority") { Description = "low, normal or high, beside your other batches" };
+
     private readonly NameValues _metadata = new("--metadata", "A text of your own, to find the batch by; may be repeated");
 
     private readonly Option<bool> _watch = new("--watch", "-w") { Description = "Follow the batch and fetch its results" };
@@ -34,14 +36,18 @@ internal sealed class RunBatchCommand
         Description = "File for the results, as JSON Lines, or folder for the filled texts; implies --watch",
     };
 
-    private RunBatchCommand(ServiceTarget target) => _target = target;
+    private RunBatchCommand(ServiceTarget target)
+    {
+        _target = target;
+        _priority.AcceptOnlyFromAmong("low", "normal", "high");
+    }
 
     public static Command Create(ServiceTarget target)
     {
         var run = new RunBatchCommand(target);
         var command = new Command("run", "Runs a file of requests, or the texts of a folder, as one batch")
         {
-            run._path, run._window, run._metadata.Option, run._watch, run._output,
+            run._path, run._window, run._priority, run._metadata.Option, run._watch, run._output,
         };
         run._sampling.AddTo(command);
         command.SetAction((parse, cancellation) => Directory.Exists(parse.GetRequiredValue(run._path))
@@ -125,6 +131,7 @@ internal sealed class RunBatchCommand
     {
         Endpoint = endpoint,
         CompletionWindow = parse.GetRequiredValue(_window),
+        Priority = parse.GetValue(_priority),
         Metadata = _metadata.Find(parse),
     };
 

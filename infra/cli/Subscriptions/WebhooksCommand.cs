@@ -1,23 +1,29 @@
 using System.CommandLine;
 using LLaDA.Batch.Cli.Service;
+using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Client.Webhooks;
 
 namespace LLaDA.Batch.Cli.Subscriptions;
 
 /// <summary>Webhook endpoints of the tenant.</summary>
 internal static class WebhooksCommand
 {
+    private const string IdForm = "we_...";
+
     public static Command Create()
     {
         var target = new ServiceTarget();
-        var group = new Command("webhooks", "Webhook endpoints: list, create, delete")
+        var group = new Command("webhooks", "Webhook endpoints: list, create, test, deliveries, delete")
         {
             ServiceCommands.List(
                 target, "list", "Lists endpoints", (client, _, cancellation) => client.Webhooks.ListAsync(cancellation), limit: null,
                 ("ID", endpoint => endpoint.Id), ("URL", endpoint => endpoint.Url),
                 ("EVENTS", endpoint => string.Join(",", endpoint.Events))),
             Create(target),
+            Test(target),
+            Deliveries(target),
             ServiceCommands.Delete(
-                target, "Deletes an endpoint", "we_...", (client, id, cancellation) => client.Webhooks.DeleteAsync(id, cancellation)),
+                target, "Deletes an endpoint and its log", IdForm, (client, id, cancellation) => client.Webhooks.DeleteAsync(id, cancellation)),
         };
         target.AddTo(group);
         return group;
@@ -41,4 +47,34 @@ internal static class WebhooksCommand
         });
         return command;
     }
+
+    private static Command Test(ServiceTarget target)
+    {
+        var id = ServiceCommands.Id(IdForm);
+        var command = new Command("test", "Sends a test event now; exits with 1 when the endpoint does not take it") { id };
+        command.SetAction(async (parse, cancellation) =>
+        {
+            using var client = target.Connect(parse);
+            var delivery = await client.Webhooks.TestAsync(parse.GetRequiredValue(id), cancellation);
+            target.Shell(parse).Result(delivery, AnswerTo(delivery));
+            return delivery.Status == "delivered" ? ExitCodes.Done : ExitCodes.Refused;
+        });
+        return command;
+    }
+
+    private static Command Deliveries(ServiceTarget target)
+    {
+        var id = ServiceCommands.Id(IdForm);
+        var command = ServiceCommands.List(
+            target, "deliveries", "Lists what was delivered to an endpoint, newest event first",
+            (client, parse, cancellation) => client.Webhooks.DeliveriesAsync(parse.GetRequiredValue(id), cancellation),
+            ServiceCommands.Limit(),
+            ("EVENT", delivery => delivery.Type), ("STATUS", delivery => delivery.Status), ("OF", delivery => delivery.Data.Id),
+            ("ANSWER", AnswerTo), ("ATTEMPTS", delivery => delivery.Attempts), ("LAST", delivery => delivery.AttemptedAt),
+            ("NEXT", delivery => delivery.NextAttemptAt));
+        command.Arguments.Add(id);
+        return command;
+    }
+
+    private static string AnswerTo(WebhookDelivery delivery) => delivery.Message ?? $"The endpoint answered {delivery.StatusCode}";
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Documents;
 using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Storage;
@@ -15,10 +16,10 @@ public sealed class OperatingTests(StorageFixture fixture)
     [Fact]
     public async Task A_key_opens_the_service_for_its_tenant_until_it_is_revoked_and_is_told_once()
     {
-        string key = (await DoneAsync("keys", "add", "acme", "--name", "night jobs")).Trim();
+        string key = (await DoneAsync("keys", "add", "acme", "--name", "night jobs", "--max-priority", "low")).Trim();
         var keys = new ApiKeys(Storage, TimeProvider.System);
         var record = await keys.FindAsync(key, CancellationToken.None);
-        Assert.Equal(("acme", "night jobs"), (record!.Tenant, record.Name));
+        Assert.Equal(("acme", "night jobs", BatchPriority.Low), (record!.Tenant, record.Name, record.MaxPriority));
 
         string listed = await DoneAsync("keys", "list");
         Assert.Contains(record.Id, listed, StringComparison.Ordinal);
@@ -47,12 +48,13 @@ public sealed class OperatingTests(StorageFixture fixture)
     public async Task Limits_of_a_tenant_are_set_one_by_one_until_they_are_reset()
     {
         await DoneAsync("keys", "add", "acme");
-        await DoneAsync("tenants", "set", "acme", "--stored-bytes", "1000", "--requests", "7");
+        await DoneAsync("tenants", "set", "acme", "--stored-bytes", "1000", "--requests", "7", "--max-priority", "normal");
         await DoneAsync("tenants", "set", "acme", "--uploads", "3", "--requests", "8");
         var limits = (await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None))!;
         Assert.Equal((1000L, null, 8, 3), (limits.StoredBytes, limits.StoredFiles, limits.RequestsPerSecond, limits.UploadsAtOnce));
         var listed = Assert.Single(JsonNode.Parse(await DoneAsync("tenants", "list", "--json"))!.AsArray())!;
         Assert.Equal(("acme", 1000), (listed["tenant"]!.GetValue<string>(), listed["stored_bytes"]!.GetValue<int>()));
+        Assert.Equal((BatchPriority.Normal, "normal"), (limits.MaxPriority, listed["max_priority"]!.GetValue<string>()));
 
         await DoneAsync("tenants", "reset", "acme");
         Assert.Null(await new TenantLimits(Storage).FindAsync("acme", CancellationToken.None));

@@ -38,7 +38,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
         },
         batch => Assert.Equal(
             (BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)),
-        added: ("IsStreamed", false));
+        added: [("IsStreamed", false), ("Priority", "Normal")]);
 
     [Theory]
     [InlineData("Validating", BatchStatus.Validating)]
@@ -62,7 +62,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
         open => Assert.Equal(("plan-1", new JobKey("acme", Key), 9), (open.PlanId, open.Job, open.NumShards)),
         partition: "batch",
         key: $"acme|{Key}",
-        added: [("PlanFaults", 0), ("ShardSeconds", 0.0)]);
+        added: [("PlanFaults", 0), ("ShardSeconds", 0.0), ("Priority", "Normal")]);
 
     [Fact]
     public async Task An_open_fine_tuning_job() => await AssertKeptAsync<OpenFineTuningRow>(
@@ -138,13 +138,15 @@ public sealed class StoredRowTests(StorageFixture fixture)
     public async Task A_key() => await AssertKeptAsync<ApiKeyRecord>(
         StorageNames.KeysTable,
         new() { ["Name"] = "laptop", ["Tenant"] = "acme", ["SecretHash"] = "00ff", ["CreatedAt"] = s_time, ["RevokedAt"] = s_time },
-        key => Assert.Equal(("acme", "00ff", s_time), (key.Tenant, key.SecretHash, key.RevokedAt)));
+        key => Assert.Equal(("acme", "00ff", s_time), (key.Tenant, key.SecretHash, key.RevokedAt)),
+        added: ("MaxPriority", "High"));
 
     [Fact]
     public async Task Limits_of_a_tenant() => await AssertKeptAsync<TenantLimitsRecord>(
         StorageNames.KeysTable,
         new() { ["StoredBytes"] = 5L, ["StoredFiles"] = 6, ["RequestsPerSecond"] = 7, ["UploadsAtOnce"] = 8 },
-        limits => Assert.Equal((Key, 5L), (limits.Tenant, limits.StoredBytes)));
+        limits => Assert.Equal((Key, 5L), (limits.Tenant, limits.StoredBytes)),
+        added: ("MaxPriority", "High"));
 
     [Fact]
     public async Task A_schedule() => await AssertKeptAsync<ScheduleRecord>(

@@ -29,11 +29,15 @@ export interface Batch {
   request_counts: { total: number; completed: number; failed: number };
   usage: { input_tokens: number; output_tokens: number; total_tokens: number };
   metadata: Record<string, string> | null;
+  priority: Priority;
+  webhook?: { url: string; delivery: Delivery | null };
   parent_batch_id?: string | null;
   estimated_completion_at?: number | null;
   error_counts?: Record<string, number>;
   progress?: Progress | null;
 }
+
+export type Priority = "low" | "normal" | "high";
 
 export interface Folder {
   container?: string;
@@ -137,6 +141,18 @@ export interface WebhookEndpoint {
   events: string[];
   created_at: number;
   secret?: string;
+}
+
+export interface Delivery {
+  id: string;
+  type: string;
+  data: { id: string };
+  status: "pending" | "delivered" | "gave_up";
+  attempts: number;
+  attempted_at: number | null;
+  status_code: number | null;
+  message: string | null;
+  next_attempt_at: number | null;
 }
 
 export interface Span {

@@ -1,7 +1,7 @@
 import { download, send } from "../api/client";
 import { usePolled } from "../api/polling";
 import type { Batch, Folder } from "../api/wire";
-import { count, duration, when } from "../format";
+import { count, duration, when, words } from "../format";
 import { go, href } from "../route";
 import { Action } from "../ui/Action";
 import { Copy, curl } from "../ui/Copy";
@@ -61,6 +61,8 @@ function facts(batch: Batch): Parameters<typeof Facts>[0]["of"] {
       <a href={href("batches", batch.parent_batch_id)}><code>{batch.parent_batch_id}</code></a>],
     ["Input", batch.input_file_id ? <code>{batch.input_file_id}</code> : folder(batch.input_blobs)],
     ["Output folder", folder(batch.output_blobs)],
+    ["Priority", batch.priority === "normal" ? null : batch.priority],
+    ["Webhook", batch.webhook && `${batch.webhook.url}${batch.webhook.delivery ? `, ${words(batch.webhook.delivery.status)}` : ""}`],
     ["Created", when(batch.created_at)],
     ["Ended", end ? `${when(end)}, after ${duration(end - batch.created_at)}` : null],
     ["Expires", end ? null : when(batch.expires_at)],

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { send, upload } from "../api/client";
-import type { Batch, StoredFile } from "../api/wire";
+import type { Batch, Priority, StoredFile } from "../api/wire";
 import { bytes, count } from "../format";
 import { go } from "../route";
 import { Action } from "../ui/Action";
@@ -11,6 +11,7 @@ import { checkLines, type LinesCheck } from "./lines";
 export function NewBatch() {
   const [chosen, setChosen] = useState<{ file: File; check: LinesCheck | null } | null>(null);
   const [days, setDays] = useState(1);
+  const [priority, setPriority] = useState<Priority>("normal");
   const take = async (file: File) => {
     setChosen({ file, check: null });
     const check = await checkLines(file);
@@ -20,6 +21,7 @@ export function NewBatch() {
     const stored = await upload<StoredFile>(chosen!.file, "batch");
     const batch = await send<Batch>("POST", "/v1/batches", {
       input_file_id: stored.id, endpoint: chosen!.check!.endpoint, completion_window: `${days * 24}h`,
+      priority: priority === "normal" ? null : priority,
     });
     go("batches", batch.id);
   };
@@ -35,6 +37,11 @@ export function NewBatch() {
       <label>Finish within{" "}
         <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
           {[1, 2, 7, 14].map((value) => <option value={value}>{value === 1 ? "1 day" : `${value} days`}</option>)}
+        </select>
+      </label>{" "}
+      <label>Priority{" "}
+        <select value={priority} onChange={(event) => setPriority(event.currentTarget.value as Priority)}>
+          {["low", "normal", "high"].map((value) => <option value={value}>{value}</option>)}
         </select>
       </label>{" "}
       <Action kind="main" run={start}>Send and start</Action>

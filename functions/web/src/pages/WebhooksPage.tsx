@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { send } from "../api/client";
 import type { WebhookEndpoint } from "../api/wire";
 import { when } from "../format";
+import { href } from "../route";
 import { Action } from "../ui/Action";
 import { Copy } from "../ui/Copy";
 import { Listed } from "../ui/Listed";
@@ -14,10 +15,10 @@ export function WebhooksPage() {
     <NewEndpoint changed={changed} />
     <Listed<WebhookEndpoint> key={version} base="/v1/webhook_endpoints" caption="Webhook endpoints" seconds={30}
       empty={<p>No endpoint is registered yet. Enter an address above to be called when a job ends.</p>} columns={[
-        { name: "Address", cell: (endpoint) => <>{endpoint.url}<br /><code>{endpoint.id}</code></> },
+        { name: "Address", cell: (endpoint) => <>{endpoint.url}<br /><a href={href("webhooks", endpoint.id)}><code>{endpoint.id}</code></a></> },
         { name: "Events", cell: (endpoint) => endpoint.events.join(", ") },
         { name: "Since", cell: (endpoint) => when(endpoint.created_at) },
-        { name: "", cell: (endpoint) => <Action confirm={`Delete ${endpoint.url}?`}
+        { name: "", cell: (endpoint) => <Action confirm={`Delete ${endpoint.url} and its log?`}
           run={async () => { await send("DELETE", `/v1/webhook_endpoints/${endpoint.id}`); changed(); }}>Delete</Action> },
       ]} />
   </>;
