@@ -13,7 +13,10 @@ internal sealed class OldDeliveries(WebhookDeliveries deliveries, RowByRow rows)
         await foreach (var row in deliveries.Records.ScanAsync(filter, cancellation))
         {
             await rows.TryAsync(
-                RetentionTimer.Name, row.Id, () => deliveries.Records.DeleteAsync(row.PartitionKey, row.RowKey, cancellation), cancellation);
+                RetentionTimer.Name,
+                row.Id,
+                () => deliveries.Records.DeleteAsync(row.PartitionKey, row.RowKey, cancellation),
+                cancellation);
         }
     }
 }

@@ -6,8 +6,9 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Turns;
 
 /// <summary>
-/// Sends the plan messages of a tenant's jobs, the greatest claim (<see cref="BatchTurns"/>) first, which is the oldest of equals, while fewer than <see cref="PlanTurns.MaxPlansInFlight"/> are queued or in
-/// work, so that a tenant with many jobs does not delay the others. Counts the jobs themselves, so no place has to be given back.
+/// Sends the plan messages of a tenant's jobs, the greatest claim (<see cref="BatchTurns"/>) first, which is the oldest of equals, while
+/// fewer than <see cref="PlanTurns.MaxPlansInFlight"/> are queued or in work, so that a tenant with many jobs does not delay the others.
+/// Counts the jobs themselves, so no place has to be given back.
 /// </summary>
 /// <remarks>Two processes that fill at once may send one message too many, and each job's message once.</remarks>
 internal sealed class PlanTurns<TRow, TJob>(

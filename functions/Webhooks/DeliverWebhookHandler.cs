@@ -66,7 +66,8 @@ internal sealed partial class DeliverWebhookHandler
 
     public async Task RunAsync(WebhookMessage message, CancellationToken cancellation)
     {
-        if (await FindAsync(message, cancellation) is not { } ended || await FindTargetAsync(message, ended, cancellation) is not { } target)
+        if (await FindAsync(message, cancellation) is not { } ended
+            || await FindTargetAsync(message, ended, cancellation) is not { } target)
             return;     // the job or the endpoint is gone
         await TracedWork.RunAsync(
             "webhook", ended.Event.Data.Id, ended.TraceParent, () => RunAsync(message, target, ended.Event, cancellation));
@@ -130,7 +131,7 @@ internal sealed partial class DeliverWebhookHandler
         await CountAsync(target, webhookEvent, outcome, delay, cancellation);
     }
 
-    /// <summary>Writes the log. The event was delivered whether storage takes the row or not: a failure here must not deliver it again.</summary>
+    /// <summary>Writes the log. The attempt was made whether storage takes the row or not: a failure must not repeat it.</summary>
     private async Task CountAsync(
         WebhookTarget target, WebhookEvent webhookEvent, DeliveryOutcome outcome, TimeSpan? delay, CancellationToken cancellation)
     {

@@ -10,7 +10,10 @@ internal sealed class WebhookDelivery(WebhookClient client, HostBreakers breaker
     public async Task<DeliveryOutcome> RunAsync(WebhookTarget target, WebhookEvent webhookEvent, CancellationToken cancellation)
     {
         if (target.Secret is not { } secret)
-            return DeliveryOutcome.Failed("The secret of the endpoint was encrypted with another key and cannot be read: create the endpoint again");
+        {
+            return DeliveryOutcome.Failed(
+                "The secret of the endpoint was encrypted with another key and cannot be read: create the endpoint again");
+        }
         var url = new Uri(target.Url);
         try
         {

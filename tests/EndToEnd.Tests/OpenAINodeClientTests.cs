@@ -4,7 +4,7 @@ using LLaDA.Batch.Local;
 
 namespace LLaDA.Batch.EndToEnd.Tests;
 
-/// <summary>OpenAI's own client for Node asks for answers at once, unmodified.</summary>
+/// <summary>OpenAI's own client for Node, unmodified: answers at once, uploads and batches.</summary>
 public sealed class OpenAINodeClientTests(StackFixture fixture)
 {
     private const long NeededBytes = 50L << 20;
@@ -14,7 +14,7 @@ public sealed class OpenAINodeClientTests(StackFixture fixture)
     [Fact]
     public async Task Dialogues_and_completions_are_answered_at_once_with_and_without_a_stream()
     {
-        var got = JsonNode.Parse(await RunAsync("llada-tiny-instruct", "llada-tiny-base"))!;
+        var got = JsonNode.Parse(await RunAsync("answers", "llada-tiny-instruct", "llada-tiny-base"))!;
 
         string chat = Text(got, "chat");
         Assert.NotEmpty(chat);
@@ -32,16 +32,34 @@ public sealed class OpenAINodeClientTests(StackFixture fixture)
         Assert.Contains("temperature", Text(got, "message"), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Files_at_once_and_in_parts_become_batches_with_the_same_answers()
+    {
+        var got = JsonNode.Parse(await RunAsync("batches", "llada-tiny-base"))!;
+
+        Assert.Equal(("completed", true), (Text(got, "upload"), got["sameBytes"]!.GetValue<bool>()));
+        Assert.Equal(["completed", "completed"], Texts(got["status"]!));
+        Assert.Equal(["a", "b"], Texts(got["ids"]!));
+        Assert.All(Texts(got["texts"]![0]!), Assert.NotEmpty);
+        Assert.Equal(Texts(got["texts"]![0]!), Texts(got["texts"]![1]!));
+        Assert.Equal("""{"total":2,"completed":2,"failed":0}""", got["counts"]!.ToJsonString());
+        Assert.True(got["listed"]!.GetValue<bool>());
+        Assert.Equal(("not_cancellable", true), (Text(got, "code"), got["deleted"]!.GetValue<bool>()));
+    }
+
+    private static IEnumerable<string> Texts(JsonNode array) => array.AsArray().Select(text => text!.GetValue<string>());
+
     private static string Text(JsonNode node, string name) => node[name]!.GetValue<string>();
 
-    private async Task<string> RunAsync(params string[] arguments)
+    /// <param name="name">Of the script.</param>
+    private async Task<string> RunAsync(string name, params string[] arguments)
     {
         using var limit = new CancellationTokenSource(s_limit);
         string source = Path.Combine(AppContext.BaseDirectory, "node");
         string installed = await NpmPackage.EnsureAsync("openai", source, NeededBytes, _ => { }, limit.Token);
         // The script finds its packages beside itself, and the installed copy may be of an older script.
-        string script = Path.Combine(installed, $"answers-{Guid.NewGuid():N}.mjs");
-        File.Copy(Path.Combine(source, "answers.mjs"), script);
+        string script = Path.Combine(installed, $"{name}-{Guid.NewGuid():N}.mjs");
+        File.Copy(Path.Combine(source, $"{name}.mjs"), script);
         try
         {
             var start = new ProcessStartInfo("node", [script, .. arguments])

@@ -10,7 +10,8 @@ namespace LLaDA.Batch.Functions.Batches.Lines;
 /// <param name="Codes">The errors whose lines are run again; null is all failed lines.</param>
 /// <param name="Window">As the client wrote it; null is that of the parent, likewise the others below.</param>
 /// <param name="Metadata">A JSON object of strings.</param>
-internal sealed record RetryRequest(IReadOnlySet<string>? Codes, string? Window, string? Metadata, BatchPriority? Priority, WebhookRequest? Webhook)
+internal sealed record RetryRequest(
+    IReadOnlySet<string>? Codes, string? Window, string? Metadata, BatchPriority? Priority, WebhookRequest? Webhook)
 {
     private const int MaxCodes = 100;
 

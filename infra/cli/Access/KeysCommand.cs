@@ -10,7 +10,8 @@ namespace LLaDA.Batch.Cli.Access;
 /// <summary>API keys of tenants.</summary>
 internal static class KeysCommand
 {
-    private sealed record Key(string Id, string Tenant, string Name, string MaxPriority, DateTimeOffset CreatedAt, DateTimeOffset? RevokedAt);
+    private sealed record Key(
+        string Id, string Tenant, string Name, string MaxPriority, DateTimeOffset CreatedAt, DateTimeOffset? RevokedAt);
 
     public static Command Create()
     {

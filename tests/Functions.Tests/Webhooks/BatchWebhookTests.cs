@@ -99,7 +99,8 @@ public sealed class BatchWebhookTests(StorageFixture fixture)
         var created = await CreatedAsync(plane, "nonsense", "http://127.0.0.1:9/hook");
         var batch = await EndAsync(plane, Text(created, "id"));
         await DeliverAsync(plane);
-        Assert.Equal("pending", Text((await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["webhook"]!["delivery"]!, "status"));
+        var shown = await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}"));
+        Assert.Equal("pending", Text(shown["webhook"]!["delivery"]!, "status"));
 
         (await plane.Client.DeleteAsync($"/v1/batches/{batch.Id}")).EnsureSuccessStatusCode();
 

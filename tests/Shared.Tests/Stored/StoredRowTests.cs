@@ -7,6 +7,8 @@ using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Storage;
+using LLaDA.Batch.Shared.Usage;
+using static LLaDA.Batch.Testing.StoredRows;
 
 namespace LLaDA.Batch.Shared.Tests.Stored;
 
@@ -16,13 +18,12 @@ namespace LLaDA.Batch.Shared.Tests.Stored;
 /// </summary>
 public sealed class StoredRowTests(StorageFixture fixture)
 {
-    private const string Partition = "acme", Key = "25189e5a4f0c1fff0123456789ab", Trace =
-        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    private const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     private static readonly DateTimeOffset s_time = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
     [Fact]
-    public async Task A_batch() => await AssertKeptAsync<BatchRecord>(
+    public async Task A_batch() => await fixture.AssertKeptAsync<BatchRecord>(
         StorageNames.BatchesTable,
         new()
         {
@@ -40,6 +41,31 @@ public sealed class StoredRowTests(StorageFixture fixture)
             (BatchStatus.Cancelling, "batch_" + Key, 7, s_time), (batch.Status, batch.Id, batch.TotalLines, batch.CancellingAt)),
         added: [("IsStreamed", false), ("Priority", "Normal")]);
 
+    [Fact]
+    public async Task A_batch_with_a_priority_and_a_webhook() => await fixture.AssertKeptAsync<BatchRecord>(
+        StorageNames.BatchesTable,
+        new()
+        {
+            ["Status"] = "Completed", ["Endpoint"] = "/v1/infill", ["CompletionWindow"] = "24h", ["CreatedAt"] = s_time,
+            ["ExpiresAt"] = s_time, ["TotalLines"] = 1, ["CompletedLines"] = 1, ["FailedLines"] = 0, ["PromptTokens"] = 1L,
+            ["CompletionTokens"] = 2L, ["ErrorCounts"] = "no_gap:1", ["EstimatedTokens"] = 9L, ["ParentKey"] = Key,
+            ["WithoutGaps"] = "copy", ["IsStreamed"] = false, ["Priority"] = "High", ["WebhookUrl"] = "https://example.com/",
+            ["WebhookEvents"] = "batch.completed,batch.failed", ["SealedWebhookSecret"] = "c2VhbGVk",
+        },
+        batch => Assert.Equal(
+            (BatchPriority.High, "https://example.com/", "c2VhbGVk"), (batch.Priority, batch.WebhookUrl, batch.SealedWebhookSecret)));
+
+    [Fact]
+    public async Task What_a_batch_has_used() => await fixture.AssertKeptAsync<UsageRecord>(
+        StorageNames.UsageTable,
+        new()
+        {
+            ["Model"] = "org/model", ["Endpoint"] = "/v1/infill", ["CompletedLines"] = 4, ["FailedLines"] = 3, ["PromptTokens"] = 10L,
+            ["CompletionTokens"] = 20L,
+        },
+        used => Assert.Equal((s_time, "org/model", 4, 20L), (used.EndedAt, used.Model, used.CompletedLines, used.CompletionTokens)),
+        key: $"20260102030405|{Key}");
+
     [Theory]
     [InlineData("Validating", BatchStatus.Validating)]
     [InlineData("InProgress", BatchStatus.InProgress)]
@@ -48,11 +74,11 @@ public sealed class StoredRowTests(StorageFixture fixture)
     [InlineData("Failed", BatchStatus.Failed)]
     [InlineData("Expired", BatchStatus.Expired)]
     [InlineData("Cancelled", BatchStatus.Cancelled)]
-    public async Task A_status_of_a_batch(string stored, BatchStatus status) => await AssertReadAsync<BatchRecord>(
+    public async Task A_status_of_a_batch(string stored, BatchStatus status) => await fixture.AssertReadAsync<BatchRecord>(
         StorageNames.BatchesTable, new() { ["Status"] = stored }, batch => Assert.Equal(status, batch.Status));
 
     [Fact]
-    public async Task An_open_batch() => await AssertKeptAsync<OpenBatchRow>(
+    public async Task An_open_batch() => await fixture.AssertKeptAsync<OpenBatchRow>(
         StorageNames.ActiveTable,
         new()
         {
@@ -64,14 +90,30 @@ public sealed class StoredRowTests(StorageFixture fixture)
         key: $"acme|{Key}",
         added: [("PlanFaults", 0), ("ShardSeconds", 0.0), ("Priority", "Normal")]);
 
+    [Theory]
+    [InlineData("Low", BatchPriority.Low)]
+    [InlineData("Normal", BatchPriority.Normal)]
+    [InlineData("High", BatchPriority.High)]
+    public async Task An_open_batch_with_a_priority(string stored, BatchPriority priority) => await fixture.AssertKeptAsync<OpenBatchRow>(
+        StorageNames.ActiveTable,
+        new()
+        {
+            ["Tenant"] = "acme", ["InputBytes"] = 5L, ["Profile"] = "gpu", ["Attempt"] = "plan-1", ["NumShards"] = 9, ["NumReleased"] = 0,
+            ["PlanFaults"] = 0, ["ShardSeconds"] = 5.5, ["Priority"] = stored, ["ExpiresAt"] = s_time, ["PlannedAt"] = s_time,
+            ["PlanSentAt"] = s_time,
+        },
+        open => Assert.Equal((priority, s_time, s_time), (open.Priority, open.ExpiresAt, open.WaitingSince)),
+        partition: "batch",
+        key: $"acme|{Key}");
+
     [Fact]
-    public async Task An_open_fine_tuning_job() => await AssertKeptAsync<OpenFineTuningRow>(
+    public async Task An_open_fine_tuning_job() => await fixture.AssertKeptAsync<OpenFineTuningRow>(
         StorageNames.ActiveTable, new() { ["Tenant"] = "acme" }, open =>
             Assert.Equal(new JobKey("acme", Key), open.Job), "fine_tuning", $"acme|{Key}",
         added: ("PlanFaults", 0));
 
     [Fact]
-    public async Task A_fine_tuning_job() => await AssertKeptAsync<FineTuningJobRecord>(
+    public async Task A_fine_tuning_job() => await fixture.AssertKeptAsync<FineTuningJobRecord>(
         StorageNames.FineTuningTable,
         new()
         {
@@ -99,17 +141,19 @@ public sealed class StoredRowTests(StorageFixture fixture)
     [InlineData("Succeeded", FineTuningStatus.Succeeded)]
     [InlineData("Failed", FineTuningStatus.Failed)]
     [InlineData("Cancelled", FineTuningStatus.Cancelled)]
-    public async Task A_status_of_a_fine_tuning_job(string stored, FineTuningStatus status) => await AssertReadAsync<FineTuningJobRecord>(
-        StorageNames.FineTuningTable, new() { ["Status"] = stored, ["Method"] = "Supervised" }, job => Assert.Equal(status, job.Status));
+    public async Task A_status_of_a_fine_tuning_job(string stored, FineTuningStatus status) =>
+        await fixture.AssertReadAsync<FineTuningJobRecord>(
+            StorageNames.FineTuningTable, new() { ["Status"] = stored, ["Method"] = "Supervised" },
+            job => Assert.Equal(status, job.Status));
 
     [Fact]
-    public async Task A_checkpoint() => await AssertKeptAsync<CheckpointRecord>(
+    public async Task A_checkpoint() => await fixture.AssertKeptAsync<CheckpointRecord>(
         StorageNames.CheckpointsTable,
         new() { ["Step"] = 40, ["Epoch"] = 3, ["Model"] = "ft:m", ["TrainLoss"] = 1.5, ["ValidLoss"] = 2.5, ["CreatedAt"] = s_time },
         checkpoint => Assert.Equal((3, 40), (checkpoint.RunNumber, checkpoint.Step)));
 
     [Fact]
-    public async Task An_event() => await AssertKeptAsync<FineTuningEventRecord>(
+    public async Task An_event() => await fixture.AssertKeptAsync<FineTuningEventRecord>(
         StorageNames.EventsTable,
         new() { ["Level"] = "info", ["Message"] = "Created", ["Data"] = "{}", ["CreatedAt"] = s_time },
         entry => Assert.Equal(("Created", "{}"), (entry.Message, entry.Data)));
@@ -118,7 +162,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
     [InlineData("Known", ModelState.Available)]
     [InlineData("Leaving", ModelState.Leaving)]
     [InlineData("Gone", ModelState.Gone)]
-    public async Task A_model(string stored, ModelState state) => await AssertKeptAsync<ModelRecord>(
+    public async Task A_model(string stored, ModelState state) => await fixture.AssertKeptAsync<ModelRecord>(
         StorageNames.ModelsTable,
         new()
         {
@@ -129,27 +173,27 @@ public sealed class StoredRowTests(StorageFixture fixture)
         added: [("Family", ""), ("NumParameters", 0L), ("NumActiveParameters", 0L)]);
 
     [Fact]
-    public async Task A_file() => await AssertKeptAsync<FileRecord>(
+    public async Task A_file() => await fixture.AssertKeptAsync<FileRecord>(
         StorageNames.FilesTable,
         new() { ["Filename"] = "a.jsonl", ["Purpose"] = "batch", ["Bytes"] = 5L, ["CreatedAt"] = s_time, ["ExpiresAt"] = s_time },
         file => Assert.Equal(("file-" + Key, 5L, s_time), (file.Id, file.Bytes, file.ExpiresAt)));
 
     [Fact]
-    public async Task A_key() => await AssertKeptAsync<ApiKeyRecord>(
+    public async Task A_key() => await fixture.AssertKeptAsync<ApiKeyRecord>(
         StorageNames.KeysTable,
         new() { ["Name"] = "laptop", ["Tenant"] = "acme", ["SecretHash"] = "00ff", ["CreatedAt"] = s_time, ["RevokedAt"] = s_time },
         key => Assert.Equal(("acme", "00ff", s_time), (key.Tenant, key.SecretHash, key.RevokedAt)),
         added: ("MaxPriority", "High"));
 
     [Fact]
-    public async Task Limits_of_a_tenant() => await AssertKeptAsync<TenantLimitsRecord>(
+    public async Task Limits_of_a_tenant() => await fixture.AssertKeptAsync<TenantLimitsRecord>(
         StorageNames.KeysTable,
         new() { ["StoredBytes"] = 5L, ["StoredFiles"] = 6, ["RequestsPerSecond"] = 7, ["UploadsAtOnce"] = 8 },
         limits => Assert.Equal((Key, 5L), (limits.Tenant, limits.StoredBytes)),
         added: ("MaxPriority", "High"));
 
     [Fact]
-    public async Task A_schedule() => await AssertKeptAsync<ScheduleRecord>(
+    public async Task A_schedule() => await fixture.AssertKeptAsync<ScheduleRecord>(
         StorageNames.SchedulesTable,
         new()
         {
@@ -163,7 +207,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
     [InlineData("Skipped", ScheduleRunStatus.Skipped)]
     [InlineData("Missed", ScheduleRunStatus.Missed)]
     [InlineData("Failed", ScheduleRunStatus.Failed)]
-    public async Task An_outcome_of_a_schedule(string stored, ScheduleRunStatus status) => await AssertKeptAsync<ScheduleRunRecord>(
+    public async Task An_outcome_of_a_schedule(string stored, ScheduleRunStatus status) => await fixture.AssertKeptAsync<ScheduleRunRecord>(
         StorageNames.ScheduleRunsTable,
         new()
         {
@@ -173,7 +217,7 @@ public sealed class StoredRowTests(StorageFixture fixture)
         run => Assert.Equal((status, 3, 4), (run.Status, run.NumMissed, run.NumBlobs)));
 
     [Fact]
-    public async Task A_bound_container() => await AssertReadAsync<ContainerRecord>(
+    public async Task A_bound_container() => await fixture.AssertReadAsync<ContainerRecord>(
         StorageNames.ContainersTable,
         new() { ["Container"] = "docs", ["AccountUrl"] = "https://a.blob.core.windows.net/" },
         bound => Assert.Equal(("docs", Key), (bound.Container, bound.Name)));
@@ -189,40 +233,5 @@ public sealed class StoredRowTests(StorageFixture fixture)
         var known = await new ModelCatalog(storage).ListAllAsync(CancellationToken.None).ToListAsync();
 
         Assert.Equal("m", Assert.Single(known).Id);
-    }
-
-    private async Task<TableOf<T>> AssertReadAsync<T>(
-        string table, Dictionary<string, object> columns, Action<T> check, string partition = Partition, string key = Key)
-        where T : TableRow
-    {
-        var storage = await fixture.NewAccountAsync();
-        var row = new TableEntity(partition, key);
-        foreach (var (name, value) in columns)
-            row[name] = value;
-        await storage.Table(table).AddEntityAsync(row);
-        var rows = new TableOf<T>(storage.Table(table));
-
-        check((await rows.FindAsync(partition, key, CancellationToken.None))!);
-        return rows;
-    }
-
-    /// <param name="added">Columns that rows had not yet when they were written.</param>
-    private async Task AssertKeptAsync<T>(
-        string table, Dictionary<string, object> columns, Action<T> check, string partition = Partition, string key = Key,
-        params (string Name, object Value)[] added)
-        where T : TableRow
-    {
-        var rows = await AssertReadAsync(table, columns, check, partition, key);
-        var row = (await rows.FindAsync(partition, key, CancellationToken.None))!;
-        row.RowKey = key + "2";
-        var other = await fixture.NewAccountAsync();
-        await new TableOf<T>(other.Table(table)).AddAsync(row, CancellationToken.None);
-
-        var stored = (await other.Table(table).GetEntityAsync<TableEntity>(partition, row.RowKey)).Value;
-        var written = stored.Where(column => column.Key is not ("PartitionKey" or "RowKey" or "Timestamp" or "odata.etag"));
-        foreach (var (name, value) in added)
-            columns.Add(name, value);
-        Assert.Equal(
-            columns.OrderBy(column => column.Key, StringComparer.Ordinal), written.OrderBy(column => column.Key, StringComparer.Ordinal));
     }
 }
