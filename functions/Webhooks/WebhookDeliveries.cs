@@ -33,11 +33,8 @@ internal sealed class WebhookDeliveries(StorageAccount storage, RetentionOptions
     }
 
     /// <summary>Deletes the log of an endpoint, or of the webhook of a batch.</summary>
-    public async Task DeleteAsync(string tenant, string targetId, CancellationToken cancellation)
-    {
-        await foreach (var row in Records.ListAsync(WebhookDeliveryRecord.Partition(tenant, targetId), after: null, cancellation))
-            await Records.DeleteAsync(row.PartitionKey, row.RowKey, cancellation);
-    }
+    public Task DeleteAsync(string tenant, string targetId, CancellationToken cancellation) =>
+        Records.DeletePartitionAsync(WebhookDeliveryRecord.Partition(tenant, targetId), cancellation);
 
     private WebhookDeliveryRecord New(WebhookTarget target, WebhookEvent webhookEvent, DateTimeOffset now)
     {

@@ -8,7 +8,7 @@ namespace LLaDA.Batch.Shared.Storage;
 public sealed class TableOf<T>(TableClient table)
     where T : TableRow
 {
-    private const int MaxUpdateAttempts = 20;
+    private const int MaxUpdateAttempts = 20, MaxTransaction = 100;
 
     /// <summary>The key at which pages end, exclusive; null where pages list all rows.</summary>
     public string? PagesEndBefore { get; init; }
@@ -95,6 +95,24 @@ public sealed class TableOf<T>(TableClient table)
     /// <summary>Deletes a row whatever its version; a missing row is no error.</summary>
     public Task DeleteAsync(string partition, string key, CancellationToken cancellation) =>
         table.DeleteEntityAsync(partition, key, ETag.All, cancellation);
+
+    /// <summary>Deletes all rows of a partition, in transactions of as many as storage takes.</summary>
+    public async Task DeletePartitionAsync(string partition, CancellationToken cancellation)
+    {
+        await foreach (var rows in ListAsync(partition, after: null, cancellation).Chunk(MaxTransaction).WithCancellation(cancellation))
+        {
+            try
+            {
+                await table.SubmitTransactionAsync(
+                    rows.Select(row => new TableTransactionAction(TableTransactionActionType.Delete, row, ETag.All)), cancellation);
+            }
+            catch (TableTransactionFailedException failure) when (failure.Status == 404)
+            {
+                foreach (var row in rows)       // another process has deleted one of them
+                    await DeleteAsync(row.PartitionKey, row.RowKey, cancellation);
+            }
+        }
+    }
 
     /// <summary>Rows of a partition in the order of their keys.</summary>
     /// <param name="after">Exclusive lower bound of the keys; null lists all.</param>

@@ -110,7 +110,7 @@ public sealed class CommandLineTests(StackFixture fixture) : IDisposable
     {
         string file = await WriteAsync("lines.jsonl", Lines), output = Path.Combine(_folder, "out.jsonl");
 
-        var (code, _, error) = await RunAsync(isLoggedIn: true, input: null, "batches", "run", file, "-o", output);
+        var (code, _, error) = await RunAsync(isLoggedIn: true, input: null, "batches", "run", file, "--priority", "high", "-o", output);
 
         Assert.True(code == 5, error);
         Assert.Equal(["a", "b"], (await File.ReadAllLinesAsync(output)).Select(line => (string)JsonNode.Parse(line)!["custom_id"]!));
@@ -119,8 +119,21 @@ public sealed class CommandLineTests(StackFixture fixture) : IDisposable
         var failed = Assert.Single(await ListedAsync("batches", "results", id, "--errors"));
         Assert.Equal(2, failed["line"]!.GetValue<int>());
         var again = Assert.Single(await ListedAsync("batches", "retry", id));
-        Assert.Equal(id, again["parent_batch_id"]!.GetValue<string>());
+        Assert.Equal((id, "high"), (again["parent_batch_id"]!.GetValue<string>(), again["priority"]!.GetValue<string>()));
         Assert.Equal(5, (await RunAsync(true, null, "batches", "watch", (string)again["id"]!, "--exit-status")).Code);
+    }
+
+    [Fact]
+    public async Task An_endpoint_is_tested_and_its_deliveries_are_listed()
+    {
+        string id = (string)Assert.Single(await ListedAsync("webhooks", "create", "http://127.0.0.1:9/command-line"))["id"]!;
+
+        var (code, output, _) = await RunAsync(isLoggedIn: true, input: null, "webhooks", "test", id);
+
+        Assert.Equal((1, "gave_up"), (code, (string)JsonNode.Parse(output)!["status"]!));
+        var delivery = Assert.Single(await ListedAsync("webhooks", "deliveries", id));
+        Assert.Equal(("webhook_endpoint.test", 1), ((string)delivery["type"]!, (int)delivery["attempts"]!));
+        Assert.Equal(0, (await RunAsync(isLoggedIn: true, input: null, "webhooks", "delete", id)).Code);
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class WireTextTests
     public void A_batch_is_written_as_before() => AssertWritten(
         """
         {"id":"batch_7720b6845cceffba14408ff7481c","object":"batch","endpoint":"/v1/infill","model":null
-        ,"errors":null,"input_file_id":"file-1","completion_window":"24h","status":"validating","output_file_id":null
+        ,"errors":null,"input_file_id":"file-1","completion_window":"24h","priority":"normal","status":"validating","output_file_id":null
         ,"error_file_id":null,"created_at":1700000000,"in_progress_at":null,"expires_at":1700000000
         ,"finalizing_at":null,"completed_at":null,"failed_at":null,"expired_at":null,"cancelling_at":null
         ,"cancelled_at":null,"request_counts":{"total":0,"completed":1,"failed":2},"usage":{"input_tokens":3

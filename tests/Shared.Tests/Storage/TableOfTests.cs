@@ -1,3 +1,4 @@
+using Azure.Data.Tables;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.Storage;
 
@@ -43,6 +44,36 @@ public sealed class TableOfTests(StorageFixture fixture)
         Assert.Equal(
             new RowUpdate<FileRecord>(Row: null, Written: false), await records.UpdateAsync(
                 Tenant, "none", _ => true, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_partition_is_deleted_whole_while_another_process_deletes_rows_of_it()
+    {
+        var faults = new StorageFaults();
+        var storage = faults.Account(fixture.NewConnectionString());
+        await storage.EnsureCreatedAsync([], CancellationToken.None);
+        var table = storage.Table(StorageNames.FilesTable);
+        foreach (var keys in Enumerable.Range(0, 230).Chunk(100))
+        {
+            await table.SubmitTransactionAsync(keys.Select(key => new TableTransactionAction(
+                TableTransactionActionType.Add, new TableEntity(Tenant, $"k{key:D3}"))));
+        }
+        await table.AddEntityAsync(new TableEntity("other", "k"));
+        var records = new TableOf<FileRecord>(table);
+        bool isFirst = true;
+        faults.Before = async call =>
+        {
+            if (!isFirst || !call.EndsWith("/$batch", StringComparison.Ordinal))
+                return;
+            isFirst = false;
+            await records.DeleteAsync(Tenant, "k005", CancellationToken.None);
+        };
+
+        await records.DeletePartitionAsync(Tenant, CancellationToken.None);
+
+        Assert.False(isFirst);
+        Assert.Empty(await records.ListAsync(Tenant, after: null, CancellationToken.None).ToListAsync());
+        Assert.NotNull(await records.FindAsync("other", "k", CancellationToken.None));
     }
 
     [Theory]
