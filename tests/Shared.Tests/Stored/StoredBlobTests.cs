@@ -145,6 +145,12 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         Assert.Equal(
             new WebhookMessage("t", "e", 0, Job: "j"),
             MessageReader.TryRead<WebhookMessage>("""{"tenant":"t","endpoint":"e","batch":null,"attempt":0,"job":"j"}"""));
+        Assert.Equal(
+            new WebhookMessage("t", Endpoint: null, 0, Batch: "b"),
+            MessageReader.TryRead<WebhookMessage>("""{"tenant":"t","endpoint":null,"batch":"b","attempt":0,"job":null}"""));
+        Assert.Equal(
+            new ShardMessage("t", "b", "plan-1", 4) { IsAhead = true }, MessageReader.TryRead<ShardMessage>(
+                """{"tenant":"t","batch":"b","attempt":"plan-1","shard":4,"ahead":true}"""));
     }
 
     [Fact]
