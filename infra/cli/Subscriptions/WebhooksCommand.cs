@@ -23,7 +23,8 @@ internal static class WebhooksCommand
             Test(target),
             Deliveries(target),
             ServiceCommands.Delete(
-                target, "Deletes an endpoint and its log", IdForm, (client, id, cancellation) => client.Webhooks.DeleteAsync(id, cancellation)),
+                target, "Deletes an endpoint and its log", IdForm,
+                (client, id, cancellation) => client.Webhooks.DeleteAsync(id, cancellation)),
         };
         target.AddTo(group);
         return group;
@@ -70,7 +71,7 @@ internal static class WebhooksCommand
             (client, parse, cancellation) => client.Webhooks.DeliveriesAsync(parse.GetRequiredValue(id), cancellation),
             ServiceCommands.Limit(),
             ("EVENT", delivery => delivery.Type), ("STATUS", delivery => delivery.Status), ("OF", delivery => delivery.Data.Id),
-            ("ANSWER", AnswerTo), ("ATTEMPTS", delivery => delivery.Attempts), ("LAST", delivery => delivery.AttemptedAt),
+            ("ANSWER", delivery => AnswerTo(delivery)), ("ATTEMPTS", delivery => delivery.Attempts), ("LAST", delivery => delivery.AttemptedAt),
             ("NEXT", delivery => delivery.NextAttemptAt));
         command.Arguments.Add(id);
         return command;
