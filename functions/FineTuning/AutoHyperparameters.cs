@@ -34,7 +34,7 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         long rows = Rows(job.Method, numLines, numBytes, contextLength);
         int epochs = job.Epochs ?? EpochsOf(job.Method, numLines), batchSize = job.BatchSize ?? BatchSizeOf(rows);
         double multiplier = job.LearningRateMultiplier
-            ?? LearningRateMultiplierOf((double)epochs * rows / batchSize, job.LoraRank is not null);
+            ?? LearningRateMultiplierOf((double)epochs * rows / batchSize, job.TrainsAdapter);
         return new AutoHyperparameters(epochs, batchSize, multiplier)
         {
             Preference = job.Method == FineTuningMethod.Dpo ? s_published : null,

@@ -86,6 +86,8 @@ public sealed record FineTuningJobObject
         };
         if (job.LoraRank is { } rank)
             parameters["lora"] = new JsonObject { ["rank"] = rank, ["alpha"] = job.LoraAlpha };
+        if (job.NumVirtualTokens is { } count)
+            parameters["prompt_tuning"] = new JsonObject { ["num_virtual_tokens"] = count, ["init_text"] = job.InitialText };
         if (job.MinNoise is { } minNoise)
             parameters["noise"] = new JsonObject { ["min"] = minNoise, ["max"] = job.MaxNoise };
         if (job.LongExamples != FineTuning.Hyperparameters.DefaultOf(job.Method))

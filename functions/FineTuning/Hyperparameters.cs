@@ -8,6 +8,7 @@ namespace LLaDA.Batch.Functions.FineTuning;
 internal sealed record Hyperparameters
 {
     private const int MaxEpochs = 50, MaxBatchSize = 256, MaxRank = 512, DefaultRank = 16;
+    private const int MaxVirtualTokens = 1024, DefaultVirtualTokens = 20, MaxInitialText = 4096;
     private const double MaxMultiplier = 10_000;
 
     /// <summary>Passes over the data.</summary>
@@ -18,10 +19,16 @@ internal sealed record Hyperparameters
 
     public double? LearningRateMultiplier { get; init; }
 
-    /// <summary>Null trains all weights.</summary>
+    /// <summary>Null without LoRA; without an adapter all weights are trained.</summary>
     public int? LoraRank { get; init; }
 
     public double? LoraAlpha { get; init; }
+
+    /// <summary>Null without prompt tuning.</summary>
+    public int? NumVirtualTokens { get; init; }
+
+    /// <summary>The text that the vectors of prompt tuning begin as; null for tokens that the seed draws.</summary>
+    public string? InitialText { get; init; }
 
     /// <summary>The noise levels to train lie from here to <see cref="MaxNoise"/>, 0 to 1; both null is all of them.</summary>
     public double? MinNoise { get; init; }
@@ -44,6 +51,9 @@ internal sealed record Hyperparameters
         int? rank = lora is null ? null : Integer(lora, "rank", 1, MaxRank) ?? DefaultRank;
         double? alpha = lora is null ? null : Positive(lora, "alpha") ?? 2.0 * rank;
         lora?.RequireNothingElse();
+        var prompt = parameters.Object("prompt_tuning");
+        if (lora is not null && prompt is not null)
+            throw parameters.Invalid("prompt_tuning", "does not go with lora: a job trains one adapter");
         var (minNoise, maxNoise) = method == FineTuningMethod.Dpo ? (null, null) : Noise(parameters);
         var read = new Hyperparameters
         {
@@ -52,11 +62,16 @@ internal sealed record Hyperparameters
             LearningRateMultiplier = Positive(parameters, "learning_rate_multiplier"),
             LoraRank = rank,
             LoraAlpha = alpha,
+            NumVirtualTokens = prompt is null
+                ? null
+                : Integer(prompt, "num_virtual_tokens", 1, MaxVirtualTokens) ?? DefaultVirtualTokens,
+            InitialText = prompt is null ? null : ReadInitialText(prompt),
             MinNoise = minNoise,
             MaxNoise = maxNoise,
             LongExamples = method == FineTuningMethod.Pretrain ? LongExamples.Cut : ReadLongExamples(parameters, method),
             Preference = method == FineTuningMethod.Dpo ? PreferenceHyperparameters.Read(parameters) : null,
         };
+        prompt?.RequireNothingElse();
         parameters.RequireNothingElse();
         return read;
     }
@@ -64,6 +79,12 @@ internal sealed record Hyperparameters
     /// <returns>Null when it is absent, null or <c>auto</c>.</returns>
     public static int? Integer(JsonReader parameters, string name, int min, int max) =>
         IsAuto(parameters, name) ? null : parameters.Integer(name, min, max);
+
+    private static string? ReadInitialText(JsonReader prompt) => prompt.OptionalText("init_text") switch
+    {
+        { Length: 0 or > MaxInitialText } => throw prompt.Invalid("init_text", $"must have 1 to {MaxInitialText} characters"),
+        var text => text,
+    };
 
     /// <returns>Null when it is absent, null or <c>auto</c>.</returns>
     public static double? Positive(JsonReader parameters, string name, double max = MaxMultiplier)

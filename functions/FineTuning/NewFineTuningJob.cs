@@ -63,6 +63,8 @@ internal sealed partial record NewFineTuningJob
         LearningRateMultiplier = Hyperparameters.LearningRateMultiplier,
         LoraRank = Hyperparameters.LoraRank,
         LoraAlpha = Hyperparameters.LoraAlpha,
+        NumVirtualTokens = Hyperparameters.NumVirtualTokens,
+        InitialText = Hyperparameters.InitialText,
         MinNoise = Hyperparameters.MinNoise,
         MaxNoise = Hyperparameters.MaxNoise,
         LongExamples = Hyperparameters.LongExamples,

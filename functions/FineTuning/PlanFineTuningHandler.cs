@@ -76,6 +76,11 @@ internal sealed partial class PlanFineTuningHandler(
             await RefuseAsync(job, new("model_not_found", $"The model '{job.Model}' does not exist any more", "model"), cancellation);
             return;
         }
+        if (VirtualTokensError(job, model) is { } failure)
+        {
+            await RefuseAsync(job, failure, cancellation);
+            return;
+        }
         string? training = job.TrainingFileId ?? await JoinSourcesAsync(job, cancellation);
         if (training is null)
             return;
@@ -88,6 +93,15 @@ internal sealed partial class PlanFineTuningHandler(
         else
             await QueueAsync(job, model, data, cancellation);
     }
+
+    /// <summary>Rows keep at least half of the model's context; a model that has vectors already keeps as many as it has.</summary>
+    private static FineTuningFailure? VirtualTokensError(FineTuningJobRecord job, ModelRecord model) =>
+        model.BaseModel.Length > 0 || !(job.NumVirtualTokens > model.ContextLength / 2)
+            ? null
+            : new FineTuningFailure(
+                "invalid_hyperparameters",
+                $"num_virtual_tokens is {job.NumVirtualTokens}; it must be at most half of the model's context of {model.ContextLength} tokens",
+                "prompt_tuning.num_virtual_tokens");
 
     /// <summary>Joins the data of a scheduled job.</summary>
     /// <returns>The id of the training file; null when the job has failed, or left its first state meanwhile.</returns>

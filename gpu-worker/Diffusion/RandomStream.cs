@@ -74,4 +74,7 @@ public enum RandomStream : uint
 
     /// <summary>Preferences: which tokens of a response a sample masks.</summary>
     PreferenceMask = 72,
+
+    /// <summary>Prompt tuning: the token whose embedding a vector begins as.</summary>
+    InitialVector = 81,
 }

@@ -73,13 +73,17 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
             PartitionKey = job.Tenant,
             Id = name,
             Profile = from.Profile,
-            ContextLength = from.ContextLength,
+            ContextLength = ContextLengthOf(job, from),
             Family = from.Family,
             NumParameters = from.NumParameters,
             NumActiveParameters = from.NumActiveParameters,
             TokenForwardsPerSecond = from.TokenForwardsPerSecond,
             Folder = FineTuningBlobs.Folder(job, run, step),
-            BaseModel = job.LoraRank is null ? "" : from.BaseModel.Length > 0 ? from.BaseModel : from.Id,
+            BaseModel = !job.TrainsAdapter ? "" : from.BaseModel.Length > 0 ? from.BaseModel : from.Id,
             CreatedAt = time.GetUtcNow(),
         }, cancellation);
+
+    /// <summary>New vectors take positions; a model that has them already leaves as many as it did.</summary>
+    private static int ContextLengthOf(FineTuningJobRecord job, ModelRecord from) =>
+        from.ContextLength - (from.BaseModel.Length == 0 ? job.NumVirtualTokens ?? 0 : 0);
 }

@@ -74,10 +74,20 @@ public sealed partial class FineTuningJobRecord : TableRow
     /// <summary>A factor on the method's usual peak rate; null is "auto" until the plan has chosen.</summary>
     public double? LearningRateMultiplier { get; set; }
 
-    /// <summary>Rank of a LoRA adapter; null trains all weights.</summary>
+    /// <summary>Rank of a LoRA adapter; null where none is trained.</summary>
     public int? LoraRank { get; set; }
 
     public double? LoraAlpha { get; set; }
+
+    /// <summary>Vectors of prompt tuning; null where none are trained.</summary>
+    public int? NumVirtualTokens { get; set; }
+
+    /// <summary>The text that the vectors begin as; null for tokens that the seed draws.</summary>
+    public string? InitialText { get; set; }
+
+    /// <summary>Whether an adapter is trained; else all weights are.</summary>
+    [IgnoreDataMember]
+    public bool TrainsAdapter => LoraRank is not null || NumVirtualTokens is not null;
 
     /// <summary>The lowest noise level that is trained; null, like the highest, where all are.</summary>
     public double? MinNoise { get; set; }

@@ -70,7 +70,7 @@ public sealed class ModelRecord : TableRow
     public string Folder { get; set; } = "";
 
     /// <summary>
-    /// The model that an adapter changes, where <see cref="Folder"/> holds a LoRA adapter in PEFT's layout; empty where it holds whole
+    /// The model that an adapter changes, where <see cref="Folder"/> holds an adapter in PEFT's layout; empty where it holds whole
     /// weights.
     /// </summary>
     public string BaseModel { get; set; } = "";

@@ -30,7 +30,7 @@ public sealed class CausalDecoder
         using var noGradient = no_grad();
         if (prompts.Any(prompt => prompt.Count == 0))
             throw new ArgumentException("A prompt has at least one token", nameof(prompts));
-        List<int>[] rows = [.. prompts.Select(prompt => prompt.ToList())];
+        List<int>[] rows = [.. prompts.Select(prompt => _model.Config.VirtualTokens.Concat(prompt).ToList())];
         bool[] isDone = new bool[rows.Length];
         int context = _model.Config.MaxSequenceLength;
         for (int step = 0; step < options.MaxTokens; step++)
@@ -44,7 +44,7 @@ public sealed class CausalDecoder
                 isDone[row] = options.StopsAtEos && token == _model.Config.EosTokenId;
             }
         }
-        return [.. rows.Zip(prompts, (row, prompt) => row.Skip(prompt.Count).ToArray())];
+        return [.. rows.Zip(prompts, (row, prompt) => row.Skip(_model.Config.NumVirtualTokens + prompt.Count).ToArray())];
     }
 
     private IEnumerable<(int Row, int Token)> Next(List<int>[] rows, int[] active, CausalDecodingOptions options)

@@ -30,7 +30,7 @@ public sealed class CausalLikelihood
     {
         List<AnsweredRow> pass = [];
         int longest = 0;
-        int context = _model.Config.MaxSequenceLength;
+        var (context, numVirtual) = (_model.Config.ContextLength, _model.Config.NumVirtualTokens);
         foreach (var row in rows)
         {
             if (row.Prompt.Count == 0 || row.Length > context)
@@ -40,7 +40,7 @@ public sealed class CausalLikelihood
                         nameof(rows));
             }
             longest = Math.Max(longest, row.Length);
-            if (pass.Count > 0 && longest * (pass.Count + 1) > _maxTokens)
+            if (pass.Count > 0 && (numVirtual + longest) * (pass.Count + 1) > _maxTokens)
             {
                 yield return pass;
                 (pass, longest) = ([], row.Length);
@@ -55,12 +55,12 @@ public sealed class CausalLikelihood
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        int length = rows.Max(row => row.Length);
+        var (length, numVirtual) = (rows.Max(row => row.Length), _model.Config.NumVirtualTokens);
         List<long> tokens = [], places = [], answers = [];
         List<int> rowOfAnswer = [];
         foreach (var (index, row) in rows.Index())
         {
-            foreach (int token in row.Prompt)
+            foreach (int token in _model.Config.VirtualTokens.Concat(row.Prompt))
                 tokens.Add(token);
             foreach (int token in row.Answer)
             {
@@ -76,7 +76,7 @@ public sealed class CausalLikelihood
         if (answers.Count == 0)
             return sums;
 
-        var hidden = _model.Hidden(Upload(tokens).view(rows.Count, length)).flatten(0, 1).index_select(0, Upload(places));      // [N, D]
+        var hidden = _model.Hidden(Upload(tokens).view(rows.Count, numVirtual + length)).flatten(0, 1).index_select(0, Upload(places));      // [N, D]
         var crossEntropies = nn.functional.cross_entropy(_model.Logits(hidden), Upload(answers), reduction: nn.Reduction.None);
         foreach (var (index, crossEntropy) in crossEntropies.cpu().data<float>().Index())
             sums[rowOfAnswer[index]] -= crossEntropy;

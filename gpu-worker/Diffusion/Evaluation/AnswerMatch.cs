@@ -25,11 +25,11 @@ public static class AnswerMatch
 
     private static int[] Canvas(LLaDAConfig config, int[] prompt, int maxTokens)
     {
-        int room = Math.Min(maxTokens, config.MaxSequenceLength - prompt.Length);
+        int room = Math.Min(maxTokens, config.ContextLength - prompt.Length);
         if (room < 1)
         {
             throw new ArgumentException(
-                $"A prompt of {prompt.Length} tokens leaves no room for an answer in a context of {config.MaxSequenceLength}",
+                $"A prompt of {prompt.Length} tokens leaves no room for an answer in a context of {config.ContextLength}",
                     nameof(prompt));
         }
         return [.. prompt, .. Enumerable.Repeat(config.MaskTokenId, room)];

@@ -29,10 +29,12 @@ public static class Cloze
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        long[] canvas = [.. tokens.Select(token => (long)token)];
+        var config = model.Config;
+        int start = config.NumVirtualTokens;
+        long[] canvas = [.. config.VirtualTokens.Concat(tokens).Select(token => (long)token)];
         foreach (int position in masked)
-            canvas[position] = model.Config.MaskTokenId;
-        var places = tensor([.. masked.Select(position => (long)model.Config.PlaceOf(position))], device: model.Device);
+            canvas[start + position] = config.MaskTokenId;
+        var places = tensor([.. masked.Select(position => (long)config.PlaceOf(start + position))], device: model.Device);
         var hidden = model.Hidden(tensor(canvas, [1, canvas.Length], device: model.Device)).squeeze(0);
         var logits = model.Logits(hidden.index_select(0, places));
         long[] best = [.. logits.argmax(-1).cpu().data<long>()];

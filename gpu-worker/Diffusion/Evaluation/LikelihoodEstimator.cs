@@ -28,9 +28,10 @@ public sealed class LikelihoodEstimator
         (_model, _maxTokens) = (model, maxTokens);
     }
 
-    /// <summary>Tokens that pass in each sample: a block-causal model gets the blocks of the answer a second time.</summary>
+    /// <summary>Tokens that pass in each sample, virtual ones included: a block-causal model gets the blocks of the answer a second time.</summary>
     public static int TokensOfSample(LLaDAConfig config, int numPromptTokens, int numAnswerTokens)
     {
+        numPromptTokens += config.NumVirtualTokens;
         int length = numPromptTokens + numAnswerTokens;
         return config.BlockLength is { } blockLength ? (2 * length) - (numPromptTokens / blockLength * blockLength) : length;
     }
@@ -57,8 +58,8 @@ public sealed class LikelihoodEstimator
         if (answer.Count == 0)
             throw new ArgumentException("An answer has at least one token", nameof(answer));
         int length = prompt.Count + answer.Count;
-        if (length > _model.Config.MaxSequenceLength)
-            throw new ArgumentException($"{length} tokens do not fit the model's {_model.Config.MaxSequenceLength}", nameof(answer));
+        if (length > _model.Config.ContextLength)
+            throw new ArgumentException($"{length} tokens do not fit the model's {_model.Config.ContextLength}", nameof(answer));
 
         var layout = new ScoredRow(_model.Config, prompt, answer);
         return Computed(Math.Max(1, _maxTokens / (layout.Length * (options.CfgScale > 0 ? 2 : 1))));

@@ -97,7 +97,7 @@ public sealed class ModelEvaluation(IReadOnlyList<HeldOutDocument> documents, To
     {
         if (options.LabelledTexts is not { } texts)
             yield break;
-        foreach (int shots in options.ShotsOfLabel.Where(shots => texts.Fits(shots, model.Config.MaxSequenceLength)))
+        foreach (int shots in options.ShotsOfLabel.Where(shots => texts.Fits(shots, model.Config.ContextLength)))
         {
             var questions = texts.Questions(shots, options.Seed);
             var values = likelihoods(questions);

@@ -17,6 +17,7 @@ internal sealed class ScoredRow
 
     public ScoredRow(LLaDAConfig config, IReadOnlyList<int> prompt, IReadOnlyList<int> answer)
     {
+        prompt = [.. config.VirtualTokens, .. prompt];
         (_config, _prompt, _answer) = (config, prompt, answer);
         int length = prompt.Count + answer.Count;
         // The first position that passes a second time, or the canvas's end.

@@ -30,7 +30,7 @@ public sealed class InfillDocument
         if (text.Gaps.Count > MaxGaps)
             throw new InfillException("too_many_gaps", $"The text has {text.Gaps.Count} gaps; at most {MaxGaps} are allowed");
 
-        int context = config.MaxSequenceLength;
+        int context = config.ContextLength;
         (Text, _tokenizer, _patterns, Config, Options) = (text, tokenizer, patterns, config, options);
         if (options.MaxGapLength < 1 || options.MaxGapLength > context - 2)
             throw new ArgumentOutOfRangeException(nameof(options), options.MaxGapLength, $"MaxGapLength must lie in [1, {context - 2}]");
@@ -72,8 +72,8 @@ public sealed class InfillDocument
     /// <summary>The most tokens of a gap of unknown length.</summary>
     public int MaxGapLength { get; }
 
-    /// <summary>The model's longest canvas, in tokens.</summary>
-    public int Context => Config.MaxSequenceLength;
+    /// <summary>The model's longest row, in tokens.</summary>
+    public int Context => Config.ContextLength;
 
     /// <summary>The sizes of the passes that a fill takes.</summary>
     public InfillSizes Sizes

@@ -75,6 +75,11 @@ public sealed record AdapterConfig(int Rank, double Alpha, IReadOnlyList<string>
         bool IsEmpty(string field) => json[field] is null or JsonArray { Count: 0 } or JsonObject { Count: 0 };
         bool IsFalse(string field) => json[field] is null || json[field]!.GetValueKind() == JsonValueKind.False;
 
+        if (json["peft_type"]?.ToString() == "PROMPT_TUNING")
+        {
+            throw new CheckpointException(
+                path, "belongs to vectors of prompt tuning, which stand before the tokens of a row and cannot be merged into weights");
+        }
         Require(json["peft_type"]?.ToString() == "LORA", "peft_type");
         Require(json["bias"]?.ToString() is null or "none", "bias");
         // Each of these means other numbers than W + scale B A.

@@ -1,11 +1,12 @@
 using System.Text.RegularExpressions;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Diffusion.Lora;
 
 /// <summary>The projections that a LoRA adapter changes, and its rank and scale.</summary>
-public sealed record LoraOptions
+public sealed record LoraOptions : IAdapterOptions
 {
     private const string Weight = ".weight";
 
@@ -36,6 +37,10 @@ public sealed record LoraOptions
 
         long Count(long[] shape) => Rank * (shape[^1] + shape[^2]) * (shape.Length == 3 ? shape[0] : 1);
     }
+
+    public int NumVirtualTokens => 0;
+
+    public IAdapter AddTo(MaskPredictor model) => new LoraWeights(model, this);
 
     /// <returns>The projections of the model that the targets name, in the order of the model.</returns>
     /// <exception cref="ArgumentException">Rank or alpha out of range, or targets that the model does not have.</exception>

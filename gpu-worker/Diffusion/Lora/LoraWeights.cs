@@ -1,5 +1,6 @@
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Preferences;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -9,7 +10,7 @@ namespace LLaDA.Diffusion.Lora;
 /// LoRA: the network's own weights are frozen, in float32 or bfloat16, and adapters beside its projections are trained in float32.
 /// </summary>
 /// <remarks>Disposing it takes the adapters off; what was merged stays merged.</remarks>
-public sealed class LoraWeights : ITrainedWeights, IDisposable
+public sealed class LoraWeights : IAdapter
 {
     private readonly List<Target> _targets = [];
     private readonly AdapterConfig _config;
@@ -84,6 +85,8 @@ public sealed class LoraWeights : ITrainedWeights, IDisposable
         }
         IsMerged = false;
     }
+
+    public IReferenceModel NewReference() => new LoraReference(this);
 
     /// <summary>Writes the adapters alone, in PEFT's layout.</summary>
     public void Save(string folder) =>

@@ -36,6 +36,15 @@ public sealed record LLaDAConfig
     /// <summary>The longest canvas, in tokens.</summary>
     public required int MaxSequenceLength { get; init; }
 
+    /// <summary>
+    /// Learnt vectors of prompt tuning, which take the first positions of every canvas: fewer than <see cref="MaxSequenceLength"/>, 0 for
+    /// none. Part of an adapter, not of config.json.
+    /// </summary>
+    public int NumVirtualTokens { get; init; }
+
+    /// <summary>The longest row, in tokens: the longest canvas without its virtual tokens.</summary>
+    public int ContextLength => MaxSequenceLength - NumVirtualTokens;
+
     public double RopeTheta { get; init; } = 500_000;
 
     public double RmsNormEpsilon { get; init; } = 1e-5;
@@ -118,6 +127,9 @@ public sealed record LLaDAConfig
     /// <summary>Whether a layer, from 0, has experts.</summary>
     public bool HasExperts(int layer) => Experts is { } experts && !experts.DenseLayers.Contains(layer);
 
+    /// <summary>The ids of the virtual tokens, behind those of the embedding: they begin every canvas that passes.</summary>
+    internal IEnumerable<int> VirtualTokens => Enumerable.Range(EmbeddingSize, NumVirtualTokens);
+
     /// <summary>Whether a token ends a text or a turn.</summary>
     public bool IsEnd(int token) => token == EosTokenId || token == EotTokenId || OtherEndTokenIds.Contains(token);
 
@@ -158,6 +170,8 @@ public sealed record LLaDAConfig
             yield return $"n_layers is {NumLayers}; at most {MaxLayers} are accepted";
         if (MaxSequenceLength > LongestCanvas)
             yield return $"max_sequence_length is {MaxSequenceLength}; at most {LongestCanvas} are accepted";
+        if (NumVirtualTokens < 0 || NumVirtualTokens >= Math.Max(1, MaxSequenceLength))
+            yield return $"{NumVirtualTokens} virtual tokens leave no room in a canvas of {MaxSequenceLength} tokens";
         foreach (string error in SizeErrors())
             yield return error;
         if (!(RopeTheta > 0 && RmsNormEpsilon > 0))

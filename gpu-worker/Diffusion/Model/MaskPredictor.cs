@@ -38,6 +38,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     private readonly RotaryEmbedding _rotary;
 
+    private PromptVectors? _prompt;
+
     /// <summary>
     /// Builds a network whose weights are not set yet: load them (<see cref="Checkpoints.Checkpoint"/>) or draw them (<see
     /// cref="Initialization"/>).
@@ -70,7 +72,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public LLaDAConfig Config { get; }
+    /// <summary>Its shape, the vectors of prompt tuning included.</summary>
+    public LLaDAConfig Config { get; private set; }
 
     public Device Device { get; }
 
@@ -91,8 +94,15 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         })
         .ToDictionary();
 
+    /// <summary>Vectors that stand before the tokens of every row; null for none. Disposed of with the model.</summary>
+    internal PromptVectors? Prompt
+    {
+        get => _prompt;
+        set => (_prompt, Config) = (value, Config with { NumVirtualTokens = value?.Count ?? 0 });
+    }
+
     /// <summary>Logits at every place.</summary>
-    /// <param name="tokens">x_t, [B, L], int64.</param>
+    /// <param name="tokens">x_t, [B, L], int64; the virtual tokens of prompt tuning are among them where the rows are to have them.</param>
     /// <returns>[B, L, V'], float32; V' is the embedding size.</returns>
     public override Tensor forward(Tensor tokens)
     {
@@ -117,7 +127,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         using var scope = NewDisposeScope();
         packed = BlockCausalMask.Complete(packed, Config);
         var rotation = Rotate(packed);
-        var x = Embed(packed);
+        var x = Embed(packed.Tokens);
         for (int layer = 0; layer < Config.NumLayers; layer++)
             x = Block(layer, x, rotation, packed);
         return Normalize(x).MoveToOuterDisposeScope();
@@ -147,7 +157,9 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     internal Rotation Rotate(PackedTokens packed) => _rotary.At(packed.Positions);
 
-    internal Tensor Embed(PackedTokens packed) => _tokenEmbedding.call(packed.Tokens);      // [T, D]
+    /// <param name="tokens">[T].</param>
+    /// <returns>[T, D].</returns>
+    internal Tensor Embed(Tensor tokens) => _prompt?.Embed(tokens, _tokenEmbedding) ?? _tokenEmbedding.call(tokens);
 
     internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
         _blocks[layer].Forward(x, rotation, packed);
@@ -168,7 +180,10 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _rotary.Dispose();
+            _prompt?.Dispose();
+        }
         base.Dispose(disposing);
     }
 }

@@ -68,7 +68,10 @@ internal sealed class BlockCausalRow : DenoisingRow
     public override int NumTokensHeld(double keptShare) =>
         ((PassedPositions?.Length ?? 0) + (int)Math.Ceiling(Canvas.Length * keptShare)) * (IsGuided ? 2 : 1);
 
-    public override SampledRow ToSampled() => base.ToSampled() with { NumReusedTokens = NumReused };
+    public override SampledRow ToSampled() => base.ToSampled() with
+    {
+        NumReusedTokens = Math.Max(0, NumReused - Config.NumVirtualTokens),
+    };
 
     protected override void Commit(IReadOnlyList<Prediction> predictions)
     {

@@ -20,6 +20,7 @@ internal abstract class DenoisingRow : IDisposable
     private KeyValueCache? _conditional;
     private KeyValueCache? _unconditional;
 
+    /// <param name="row">Behind the virtual tokens of the model.</param>
     /// <param name="numPadding">Masks behind the canvas that are filled with it and left out of the result.</param>
     protected DenoisingRow(SamplingRow row, LLaDAConfig config, int numPadding = 0)
     {
@@ -40,7 +41,7 @@ internal abstract class DenoisingRow : IDisposable
     /// <inheritdoc cref="SamplingRow.NumTop"/>
     public int? NumTop => _row.NumTop;
 
-    /// <summary>The tokens, padding included.</summary>
+    /// <summary>The tokens, virtual ones and padding included.</summary>
     public int[] Canvas { get; }
 
     /// <summary>By position: false where the canvas was masked at the start.</summary>
@@ -92,6 +93,7 @@ internal abstract class DenoisingRow : IDisposable
     public static DenoisingRow Create(SamplingRow row, LLaDAConfig config)
     {
         SamplingRowCheck.Require(row, config);
+        row = row.Behind(config);
         return config.Family.IsBlockCausal ? new BlockCausalRow(row, config)
             : row.Options.IsTimed ? new TimedRow(row, config)
             : new CanvasRow(row, config);
@@ -142,12 +144,15 @@ internal abstract class DenoisingRow : IDisposable
         _row.OnStep?.Invoke(Progress(block));
     }
 
-    public virtual SampledRow ToSampled() =>
-        new(Canvas[.._row.Canvas.Count], _confidence[.._row.Canvas.Count], _numForwards, _numTokenForwards)
+    public virtual SampledRow ToSampled()
+    {
+        var (start, end) = (Config.NumVirtualTokens, _row.Canvas.Count);
+        return new(Canvas[start..end], _confidence[start..end], _numForwards, _numTokenForwards)
         {
-            Trace = _tracer?.ToTrace(_row.Canvas.Count),
-            LogProbabilities = _logProbabilities?[.._row.Canvas.Count],
+            Trace = _tracer?.ToTrace(start, end),
+            LogProbabilities = _logProbabilities?[start..end],
         };
+    }
 
     public void Dispose()
     {
@@ -215,13 +220,13 @@ internal abstract class DenoisingRow : IDisposable
 
     private DenoisingProgress Progress(int block)
     {
-        int length = _row.Canvas.Count;
-        int[] masked = [.. Targets.Where(position => position < length && IsMasked(position))];
-        int settled = masked.Length == 0 ? length : masked[0];
-        return new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, 0, length), masked.Length)
+        var (start, end) = (Config.NumVirtualTokens, _row.Canvas.Count);
+        int[] masked = [.. Targets.Where(position => position < end && IsMasked(position))];
+        int settled = masked.Length == 0 ? end : masked[0];
+        return new DenoisingProgress((int)_step, new ArraySegment<int>(Canvas, start, end - start), masked.Length)
         {
             Block = block,
-            SettledTo = IsDone ? length : Math.Min(settled, RevisableFrom ?? length),
+            SettledTo = (IsDone ? end : Math.Min(settled, RevisableFrom ?? end)) - start,
         };
     }
 

@@ -53,10 +53,10 @@ public static class FamilySampling
             yield return new("confidence_eos_eot_inf",
                 $"confidence_eos_eot_inf does not go with {family} models, which rank by the distribution that they draw from");
         }
-        if (options.BlockLength > config.MaxSequenceLength)
+        if (options.BlockLength > config.ContextLength)
         {
             yield return new("block_length",
-                $"block_length is {options.BlockLength}; a block holds at most the model's context, {config.MaxSequenceLength}");
+                $"block_length is {options.BlockLength}; a block holds at most the model's context, {config.ContextLength}");
         }
     }
 }

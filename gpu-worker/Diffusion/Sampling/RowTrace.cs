@@ -26,6 +26,9 @@ internal sealed class RowTracer(int length)
         _steps[position] = 0;
     }
 
-    /// <param name="numTokens">Leading positions to report; the others are padding.</param>
-    public RowTrace ToTrace(int numTokens) => new(_steps[..numTokens], [.. _takenBack.Where(taken => taken.Position < numTokens)]);
+    /// <param name="start">Positions before it are virtual tokens and left out.</param>
+    /// <param name="end">Positions from it on are padding and left out.</param>
+    public RowTrace ToTrace(int start, int end) => new(
+        _steps[start..end],
+        [.. _takenBack.Where(taken => taken.Position < end).Select(taken => taken with { Position = taken.Position - start })]);
 }

@@ -61,7 +61,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     /// <returns>Fails with <see cref="ArgumentException"/> if the row is out of range or does not fit the model.</returns>
     public Task<SampledRow> SubmitAsync(SamplingRow row, string party, CancellationToken cancellation)
     {
-        var request = new Request(row, party, cancellation);
+        var request = new Request(row, party, model.Config.NumVirtualTokens, cancellation);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -171,10 +171,11 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         private readonly int _numTokensAtStart;
         private double _keptShare;
 
-        public Request(SamplingRow row, string party, CancellationToken cancellation)
+        /// <param name="numVirtual">Virtual tokens that pass with its own.</param>
+        public Request(SamplingRow row, string party, int numVirtual, CancellationToken cancellation)
         {
             (_row, Party) = (row, party);
-            _numTokensAtStart = row.Canvas.Count * (row.Options.CfgScale > 0 ? 2 : 1);
+            _numTokensAtStart = (numVirtual + row.Canvas.Count) * (row.Options.CfgScale > 0 ? 2 : 1);
             _registration = cancellation.UnsafeRegister((_, token) => _result.TrySetCanceled(token), null);
         }
 

@@ -1,3 +1,5 @@
+using LLaDA.Diffusion.Model;
+
 namespace LLaDA.Diffusion.Sampling;
 
 /// <summary>One canvas to denoise.</summary>
@@ -31,6 +33,19 @@ public sealed record SamplingRow(IReadOnlyList<int> Canvas, SamplingOptions Opti
 
     /// <summary>Replaces the seed's numbers, by step from 0 and position; null for none. For comparison with recorded draws.</summary>
     internal Func<RandomStream, uint, int, double>? Draws { get; init; }
+
+    /// <summary>The same behind the virtual tokens of a model with prompt tuning: as it passes.</summary>
+    internal SamplingRow Behind(LLaDAConfig config)
+    {
+        int count = config.NumVirtualTokens;
+        return count == 0 ? this : this with
+        {
+            Canvas = [.. config.VirtualTokens, .. Canvas],
+            Targets = Targets?.Select(position => position + count).ToArray(),
+            ForcedTokens = ForcedTokens?.ToDictionary(entry => entry.Key + count, entry => entry.Value),
+            ForbiddenAt = ForbiddenAt?.ToDictionary(entry => entry.Key + count, entry => entry.Value),
+        };
+    }
 }
 
 /// <summary>A canvas between two denoising steps.</summary>

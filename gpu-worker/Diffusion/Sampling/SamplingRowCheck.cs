@@ -15,10 +15,10 @@ internal static class SamplingRowCheck
             throw new ArgumentException(error.Sentence, nameof(row));
         if (row.NumTop is < 0 or > TokenLogProbabilities.MaxTop)
             throw new ArgumentException($"NumTop is {row.NumTop}; it must lie in [0, {TokenLogProbabilities.MaxTop}]", nameof(row));
-        if (row.Canvas.Count == 0 || row.Canvas.Count > config.MaxSequenceLength)
+        if (row.Canvas.Count == 0 || row.Canvas.Count > config.ContextLength)
         {
             throw new ArgumentException(
-                $"A canvas of {row.Canvas.Count} tokens does not fit; the model takes 1 to {config.MaxSequenceLength}", nameof(row));
+                $"A canvas of {row.Canvas.Count} tokens does not fit; the model takes 1 to {config.ContextLength}", nameof(row));
         }
         int[] targets = Targets(row, config);
         RequireTargets(row, targets, config);

@@ -6,10 +6,11 @@ namespace LLaDA.Diffusion.Sampling;
 public static class SamplingSize
 {
     /// <summary>Tokens times forward passes, the unconditional halves of guidance included.</summary>
-    /// <param name="numTokens">Of the canvas.</param>
+    /// <param name="numTokens">Of the row, without virtual tokens, which are counted here.</param>
     /// <param name="numMasks">Targets to fill, 0 or more.</param>
     public static long TokenForwards(int numTokens, int numMasks, SamplingOptions options, LLaDAConfig config)
     {
+        numTokens += config.NumVirtualTokens;
         int halves = options.CfgScale > 0 ? 2 : 1;
         if (config.Family.IsBlockCausal)
             return halves * OfBlocks(numTokens, numMasks, options, config);

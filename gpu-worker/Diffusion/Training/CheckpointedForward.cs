@@ -29,7 +29,7 @@ internal sealed class CheckpointedForward
         _packed = batch.Pack(model) with { OnChoice = balance is null ? null : balance.Count };
         _rotation = model.Rotate(_packed);
         using var noGradient = recomputes ? no_grad() : null;
-        var x = model.Embed(_packed);
+        var x = model.Embed(_packed.Tokens);
         for (int layer = 0; layer < model.Config.NumLayers; layer++)
         {
             if (recomputes)
@@ -57,7 +57,7 @@ internal sealed class CheckpointedForward
         var again = _packed with { OnChoice = _balance is null ? null : _balance.Keep };
         for (int layer = _inputs.Count - 2; layer >= 0; layer--)
             gradient = ThroughAgain(layer, gradient, x => _model.Block(layer, x, _rotation, again));
-        Backward(_model.Embed(_packed), gradient);
+        Backward(_model.Embed(_packed.Tokens), gradient);
     }
 
     /// <returns>The gradient of what enters.</returns>

@@ -48,17 +48,24 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
         Samples = Samples ?? Ends?.Select(end => end == Length || end == 0 ? new[] { Length } : [end, Length - end]).ToArray(),
     };
 
-    /// <summary>The forward pass of the batch.</summary>
-    internal PackedTokens Pack(MaskPredictor model) => Clean is null
-        ? model.Pack(ToTensor(model.Device), IsToken(model.Device))
-        : BlockDiffusion!.Pack(model);
+    /// <summary>The forward pass of the batch, each row behind the virtual tokens of the model.</summary>
+    internal PackedTokens Pack(MaskPredictor model)
+    {
+        var passed = Behind(model.Config);
+        return passed.BlockDiffusion?.Pack(model) ?? model.Pack(passed.ToTensor(model.Device), passed.IsToken(model.Device));
+    }
 
     /// <summary>Null where rows pass once.</summary>
     internal BlockDiffusion? BlockDiffusion => Clean is null ? null : new BlockDiffusion(Length, Tokens, Clean) { Samples = Samples };
 
     /// <summary>The places of a pass that predict the masked tokens, [N].</summary>
-    internal long[] Places(LLaDAConfig config) => [.. Masked.Select(token =>
-        config.IsCausal ? token.Index : ((long)token.Row * PassLength) + config.PlaceOf(token.Position))];
+    internal long[] Places(LLaDAConfig config)
+    {
+        int numVirtual = config.NumVirtualTokens, passLength = PassLength + (numVirtual * PassLength / Length);
+        return [.. Masked.Select(token => config.IsCausal
+            ? token.Index + ((token.Row + 1L) * numVirtual)
+            : ((long)token.Row * passLength) + config.PlaceOf(numVirtual + token.Position))];
+    }
 
     /// <param name="promptLengths">Tokens at the start of each row that are given, [B].</param>
     /// <returns>The same with the weights of <see cref="LossWeights"/>.</returns>
@@ -103,6 +110,24 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
             Clean = Clean?[first..(first + count)],
             Samples = Samples?[firstRow..(firstRow + numRows)],
             Share = Share * numRows / BatchSize,
+        };
+    }
+
+    /// <summary>The same behind the virtual tokens of a model, for a pass: masked tokens keep their positions in the row.</summary>
+    private NoisedBatch Behind(LLaDAConfig config)
+    {
+        int count = config.NumVirtualTokens;
+        if (count == 0)
+            return this;
+        long[] before = [.. config.VirtualTokens.Select(token => (long)token)];
+        long[] Rows(long[] tokens) => [.. tokens.Chunk(Length).SelectMany(row => before.Concat(row))];
+        return this with
+        {
+            Tokens = Rows(Tokens),
+            Length = count + Length,
+            Ends = Ends?.Select(end => count + end).ToArray(),
+            Clean = Clean is null ? null : Rows(Clean),
+            Samples = Samples?.Select(samples => (int[])[count + samples[0], .. samples[1..]]).ToArray(),
         };
     }
 

@@ -78,10 +78,11 @@ public sealed class Trainer
 
         var model = _weights.Model;
         int longest = Math.Max(_method.MaxLength, _method.ValidationLength ?? 0);
-        if (longest > model.Config.MaxSequenceLength)
-            throw new ArgumentException($"The data has rows of {longest} tokens; the model takes {model.Config.MaxSequenceLength}");
+        if (longest > model.Config.ContextLength)
+            throw new ArgumentException($"The data has rows of {longest} tokens; the model takes {model.Config.ContextLength}");
         long numTrained = _weights.Parameters.Sum(entry => entry.Parameter.numel());
-        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, _method.MaxLength, model.Device);
+        int passLength = model.Config.NumVirtualTokens + _method.MaxLength;
+        TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, passLength, model.Device);
         model.train();
         var groups = DecayingParameter.Groups(_weights.Parameters, _options.WeightDecay);
         using var optimizer = new AdamW(groups, _options.Beta1, _options.Beta2);

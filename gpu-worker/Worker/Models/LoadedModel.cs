@@ -2,9 +2,9 @@ using System.Diagnostics;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Diffusion;
+using LLaDA.Diffusion.Adapters;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Evaluation;
-using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Infilling;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
@@ -57,13 +57,13 @@ internal sealed class LoadedModel : IDisposable
 
     public int MaskTokenId => _predictor.Config.MaskTokenId;
 
-    /// <summary>The longest canvas, in tokens.</summary>
-    public int ContextLength => _predictor.Config.MaxSequenceLength;
+    /// <summary>The longest row, in tokens.</summary>
+    public int ContextLength => _predictor.Config.ContextLength;
 
     /// <summary>Whether a token ends an answer.</summary>
     public bool IsEnd(int token) => _predictor.Config.IsEnd(token) || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
 
-    /// <summary>Call it on the tensor thread. An adapter is merged into the weights.</summary>
+    /// <summary>Call it on the tensor thread. LoRA is merged into the weights, prompt vectors stand beside them.</summary>
     /// <exception cref="CheckpointException">The files cannot be used.</exception>
     public static LoadedModel Load(string id, ModelFiles files, Hardware hardware, TensorThread tensors)
     {
@@ -72,7 +72,7 @@ internal sealed class LoadedModel : IDisposable
         if (config.IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
         hardware.RequireFit(config, files.Weights);
-        var predictor = MergedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
+        var predictor = AdaptedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }
 

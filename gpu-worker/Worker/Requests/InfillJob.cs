@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Worker.Requests;
 
 /// <summary><c>/v1/infill</c>: a text with gaps.</summary>
 internal sealed class InfillJob(
-    InfillDocument document, LLaDATokenizer tokenizer, string context, string modelId, DateTimeOffset now) : ILineJob
+    InfillDocument document, LLaDATokenizer tokenizer, string context, int numVirtual, string modelId, DateTimeOffset now) : ILineJob
 {
     /// <summary>What a gap of a block-causal model sees: the text before it, and in its own block the text behind.</summary>
     private const string Before = "before";
@@ -33,7 +33,8 @@ internal sealed class InfillJob(
             throw body.Invalid("max_gap_length", $"must lie in [1, {model.ContextLength - 2}]");
 
         var document = new InfillDocument(text, model.Tokenizer, model.Config, options, model.Patterns);
-        return new InfillJob(document, model.Tokenizer, model.Config.Family.IsBlockCausal ? Before : Both, model.Id, now);
+        string context = model.Config.Family.IsBlockCausal ? Before : Both;
+        return new InfillJob(document, model.Tokenizer, context, model.Config.NumVirtualTokens, model.Id, now);
     }
 
     public LineWork Work
@@ -43,8 +44,9 @@ internal sealed class InfillJob(
             var (windows, searches, choices) = document.Sizes;
             var work = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
             work = searches.Aggregate(work, (sum, size) =>
-                sum + LineWork.OfSearch(size.Around, size.Forced, document.MaxGapLength, document.Context));
-            return choices.Aggregate(work, (sum, size) => sum + LineWork.OfCanvas(size.Tokens, size.Samples, isGuided: false));
+                sum + LineWork.OfSearch(numVirtual + size.Around, size.Forced, document.MaxGapLength, numVirtual + document.Context));
+            return choices.Aggregate(work, (sum, size) =>
+                sum + LineWork.OfCanvas(numVirtual + size.Tokens, size.Samples, isGuided: false));
         }
     }
 

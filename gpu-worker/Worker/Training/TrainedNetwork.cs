@@ -1,5 +1,4 @@
 using LLaDA.Diffusion;
-using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Preferences;
@@ -10,24 +9,24 @@ namespace LLaDA.Batch.Worker.Training;
 internal sealed class TrainedNetwork : IDisposable
 {
     private readonly MaskPredictor _network;
-    private readonly LoraWeights? _adapters;
+    private readonly IAdapter? _adapter;
 
     /// <param name="load">Loads the network that the training starts from.</param>
-    /// <param name="lora">Null to train all weights.</param>
-    /// <param name="adapter">Folder of the adapter that a LoRA training continues; null for none.</param>
+    /// <param name="adapter">Null to train all weights.</param>
+    /// <param name="from">Folder of the adapter that is continued; null for none.</param>
     /// <param name="hasReference">Whether the method needs a reference.</param>
     /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter differs in kind.</exception>
-    public TrainedNetwork(Func<MaskPredictor> load, LoraOptions? lora, string? adapter, bool hasReference)
+    public TrainedNetwork(Func<MaskPredictor> load, IAdapterOptions? adapter, string? from, bool hasReference)
     {
         _network = load();
         try
         {
-            _adapters = lora is null ? null : new LoraWeights(_network, lora);
-            if (adapter is not null)
-                _adapters?.Load(adapter);
-            Weights = _adapters is null ? new FullWeights(_network) : _adapters;
+            _adapter = adapter?.AddTo(_network);
+            if (from is not null)
+                _adapter?.Load(from);
+            Weights = _adapter is null ? new FullWeights(_network) : _adapter;
             if (hasReference)
-                Reference = _adapters is null ? new FrozenModel(load()) : new LoraReference(_adapters);
+                Reference = _adapter is null ? new FrozenModel(load()) : _adapter.NewReference();
         }
         catch
         {
@@ -44,7 +43,7 @@ internal sealed class TrainedNetwork : IDisposable
     public void Dispose()
     {
         Reference?.Dispose();
-        _adapters?.Dispose();
+        _adapter?.Dispose();
         _network.Dispose();
     }
 }

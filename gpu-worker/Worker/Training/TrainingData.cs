@@ -30,7 +30,7 @@ internal sealed class TrainingData : IDisposable
     }
 
     /// <param name="validationPath">Null where the job has none.</param>
-    /// <param name="config">Of the model that is trained.</param>
+    /// <param name="config">Of the model that is trained, with its virtual tokens.</param>
     /// <exception cref="TrainingFileException">Names lines.</exception>
     public static TrainingData Open(
         FineTuningJobRecord job, string trainingPath, string? validationPath, LLaDATokenizer tokenizer, LLaDAConfig config)
@@ -63,7 +63,7 @@ internal sealed class TrainingData : IDisposable
         {
             return job.Method switch
             {
-                FineTuningMethod.Pretrain => OpenText(path, tokenizer, config.MaxSequenceLength, seed),
+                FineTuningMethod.Pretrain => OpenText(path, tokenizer, config.ContextLength, seed),
                 FineTuningMethod.Dpo => new PreferenceData(path, tokenizer, Options(job, config, seed)),
                 _ => new FineTuningData(path, tokenizer, Options(job, config, seed)),
             };
@@ -76,7 +76,7 @@ internal sealed class TrainingData : IDisposable
 
     private static FineTuningOptions Options(FineTuningJobRecord job, LLaDAConfig config, long seed) => new()
     {
-        MaxLength = config.MaxSequenceLength,
+        MaxLength = config.ContextLength,
         LearnsPadding = DiffusionObjective.Of(config).LearnsPadding,
         LongExamples = job.LongExamples switch
         {

@@ -43,7 +43,10 @@ internal sealed class TrainingInputs(
     {
         string training = await DownloadAsync(run, run.TrainingFileId!, "training_file", folder, cancellation);
         string? validation = run.ValidationFileId is { } id ? await DownloadAsync(run, id, "validation_file", folder, cancellation) : null;
-        var config = LLaDAConfigJson.Read(Path.Combine(model.Weights, Checkpoint.ConfigFile));
+        var config = LLaDAConfigJson.Read(Path.Combine(model.Weights, Checkpoint.ConfigFile)) with
+        {
+            NumVirtualTokens = run.NumVirtualTokens ?? 0,
+        };
         return await Task.Run(
             () => TrainingData.Open(run, training, validation, new LLaDATokenizer(model.Weights), config), cancellation);
     }

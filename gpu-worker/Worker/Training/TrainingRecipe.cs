@@ -1,8 +1,11 @@
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Diffusion;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.PromptTuning;
 using LLaDA.Diffusion.Sampling;
+using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
@@ -13,17 +16,32 @@ namespace LLaDA.Batch.Worker.Training;
 internal static class TrainingRecipe
 {
     /// <summary>
-    /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for adapters, and a tenth of LLaDA's
-    /// for continued pretraining. For preferences that of LLaDA 1.5, and ten times as much for adapters.
+    /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for LoRA, the one that was measured for
+    /// prompt vectors, and a tenth of LLaDA's for continued pretraining. For preferences that of LLaDA 1.5, and ten times as much for LoRA.
     /// </summary>
-    private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PretrainingRate = 4e-5, PreferenceRate = 5e-7, PreferenceLoraRate = 5e-6;
+    private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PromptRate = 1e-2, PretrainingRate = 4e-5;
+
+    private const double PreferenceRate = 5e-7, PreferenceLoraRate = 5e-6;
 
     private const double FinalShare = 0.1, DecayShare = 0.1;
     private const int MaxWarmupSteps = 50, MaxPreferenceWarmupSteps = 15, NumCheckpoints = 10;
 
-    public static LoraOptions? Lora(FineTuningJobRecord job, string baseModel) => job.LoraRank is { } rank
-        ? new LoraOptions { Rank = rank, Alpha = job.LoraAlpha ?? 2.0 * rank, Seed = job.Seed, BaseModel = baseModel }
-        : null;
+    /// <param name="weights">Folder of the base model, tokenizer included.</param>
+    /// <returns>Null where all weights are trained.</returns>
+    /// <exception cref="CheckpointException">The tokenizer cannot be read.</exception>
+    public static IAdapterOptions? Adapter(FineTuningJobRecord job, string baseModel, string weights)
+    {
+        if (job.LoraRank is { } rank)
+            return new LoraOptions { Rank = rank, Alpha = job.LoraAlpha ?? 2.0 * rank, Seed = job.Seed, BaseModel = baseModel };
+        return job.NumVirtualTokens is not { } count ? null : new PromptTuningOptions
+        {
+            NumVirtualTokens = count,
+            InitialTokens = job.InitialText is { } text ? new LLaDATokenizer(weights).Encode(text) : null,
+            InitialText = job.InitialText,
+            Seed = job.Seed,
+            BaseModel = baseModel,
+        };
+    }
 
     /// <param name="numRows">Rows of an epoch.</param>
     public static TrainingOptions Options(FineTuningJobRecord job, int numRows)
@@ -87,12 +105,13 @@ internal static class TrainingRecipe
     public static TokenSequences Sequences(TokenFile tokens, int contextLength, long seed) =>
         new(tokens, (int)Math.Min(contextLength, Math.Max(1, tokens.Count / 4)), seed);
 
-    private static double UsualRate(FineTuningJobRecord job) => (job.Method, job.LoraRank) switch
+    private static double UsualRate(FineTuningJobRecord job) => job switch
     {
-        (FineTuningMethod.Dpo, null) => PreferenceRate,
-        (FineTuningMethod.Dpo, _) => PreferenceLoraRate,
-        (_, not null) => LoraRate,
-        (FineTuningMethod.Pretrain, _) => PretrainingRate,
+        { NumVirtualTokens: not null } => PromptRate,
+        { Method: FineTuningMethod.Dpo, LoraRank: null } => PreferenceRate,
+        { Method: FineTuningMethod.Dpo } => PreferenceLoraRate,
+        { LoraRank: not null } => LoraRate,
+        { Method: FineTuningMethod.Pretrain } => PretrainingRate,
         _ => SupervisedRate,
     };
 

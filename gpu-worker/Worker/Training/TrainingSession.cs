@@ -25,7 +25,7 @@ internal sealed class TrainingSession : IAsyncDisposable
 
     public TrainingProgress Current => _turns.Current!;
 
-    /// <summary>Loads the model. A LoRA training continues its adapter; a full training starts from weights and adapter merged.</summary>
+    /// <summary>Loads the model. An adapter is continued by a training of its kind; a full one starts from weights and LoRA merged.</summary>
     /// <param name="wantsCheckpoint">Asked after every step.</param>
     /// <exception cref="TrainingMemoryException">The model does not fit the device even with the smallest passes.</exception>
     /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter differs in kind from the one that the job
@@ -54,23 +54,23 @@ internal sealed class TrainingSession : IAsyncDisposable
 
     private static TrainingSession Open(TensorThread tensors, Hardware hardware, TrainingSetup setup, Func<bool> wantsCheckpoint)
     {
-        var (input, options, lora) = setup;
-        var (weights, adapter) = (input.Model.Weights, input.Model.Adapter);
+        var (input, options, adapter) = setup;
+        var (weights, from) = (input.Model.Weights, input.Model.Adapter);
         var computeType = hardware.ComputeType;
-        var weightType = lora is null ? ScalarType.Float32 : computeType;
+        var weightType = adapter is null ? ScalarType.Float32 : computeType;
         var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
         var fitting = TrainingRecipe.Fitting(
             options with { DeviceBytes = hardware.DeviceBytes },
             config,
-            lora?.NumParameters(config) ?? config.NumParameters,
+            adapter?.NumParameters(config) ?? config.NumParameters,
             weightType,
             computeType,
-            input.Data.Training.MaxLength,
+            (adapter?.NumVirtualTokens ?? 0) + input.Data.Training.MaxLength,
             hardware.Device);
 
         MaskPredictor Load() =>
-            MergedCheckpoint.Load(weights, lora is null ? adapter : null, hardware.Device, weightType, computeType);
-        var network = new TrainedNetwork(Load, lora, adapter, fitting.HasReference);
+            MergedCheckpoint.Load(weights, adapter is null ? from : null, hardware.Device, weightType, computeType);
+        var network = new TrainedNetwork(Load, adapter, from, fitting.HasReference);
         try
         {
             var trainer = new Trainer(network.Weights, Method(network, input.Data, fitting), fitting, input.Folder);

@@ -2,10 +2,13 @@ using System.CommandLine;
 using LLaDA.Batch.Train.Terminal;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.PromptTuning;
+using LLaDA.Diffusion.Text;
+using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Train.Training;
 
-/// <summary>The options of fine-tuning that train a LoRA adapter in place of all weights.</summary>
+/// <summary>The options of fine-tuning that train an adapter in place of all weights.</summary>
 internal sealed class AdapterOptions
 {
     private readonly Option<int?> _rank = new Option<int?>("--lora-rank")
@@ -31,43 +34,75 @@ internal sealed class AdapterOptions
         Description = "Writes the model with the adapter merged into it instead of the adapter alone",
     };
 
+    private readonly Option<int?> _virtualTokens = new Option<int?>("--virtual-tokens")
+    {
+        Description = "Trains so many vectors before every row (prompt tuning) and leaves the model as it is",
+    }.AtLeast(1);
+
+    private readonly Option<string?> _initialText = new("--init-text")
+    {
+        Description = "Begins the vectors as the embeddings of this text. The default is tokens that the seed draws",
+    };
+
     public void AddTo(Command command)
     {
         Option[] dependent = [_alpha, _targets, _merges];
-        foreach (var option in dependent.Prepend(_rank))
+        foreach (var option in dependent.Prepend(_rank).Append(_virtualTokens).Append(_initialText))
             command.Options.Add(option);
         command.Validators.Add(result =>
         {
             var given = Array.Find(dependent, option => result.GetResult(option) is { Implicit: false });
             if (given is not null && result.GetResult(_rank) is null)
                 result.AddError($"{given.Name} needs --lora-rank");
+            bool hasVectors = result.GetResult(_virtualTokens) is not null;
+            if (!hasVectors && result.GetResult(_initialText) is { Implicit: false })
+                result.AddError("--init-text needs --virtual-tokens");
+            if (hasVectors && result.GetResult(_rank) is not null)
+                result.AddError("--lora-rank and --virtual-tokens exclude each other: one adapter is trained");
         });
     }
 
     /// <param name="source">Folder of the model.</param>
     /// <returns>Null where all weights are trained.</returns>
-    public LoraOptions? Read(ParseResult parse, string source, long seed) => parse.GetValue(_rank) is not { } rank ? null : new LoraOptions
+    public IAdapterOptions? Read(ParseResult parse, string source, LLaDATokenizer tokenizer, long seed)
     {
-        Rank = rank,
-        Alpha = parse.GetValue(_alpha) ?? 2.0 * rank,
-        Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : null,
-        Seed = seed,
-        BaseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source)),
-    };
+        string baseModel = Path.GetFileName(Path.TrimEndingDirectorySeparator(source));
+        if (parse.GetValue(_rank) is { } rank)
+        {
+            return new LoraOptions
+            {
+                Rank = rank,
+                Alpha = parse.GetValue(_alpha) ?? 2.0 * rank,
+                Targets = parse.GetValue(_targets) is { Length: > 0 } paths ? paths : null,
+                Seed = seed,
+                BaseModel = baseModel,
+            };
+        }
+        return parse.GetValue(_virtualTokens) is not { } count ? null : new PromptTuningOptions
+        {
+            NumVirtualTokens = count,
+            InitialTokens = parse.GetValue(_initialText) is { } text ? tokenizer.Encode(text) : null,
+            InitialText = parse.GetValue(_initialText),
+            Seed = seed,
+            BaseModel = baseModel,
+        };
+    }
 
     /// <summary>Writes the result: the adapter, or the whole model.</summary>
     /// <param name="adapter">Null where all weights were trained.</param>
-    public void Save(ParseResult parse, MaskPredictor network, LoraWeights? adapter, string source, string output, ConsoleRun run)
+    public void Save(ParseResult parse, MaskPredictor network, IAdapter? adapter, string source, string output, ConsoleRun run)
     {
         if (adapter is not null && !parse.GetValue(_merges))
         {
             adapter.Save(output);
             run.Finish(
                 $"The adapter is in {output}",
-                "the same command with --merge writes the whole model, which 'llada admin models add' takes");
+                adapter is LoraWeights
+                    ? "the same command with --merge writes the whole model, which 'llada admin models add' takes"
+                    : "Hugging Face PEFT reads it as an adapter of kind PROMPT_TUNING");
             return;
         }
-        adapter?.Merge();
+        (adapter as LoraWeights)?.Merge();
         ConsoleRun.Save(network, source, output);
         run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada admin models add' adds it to a service");
     }

@@ -2,7 +2,6 @@ using System.CommandLine;
 using LLaDA.Batch.Train.Terminal;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Data;
-using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
@@ -87,11 +86,12 @@ internal sealed class DpoCommand
         LibTorch.Load();
         string source = parse.GetRequiredValue(_model).FullName;
         var tokenizer = new LLaDATokenizer(source);
-        var lora = _adapter.Read(parse, source, _run.Seed(parse));
+        var adapterOptions = _adapter.Read(parse, source, tokenizer, _run.Seed(parse));
+        int numVirtual = adapterOptions?.NumVirtualTokens ?? 0;
         var config = LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
         PreferenceData Open(FileInfo file, long seed) => new(file.FullName, tokenizer, new FineTuningOptions
         {
-            MaxLength = parse.GetValue(_maxLength) ?? config.MaxSequenceLength,
+            MaxLength = parse.GetValue(_maxLength) ?? config.MaxSequenceLength - numVirtual,
             LongExamples = parse.GetValue(_skipsLong) ? LongExamples.Skip : LongExamples.Fail,
             Seed = seed,
         });
@@ -109,16 +109,16 @@ internal sealed class DpoCommand
             },
         };
 
-        long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
+        long numTrained = adapterOptions?.NumParameters(config) ?? config.NumParameters;
         var computeType = _run.ComputeType(parse);
-        var weightType = lora is null ? ScalarType.Float32 : computeType;
-        TrainingMemory.Require(config, numTrained, weightType, computeType, options, training.MaxLength, CPU);
+        var weightType = adapterOptions is null ? ScalarType.Float32 : computeType;
+        TrainingMemory.Require(config, numTrained, weightType, computeType, options, numVirtual + training.MaxLength, CPU);
         using var network = Checkpoint.Load(source, CPU, weightType, computeType);
-        using var adapter = lora is null ? null : new LoraWeights(network, lora);
+        using var adapter = adapterOptions?.AddTo(network);
         ITrainedWeights weights = adapter is null ? new FullWeights(network) : adapter;
         using IReferenceModel reference = adapter is null
             ? new FrozenModel(Checkpoint.Load(source, CPU, weightType, computeType))
-            : new LoraReference(adapter);
+            : adapter.NewReference();
         Console.WriteLine(
             $"{network.Config.NumParameters:N0} parameters, {numTrained:N0} trained, "
             + $"{training.NumRows:N0} pairs ({training.NumSkipped} left out), {numSteps} steps");

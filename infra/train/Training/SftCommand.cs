@@ -2,7 +2,6 @@ using System.CommandLine;
 using LLaDA.Batch.Train.Terminal;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Data;
-using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
@@ -77,9 +76,10 @@ internal sealed class SftCommand
         LibTorch.Load();
         string source = parse.GetRequiredValue(_model).FullName;
         var tokenizer = new LLaDATokenizer(source);
-        var lora = _adapter.Read(parse, source, _run.Seed(parse));
+        var adapterOptions = _adapter.Read(parse, source, tokenizer, _run.Seed(parse));
+        int numVirtual = adapterOptions?.NumVirtualTokens ?? 0;
         var config = LLaDAConfigJson.Read(Path.Combine(source, Checkpoint.ConfigFile));
-        int maxLength = parse.GetValue(_maxLength) ?? config.MaxSequenceLength;
+        int maxLength = parse.GetValue(_maxLength) ?? config.MaxSequenceLength - numVirtual;
         FineTuningData Open(FileInfo file, long seed) => new(file.FullName, tokenizer, new FineTuningOptions
         {
             MaxLength = maxLength,
@@ -96,12 +96,12 @@ internal sealed class SftCommand
             MasksEveryRow = parse.GetValue(_masksEveryRow),
         };
 
-        long numTrained = lora?.NumParameters(config) ?? config.NumParameters;
+        long numTrained = adapterOptions?.NumParameters(config) ?? config.NumParameters;
         var computeType = _run.ComputeType(parse);
-        var weightType = lora is null ? ScalarType.Float32 : computeType;
-        TrainingMemory.Require(config, numTrained, weightType, computeType, options, training.MaxLength, CPU);
+        var weightType = adapterOptions is null ? ScalarType.Float32 : computeType;
+        TrainingMemory.Require(config, numTrained, weightType, computeType, options, numVirtual + training.MaxLength, CPU);
         using var network = Checkpoint.Load(source, CPU, weightType, computeType);
-        using var adapter = lora is null ? null : new LoraWeights(network, lora);
+        using var adapter = adapterOptions?.AddTo(network);
         ITrainedWeights weights = adapter is null ? new FullWeights(network) : adapter;
         Console.WriteLine(
             $"{network.Config.NumParameters:N0} parameters, {numTrained:N0} trained, "

@@ -24,7 +24,7 @@ public sealed class ForwardTests
         var packed = model.Pack(golden["forward.input_ids"], null);
         var rotation = model.Rotate(packed);
 
-        var x = model.Embed(packed);
+        var x = model.Embed(packed.Tokens);
         AssertHidden(golden, "0", x);
         for (int layer = 0; layer < model.Config.NumLayers; layer++)
         {

@@ -41,6 +41,12 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"hyperparameters":{"lora":{"rank":0}}}""", "hyperparameters.lora.rank"),
         ("""{"hyperparameters":{"lora":8}}""", "hyperparameters.lora"),
         ("""{"hyperparameters":{"lora":{"rnak":8}}}""", "hyperparameters.lora.rnak"),
+        ("""{"hyperparameters":{"prompt_tuning":true}}""", "hyperparameters.prompt_tuning"),
+        ("""{"hyperparameters":{"prompt_tuning":{},"lora":{}}}""", "hyperparameters.prompt_tuning"),
+        ("""{"hyperparameters":{"prompt_tuning":{"num_virtual_tokens":0}}}""", "hyperparameters.prompt_tuning.num_virtual_tokens"),
+        ("""{"hyperparameters":{"prompt_tuning":{"num_virtual_tokens":1025}}}""", "hyperparameters.prompt_tuning.num_virtual_tokens"),
+        ("""{"hyperparameters":{"prompt_tuning":{"init_text":""}}}""", "hyperparameters.prompt_tuning.init_text"),
+        ("""{"hyperparameters":{"prompt_tuning":{"text":"a"}}}""", "hyperparameters.prompt_tuning.text"),
         ("""{"hyperparameters":{"noise":0.5}}""", "hyperparameters.noise"),
         ("""{"hyperparameters":{"noise":{"low":0.5}}}""", "hyperparameters.noise.low"),
         ("""{"hyperparameters":{"noise":{"min":-0.1}}}""", "hyperparameters.noise.min"),
@@ -106,6 +112,22 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
             planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
         Assert.Equal(("mine", 7), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>()));
         Assert.Equal("b", planned["metadata"]!["a"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData("{}", 20, null)]
+    [InlineData("""{"num_virtual_tokens":"auto"}""", 20, null)]
+    [InlineData("""{"num_virtual_tokens":8,"init_text":"Answer in one word."}""", 8, "Answer in one word.")]
+    public async Task Prompt_tuning_is_kept_and_shown(string asked, int count, string? text)
+    {
+        await using var plane = await StartAsync(fixture);
+        var extra = JsonNode.Parse($$$"""{"hyperparameters":{"prompt_tuning":{{{asked}}}}}""")!.AsObject();
+
+        var job = await CreatedAsync(plane, Examples(4), extra);
+
+        Assert.Equal((count, text, true), (job.NumVirtualTokens, job.InitialText, job.TrainsAdapter));
+        var shown = (await GetAsync(plane, $"/{job.Id}"))["hyperparameters"]!["prompt_tuning"]!;
+        Assert.Equal((count, text), ((int)shown["num_virtual_tokens"]!, (string?)shown["init_text"]));
     }
 
     [Theory]
