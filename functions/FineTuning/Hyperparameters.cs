@@ -80,11 +80,12 @@ internal sealed record Hyperparameters
     public static int? Integer(JsonReader parameters, string name, int min, int max) =>
         IsAuto(parameters, name) ? null : parameters.Integer(name, min, max);
 
-    private static string? ReadInitialText(JsonReader prompt) => prompt.OptionalText("init_text") switch
+    private static string? ReadInitialText(JsonReader prompt)
     {
-        { Length: 0 or > MaxInitialText } => throw prompt.Invalid("init_text", $"must have 1 to {MaxInitialText} characters"),
-        var text => text,
-    };
+        const string name = "init_text";
+        string? text = prompt.OptionalText(name);
+        return text?.Length is 0 or > MaxInitialText ? throw prompt.Invalid(name, $"must have 1 to {MaxInitialText} characters") : text;
+    }
 
     /// <returns>Null when it is absent, null or <c>auto</c>.</returns>
     public static double? Positive(JsonReader parameters, string name, double max = MaxMultiplier)
