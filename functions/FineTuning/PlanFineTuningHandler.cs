@@ -100,7 +100,7 @@ internal sealed partial class PlanFineTuningHandler(
             ? null
             : new FineTuningFailure(
                 "invalid_hyperparameters",
-                $"num_virtual_tokens is {job.NumVirtualTokens}; it must be at most half of the model's context of {model.ContextLength} tokens",
+                $"num_virtual_tokens is {job.NumVirtualTokens}; it must be at most half of the model's context of {model.ContextLength}",
                 "prompt_tuning.num_virtual_tokens");
 
     /// <summary>Joins the data of a scheduled job.</summary>

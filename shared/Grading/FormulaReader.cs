@@ -115,9 +115,10 @@ internal sealed class FormulaReader(string text, IReadOnlyCollection<string> kno
     {
         while (_at < text.Length && (char.IsAsciiDigit(text[_at]) || text[_at] == '.'))
             _at++;
-        return double.TryParse(text.AsSpan(start, _at - start), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
+        string digits = text[start.._at];
+        return double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double number)
             ? _ => number
-            : throw new FormatException($"has '{text[start.._at]}', which is no number");
+            : throw new FormatException($"has '{digits}', which is no number");
     }
 
     private Term Call(string name)

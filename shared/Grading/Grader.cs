@@ -22,7 +22,8 @@ public abstract record Grader(string Name)
     public abstract double Grade(GradedAnswer answer);
 
     /// <returns>The first place of the templates that a line has no value for; null where it has all.</returns>
-    public string? Missing(JsonElement item) => Templates.Select(template => template.Missing(item)).FirstOrDefault(place => place is not null);
+    public string? Missing(JsonElement item) =>
+        Templates.Select(template => template.Missing(item)).FirstOrDefault(place => place is not null);
 
     /// <summary>Reads a grader, and refuses one that could not tell two answers apart.</summary>
     public static Grader Read(JsonReader json)

@@ -3,7 +3,9 @@ using System.Text;
 namespace LLaDA.Batch.Shared.Grading;
 
 /// <summary>Measures of likeness, from 0 to 1; of equal texts 1.</summary>
-/// <remarks>Words are runs of letters and digits, without regard to case. Without any word, texts are alike only where they are equal.</remarks>
+/// <remarks>
+/// Words are runs of letters and digits, without regard to case. Without any word, texts are alike only where they are equal.
+/// </remarks>
 public static class TextMeasures
 {
     private const int MaxOrder = 4;
@@ -16,8 +18,8 @@ public static class TextMeasures
     }
 
     /// <summary>
-    /// BLEU of one sentence (Papineni et al. 2002): the geometric mean of the precisions of n-grams up to four, where orders above one count
-    /// one more of both (Lin and Och 2004), times exp(1 - r / c) for a shorter input.
+    /// BLEU of one sentence (Papineni et al. 2002): the geometric mean of the precisions of n-grams up to four, where orders above one
+    /// count one more of both (Lin and Och 2004), times exp(1 - r / c) for a shorter input.
     /// </summary>
     public static double Bleu(string input, string reference)
     {

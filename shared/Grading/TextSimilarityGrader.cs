@@ -22,14 +22,15 @@ public sealed record TextSimilarityGrader(string Name, string Metric, GradeTempl
 
     public override double Grade(GradedAnswer answer) => s_measures[Metric](Input.Fill(answer), Reference.Fill(answer));
 
+    private static string Rule(string metric) => metric is "meteor" or "cosine"
+        ? $"is '{metric}', which is not offered"
+        : $"must be one of {string.Join(", ", s_measures.Keys)}";
+
     internal static TextSimilarityGrader Read(JsonReader json, string name)
     {
         string metric = json.Text("evaluation_metric");
         return s_measures.ContainsKey(metric)
             ? new TextSimilarityGrader(name, metric, ReadTemplate(json, "input"), ReadTemplate(json, "reference"))
-            : throw json.Invalid(
-                "evaluation_metric",
-                metric is "meteor" or "cosine" ? $"is '{metric}', which is not offered" : $"must be one of {string.Join(", ", s_measures.Keys)}",
-                "invalid_grader");
+            : throw json.Invalid("evaluation_metric", Rule(metric), "invalid_grader");
     }
 }

@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Adapters;
 
-/// <summary>A checkpoint with an adapter in PEFT's layout: LoRA is merged into the weights, vectors of prompt tuning stay beside them.</summary>
+/// <summary>
+/// A checkpoint with an adapter in PEFT's layout: LoRA is merged into the weights, vectors of prompt tuning stay beside them.
+/// </summary>
 public static class AdaptedCheckpoint
 {
     /// <param name="folder">Of the checkpoint; see <see cref="Checkpoint.Load"/>, as for the other parameters.</param>

@@ -76,7 +76,8 @@ public sealed class CausalLikelihood
         if (answers.Count == 0)
             return sums;
 
-        var hidden = _model.Hidden(Upload(tokens).view(rows.Count, numVirtual + length)).flatten(0, 1).index_select(0, Upload(places));      // [N, D]
+        var all = _model.Hidden(Upload(tokens).view(rows.Count, numVirtual + length)).flatten(0, 1);
+        var hidden = all.index_select(0, Upload(places));                                   // [N, D]
         var crossEntropies = nn.functional.cross_entropy(_model.Logits(hidden), Upload(answers), reduction: nn.Reduction.None);
         foreach (var (index, crossEntropy) in crossEntropies.cpu().data<float>().Index())
             sums[rowOfAnswer[index]] -= crossEntropy;

@@ -28,7 +28,9 @@ public sealed class LikelihoodEstimator
         (_model, _maxTokens) = (model, maxTokens);
     }
 
-    /// <summary>Tokens that pass in each sample, virtual ones included: a block-causal model gets the blocks of the answer a second time.</summary>
+    /// <summary>
+    /// Tokens that pass in each sample, virtual ones included: a block-causal model gets the blocks of the answer a second time.
+    /// </summary>
     public static int TokensOfSample(LLaDAConfig config, int numPromptTokens, int numAnswerTokens)
     {
         numPromptTokens += config.NumVirtualTokens;

@@ -30,7 +30,7 @@ internal sealed record PromptConfig(int NumVirtualTokens, int Width, string? Bas
         if (Text("peft_type") == "LORA")
         {
             throw new CheckpointException(
-                path, "belongs to a LoRA adapter; vectors of prompt tuning are not trained beside another adapter: begin with its base model");
+                path, "belongs to a LoRA adapter; prompt vectors are not trained beside another adapter: begin with its base model");
         }
         if (Text("peft_type") != PeftType)
             errors.Add($"peft_type is {json["peft_type"]?.ToJsonString() ?? "missing"}; vectors of prompt tuning have {PeftType}");

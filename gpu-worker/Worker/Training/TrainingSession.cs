@@ -25,7 +25,9 @@ internal sealed class TrainingSession : IAsyncDisposable
 
     public TrainingProgress Current => _turns.Current!;
 
-    /// <summary>Loads the model. An adapter is continued by a training of its kind; a full one starts from weights and LoRA merged.</summary>
+    /// <summary>
+    /// Loads the model. An adapter is continued by a training of its kind; a full training starts from weights and LoRA merged.
+    /// </summary>
     /// <param name="wantsCheckpoint">Asked after every step.</param>
     /// <exception cref="TrainingMemoryException">The model does not fit the device even with the smallest passes.</exception>
     /// <exception cref="CheckpointException">The model cannot be loaded, or the adapter differs in kind from the one that the job

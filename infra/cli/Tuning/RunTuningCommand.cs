@@ -21,9 +21,16 @@ internal static class RunTuningCommand
         method.AcceptOnlyFromAmong("supervised", "pretrain", "dpo");
         var suffix = new Option<string?>("--suffix") { Description = "Part of the result's name" };
         var rank = new Option<int?>("--lora") { Description = "Train an adapter of this rank instead of all weights" };
+        var vectors = new Option<int?>("--virtual-tokens")
+        {
+            Description = "Learn so many vectors before every row instead of weights (prompt tuning)",
+        };
         var epochs = new Option<int?>("--epochs") { Description = "Passes over the examples; chosen by their number by default" };
         var watch = new Option<bool>("--watch", "-w") { Description = "Follow the job to its end" };
-        var command = new Command("run", "Trains a model on a file of examples") { file, model, method, suffix, rank, epochs, watch };
+        var command = new Command("run", "Trains a model on a file of examples")
+        {
+            file, model, method, suffix, rank, vectors, epochs, watch,
+        };
         command.SetAction(async (parse, cancellation) =>
         {
             var (shell, source) = (target.Shell(parse), parse.GetRequiredValue(file));
@@ -36,6 +43,8 @@ internal static class RunTuningCommand
             var hyperparameters = new Dictionary<string, object>();
             if (parse.GetValue(rank) is { } size)
                 hyperparameters["lora"] = new { rank = size };
+            if (parse.GetValue(vectors) is { } count)
+                hyperparameters["prompt_tuning"] = new { num_virtual_tokens = count };
             if (parse.GetValue(epochs) is { } passes)
                 hyperparameters["n_epochs"] = passes;
             var job = await client.FineTuning.CreateAsync(

@@ -34,7 +34,10 @@ public sealed class PromptLawTests
             ? [new(), new() { Steps = 2, Temperature = 0.8, Seed = 3 }, new() { CfgScale = 1 }]
             : [new(), new() { Temperature = 0.8, Seed = 3, Steps = 3 }, new() { CfgScale = 1 }];
         if (family == "LLaDA")
-            settings = [.. settings, new() { Cache = CachePolicy.Dual, BlockLength = 2 }, new() { Cache = CachePolicy.Prefix, BlockLength = 2 }];
+        {
+            var cached = new SamplingOptions { BlockLength = 2 };
+            settings = [.. settings, cached with { Cache = CachePolicy.Dual }, cached with { Cache = CachePolicy.Prefix }];
+        }
         foreach (var options in settings)
         {
             List<string> shown = [], expectedShown = [];
@@ -121,7 +124,8 @@ public sealed class PromptLawTests
         var options = new CausalDecodingOptions { MaxTokens = 5, StopsAtEos = false };
 
         Assert.Equal(
-            new CausalDecoder(model).Complete([[.. s_prompt, .. prompt]], options), new CausalDecoder(prompted).Complete([prompt], options));
+            new CausalDecoder(model).Complete([[.. s_prompt, .. prompt]], options),
+            new CausalDecoder(prompted).Complete([prompt], options));
         Assert.Equal(
             new CausalLikelihood(model, 64).LogLikelihoods([new AnsweredRow([.. s_prompt, .. prompt], [8, 2])]),
             new CausalLikelihood(prompted, 64).LogLikelihoods([new AnsweredRow(prompt, [8, 2])]));
@@ -175,7 +179,9 @@ public sealed class PromptLawTests
         return sampler.Sample([row])[0];
     }
 
-    /// <summary>A noised batch, and the same with the prompt in front of each row; with padding and block diffusion where it applies.</summary>
+    /// <summary>
+    /// A noised batch, and the same with the prompt in front of each row; with padding and block diffusion where it applies.
+    /// </summary>
     private static (NoisedBatch Batch, NoisedBatch Behind) Batches(LLaDAConfig config)
     {
         int[][] rows = [.. Enumerable.Range(0, 3).Select(row => Enumerable.Range(13 + row, 10).ToArray())];

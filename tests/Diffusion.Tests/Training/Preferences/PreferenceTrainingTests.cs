@@ -1,6 +1,7 @@
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.PromptTuning;
 using LLaDA.Diffusion.Tests.Families;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Preferences;
@@ -30,7 +31,11 @@ public sealed class PreferenceTrainingTests
         using var copy = new FrozenModel(TinyModel.Random(FamilyModels.All[family]));
         using var lora = new LoraWeights(TinyModel.Random(FamilyModels.All[family]), new LoraOptions { Rank = 2 });
         using var under = new LoraReference(lora);
-        foreach (var (weights, reference) in new (ITrainedWeights, IReferenceModel)[] { (new FullWeights(model), copy), (lora, under) })
+        using var prompted = TinyModel.Random(FamilyModels.All[family]);
+        using var vectors = new PromptTuningWeights(prompted, new PromptTuningOptions { NumVirtualTokens = 6 });
+        using var frozen = vectors.NewReference();
+        (ITrainedWeights, IReferenceModel)[] all = [(new FullWeights(model), copy), (lora, under), (vectors, frozen)];
+        foreach (var (weights, reference) in all)
         {
             var options = TinyPairs.Options(new PreferenceOptions { SftWeight = 0 });
             var method = new PreferenceTraining(weights, reference, TinyPairs.Unequal, null, options);

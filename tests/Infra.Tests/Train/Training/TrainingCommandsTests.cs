@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Adapters;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Training;
 
@@ -61,6 +62,10 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--merge needs --lora-rank", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--merge")]
     [InlineData("--beta must be above 0", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--beta", "0")]
     [InlineData("argument '0.1'", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--min-noise", "0.1")]
+    [InlineData("--init-text needs --virtual-tokens", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--init-text", "t")]
+    [InlineData(
+        "--lora-rank and --virtual-tokens exclude each other: one adapter is trained", "sft", "--model", "m", "--data", "d", "--run", "r",
+        "--out", "o", "--lora-rank", "2", "--virtual-tokens", "2")]
     [InlineData("Option '--out' is required.", "corpus", "--data", "d")]
     [InlineData("Required command was not provided.")]
     public async Task A_wrong_command_line_ends_with_its_error(string error, params string[] arguments)
@@ -124,11 +129,14 @@ public sealed class TrainingCommandsTests : IDisposable
         }
         await DoneAsync("answers", "--model", File("preferring"), "--data", File("dialogues.jsonl"), "--max-tokens", "2");
         await DoneAsync(
+            "sft", "--model", File("model"), "--out", File("vectors"), "--run", File("prompting"), "--data", File("dialogues.jsonl"),
+            "--epochs", "2", "--batch-size", "1", "--virtual-tokens", "3", "--init-text", "God created");
+        await DoneAsync(
             "evaluate", "--model", File("model"), "--text", File("text.txt"), "--max-length", "16", "--samples", "1",
             "--questions", "1", "--json");
 
-        using var model = Checkpoint.Load(File("model"));
-        Assert.Equal(16, model.Config.ModelWidth);
+        using var model = AdaptedCheckpoint.Load(File("model"), File("vectors"));
+        Assert.Equal((16, 3), (model.Config.ModelWidth, model.Config.NumVirtualTokens));
     }
 
     private static async Task DoneAsync(params string[] arguments)
