@@ -17,11 +17,12 @@ internal static class TrainingRecipe
 {
     /// <summary>
     /// Peak learning rates at a multiplier of 1: LLaDA's for supervised fine-tuning, the usual one for LoRA, the one that was measured for
-    /// prompt vectors, and a tenth of LLaDA's for continued pretraining. For preferences that of LLaDA 1.5, and ten times as much for LoRA.
+    /// prompt vectors, and a tenth of LLaDA's for continued pretraining. For preferences that of LLaDA 1.5, ten times as much for LoRA, and
+    /// for prompt vectors as much less than usual as for LoRA.
     /// </summary>
     private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PromptRate = 1e-2, PretrainingRate = 4e-5;
 
-    private const double PreferenceRate = 5e-7, PreferenceLoraRate = 5e-6;
+    private const double PreferenceRate = 5e-7, PreferenceLoraRate = 5e-6, PreferencePromptRate = 2.5e-4;
 
     private const double FinalShare = 0.1, DecayShare = 0.1;
     private const int MaxWarmupSteps = 50, MaxPreferenceWarmupSteps = 15, NumCheckpoints = 10;
@@ -107,6 +108,7 @@ internal static class TrainingRecipe
 
     private static double UsualRate(FineTuningJobRecord job) => job switch
     {
+        { Method: FineTuningMethod.Dpo, NumVirtualTokens: not null } => PreferencePromptRate,
         { NumVirtualTokens: not null } => PromptRate,
         { Method: FineTuningMethod.Dpo, LoraRank: null } => PreferenceRate,
         { Method: FineTuningMethod.Dpo } => PreferenceLoraRate,
