@@ -29,6 +29,7 @@ public sealed class PromptLawTests
         using var model = TinyModel.Random(config);
         using var prompted = TinyModel.Random(config);
         using var vectors = new PromptTuningWeights(prompted, Options);
+        using var even = new TokenSet(Enumerable.Range(0, TinyModel.NumTextTokens / 2).Select(half => 2 * half));
         int count = s_prompt.Length;
         SamplingOptions[] settings = config.Family.IsBlockCausal
             ? [new(), new() { Steps = 2, Temperature = 0.8, Seed = 3 }, new() { CfgScale = 1 }]
@@ -44,6 +45,8 @@ public sealed class PromptLawTests
             var row = new SamplingRow(s_text, options, [3, 6, 7])
             {
                 IsTraced = true,
+                NumTop = 2,
+                ForbiddenAt = new Dictionary<int, TokenSet> { [3] = even },
                 ForcedTokens = new Dictionary<int, int> { [6] = 13 },
                 OnStep = step => shown.Add($"{step.SettledTo}: {string.Join(" ", step.Canvas)}"),
             };
@@ -52,6 +55,7 @@ public sealed class PromptLawTests
                 Canvas = [.. s_prompt, .. s_text],
                 Targets = [.. row.Targets!.Select(target => count + target)],
                 ForcedTokens = new Dictionary<int, int> { [count + 6] = 13 },
+                ForbiddenAt = new Dictionary<int, TokenSet> { [count + 3] = even },
                 OnStep = step => expectedShown.Add($"{step.SettledTo - count}: {string.Join(" ", step.Canvas.Skip(count))}"),
             };
 
@@ -60,6 +64,9 @@ public sealed class PromptLawTests
 
             Assert.Equal(expected.Tokens[count..], sampled.Tokens);
             Assert.Equal(expected.Confidence[count..], sampled.Confidence);
+            Assert.Equal(
+                expected.LogProbabilities!.Skip(count).Select(place => place?.LogProbability),
+                sampled.LogProbabilities!.Select(place => place?.LogProbability));
             Assert.Equal(expected.Trace!.Steps.Skip(count), sampled.Trace!.Steps);
             Assert.Equal((expected.NumForwards, expected.NumTokenForwards), (sampled.NumForwards, sampled.NumTokenForwards));
             Assert.Equal(expectedShown, shown);
