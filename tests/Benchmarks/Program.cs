@@ -48,6 +48,9 @@ var count = new Option<int>("--rows") { DefaultValueFactory = _ => 10_000 };
 var rows = new Command("rows", "How often a row's tokens differ between running alone and among others") { model, count };
 rows.SetAction(parse => RowsBenchmark.RunAsync(parse.GetValue(model)!.FullName, parse.GetValue(count)));
 
+var block = new Command("block", "A block of the network by modules and by its script, in turns") { model, json };
+block.SetAction(parse => BlockBenchmark.Run(parse.GetValue(model)!.FullName, parse.GetValue(json)));
+
 var families = new Command("families", "A tiny model of each family against its official loop, and lines that share their beginning")
     { json };
 families.SetAction(parse => FamiliesBenchmark.RunAsync(parse.GetValue(json)));
@@ -107,7 +110,7 @@ var tables = new Command("tables", "Writes the tables and charts of docs/benchma
 tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 
 return await new RootCommand("Measures LLaDA.Batch")
-    { tables, pipeline, sampler, rows, families, trainer, fits, faults, schedules,
+    { tables, pipeline, sampler, rows, block, families, trainer, fits, faults, schedules,
     FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
     ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json), NowBenchmark.Create(json) }
     .Parse(args).InvokeAsync();

@@ -13,31 +13,34 @@ namespace LLaDA.Diffusion.Model;
 /// </remarks>
 public sealed class KeyValueCache : IDisposable
 {
-    private readonly Tensor _keys;
-    private readonly Tensor _values;
-
     /// <param name="length">Tokens of the canvas.</param>
     /// <param name="type">The model's compute type.</param>
     public KeyValueCache(LLaDAConfig config, int length, ScalarType type, Device device)
     {
         Length = length;
-        (_keys, _values) = (Layers(), Layers());
+        (Keys, Values) = (Layers(), Layers());
 
         Tensor Layers() =>
             empty([config.NumLayers, length, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope();
     }
 
-    private KeyValueCache(Tensor keys, Tensor values) => (_keys, _values, Length) = (keys, values, (int)keys.shape[1]);
+    private KeyValueCache(Tensor keys, Tensor values) => (Keys, Values, Length) = (keys, values, (int)keys.shape[1]);
 
     public int Length { get; }
 
+    /// <summary>[layers, L, K, E].</summary>
+    internal Tensor Keys { get; }
+
+    /// <summary>[layers, L, K, E].</summary>
+    internal Tensor Values { get; }
+
     /// <summary>Bytes of the keys and values.</summary>
-    public long NumBytes => 2 * _keys.numel() * _keys.element_size();
+    public long NumBytes => 2 * Keys.numel() * Keys.element_size();
 
     public void Dispose()
     {
-        _keys.Dispose();
-        _values.Dispose();
+        Keys.Dispose();
+        Values.Dispose();
     }
 
     /// <summary>Copies the keys and values of some positions out.</summary>
@@ -45,15 +48,15 @@ public sealed class KeyValueCache : IDisposable
     {
         using var scope = NewDisposeScope();
         Tensor Part(Tensor all) => all.narrow(1, start, length).clone().DetachFromDisposeScope();
-        return new KeyValueCache(Part(_keys), Part(_values));
+        return new KeyValueCache(Part(Keys), Part(Values));
     }
 
     /// <summary>Takes over the keys and values of positions from <paramref name="start"/> on.</summary>
     internal void Put(int start, KeyValueCache part)
     {
         using var scope = NewDisposeScope();
-        _keys.narrow(1, start, part.Length).copy_(part._keys);
-        _values.narrow(1, start, part.Length).copy_(part._values);
+        Keys.narrow(1, start, part.Length).copy_(part.Keys);
+        Values.narrow(1, start, part.Length).copy_(part.Values);
     }
 
     /// <summary>Stores the keys and values of the tokens that passed.</summary>
@@ -63,7 +66,7 @@ public sealed class KeyValueCache : IDisposable
     /// <returns>The keys and values of the whole canvas, [L, K, E] each, views of the cache.</returns>
     internal (Tensor Keys, Tensor Values) Update(int layer, Tensor? positions, Tensor keys, Tensor values)
     {
-        return (Updated(_keys, keys), Updated(_values, values));
+        return (Updated(Keys, keys), Updated(Values, values));
 
         Tensor Updated(Tensor all, Tensor passed)
         {

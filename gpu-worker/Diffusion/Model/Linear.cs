@@ -24,6 +24,9 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
 
     internal AdaptedWeight Adapted { get; }
 
+    /// <summary>[output width], or null.</summary>
+    internal Parameter? Bias => _bias;
+
     /// <param name="input">[..., input width].</param>
     /// <returns>[..., output width], in the type of the input.</returns>
     public override Tensor forward(Tensor input)

@@ -126,6 +126,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         packed = BlockCausalMask.Complete(packed, Config);
+        packed = packed with { Table = SegmentTable.Of(packed.Segments) };
         var rotation = Rotate(packed);
         var x = Embed(packed.Tokens);
         for (int layer = 0; layer < Config.NumLayers; layer++)
@@ -163,6 +164,10 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
         _blocks[layer].Forward(x, rotation, packed);
+
+    /// <summary>The same without the script.</summary>
+    internal Tensor BlockByModules(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
+        _blocks[layer].ForwardByModules(x, rotation, packed);
 
     internal Tensor Normalize(Tensor x) => _finalNorm.call(x);
 

@@ -22,6 +22,11 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>[D].</summary>
+    internal Parameter Weight => _weight;
+
+    internal Scalar Epsilon => _epsilon;
+
     /// <param name="input">[..., D].</param>
     /// <returns>[..., D], in the type of the input.</returns>
     public override Tensor forward(Tensor input)

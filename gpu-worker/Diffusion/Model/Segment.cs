@@ -37,4 +37,7 @@ public sealed record PackedTokens(Tensor Tokens, Tensor Positions, IReadOnlyList
 {
     /// <summary>Sees the experts that each layer, from 0, chooses; null for none.</summary>
     public Action<int, RouterChoice>? OnChoice { get; init; }
+
+    /// <summary>The segments for the script of a block; null where it makes them itself.</summary>
+    internal SegmentTable? Table { get; init; }
 }

@@ -54,9 +54,14 @@ public sealed class TransformerBlock : nn.Module
     [ComponentName(Name = "moe")]
     private readonly MixtureOfExperts? _experts;
 
+    /// <summary>In one native call, for prediction; null where libtorch does not allow it.</summary>
+    private static readonly Lazy<TorchScript?> s_script = new(() => TorchScript.Of("block.torchscript"));
+
     private readonly LLaDAConfig _config;
     private readonly ScalarType _computeType;
     private readonly int _layer;
+    private readonly Linear[] _linears;
+    private readonly Scalar? _clip;
 
     /// <param name="layer">Index of this block in the network, from 0.</param>
     internal TransformerBlock(LLaDAConfig config, int layer, ScalarType type, ScalarType computeType, Device device)
@@ -92,14 +97,53 @@ public sealed class TransformerBlock : nn.Module
             _upProjection = Project(width, config.FeedForwardWidth);
             _downProjection = Project(config.FeedForwardWidth, width);
         }
+        _linears = [
+            .. new[]
+            {
+                _queryProjection, _keyProjection, _valueProjection, _fusedProjection, _attentionOutput,
+                _gateProjection, _upProjection, _downProjection,
+            }.OfType<Linear>(),
+        ];
+        _clip = config.ClipQkv?.ToScalar();
         RegisterComponents();
     }
 
+    /// <summary>Predicts by a script, and trains by modules; both compute the same.</summary>
     /// <param name="x">[T, D].</param>
     /// <param name="rotation">Of queries and keys, by position.</param>
     /// <param name="packed">Attention does not cross the borders of its segments.</param>
     /// <returns>[T, D].</returns>
     public Tensor Forward(Tensor x, Rotation rotation, PackedTokens packed)
+    {
+        bool hasAdapter = Array.Exists(_linears, linear => linear.Adapted.Adapter is not null);
+        return training || is_grad_enabled() || hasAdapter || s_script.Value is not { } script
+            ? ForwardByModules(x, rotation, packed)
+            : ForwardByScript(script, x, rotation, packed);
+    }
+
+    private Tensor ForwardByScript(TorchScript script, Tensor x, Rotation rotation, PackedTokens packed)
+    {
+        using var scope = NewDisposeScope();
+        var table = packed.Table ?? SegmentTable.Of(packed.Segments);
+        Linear[] projections = _fusedProjection is null ? [_queryProjection!, _keyProjection!, _valueProjection!] : [_fusedProjection];
+        object?[] attention = [
+            x, rotation.Cosine, rotation.Sine, _attentionNorm.Weight, Array.ConvertAll(projections, linear => linear.Adapted.Weight),
+            projections.Select(linear => linear.Bias).OfType<Tensor>().ToArray(),
+            _queryNorm is null ? Array.Empty<Tensor>() : [_queryNorm.Weight, _keyNorm!.Weight],
+            _attentionOutput.Adapted.Weight, _attentionOutput.Bias, _attentionNorm.Epsilon, _clip, _config.NumHeads,
+            _config.NumKeyValueHeads, (int)_computeType, _config.IsCausal, _layer, table.Numbers, table.Masks, table.Caches,
+            table.Positions];
+        if (_experts is null)
+        {
+            return script.Call("block", [
+                .. attention, _feedForwardNorm.Weight, _gateProjection!.Adapted.Weight, _upProjection!.Adapted.Weight,
+                _downProjection!.Adapted.Weight]).MoveToOuterDisposeScope();
+        }
+        var attended = script.Call("attend", attention);
+        return attended.Add(Routed(_feedForwardNorm.call(attended).to(_computeType), packed)).MoveToOuterDisposeScope();
+    }
+
+    internal Tensor ForwardByModules(Tensor x, Rotation rotation, PackedTokens packed)
     {
         using var scope = NewDisposeScope();
         var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, packed.Segments));

@@ -22,6 +22,8 @@ public sealed class ScalarLifetimeTests
     {
         var makers = Makers(typeof(torch.Tensor).Assembly);
         Assert.Contains(makers, method => method.Name == "square");
+        // It makes one of a number, which TorchScript.Call refuses.
+        makers.RemoveWhere(method => method.DeclaringType == typeof(torch.jit.CompilationUnit));
 
         string[] calls = [.. Methods(typeof(MaskPredictor).Assembly).SelectMany(caller => Callees(caller).Where(makers.Contains)
             .Select(callee => $"{caller.DeclaringType}.{caller.Name} calls {callee.DeclaringType}.{callee}")).Distinct()];
