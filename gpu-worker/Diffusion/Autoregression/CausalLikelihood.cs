@@ -78,10 +78,19 @@ public sealed class CausalLikelihood
 
         var all = _model.Hidden(Upload(tokens).view(rows.Count, numVirtual + length)).flatten(0, 1);
         var hidden = all.index_select(0, Upload(places));                                   // [N, D]
-        var crossEntropies = nn.functional.cross_entropy(_model.Logits(hidden), Upload(answers), reduction: nn.Reduction.None);
+        var targets = Upload(answers);
+        var crossEntropies = cat([.. HeadPieces.Of(answers.Count, _model.Config).Select(piece => Losses(piece.Start, piece.Count))]);
         foreach (var (index, crossEntropy) in crossEntropies.cpu().data<float>().Index())
             sums[rowOfAnswer[index]] -= crossEntropy;
         return sums;
+
+        Tensor Losses(int start, int count)
+        {
+            using var temporaries = NewDisposeScope();
+            var logits = _model.Logits(hidden.narrow(0, start, count));                                         // [n, V']
+            return nn.functional.cross_entropy(logits, targets.narrow(0, start, count), reduction: nn.Reduction.None)
+                .MoveToOuterDisposeScope();
+        }
 
         Tensor Upload(List<long> values) => tensor([.. values], device: _model.Device);
     }

@@ -107,27 +107,34 @@ public sealed class LikelihoodEstimator
             }
         }
 
-        var losses = nn.functional.cross_entropy(Logits(), Upload(masked), reduction: nn.Reduction.None);       // [N]
-        float[] crossEntropies = [.. losses.cpu().data<float>()];
+        var conditional = HiddenAtPlaces(masksPrompt: false);
+        var unconditional = cfgScale > 0 ? HiddenAtPlaces(masksPrompt: true) : null;
+        var answers = Upload(masked);
+        Tensor[] losses = [.. HeadPieces.Of(masked.Count, _model.Config).Select(piece => Losses(piece.Start, piece.Count))];
+        float[] crossEntropies = [.. cat(losses).cpu().data<float>()];
         double[][] sums = [.. patterns.Select(_ => new double[layout.Parts.Length])];
         foreach (var ((row, part), crossEntropy) in owners.Zip(crossEntropies))
             sums[row][part] += crossEntropy;
         return sums;
 
-        Tensor Logits()
-        {
-            var conditional = LogitsOf(masksPrompt: false);
-            if (!(cfgScale > 0))
-                return conditional;
-            var unconditional = LogitsOf(masksPrompt: true);
-            return unconditional.Add(tensor((float)(cfgScale + 1), device: _model.Device) * (conditional - unconditional));
-        }
-
-        Tensor LogitsOf(bool masksPrompt)
+        Tensor HiddenAtPlaces(bool masksPrompt)
         {
             var tokens = Upload([.. patterns.SelectMany(pattern => layout.Tokens(pattern, masksPrompt))]);
-            var hidden = layout.Hidden(_model, tokens, patterns.Count);
-            return _model.Logits(hidden.index_select(0, Upload(places)));                                       // [N, V']
+            return layout.Hidden(_model, tokens, patterns.Count).index_select(0, Upload(places));               // [N, D]
+        }
+
+        // Cross-entropies of some of the masked tokens, [n].
+        Tensor Losses(int start, int count)
+        {
+            using var temporaries = NewDisposeScope();
+            var logits = _model.Logits(conditional.narrow(0, start, count));                                    // [n, V']
+            if (unconditional is not null)
+            {
+                var without = _model.Logits(unconditional.narrow(0, start, count));
+                logits = without.Add(tensor((float)(cfgScale + 1), device: _model.Device) * (logits - without));
+            }
+            return nn.functional.cross_entropy(logits, answers.narrow(0, start, count), reduction: nn.Reduction.None)
+                .MoveToOuterDisposeScope();
         }
 
         Tensor Upload(List<long> values) => tensor([.. values], device: _model.Device);

@@ -45,8 +45,7 @@ public sealed class Experts : nn.Module
     internal Tensor Apply(Tensor input, RouterChoice choice)
     {
         using var scope = NewDisposeScope();
-        using var host = choice.Experts.cpu().contiguous();
-        var plan = ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
+        var plan = Plan(choice);
         var gathered = input.index_select(0, PinnedUpload.To(input.device, plan.Gathered));                      // [P, D]
         var projections = Adapted.ToDictionary(
             entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
@@ -66,6 +65,26 @@ public sealed class Experts : nn.Module
         var weights = choice.Weights.to(input.dtype).unsqueeze(-1).unbind(1);                                   // chosen times [T, 1]
         return ofTokens.Zip(weights, (output, weight) => output * weight)
             .Aggregate((sum, term) => sum.Add(term)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>x + the same of h, and of a shared expert where there is one, in one native call.</summary>
+    /// <param name="x">[T, D].</param>
+    /// <param name="h">[T, D].</param>
+    /// <param name="shared">Gate, up and down of the shared expert; empty for none.</param>
+    internal Tensor AddByScript(TorchScript script, Tensor x, Tensor h, RouterChoice choice, Tensor[] shared)
+    {
+        using var scope = NewDisposeScope();
+        var plan = Plan(choice);
+        long[] runs = [.. plan.Runs.SelectMany(run => new long[] { run.Expert, run.Start, run.Count })];
+        return script.Call(
+            "experts", x, h, choice.Weights, PinnedUpload.To(h.device, plan.Gathered), tensor(runs),
+            PinnedUpload.To(h.device, plan.Places), new Tensor[] { _gate, _up, _down }, shared).MoveToOuterDisposeScope();
+    }
+
+    private ExpertPlan Plan(RouterChoice choice)
+    {
+        using var host = choice.Experts.cpu().contiguous();
+        return ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
     }
 
     /// <summary>An expert's matrix.</summary>

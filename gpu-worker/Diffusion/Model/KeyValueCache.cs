@@ -60,18 +60,18 @@ public sealed class KeyValueCache : IDisposable
     }
 
     /// <summary>Stores the keys and values of the tokens that passed.</summary>
-    /// <param name="positions">[n], int64; null for the whole canvas.</param>
+    /// <param name="positions">[n], int64, ascending.</param>
     /// <param name="keys">[n, K, E].</param>
     /// <param name="values">[n, K, E].</param>
     /// <returns>The keys and values of the whole canvas, [L, K, E] each, views of the cache.</returns>
-    internal (Tensor Keys, Tensor Values) Update(int layer, Tensor? positions, Tensor keys, Tensor values)
+    internal (Tensor Keys, Tensor Values) Update(int layer, Tensor positions, Tensor keys, Tensor values)
     {
         return (Updated(Keys, keys), Updated(Values, values));
 
         Tensor Updated(Tensor all, Tensor passed)
         {
             var kept = all.select(0, layer);
-            return positions is null ? kept.copy_(passed) : kept.index_copy_(0, positions, passed);
+            return positions.shape[0] == Length ? kept.copy_(passed) : kept.index_copy_(0, positions, passed);
         }
     }
 }

@@ -126,7 +126,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         packed = BlockCausalMask.Complete(packed, Config);
-        packed = packed with { Table = SegmentTable.Of(packed.Segments) };
+        var boundsOn = BlockScript.JoinsRows(Config, Device, ComputeType) ? Device : null;
+        packed = packed with { Table = SegmentTable.Of(packed.Segments, boundsOn) };
         var rotation = Rotate(packed);
         var x = Embed(packed.Tokens);
         for (int layer = 0; layer < Config.NumLayers; layer++)

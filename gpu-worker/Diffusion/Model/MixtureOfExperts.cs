@@ -25,6 +25,22 @@ public sealed class MixtureOfExperts : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>Whether a part of it has one.</summary>
+    internal bool HasAdapter =>
+        _experts.Adapted.Values.Concat(_shared?.Adapted ?? []).Any(weight => weight.Adapter is not null);
+
+    /// <summary>x + the same of its norm, by the script of a block, without adapters.</summary>
+    /// <param name="x">[T, D].</param>
+    /// <returns>[T, D].</returns>
+    internal Tensor AddByScript(TorchScript script, Tensor x, RmsNorm norm, ScalarType computeType, Action<RouterChoice>? onChoice)
+    {
+        using var scope = NewDisposeScope();
+        var (h, choice) = _router.ChooseByScript(script, x, norm, computeType);
+        onChoice?.Invoke(choice);
+        Tensor[] shared = [.. (_shared?.Adapted ?? []).Select(weight => weight.Weight)];
+        return _experts.AddByScript(script, x, h, choice, shared).MoveToOuterDisposeScope();
+    }
+
     /// <param name="input">[T, D].</param>
     /// <param name="onChoice">Sees the choice before the experts are applied; null for none.</param>
     /// <returns>[T, D].</returns>
@@ -58,6 +74,9 @@ public sealed class SharedExpert : nn.Module
         _down = new Linear(innerWidth, width, hasBias: false, type, device);
         RegisterComponents();
     }
+
+    /// <summary>Of gate, up and down.</summary>
+    internal IEnumerable<AdaptedWeight> Adapted => [_gate.Adapted, _up.Adapted, _down.Adapted];
 
     /// <param name="input">[T, D].</param>
     /// <returns>[T, D].</returns>

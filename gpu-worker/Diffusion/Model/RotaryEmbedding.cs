@@ -36,14 +36,15 @@ public sealed class RotaryEmbedding(int width, int maxPosition, double theta, De
         var frequencies = pow(tensor((float)theta, device: device), exponents).reciprocal();                    // [R/2]
         var positions = tensor([.. Enumerable.Range(0, maxPosition).Select(position => (float)position)], device: device);
         var angles = positions.unsqueeze(1) * frequencies.unsqueeze(0);                                         // [maxPosition, R/2]
-        _cosine = angles.cos().DetachFromDisposeScope();
-        _sine = angles.sin().DetachFromDisposeScope();
+        var (cosine, sine) = (angles.cos(), angles.sin());
+        _cosine = cat([cosine, cosine], dim: -1).DetachFromDisposeScope();                                      // [maxPosition, R]
+        _sine = cat([sine.neg(), sine], dim: -1).DetachFromDisposeScope();                                      // [maxPosition, R]
     }
 }
 
-/// <summary>The angles by which tokens are rotated.</summary>
-/// <param name="Cosine">[T, 1, R/2], float32.</param>
-/// <param name="Sine">[T, 1, R/2], float32.</param>
+/// <summary>The angles by which tokens are rotated: x becomes x * cosine + (x with its halves exchanged) * sine.</summary>
+/// <param name="Cosine">[T, 1, R], float32: those of the pairs, twice.</param>
+/// <param name="Sine">[T, 1, R], float32: those of the pairs negated, then as they are.</param>
 public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
 {
     /// <remarks>Computed in float32 whatever the type of the activations. Components behind the rotated ones stay.</remarks>
@@ -52,7 +53,7 @@ public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
     public Tensor Apply(Tensor x)
     {
         using var scope = NewDisposeScope();
-        long width = 2 * Cosine.shape[^1], rest = x.shape[^1] - width;
+        long width = Cosine.shape[^1], rest = x.shape[^1] - width;
         return rest == 0
             ? Rotate(x).MoveToOuterDisposeScope()
             : cat([Rotate(x.narrow(-1, 0, width)), x.narrow(-1, width, rest)], dim: -1).MoveToOuterDisposeScope();
@@ -61,9 +62,9 @@ public readonly record struct Rotation(Tensor Cosine, Tensor Sine)
     private Tensor Rotate(Tensor x)
     {
         using var scope = NewDisposeScope();
-        var halves = x.to(ScalarType.Float32).chunk(2, dim: -1);
-        var (first, second) = (halves[0], halves[1]);
-        var rotated = cat([(first * Cosine) - (second * Sine), (second * Cosine).Add(first * Sine)], dim: -1);
+        var full = x.to(ScalarType.Float32);
+        var halves = full.chunk(2, dim: -1);
+        var rotated = (cat([halves[1], halves[0]], dim: -1) * Sine).Add(full * Cosine);
         return rotated.to(x.dtype).MoveToOuterDisposeScope();
     }
 }

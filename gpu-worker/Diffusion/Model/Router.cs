@@ -42,6 +42,17 @@ public sealed class Router : nn.Module
         return choice;
     }
 
+    /// <summary>The same in one native call, with the norm before it.</summary>
+    /// <param name="x">[T, D], not normalised.</param>
+    /// <returns>What the experts get, [T, D], and their choice.</returns>
+    internal (Tensor Input, RouterChoice Choice) ChooseByScript(TorchScript script, Tensor x, RmsNorm norm, ScalarType computeType)
+    {
+        var routed = script.CallForList(
+            "route", x, norm.Weight, norm.Epsilon, (int)computeType, _weight, _bias, _config.Router == RouterKind.Softmax, _scale,
+            _config.NumChosen, _config.NumGroups, _config.NumChosenGroups);
+        return (routed[0], new RouterChoice(routed[1], routed[2], routed[3]));
+    }
+
     private RouterChoice BySoftmax(Tensor logits)
     {
         var scores = Biased(nn.functional.softmax(logits, -1));

@@ -10,6 +10,9 @@ namespace LLaDA.Diffusion.Model;
 /// <param name="Length">Tokens of a row that pass.</param>
 public sealed record Segment(int Start, int NumRows, int Length)
 {
+    /// <summary>Place behind its last token.</summary>
+    public int End => Start + (NumRows * Length);
+
     /// <summary>
     /// [rows or 1, 1, Length or 1, L'], true where a token (third dimension) may see a key; null when each may see all, or in a pass
     /// without a cache of a block-causal model its own block and those before it.
@@ -19,11 +22,10 @@ public sealed record Segment(int Start, int NumRows, int Length)
     /// <summary>Tokens of a block of a block-causal model in a pass without a cache; null for those of its configuration.</summary>
     public int? BlockLength { get; init; }
 
-    /// <summary>Stores the keys and values of the tokens that pass, and returns those of the whole canvas; null for no cache.</summary>
+    /// <summary>
+    /// Stores the keys and values of the tokens that pass, each at its position, and returns those of the whole canvas; null for no cache.
+    /// </summary>
     public KeyValueCache? Cache { get; init; }
-
-    /// <summary>[Length], int64: the positions of the cached canvas that pass; null for all.</summary>
-    public Tensor? CachePositions { get; init; }
 
     /// <summary>The leading positions of the cached canvas that are seen; null for all.</summary>
     public int? NumSeen { get; init; }

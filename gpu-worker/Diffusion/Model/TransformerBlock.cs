@@ -54,9 +54,6 @@ public sealed class TransformerBlock : nn.Module
     [ComponentName(Name = "moe")]
     private readonly MixtureOfExperts? _experts;
 
-    /// <summary>In one native call, for prediction; null where libtorch does not allow it.</summary>
-    private static readonly Lazy<TorchScript?> s_script = new(() => TorchScript.Of("block.torchscript"));
-
     private readonly LLaDAConfig _config;
     private readonly ScalarType _computeType;
     private readonly int _layer;
@@ -115,8 +112,8 @@ public sealed class TransformerBlock : nn.Module
     /// <returns>[T, D].</returns>
     public Tensor Forward(Tensor x, Rotation rotation, PackedTokens packed)
     {
-        bool hasAdapter = Array.Exists(_linears, linear => linear.Adapted.Adapter is not null);
-        return training || is_grad_enabled() || hasAdapter || s_script.Value is not { } script
+        bool hasAdapter = _experts is { HasAdapter: true } || Array.Exists(_linears, linear => linear.Adapted.Adapter is not null);
+        return training || is_grad_enabled() || hasAdapter || BlockScript.Instance is not { } script
             ? ForwardByModules(x, rotation, packed)
             : ForwardByScript(script, x, rotation, packed);
     }
@@ -131,8 +128,8 @@ public sealed class TransformerBlock : nn.Module
             projections.Select(linear => linear.Bias).OfType<Tensor>().ToArray(),
             _queryNorm is null ? Array.Empty<Tensor>() : [_queryNorm.Weight, _keyNorm!.Weight],
             _attentionOutput.Adapted.Weight, _attentionOutput.Bias, _attentionNorm.Epsilon, _clip, _config.NumHeads,
-            _config.NumKeyValueHeads, (int)_computeType, _config.IsCausal, _layer, table.Numbers, table.Masks, table.Caches,
-            table.Positions];
+            _config.NumKeyValueHeads, (int)_computeType, _config.IsCausal, _layer, packed.Positions, table.Numbers,
+            table.Bounds, table.Masks, table.Caches];
         if (_experts is null)
         {
             return script.Call("block", [
@@ -140,15 +137,15 @@ public sealed class TransformerBlock : nn.Module
                 _downProjection!.Adapted.Weight]).MoveToOuterDisposeScope();
         }
         var attended = script.Call("attend", attention);
-        return attended.Add(Routed(_feedForwardNorm.call(attended).to(_computeType), packed)).MoveToOuterDisposeScope();
+        return _experts.AddByScript(script, attended, _feedForwardNorm, _computeType, OnChoice(packed)).MoveToOuterDisposeScope();
     }
 
     internal Tensor ForwardByModules(Tensor x, Rotation rotation, PackedTokens packed)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, packed.Segments));
+        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, packed));
         var h = _feedForwardNorm.call(attended).to(_computeType);
-        return attended.Add(_experts is null ? Gated(h) : Routed(h, packed)).MoveToOuterDisposeScope();
+        return attended.Add(_experts?.Forward(h, OnChoice(packed)) ?? Gated(h)).MoveToOuterDisposeScope();
     }
 
     private Tensor Gated(Tensor h)
@@ -157,18 +154,18 @@ public sealed class TransformerBlock : nn.Module
         return _downProjection!.call(gated);
     }
 
-    private Tensor Routed(Tensor h, PackedTokens packed) =>
-        _experts!.Forward(h, packed.OnChoice is { } onChoice ? choice => onChoice(_layer, choice) : null);
+    private Action<RouterChoice>? OnChoice(PackedTokens packed) =>
+        packed.OnChoice is { } onChoice ? choice => onChoice(_layer, choice) : null;
 
-    private Tensor Attend(Tensor a, Rotation rotation, IReadOnlyList<Segment> segments)
+    private Tensor Attend(Tensor a, Rotation rotation, PackedTokens packed)
     {
         var (queries, keys, values) = Project(a);
         queries = rotation.Apply(Clamped(_queryNorm?.call(queries) ?? queries));            // [T, H, E]
         keys = rotation.Apply(Clamped(_keyNorm?.call(keys) ?? keys));                       // [T, K, E]
         values = Clamped(values);                                                           // [T, K, E]
 
-        List<Tensor> attended = [.. segments.Select(segment => Attend(segment, queries, keys, values))];
-        long numAttended = segments[^1].Start + ((long)segments[^1].NumRows * segments[^1].Length);
+        List<Tensor> attended = [.. packed.Segments.Select(segment => Attend(segment, packed.Positions, queries, keys, values))];
+        long numAttended = packed.Segments[^1].End;
         if (numAttended < a.shape[0])
             attended.Add(zeros(a.shape[0] - numAttended, _config.QueryWidth, a.dtype, a.device));
         return _attentionOutput.call(attended.Count == 1 ? attended[0] : cat(attended));
@@ -197,7 +194,7 @@ public sealed class TransformerBlock : nn.Module
     }
 
     /// <returns>[rows * Length, H E].</returns>
-    private Tensor Attend(Segment segment, Tensor queries, Tensor keys, Tensor values)
+    private Tensor Attend(Segment segment, Tensor positions, Tensor queries, Tensor keys, Tensor values)
     {
         int numTokens = segment.NumRows * segment.Length;
         int numHeads = _config.NumKeyValueHeads, group = _config.NumHeads / numHeads;
@@ -206,7 +203,7 @@ public sealed class TransformerBlock : nn.Module
         var (segmentKeys, segmentValues) = (OfSegment(keys), OfSegment(values));
         if (segment.Cache is { } cache)
         {
-            (segmentKeys, segmentValues) = cache.Update(_layer, segment.CachePositions, segmentKeys, segmentValues);
+            (segmentKeys, segmentValues) = cache.Update(_layer, OfSegment(positions), segmentKeys, segmentValues);
             if (segment.NumSeen is { } seen)
                 (segmentKeys, segmentValues) = (segmentKeys.narrow(0, 0, seen), segmentValues.narrow(0, 0, seen));
         }

@@ -36,13 +36,18 @@ internal sealed class TorchScript
     /// </param>
     /// <returns>Belongs to the current dispose scope.</returns>
     /// <exception cref="InvalidOperationException">libtorch fails; the message is a sentence with its reason.</exception>
-    public Tensor Call(string function, params object?[] arguments)
+    public Tensor Call(string function, params object?[] arguments) => (Tensor)Invoke(function, arguments);
+
+    /// <summary>The same for a function that returns a list of tensors.</summary>
+    public Tensor[] CallForList(string function, params object?[] arguments) => (Tensor[])Invoke(function, arguments);
+
+    private object Invoke(string function, object?[] arguments)
     {
         if (Array.Find(arguments, argument => argument is long or float or double) is { } number)
             throw new ArgumentException($"The number {number} would be freed while libtorch reads it: pass a Scalar", nameof(arguments));
         try
         {
-            return (Tensor)_unit.invoke(function, arguments!);
+            return _unit.invoke(function, arguments!);
         }
         catch (ExternalException exception)
         {

@@ -5,26 +5,29 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Sampling;
 
 /// <summary>
-/// Advances rows by one denoising step together: one forward pass, the head where predictions are needed, and one synchronisation with
-/// the device.
+/// Advances rows by one denoising step together: one forward pass, the head where predictions are needed, a piece of the places at a time,
+/// and one synchronisation with the device.
 /// </summary>
 internal sealed class Denoiser : IDisposable
 {
     private readonly MaskPredictor _model;
     private readonly int _numTokens;
+    private readonly int _placesAtOnce;
     private readonly TokenSet _endOfText;
     private readonly TokenSet _deferred;
     private readonly TokenSet _mask;
 
     /// <param name="model">Predicts; used on the calling thread only.</param>
     /// <param name="numTokens">Ids from here on stand for nothing and are never predicted; null for the model's vocabulary size.</param>
-    public Denoiser(MaskPredictor model, int? numTokens)
+    /// <param name="placesAtOnce">Places whose logits exist at a time; null for those of <see cref="HeadPieces"/>.</param>
+    public Denoiser(MaskPredictor model, int? numTokens, int? placesAtOnce = null)
     {
         var config = model.Config;
         if (config.IsCausal)
             throw new ArgumentException("An autoregressive twin does not denoise", nameof(model));
         _model = model;
         _numTokens = Math.Min(numTokens ?? config.VocabularySize, config.VocabularySize);
+        _placesAtOnce = placesAtOnce ?? HeadPieces.Size(config);
         _endOfText = new TokenSet([config.EosTokenId]);
         _deferred = new TokenSet(config.EndTokenIds);
         _mask = new TokenSet(config.MaskTokenId < _numTokens ? [config.MaskTokenId] : []);
@@ -36,19 +39,12 @@ internal sealed class Denoiser : IDisposable
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        Candidate[] candidates = [.. rows.SelectMany(Candidates)];
-        var logits = GuidedLogits(rows, candidates);                                                             // [N, V']
-        FillRows(logits, candidates, candidate => candidate.ForbidsEos ? _endOfText : null);
-        var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [N, V']
-
-        var permitted = Permit(logProbabilities, candidates);
-        var requests = Array.ConvertAll(candidates, candidate => candidate.Request);
-        Tensor[] top = [.. TopTokens.Of(permitted, rows)];
-        var (tokens, ranks) = TokenChoice.Choose(RepetitionPenalty.Apply(permitted, rows), requests);
-        OverwriteForced(tokens, candidates);
-        var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [N]
-        var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
-        TransferEach(rows, Download(rows, candidates, requests, [tokens, probabilities, confidence, ranks, .. top]), onFailure);
+        var pass = new StepPass(_model, rows);
+        Candidate[] candidates = [.. rows.SelectMany(row => Candidates(row, pass))];
+        var hidden = pass.Hidden();                                                                              // [T, D]
+        Candidate[][] pieces = [.. candidates.Chunk(_placesAtOnce)];
+        Tensor[] decided = [.. pieces.Select(piece => Decide(hidden, piece))];
+        TransferEach(rows, Download(pieces, decided), onFailure);
     }
 
     public void Dispose()
@@ -58,28 +54,62 @@ internal sealed class Denoiser : IDisposable
         _mask.Dispose();
     }
 
-    private static IEnumerable<Candidate> Candidates(DenoisingRow row) =>
-        row.Candidates.Select(position => new Candidate(row, position, row.ForcedToken(position)));
+    private static IEnumerable<Candidate> Candidates(DenoisingRow row, StepPass pass) =>
+        row.Candidates.Select((position, index) => new Candidate(
+            row, index, position, row.ForcedToken(position), pass.PlaceOf(row, isUnconditional: false, position),
+            row.IsGuided ? pass.PlaceOf(row, isUnconditional: true, position) : null));
 
-    /// <summary>Predictions for the candidates; guided rows pass a second time with all given tokens masked.</summary>
-    private Tensor GuidedLogits(IReadOnlyList<DenoisingRow> rows, Candidate[] candidates)
+    /// <summary>Chooses the tokens of a piece of the candidates.</summary>
+    /// <param name="hidden">[T, D].</param>
+    /// <returns>
+    /// Float64, which holds every token id and every float32: n tokens, n logarithms of their probability, n of their confidence and n
+    /// ranks, and behind them <see cref="TopTokens"/>.
+    /// </returns>
+    private Tensor Decide(Tensor hidden, Candidate[] candidates)
     {
-        var pass = new StepPass(_model);
-        foreach (var row in rows)
-            pass.Add(row, isUnconditional: false);
-        foreach (var row in rows.Where(row => row.IsGuided))
-            pass.Add(row, isUnconditional: true);
-        var logits = pass.Logits();
-        var conditional = logits.narrow(0, 0, candidates.Length);                                                // [N, V']
+        using var scope = NewDisposeScope();
+        var logits = GuidedLogits(hidden, candidates);                                                           // [n, V']
+        FillRows(logits, candidates, candidate => candidate.ForbidsEos ? _endOfText : null);
+        var logProbabilities = nn.functional.log_softmax(logits, -1);                                            // [n, V']
+
+        var permitted = Permit(logProbabilities, candidates);
+        RowPart[] parts = [.. Parts(candidates)];
+        Tensor[] top = [.. TopTokens.Of(permitted, parts)];
+        var (tokens, ranks) = TokenChoice.Choose(
+            RepetitionPenalty.Apply(permitted, parts), Array.ConvertAll(candidates, candidate => candidate.Request));
+        OverwriteForced(tokens, candidates);
+        var probabilities = logProbabilities.gather(1, tokens.unsqueeze(1)).squeeze(1);                          // [n]
+        var confidence = WithDeferredEnds(logits, tokens, probabilities, candidates);
+        Tensor[] results = [tokens, probabilities, confidence, ranks, .. top];
+        return cat([.. results.Select(result => result.to(ScalarType.Float64))]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Predictions for the candidates; for guided ones those without the given tokens too.</summary>
+    private Tensor GuidedLogits(Tensor hidden, Candidate[] candidates)
+    {
+        using var scope = NewDisposeScope();
+        var logits = Logits(hidden, [.. candidates.Select(candidate => (long)candidate.Place)]);                 // [n, V']
         long[] guided = [.. candidates.Index().Where(entry => entry.Item.Row.IsGuided).Select(entry => (long)entry.Index)];
         if (guided.Length == 0)
-            return conditional;
+            return logits.MoveToOuterDisposeScope();
 
+        var unconditional = Logits(hidden, [.. guided.Select(index => (long)candidates[index].UnconditionalPlace!.Value)]);
         var indices = PinnedUpload.To(_model.Device, guided);
         float[] factors = [.. guided.Select(index => (float)(candidates[index].Options.CfgScale + 1))];
         var scales = PinnedUpload.To(_model.Device, factors).unsqueeze(1);
-        var unconditional = logits.narrow(0, candidates.Length, guided.Length);
-        return conditional.index_copy(0, indices, unconditional.Add(scales * (conditional.index_select(0, indices) - unconditional)));
+        var conditional = logits.index_select(0, indices);
+        return logits.index_copy(0, indices, unconditional.Add(scales * (conditional - unconditional))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The head at some places, which are filled up as the tokens of a pass are.</summary>
+    private Tensor Logits(Tensor hidden, List<long> places)
+    {
+        using var scope = NewDisposeScope();
+        int numPlaces = places.Count;
+        while (places.Count % StepPass.Multiple != 0)
+            places.Add(0);
+        var selected = hidden.index_select(0, PinnedUpload.To(_model.Device, [.. places]));
+        return _model.Logits(selected).narrow(0, 0, numPlaces).MoveToOuterDisposeScope();
     }
 
     /// <summary>Masks forbidden tokens in place after the softmax, so confidences stay normalised over the full vocabulary.</summary>
@@ -121,26 +151,46 @@ internal sealed class Denoiser : IDisposable
     }
 
     /// <summary>The step's one synchronisation with the device: from here on each row decides for itself on the host.</summary>
-    /// <param name="results">Tokens, log-probabilities, confidences and ranks, [N] each, and behind them <see cref="TopTokens"/>.</param>
-    private Prediction[] Download(
-        IReadOnlyList<DenoisingRow> rows, Candidate[] candidates, TokenRequest[] requests, IEnumerable<Tensor> results)
+    private Prediction[] Download(Candidate[][] pieces, Tensor[] decided)
     {
-        // Float64 holds every token id and every float32.
-        var all = cat([.. results.Select(result => result.to(ScalarType.Float64))]);
-        double[] values = [.. all.cpu().data<double>()];
+        using var joined = cat(decided).cpu();
+        double[] values = [.. joined.data<double>()];
+        List<Prediction> predictions = [];
+        int start = 0;
+        foreach (var (piece, results) in pieces.Zip(decided))
+        {
+            predictions.AddRange(Read(piece, values.AsSpan(start, (int)results.numel())));
+            start += (int)results.numel();
+        }
+        return [.. predictions];
+    }
+
+    /// <param name="values">What <see cref="Decide"/> returned.</param>
+    private Prediction[] Read(Candidate[] candidates, ReadOnlySpan<double> values)
+    {
         int count = candidates.Length;
         var predictions = new Prediction[count];
         for (int index = 0; index < count; index++)
         {
-            bool isRanked = requests[index].RanksByDistribution;
             predictions[index] = new Prediction(
                 candidates[index].Position,
                 (int)values[index],
                 Math.Exp(values[count + index]),
-                isRanked ? values[(3 * count) + index] : Math.Exp(values[(2 * count) + index]));
+                candidates[index].Request.RanksByDistribution ? values[(3 * count) + index] : Math.Exp(values[(2 * count) + index]));
         }
-        TopTokens.Read(values.AsSpan(4 * count), values.AsSpan(count, count), rows, _numTokens, predictions);
+        TopTokens.Read(values[(4 * count)..], values.Slice(count, count), [.. Parts(candidates)], _numTokens, predictions);
         return predictions;
+    }
+
+    private static IEnumerable<RowPart> Parts(Candidate[] candidates)
+    {
+        for (int start = 0, end; start < candidates.Length; start = end)
+        {
+            var first = candidates[start];
+            for (end = start + 1; end < candidates.Length && candidates[end].Row == first.Row;)
+                end++;
+            yield return new RowPart(first.Row, first.Index, end - start);
+        }
     }
 
     private static void TransferEach(IReadOnlyList<DenoisingRow> rows, Prediction[] predictions, Action<DenoisingRow, Exception> onFailure)
@@ -178,7 +228,11 @@ internal sealed class Denoiser : IDisposable
     /// <remarks>
     /// A forced token is scored, not chosen, so nothing is forbidden in its place: an end of text behind a gap has its probability too.
     /// </remarks>
-    private readonly record struct Candidate(DenoisingRow Row, int Position, int? ForcedToken)
+    /// <param name="Index">Among the row's candidates.</param>
+    /// <param name="Place">Of the pass, whose logits predict it.</param>
+    /// <param name="UnconditionalPlace">The same where the given tokens are masked; null for a row without guidance.</param>
+    private readonly record struct Candidate(
+        DenoisingRow Row, int Index, int Position, int? ForcedToken, int Place, int? UnconditionalPlace)
     {
         public SamplingOptions Options => Row.Options;
 

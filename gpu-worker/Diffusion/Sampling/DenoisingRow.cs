@@ -99,12 +99,15 @@ internal abstract class DenoisingRow : IDisposable
             : new CanvasRow(row, config);
     }
 
+    /// <summary>Whether keys and values are kept between steps; otherwise the whole canvas passes in each.</summary>
+    public bool KeepsKeysAndValues => Options.Cache != CachePolicy.None || BlockLength is not null;
+
     /// <summary>
     /// Keys and values of the canvas, or of the one with all given tokens masked; null where nothing is kept. Owned by this row.
     /// </summary>
     public KeyValueCache? CacheOn(MaskPredictor model, bool isUnconditional)
     {
-        if (Options.Cache == CachePolicy.None && BlockLength is null)
+        if (!KeepsKeysAndValues)
             return null;
         ref var cache = ref isUnconditional ? ref _unconditional : ref _conditional;
         return cache ??= new KeyValueCache(Config, Canvas.Length, model.ComputeType, model.Device);

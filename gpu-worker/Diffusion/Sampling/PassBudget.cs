@@ -9,39 +9,58 @@ public static class PassBudget
     /// <summary>A pass of more tokens gains nothing on a CPU, and rows wait longer for their turn.</summary>
     public const int MaxTokensOnCpu = 2048;
 
-    /// <summary>
-    /// Bytes of one token at the peak of a denoising step: activations, predictions if it is masked, cached keys and values.
-    /// </summary>
+    private const int Full = 4;
+
+    /// <summary>Bytes of one token at the peak of a denoising step: activations, and cached keys and values.</summary>
     /// <param name="computeType">The type of the matrix products and of the cache.</param>
     public static long BytesPerToken(LLaDAConfig config, ScalarType computeType)
     {
-        const int full = 4, twice = 8;
-        int half = computeType == ScalarType.Float32 ? full : 2;
+        int half = SizeOf(computeType);
         long keyValueWidth = (long)config.NumKeyValueHeads * config.HeadWidth;
-        long block = (config.ModelWidth * 4L * full)
-            + ((config.QueryWidth + keyValueWidth) * 2L * (half + full))
+        long block = (config.ModelWidth * 4L * Full)
+            + ((config.QueryWidth + keyValueWidth) * 2L * (half + Full))
             + (config.ActiveFeedForwardWidth * 3L * half)
             // Each chosen expert's input and output.
             + ((config.Experts?.NumChosen ?? 0) * 2L * config.ModelWidth * half);
+        return block + KeptBytesPerToken(config, computeType);
+    }
+
+    /// <summary>Bytes of one place whose logits exist.</summary>
+    /// <param name="computeType">The type of the matrix products.</param>
+    public static long BytesPerPlace(LLaDAConfig config, ScalarType computeType)
+    {
+        const int twice = 8;
         // Logits, their float32 and softmax, and room for guidance, deferred ends and the few draws at a time.
-        long head = config.EmbeddingSize * (long)(half + full + full + (3 * twice));
-        return block + head + KeptBytesPerToken(config, computeType);
+        return config.EmbeddingSize * (long)(SizeOf(computeType) + Full + Full + (3 * twice));
     }
 
     /// <summary>Memory of a kept token's keys and values as a share of that of a token that passes, in (0, 1).</summary>
     public static double KeptShare(LLaDAConfig config, ScalarType computeType) =>
         (double)KeptBytesPerToken(config, computeType) / BytesPerToken(config, computeType);
 
-    private static long KeptBytesPerToken(LLaDAConfig config, ScalarType computeType) =>
-        config.NumLayers * 2L * config.NumKeyValueHeads * config.HeadWidth * (computeType == ScalarType.Float32 ? 4 : 2);
+    /// <summary>Tokens whose pass fits, all of them predicted, a piece at a time (<see cref="HeadPieces"/>).</summary>
+    /// <param name="freeBytes">Memory that the model's weights leave free.</param>
+    public static int FittingTokens(LLaDAConfig config, ScalarType computeType, long freeBytes)
+    {
+        long ofToken = BytesPerToken(config, computeType), ofPlace = BytesPerPlace(config, computeType);
+        int piece = HeadPieces.Size(config);
+        long beside = (freeBytes - (piece * ofPlace)) / ofToken;
+        return (int)Math.Min(int.MaxValue, beside >= piece ? beside : freeBytes / (ofToken + ofPlace));
+    }
 
+    /// <summary>Tokens that the worker plans a pass with.</summary>
     /// <param name="freeBytes">Memory that the model's weights leave free.</param>
     /// <returns>At least one canvas of full length; if even that does not fit, the pass fails with the error of the device.</returns>
     public static int MaxTokens(LLaDAConfig config, ScalarType computeType, Device device, long freeBytes)
     {
-        long fitting = Math.Min(int.MaxValue, freeBytes / BytesPerToken(config, computeType));
+        long fitting = FittingTokens(config, computeType, freeBytes);
         if (device.type == TorchSharp.DeviceType.CPU)
             fitting = Math.Min(fitting, MaxTokensOnCpu);
         return (int)Math.Max(fitting, config.MaxSequenceLength);
     }
+
+    private static long KeptBytesPerToken(LLaDAConfig config, ScalarType computeType) =>
+        config.NumLayers * 2L * config.NumKeyValueHeads * config.HeadWidth * SizeOf(computeType);
+
+    private static int SizeOf(ScalarType type) => type == ScalarType.Float32 ? Full : 2;
 }

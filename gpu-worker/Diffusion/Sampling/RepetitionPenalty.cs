@@ -15,25 +15,25 @@ internal static class RepetitionPenalty
 {
     /// <param name="permitted">[N, V], float32.</param>
     /// <returns>What tokens are chosen from: the same tensor where no row has a penalty.</returns>
-    public static Tensor Apply(Tensor permitted, IReadOnlyList<DenoisingRow> rows)
+    public static Tensor Apply(Tensor permitted, IReadOnlyList<RowPart> parts)
     {
-        if (!rows.Any(row => row.Options.PenalizesRepetition))
+        if (!parts.Any(part => part.Row.Options.PenalizesRepetition))
             return permitted;
         var penalized = permitted.clone();
         int start = 0;
-        foreach (var row in rows)
+        foreach (var part in parts)
         {
-            int count = row.Candidates.Count;
-            if (row.Options.PenalizesRepetition && count > 0)
-                Lower(penalized.narrow(0, start, count), row);
-            start += count;
+            if (part.Row.Options.PenalizesRepetition)
+                Lower(penalized.narrow(0, start, part.Count), part);
+            start += part.Count;
         }
         return penalized;
     }
 
-    /// <param name="logits">[n, V], of the row's candidates; changed in place.</param>
-    private static void Lower(Tensor logits, DenoisingRow row)
+    /// <param name="logits">[n, V], of the candidates; changed in place.</param>
+    private static void Lower(Tensor logits, RowPart part)
     {
+        var row = part.Row;
         var counts = row.CountGenerated();
         long[] tokens = [.. counts.Keys.Where(token => token < logits.shape[1]).Order().Select(token => (long)token)];
         if (tokens.Length == 0)
@@ -41,7 +41,7 @@ internal static class RepetitionPenalty
         float[] penalties = [.. tokens.Select(token => Of(row.Options, counts[(int)token]))];
         var ids = PinnedUpload.To(logits.device, tokens);
         // A committed token that may be replaced is no repetition of itself.
-        (int Index, int Token)[] own = [.. row.Candidates.Index()
+        (int Index, int Token)[] own = [.. part.Positions.Index()
             .Select(candidate => (candidate.Index, Token: row.Canvas[candidate.Item]))
             .Where(entry => entry.Token < logits.shape[1] && counts.ContainsKey(entry.Token))];
         var kept = own.Length == 0 ? null : OwnLogits(logits, own, row.Options, counts);

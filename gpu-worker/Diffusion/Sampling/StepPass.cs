@@ -5,45 +5,88 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Sampling;
 
 /// <summary>
-/// The forward pass of one denoising step: canvases, or parts of them, packed end to end, and the places that need predictions.
+/// The forward pass of one denoising step: canvases, or parts of them, packed end to end; guided rows pass a second time with all given
+/// tokens masked.
 /// </summary>
-internal sealed class StepPass(MaskPredictor model)
+/// <remarks>
+/// On a card, rows of equal length that keep nothing are one segment, so that their attention is one operation. On a CPU libtorch's
+/// attention rounds by the thread that a row falls to, so each row is a segment of its own there.
+/// </remarks>
+internal sealed class StepPass
 {
     /// <summary>
     /// Tokens and predicted places are padded to a multiple of this. Matrix products of very few rows take other paths through the
     /// processor
     /// and round differently, so a row's result would depend on what else is in the pass.
     /// </summary>
-    private const int Multiple = 16;
+    public const int Multiple = 16;
 
+    private readonly MaskPredictor _model;
     private readonly List<long> _tokens = [];
     private readonly List<long> _positions = [];
-    private readonly List<long> _places = [];
     private readonly List<Segment> _segments = [];
+    private readonly Dictionary<PassedRow, int> _starts = [];
 
-    /// <summary>Adds a row's tokens, and the places whose logits predict its candidates.</summary>
-    /// <param name="isUnconditional">Whether all given tokens are masked, as guidance needs it.</param>
-    public void Add(DenoisingRow row, bool isUnconditional)
+    public StepPass(MaskPredictor model, IReadOnlyList<DenoisingRow> rows)
     {
-        int start = _tokens.Count;
-        int[] positions = row.PassedPositions ?? [.. Enumerable.Range(0, row.Canvas.Length)];
-        var cachePositions = row.PassedPositions is null ? null : Upload(positions.Select(position => (long)position));
-        foreach (int position in positions)
+        _model = model;
+        PassedRow[] passed = [
+            .. rows.Select(row => new PassedRow(row, IsUnconditional: false)),
+            .. rows.Where(row => row.IsGuided).Select(row => new PassedRow(row, IsUnconditional: true)),
+        ];
+        bool joinsRows = model.Device.type != TorchSharp.DeviceType.CPU;
+        foreach (var alike in passed.GroupBy(row => row.Row.KeepsKeysAndValues ? 0 : row.Row.Canvas.Length))
         {
-            _tokens.Add(isUnconditional && row.IsGiven[position] ? model.Config.MaskTokenId : row.Canvas[position]);
-            _positions.Add(position);
+            if (alike.Key == 0)
+                AddCached(alike);
+            else
+                AddWhole(joinsRows ? [[.. alike]] : alike.Chunk(1), length: alike.Key);
         }
-        var segment = new Segment(start, 1, positions.Length)
+    }
+
+    /// <summary>The place whose logits predict a position of a row.</summary>
+    public int PlaceOf(DenoisingRow row, bool isUnconditional, int position)
+    {
+        int place = _model.Config.PlaceOf(position);
+        return _starts[new(row, isUnconditional)]
+            + (row.PassedPositions is { } passed ? Array.BinarySearch(passed, place) : place);
+    }
+
+    /// <summary>Runs the network up to its head.</summary>
+    /// <returns>[T, D].</returns>
+    public Tensor Hidden()
+    {
+        while (_tokens.Count % Multiple != 0)
         {
-            Cache = row.CacheOn(model, isUnconditional),
-            CachePositions = cachePositions,
-        };
-        if (row.BlockLength is { } blockLength)
-            _segments.AddRange(Blocks(segment, positions, blockLength));
-        else
-            _segments.Add(segment);
-        foreach (int place in row.Candidates.Select(model.Config.PlaceOf))
-            _places.Add(start + (row.PassedPositions is null ? place : Array.BinarySearch(positions, place)));
+            _tokens.Add(_model.Config.PadTokenId);
+            _positions.Add(0);
+        }
+        return _model.Hidden(new PackedTokens(
+            PinnedUpload.To(_model.Device, [.. _tokens]), PinnedUpload.To(_model.Device, [.. _positions]), _segments));
+    }
+
+    private void AddWhole(IEnumerable<PassedRow[]> segments, int length)
+    {
+        foreach (var rows in segments)
+        {
+            _segments.Add(new Segment(_tokens.Count, rows.Length, length));
+            foreach (var row in rows)
+                Add(row);
+        }
+    }
+
+    private void AddCached(IEnumerable<PassedRow> rows)
+    {
+        foreach (var row in rows)
+        {
+            int start = _tokens.Count;
+            int[] positions = Add(row);
+            var segment = new Segment(start, 1, positions.Length) { Cache = row.Row.CacheOn(_model, row.IsUnconditional) };
+            if (row.Row.BlockLength is { } blockLength)
+                _segments.AddRange(Blocks(segment, positions, blockLength));
+            else
+                _segments.Add(segment);
+        }
     }
 
     /// <summary>
@@ -55,31 +98,23 @@ internal sealed class StepPass(MaskPredictor model)
         for (int index = 0, length; index < positions.Length; index += length)
         {
             length = Math.Min(positions.Length - index, blockLength - (positions[index] % blockLength));
-            yield return segment with
-            {
-                Start = segment.Start + index,
-                Length = length,
-                CachePositions = segment.CachePositions!.narrow(0, index, length),
-                NumSeen = positions[index] + length,
-            };
+            yield return segment with { Start = segment.Start + index, Length = length, NumSeen = positions[index] + length };
         }
     }
 
-    /// <summary>Runs the network, and its head on the places.</summary>
-    /// <returns>[N, V'], by place in the order in which rows were added.</returns>
-    public Tensor Logits()
+    /// <returns>The positions that pass.</returns>
+    private int[] Add(PassedRow passed)
     {
-        while (_tokens.Count % Multiple != 0)
+        var row = passed.Row;
+        _starts.Add(passed, _tokens.Count);
+        int[] positions = row.PassedPositions ?? [.. Enumerable.Range(0, row.Canvas.Length)];
+        foreach (int position in positions)
         {
-            _tokens.Add(model.Config.PadTokenId);
-            _positions.Add(0);
+            _tokens.Add(passed.IsUnconditional && row.IsGiven[position] ? _model.Config.MaskTokenId : row.Canvas[position]);
+            _positions.Add(position);
         }
-        int numPlaces = _places.Count;
-        while (_places.Count % Multiple != 0)
-            _places.Add(0);
-        var hidden = model.Hidden(new PackedTokens(Upload(_tokens), Upload(_positions), _segments));             // [T, D]
-        return model.Logits(hidden.index_select(0, Upload(_places))).narrow(0, 0, numPlaces);
+        return positions;
     }
 
-    private Tensor Upload(IEnumerable<long> values) => PinnedUpload.To(model.Device, [.. values]);
+    private readonly record struct PassedRow(DenoisingRow Row, bool IsUnconditional);
 }

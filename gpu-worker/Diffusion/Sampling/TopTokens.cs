@@ -11,13 +11,12 @@ internal static class TopTokens
     /// </summary>
     /// <param name="permitted">[N, V], log-probabilities, -inf where a token may not stand.</param>
     /// <returns>Ids and log-probabilities of each such row, float64; <see cref="Read"/> knows their order.</returns>
-    public static IEnumerable<Tensor> Of(Tensor permitted, IReadOnlyList<DenoisingRow> rows)
+    public static IEnumerable<Tensor> Of(Tensor permitted, IReadOnlyList<RowPart> parts)
     {
         int start = 0;
-        foreach (var row in rows)
+        foreach (var (row, _, count) in parts)
         {
-            int count = row.Candidates.Count;
-            if (NumTop(row, permitted.shape[1]) is > 0 and var top && count > 0)
+            if (NumTop(row, permitted.shape[1]) is > 0 and var top)
             {
                 var (values, ids) = permitted.narrow(0, start, count).topk(top, -1);                             // [n, k]
                 yield return ids.to(ScalarType.Float64).flatten();
@@ -34,14 +33,13 @@ internal static class TopTokens
     public static void Read(
         ReadOnlySpan<double> values,
         ReadOnlySpan<double> logProbabilities,
-        IReadOnlyList<DenoisingRow> rows,
+        IReadOnlyList<RowPart> parts,
         long numTokens,
         Prediction[] predictions)
     {
         int start = 0;
-        foreach (var row in rows)
+        foreach (var (row, _, count) in parts)
         {
-            int count = row.Candidates.Count;
             if (row.NumTop is not null)
             {
                 int top = NumTop(row, numTokens);

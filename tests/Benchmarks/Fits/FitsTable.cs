@@ -118,7 +118,7 @@ internal static class FitsTable
     {
         var hardware = new Hardware(META, Type, bytes);
         long free = hardware.PassBytes(config);
-        bool isFitting = free / PassBudget.BytesPerToken(config, Type) >= TokensOfCanvas(config);
+        bool isFitting = PassBudget.FittingTokens(config, Type, free) >= TokensOfCanvas(config);
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
         return new Fit(

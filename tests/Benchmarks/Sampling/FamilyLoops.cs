@@ -103,7 +103,6 @@ internal static class FamilyLoops
             var segment = new Segment(0, 1, count)
             {
                 Cache = cache,
-                CachePositions = positions,
                 NumSeen = start + count,
                 Mask = BlockCausalMask.Of(start, count, start + count, length, CPU),
             };

@@ -97,7 +97,7 @@ public sealed class ForwardTests
         Tensor Pass(int start, int end, Tensor? mask)
         {
             var positions = arange(start, end, ScalarType.Int64);
-            var segment = new Segment(0, 1, end - start) { Cache = cache, CachePositions = positions, NumSeen = end, Mask = mask };
+            var segment = new Segment(0, 1, end - start) { Cache = cache, NumSeen = end, Mask = mask };
             return model.Hidden(new PackedTokens(tensor(tokens[start..end]), positions, [segment]));
         }
     }

@@ -52,7 +52,7 @@ public sealed class BlockScriptTests
         {
             var (packed, packedOfModules) = (Pack(cache, isFirst), Pack(cacheOfModules, isFirst));
             var rotation = model.Rotate(packed);
-            var x = model.Embed(packed);
+            var x = model.Embed(packed.Tokens);
             for (int layer = 0; layer < model.Config.NumLayers; layer++)
             {
                 var expected = model.BlockByModules(layer, x, rotation, packedOfModules);
@@ -62,6 +62,42 @@ public sealed class BlockScriptTests
                 AssertSameBits(cacheOfModules.Values[layer], cache.Values[layer]);
             }
         }
+    }
+
+    /// <summary>The operation for all rows is a card's; on a CPU the same text takes the rows one by one.</summary>
+    [Theory]
+    [InlineData("LLaDA")]
+    [InlineData("SDAR")]
+    [InlineData("LLaDA2")]
+    public void Rows_of_all_lengths_taken_together_are_those_of_their_segments(string shape)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        using var model = TinyModel.Random(Shapes[shape]);
+        using var cache = new KeyValueCache(model.Config, NumCached, ScalarType.Float32, CPU);
+        foreach (bool isFirst in new[] { true, false })
+        {
+            var packed = PassOf(model, cache, isFirst);
+            packed = packed with { Segments = [.. packed.Segments.Select(segment => segment with { Mask = null })] };
+            var rotation = model.Rotate(packed);
+            var x = model.Embed(packed.Tokens);
+            var table = SegmentTable.Of(packed.Segments, boundsOn: CPU);
+            Assert.Equal(2, table.Bounds.Length);
+
+            var together = model.Block(0, x, rotation, packed with { Table = table });
+
+            AssertSameBits(model.Block(0, x, rotation, packed with { Table = SegmentTable.Of(packed.Segments) }), together);
+        }
+    }
+
+    [Fact]
+    public void Masks_are_left_to_their_segments_and_a_CPU_joins_no_rows()
+    {
+        using var scope = NewDisposeScope();
+        var segment = new Segment(0, 1, 4) { Mask = ones(1, 1, 1, 4, dtype: ScalarType.Bool) };
+
+        Assert.Empty(SegmentTable.Of([segment], boundsOn: CPU).Bounds);
+        Assert.False(BlockScript.JoinsRows(TinyModel.Config, CPU, ScalarType.BFloat16));
     }
 
     [Theory]
@@ -74,7 +110,7 @@ public sealed class BlockScriptTests
         using var model = golden.Load();
         var packed = model.Pack(golden["forward.input_ids"], null);
         var rotation = model.Rotate(packed);
-        var x = model.Embed(packed);
+        var x = model.Embed(packed.Tokens);
         for (int layer = 0; layer < model.Config.NumLayers; layer++)
         {
             var expected = model.BlockByModules(layer, x, rotation, packed);
@@ -90,7 +126,7 @@ public sealed class BlockScriptTests
         using var model = TinyModel.Random();
         var packed = model.Pack(TinyModel.Canvas(1, 2, 3, 4), null);
         var rotation = model.Rotate(packed);
-        var x = model.Embed(packed).detach();
+        var x = model.Embed(packed.Tokens).detach();
         long NumMade(Func<Tensor> block)
         {
             block();
@@ -153,7 +189,7 @@ public sealed class BlockScriptTests
                 new Segment(2 * length, 1, length) { Mask = mask },
                 new Segment(3 * length, 1, numOfCache)
                 {
-                    Cache = cache, CachePositions = isFirst ? null : tensor(offsets), NumSeen = isFirst ? null : NumCached - 4,
+                    Cache = cache, NumSeen = isFirst ? null : NumCached - 4,
                 },
             ]);
     }

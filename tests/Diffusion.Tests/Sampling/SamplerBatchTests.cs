@@ -58,6 +58,26 @@ public sealed class SamplerBatchTests : IDisposable
         }, iter: 20, threads: 1);
     }
 
+    /// <summary>Lengths at which libtorch's attention rounds by the thread that a row falls to.</summary>
+    [Theory]
+    [InlineData(9)]
+    [InlineData(11)]
+    [InlineData(13)]
+    [InlineData(15)]
+    [InlineData(40)]
+    public void Rows_of_equal_length_give_the_same_bits_alone_and_together(int length)
+    {
+        using var model = TinyModel.Random();
+        using var sampler = new Sampler(model);
+        SamplingRow[] rows = [.. Enumerable.Range(0, 5).Select(row =>
+            SamplingRows.Generation(length - 4, new() { Steps = 4 }, row, row + 1, 30 - row, 2 * row))];
+
+        var together = sampler.Sample(rows);
+
+        foreach (var (index, row) in rows.Index())
+            AssertSameBits(sampler.Sample([row])[0], together[index], $"row {index}");
+    }
+
     /// <summary>Ten rows that agree in nothing: texts, lengths, masks, steps, blocks, temperatures, guidance, caches, seeds.</summary>
     internal static SamplingRow[] Rows(TokenSet? forbidden) =>
     [
