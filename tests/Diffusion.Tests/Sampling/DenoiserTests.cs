@@ -41,7 +41,10 @@ public sealed class DenoiserTests
         var config = TinyModel.Config with { ModelWidth = 96, FeedForwardWidth = 256, EmbeddingSize = 517 };
         using var model = TinyModel.Random(config, seed: 2);
         using var forbidden = new TokenSet(Enumerable.Range(0, 20));
-        SamplingRow[] rows = [.. SamplerBatchTests.Rows(forbidden), SamplingRows.Generation(50, new() { Steps = 3 }, 1, 2)];
+        SamplingRow[] rows = [
+            .. SamplerBatchTests.Rows(forbidden),
+            SamplingRows.Generation(50, new() { Steps = 3, FrequencyPenalty = 1.5, PresencePenalty = 0.5 }, 1, 2) with { NumTop = 3 },
+            SamplingRows.Generation(40, new() { Steps = 5, CfgScale = 1, Temperature = 0.5 }, 1, 2) with { NumTop = 2 }];
         List<long> places = [];
         var head = (nn.Module<Tensor, Tensor>)model.named_children().Single(child => child.name == "ff_out").module;
         var hook = head.register_forward_pre_hook((_, hidden) =>
@@ -62,7 +65,10 @@ public sealed class DenoiserTests
         {
             Assert.Equal(expected.Tokens, actual.Tokens);
             Assert.Equal(expected.Confidence, actual.Confidence);
+            Assert.Equal(Top(expected), Top(actual));
         }
+
+        static IEnumerable<TokenLogProbability> Top(SampledRow row) => (row.LogProbabilities ?? []).SelectMany(token => token?.Top ?? []);
     }
 
     /// <summary>Tensors that the second step of rows makes, when tables and caches exist.</summary>

@@ -34,7 +34,8 @@ public sealed class PassBudgetTests
     [Fact]
     public void Tokens_of_a_pass_are_as_many_as_fit_beside_the_logits_of_a_piece()
     {
-        long token = PassBudget.BytesPerToken(s_config, ScalarType.BFloat16), place = PassBudget.BytesPerPlace(s_config, ScalarType.BFloat16);
+        long token = PassBudget.BytesPerToken(s_config, ScalarType.BFloat16);
+        long place = PassBudget.BytesPerPlace(s_config, ScalarType.BFloat16);
         long piece = HeadPieces.Size(s_config) * place;
         int MaxTokens(long bytes) => PassBudget.MaxTokens(s_config, ScalarType.BFloat16, META, bytes);
 
