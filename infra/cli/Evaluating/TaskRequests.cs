@@ -4,7 +4,9 @@ using System.Text.Json.Nodes;
 
 namespace LLaDA.Batch.Cli.Evaluating;
 
-/// <summary>The batch that asks a task's questions. A request's id is the question's number, and the prompt's where there are several.</summary>
+/// <summary>
+/// The batch that asks a task's questions. A request's id is the question's number, and the prompt's where there are several.
+/// </summary>
 internal static class TaskRequests
 {
     /// <returns>JSON Lines.</returns>

@@ -71,7 +71,8 @@ internal static class WebhooksCommand
             (client, parse, cancellation) => client.Webhooks.DeliveriesAsync(parse.GetRequiredValue(id), cancellation),
             ServiceCommands.Limit(),
             ("EVENT", delivery => delivery.Type), ("STATUS", delivery => delivery.Status), ("OF", delivery => delivery.Data.Id),
-            ("ANSWER", delivery => AnswerTo(delivery)), ("ATTEMPTS", delivery => delivery.Attempts), ("LAST", delivery => delivery.AttemptedAt),
+            ("ANSWER", delivery => AnswerTo(delivery)), ("ATTEMPTS", delivery => delivery.Attempts),
+            ("LAST", delivery => delivery.AttemptedAt),
             ("NEXT", delivery => delivery.NextAttemptAt));
         command.Arguments.Add(id);
         return command;

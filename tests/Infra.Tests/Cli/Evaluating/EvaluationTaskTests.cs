@@ -54,7 +54,8 @@ public sealed class EvaluationTaskTests : IDisposable
     {
         var task = Read(
             Choice, """{"group":"g","prompt":"a","choices":[" long one"," b"],"right":0}""",
-            """{"prompt":"a","choices":["b","c"],"right":[0,1]}""", """{"prompts":["x","y"],"completion":" z","right":1}""", """{"prompt":"a","choices":["b","c"],"right":0}""");
+            """{"prompt":"a","choices":["b","c"],"right":[0,1]}""", """{"prompts":["x","y"],"completion":" z","right":1}""",
+            """{"prompt":"a","choices":["b","c"],"right":0}""");
         QuestionResult[] results =
         [
             QuestionResult.Of(task, 0, [Scores(-8, -2)]),       // 9 bytes and 2 bytes
