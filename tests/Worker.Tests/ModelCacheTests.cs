@@ -92,6 +92,33 @@ public sealed class ModelCacheTests(StorageFixture fixture) : IDisposable
     }
 
     [Fact]
+    public async Task A_file_is_hashed_once_as_long_as_its_size_and_time_stay()
+    {
+        using var cache = await NewCacheAsync();
+        await UploadAsync("a/1", "one");
+        string path = Path.Combine(await PathAsync(), "one");
+        var written = new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        File.SetLastWriteTimeUtc(path, written);
+        await PathAsync();
+
+        byte[] reversed = [.. Content("one").Reverse()];
+        await File.WriteAllBytesAsync(path, reversed);
+        File.SetLastWriteTimeUtc(path, written);
+        await PathAsync();
+        Assert.Equal(reversed, await File.ReadAllBytesAsync(path));
+
+        File.SetLastWriteTimeUtc(path, written.AddSeconds(1));
+        await PathAsync();
+        Assert.Equal(Content("one"), await File.ReadAllBytesAsync(path));
+
+        async Task<string> PathAsync()
+        {
+            using var model = await cache.AcquireAsync("a/1", CancellationToken.None);
+            return model.Path;
+        }
+    }
+
+    [Fact]
     public async Task A_model_that_was_replaced_in_storage_is_another_one()
     {
         using var cache = await NewCacheAsync();

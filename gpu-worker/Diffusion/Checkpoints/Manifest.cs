@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace LLaDA.Diffusion.Checkpoints;
@@ -21,7 +20,7 @@ public static class Manifest
     {
         SortedDictionary<string, Entry> files = new(StringComparer.Ordinal);
         foreach (string path in Directory.GetFiles(folder).Where(path => Path.GetFileName(path) != FileName))
-            files.Add(Path.GetFileName(path), new Entry(new FileInfo(path).Length, Hash(path)));
+            files.Add(Path.GetFileName(path), new Entry(new FileInfo(path).Length, FileHash.Sha256(path)));
         DurableFile.Write(Path.Combine(folder, FileName), JsonSerializer.SerializeToUtf8Bytes(new Contents(files), s_json));
     }
 
@@ -40,24 +39,18 @@ public static class Manifest
         }
         if (files is null || files.ContainsValue(null!) || files.Keys.Any(name => Path.GetFileName(name) != name))
             throw new CheckpointException(path, "is not a list of files");
-        foreach (var (name, entry) in files)
+        // Files are hashed side by side, and the first fault in their order is told.
+        var faults = files.Select(entry => Task.Run(() => Fault(Path.Combine(folder, entry.Key), entry.Value))).ToList();
+        foreach (var (name, checking) in files.Keys.Zip(faults))
         {
-            string file = Path.Combine(folder, name);
-            if (!File.Exists(file))
-                throw new CheckpointException(file, "is missing");
-            if (new FileInfo(file).Length != entry.Bytes || Hash(file) != entry.Sha256)
-            {
-                throw new CheckpointException(
-                    file, "is damaged: its SHA-256 is not the one in the manifest. Remove its folder to resume from the checkpoint before");
-            }
+            if (checking.GetAwaiter().GetResult() is { } fault)
+                throw new CheckpointException(Path.Combine(folder, name), fault);
         }
     }
 
-    private static string Hash(string path)
-    {
-        using var file = File.OpenRead(path);
-        return Convert.ToHexStringLower(SHA256.HashData(file));
-    }
+    private static string? Fault(string path, Entry expected) => !File.Exists(path) ? "is missing"
+        : new FileInfo(path).Length == expected.Bytes && FileHash.Sha256(path) == expected.Sha256 ? null
+        : "is damaged: its SHA-256 is not the one in the manifest. Remove its folder to resume from the checkpoint before";
 }
 
 /// <summary>A small file that appears under its name only when it is whole and on the disk.</summary>

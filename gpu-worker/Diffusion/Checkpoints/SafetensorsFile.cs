@@ -20,13 +20,14 @@ public sealed class SafetensorsFile : IDisposable
 {
     private const int MaxHeaderBytes = 100_000_000;
 
-    /// <summary>Tensors are copied piece by piece, so that a large one needs no second copy of itself in memory.</summary>
-    private const long PieceBytes = 64L << 20;
+    /// <summary>Bytes that are converted at a time, which stay in a processor's cache in between.</summary>
+    private const int PieceBytes = 4 << 20;
 
     private const int CompareBytes = 1 << 20;
 
     private readonly string _path;
     private readonly SafeFileHandle _file;
+    private Tensor? _piece;
 
     /// <exception cref="CheckpointException">The file is missing, truncated, another kind of file, or its header is not valid.</exception>
     public SafetensorsFile(string path)
@@ -56,7 +57,10 @@ public sealed class SafetensorsFile : IDisposable
         return tensor;
     }
 
-    /// <summary>Copies a tensor's values into an existing one of the same shape, of any type and on any device.</summary>
+    /// <summary>
+    /// Copies a tensor's values into an existing one of the same shape, contiguous, of any type and on any device. The bytes go straight
+    /// into its memory where it holds the type of the file on a CPU, and otherwise piece by piece.
+    /// </summary>
     public void CopyTo(string name, Tensor destination)
     {
         using var noGradient = no_grad();
@@ -67,21 +71,16 @@ public sealed class SafetensorsFile : IDisposable
             throw new ArgumentException(
                 $"{entry} cannot be copied into a tensor of shape [{string.Join(", ", destination.shape)}]", nameof(destination));
         }
+        if (!destination.is_contiguous())
+            throw new ArgumentException($"{entry} cannot be copied into a tensor that is not contiguous", nameof(destination));
         if (entry.NumBytes == 0)
             return;
 
-        long rows = entry.Shape is [var first, ..] ? first : 1;
-        var target = destination.reshape(rows, -1);
-        long rowBytes = entry.NumBytes / rows;
-        long rowsOfPiece = Math.Clamp(PieceBytes / rowBytes, 1, rows);
-        for (long row = 0; row < rows; row += rowsOfPiece)
-        {
-            using var pieceScope = NewDisposeScope();
-            long count = Math.Min(rowsOfPiece, rows - row);
-            var piece = empty([count, target.shape[1]], entry.Type);
-            ReadExactly(piece.bytes, entry.Offset + (row * rowBytes));
-            target.narrow(0, row, count).copy_(piece);
-        }
+        var target = destination.reshape(-1);
+        if (destination.dtype == entry.Type && destination.device_type == TorchSharp.DeviceType.CPU)
+            ParallelRead.Fill(target, _file, _path, entry.Offset);
+        else
+            Convert(entry, target);
     }
 
     /// <summary>Whether two tensors have the same type, shape and bytes.</summary>
@@ -102,7 +101,30 @@ public sealed class SafetensorsFile : IDisposable
         return true;
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _piece?.Dispose();
+        _file.Dispose();
+    }
+
+    private void Convert(TensorEntry entry, Tensor target)
+    {
+        int elementBytes = SafetensorsTypes.Size(entry.Type), elementsOfPiece = PieceBytes / elementBytes;
+        long numElements = entry.NumBytes / elementBytes;
+        if (_piece is null || _piece.dtype != entry.Type)
+        {
+            _piece?.Dispose();
+            _piece = empty(elementsOfPiece, entry.Type).DetachFromDisposeScope();
+        }
+        for (long element = 0; element < numElements; element += elementsOfPiece)
+        {
+            using var scope = NewDisposeScope();
+            int count = (int)Math.Min(elementsOfPiece, numElements - element);
+            var piece = _piece.narrow(0, 0, count);
+            ReadExactly(piece.bytes, entry.Offset + (element * elementBytes));
+            target.narrow(0, element, count).copy_(piece);
+        }
+    }
 
     private string? Foreign(long fileBytes)
     {
@@ -186,15 +208,5 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    private void ReadExactly(Span<byte> destination, long offset)
-    {
-        while (destination.Length > 0)
-        {
-            int read = RandomAccess.Read(_file, destination, offset);
-            if (read == 0)
-                throw new CheckpointException(_path, "ended while it was read");
-            destination = destination[read..];
-            offset += read;
-        }
-    }
+    private void ReadExactly(Span<byte> destination, long offset) => ParallelRead.Exactly(_file, _path, destination, offset);
 }

@@ -60,7 +60,10 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         WeightType = weightType;
         ComputeType = computeType;
         long? padding = config.Family.FreezesPaddingEmbedding ? config.PadTokenId : null;
-        _tokenEmbedding = nn.Embedding(config.EmbeddingSize, config.ModelWidth, padding, device: device, dtype: weightType);
+        // An embedding draws its weights, which takes seconds for a large vocabulary: so it is made small.
+        _tokenEmbedding = nn.Embedding((padding ?? 0) + 1, config.ModelWidth, padding, device: device, dtype: weightType);
+        using (_tokenEmbedding.named_parameters().Single().parameter)
+            _tokenEmbedding.weight = new Parameter(empty([config.EmbeddingSize, config.ModelWidth], weightType, device));
         _blocks = new ModuleList<TransformerBlock>(
         [
             .. Enumerable.Range(0, config.NumLayers)

@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Worker.Models;
 /// <summary>
 /// Models from Blob storage in a bounded folder on this machine. An entry is named by the hash of the model's manifest, so a changed
 /// model is a new entry, and a model that two records name is fetched once. An entry appears once all its files match their hashes, and
-/// is verified at each use.
+/// is verified at its first use in a process and after each change.
 /// </summary>
 /// <remarks>
 /// The folder survives restarts, even of a process that was killed during a download: complete files are kept. It belongs to one process
@@ -28,10 +28,11 @@ internal sealed partial class ModelCache : IDisposable
     private readonly SemaphoreSlim _gate = new(1);
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _users = [];
+    private readonly VerifiedFiles _verified;
     private FileStream? _ownership;
 
     public ModelCache(ModelFolders folders, ModelCacheOptions options, TimeProvider time, ILogger<ModelCache> logger) =>
-        (_folders, _options, _time, _logger) = (folders, options, time, logger);
+        (_folders, _options, _time, _logger, _verified) = (folders, options, time, logger, new VerifiedFiles(time));
 
     /// <summary>The model's files, fetched if necessary. They remain in place until the lease is disposed.</summary>
     /// <param name="folder">The model's prefix in Blob storage.</param>
@@ -99,24 +100,14 @@ internal sealed partial class ModelCache : IDisposable
         }
     }
 
-    private static async Task<bool> IsWholeAsync(string path, ModelManifest manifest, CancellationToken cancellation)
+    /// <summary>Files are hashed side by side.</summary>
+    private async Task<bool> IsWholeAsync(string path, ModelManifest manifest, CancellationToken cancellation)
     {
         if (!Directory.Exists(path))
             return false;
-        foreach (var (name, file) in manifest.Files)
-        {
-            if (!await IsRightAsync(Path.Combine(path, name), file, cancellation))
-                return false;
-        }
-        return true;
-    }
-
-    private static async Task<bool> IsRightAsync(string path, ModelFile expected, CancellationToken cancellation)
-    {
-        if (!File.Exists(path) || new FileInfo(path).Length != expected.Bytes)
-            return false;
-        await using var content = File.OpenRead(path);
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellation)) == expected.Sha256;
+        bool[] areRight = await Task.WhenAll(
+            manifest.Files.Select(file => _verified.IsRightAsync(Path.Combine(path, file.Key), file.Value, cancellation)));
+        return Array.TrueForAll(areRight, isRight => isRight);
     }
 
     private async Task FetchAsync(string folder, string path, ModelManifest manifest, CancellationToken cancellation)
@@ -150,7 +141,7 @@ internal sealed partial class ModelCache : IDisposable
         foreach (var (name, expected) in manifest.Files)
         {
             string file = Path.Combine(unfinished, name);
-            if (await IsRightAsync(file, expected, cancellation))
+            if (await _verified.IsRightAsync(file, expected, cancellation))
                 continue;
             File.Delete(file);
             await using (var destination = File.Create(file))

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using CsCheck;
 using LLaDA.Diffusion.Checkpoints;
@@ -32,6 +33,42 @@ public sealed class SafetensorsFileTests
             Assert.Equal(expected.shape, read.shape);
             Assert.True(read.equal(expected).all().item<bool>());
         }
+    }
+
+    /// <summary>More than is read, or converted, at a time.</summary>
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float32)]
+    public void A_large_tensor_is_read_into_memory_of_any_type(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        var values = arange(4_500_007).remainder(251).view(1, -1).to(ScalarType.BFloat16);
+        SafetensorsWriter.Write(folder.File("w"), [("large", values)]);
+        var read = empty(values.shape, type);
+
+        using var file = new SafetensorsFile(folder.File("w"));
+        file.CopyTo("large", read);
+
+        Assert.True(read.equal(values.to(type)).all().item<bool>());
+    }
+
+    [Theory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float32)]
+    public void A_file_that_is_shortened_while_it_is_open_is_refused(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        SafetensorsWriter.Write(folder.File("w"), [("large", zeros(4_500_000, ScalarType.BFloat16))]);
+        using var file = new SafetensorsFile(folder.File("w"));
+        // By another program: .NET would respect the open file.
+        using (var truncate = Process.Start("truncate", ["--size=8500000", folder.File("w")]))
+            truncate.WaitForExit();
+
+        var refused = Assert.Throws<CheckpointException>(() => file.CopyTo("large", empty(4_500_000, type)));
+
+        Assert.Contains("ended while it was read", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]
