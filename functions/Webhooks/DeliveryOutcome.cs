@@ -22,7 +22,7 @@ internal sealed record DeliveryOutcome(int? StatusCode, string? Failure)
     public static DeliveryOutcome Failed(string reason) => new(StatusCode: null, reason);
 
     /// <summary>
-    /// Without an answer. A name that nothing resolves and a name of the internal network look the same, so that nobody can find out names.
+    /// Without an answer. An unknown name and a name of the internal network look the same, so that a tenant cannot probe internal names.
     /// </summary>
     public static DeliveryOutcome Unreachable(HttpRequestException failure) => Failed(
         failure.HttpRequestError == HttpRequestError.SecureConnectionError

@@ -39,7 +39,7 @@ public static class Manifest
         }
         if (files is null || files.ContainsValue(null!) || files.Keys.Any(name => Path.GetFileName(name) != name))
             throw new CheckpointException(path, "is not a list of files");
-        // Files are hashed side by side, and the first fault in their order is told.
+        // Files are hashed in parallel. The error names the first faulty file in the order of the manifest.
         var faults = files.Select(entry => Task.Run(() => Fault(Path.Combine(folder, entry.Key), entry.Value))).ToList();
         foreach (var (name, checking) in files.Keys.Zip(faults))
         {
