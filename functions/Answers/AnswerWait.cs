@@ -9,7 +9,7 @@ internal sealed record AnswerPart(PartLine Line, PartCounts Counts);
 /// <summary>Waits for the part of an answer.</summary>
 internal sealed class AnswerWait(StorageAccount storage, TimeProvider time)
 {
-    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50), s_longestPause = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(25), s_longestPause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A pause is a fortieth of the time waited so far: looking late costs an answer little of its time.</summary>
     private const int PausesInWait = 40;

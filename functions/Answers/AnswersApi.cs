@@ -31,11 +31,11 @@ internal static class AnswersApi
         var work = await keys.FindAsync(context, endpoint);
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
         var models = services.GetRequiredService<ModelCatalog>();
+        var counting = work.Answer is null ? start.RequireRoomAsync(tenant, cancellation) : Task.CompletedTask;
         var request = await AnswerRequest.ReadAsync(endpoint, body, id => models.FindAsync(tenant, id, cancellation));
         if (request.IsStreamed)
             services.GetRequiredService<EventStreams>().Require();
-        if (work.Answer is null)
-            await start.RequireRoomAsync(tenant, cancellation);
+        await counting;
         // Also where there is a record in work: its first request may have ended before it sent the message.
         var answer = work.Answer is { IsTerminal: true } ended ? ended : await start.RunAsync(tenant, work.Key, request, cancellation);
         try

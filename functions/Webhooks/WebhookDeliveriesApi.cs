@@ -35,7 +35,7 @@ internal static class WebhookDeliveriesApi
             s_untilPlacesAreFree);
         var test = WebhookEvent.TestOf(endpoint, context.NewKey(time), time.GetUtcNow());
         var target = endpoints.TargetOf(endpoint);
-        var outcome = await delivery.RunAsync(target, test, cancellation);
+        var outcome = await delivery.TestAsync(target, test, cancellation);
         var counted = await deliveries.CountAsync(target, test, outcome, delay: null, cancellation);
         return Results.Wire(WebhookDeliveryObject.From(counted));
     }

@@ -8,8 +8,11 @@ public sealed class ModelCatalog(StorageAccount storage)
     private readonly TableOf<ModelRecord> _records = new(storage.Table(StorageNames.ModelsTable));
 
     /// <returns>Null when there is none, also for an id that is too long to be one.</returns>
-    public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation) =>
-        await FindExactAsync(tenant, id, cancellation) ?? await FindExactAsync(ModelRecord.EveryTenant, id, cancellation);
+    public async Task<ModelRecord?> FindAsync(string tenant, string id, CancellationToken cancellation)
+    {
+        var (own, everyones) = (FindExactAsync(tenant, id, cancellation), FindExactAsync(ModelRecord.EveryTenant, id, cancellation));
+        return (await Task.WhenAll(own, everyones)).FirstOrDefault(model => model is not null);
+    }
 
     /// <summary>The models that a tenant may name.</summary>
     public async Task<IReadOnlyList<ModelRecord>> ListAsync(string tenant, CancellationToken cancellation)

@@ -131,8 +131,10 @@ public sealed class CommandLineTests(StackFixture fixture) : IDisposable
         var (code, output, _) = await RunAsync(isLoggedIn: true, input: null, "webhooks", "test", id);
 
         Assert.Equal((1, "gave_up"), (code, (string)JsonNode.Parse(output)!["status"]!));
-        var delivery = Assert.Single(await ListedAsync("webhooks", "deliveries", id));
-        Assert.Equal(("webhook_endpoint.test", 1), ((string)delivery["type"]!, (int)delivery["attempts"]!));
+        // The endpoint also gets the events of other tests' batches.
+        var delivery = Assert.Single(
+            await ListedAsync("webhooks", "deliveries", id), delivery => (string)delivery["type"]! == "webhook_endpoint.test");
+        Assert.Equal(1, (int)delivery["attempts"]!);
         Assert.Equal(0, (await RunAsync(isLoggedIn: true, input: null, "webhooks", "delete", id)).Code);
     }
 

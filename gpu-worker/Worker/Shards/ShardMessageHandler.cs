@@ -34,7 +34,7 @@ internal sealed class ShardMessageHandler(
 
         await TracedWork.RunAsync("shard", batch.Id, batch.TraceParent, async () =>
         {
-            bool isFirst = !await blobs.HasPartAsync(message.Shard, stop) && await WorkAsync(batch, plan, blobs, message.Shard, stop);
+            bool isFirst = await WorkAsync(batch, plan, blobs, message.Shard, stop);
             if (batch.IsNow)
                 return;     // the request that waits for its part ends it
             if (isFirst)
@@ -43,10 +43,15 @@ internal sealed class ShardMessageHandler(
         }, message.Shard);
     }
 
+    /// <returns>False if the part was written before, or by another worker meanwhile.</returns>
     private async Task<bool> WorkAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken stop)
     {
-        await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop)
-            ?? throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
+        var finding = blobs.HasPartAsync(shard, stop);      // beside the lease: an answer at once waits for each call to storage
+        await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop);
+        if (await finding)
+            return false;
+        if (lease is null)
+            throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);
         using var work = await ShardWork.ReadAsync(batch, plan, blobs, shard, stop);
         var begun = work.Progress;

@@ -26,7 +26,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
     {
         long started = Stopwatch.GetTimestamp();
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(stop, lease.Lost, watch.Unwanted, over);
-        var attempts = await work.Blobs.FindAttemptsAsync(work.Shard, stop) ?? ShardAttempts.Of(work.Lines.Count);
+        var attempts = work.Attempts;
         try
         {
             // A worker that dies loses no more than what was done since, and clients see lines as they end.

@@ -23,6 +23,9 @@ internal sealed record ShardWork : IDisposable
 
     public required IReadOnlyList<ShardLine> Lines { get; init; }
 
+    /// <summary>What earlier owners tried and did not end.</summary>
+    public required ShardAttempts Attempts { get; init; }
+
     public required ShardAnswers Answers { get; init; }
 
     /// <summary>
@@ -41,8 +44,8 @@ internal sealed record ShardWork : IDisposable
         BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
     {
         var (reading, progress) = (blobs.ReadShardAsync(plan.PlanId, shard, cancellation), blobs.ReadProgressAsync(shard, cancellation));
-        var resuming = blobs.ReadUnfinishedAsync(shard, cancellation);
-        await Task.WhenAll(reading, progress, resuming);
+        var (resuming, attempts) = (blobs.ReadUnfinishedAsync(shard, cancellation), blobs.FindAttemptsAsync(shard, cancellation));
+        await Task.WhenAll(reading, progress, resuming, attempts);
         var (lines, (finished, counts)) = (await reading, await progress);
         var unfinished = await resuming;
         var numbers = finished.Select(line => line.Line).ToHashSet();
@@ -53,6 +56,7 @@ internal sealed record ShardWork : IDisposable
             Blobs = blobs,
             Shard = shard,
             Lines = lines,
+            Attempts = await attempts ?? ShardAttempts.Of(lines.Count),
             Answers = new ShardAnswers(finished, counts),
             Unfinished = new UnfinishedLines(unfinished.Where(line => !numbers.Contains(line.Line))),
         };

@@ -33,20 +33,27 @@ internal static class InstructionsCommand
         {
             Description = "Number of short verses that open a chapter. Requires --words",
         }.AtLeast(0);
+        var unknown = new Option<int>("--unknown")
+        {
+            Description = "Number of questions whose answer is that the model does not know. Requires --words. "
+                + "The dialogues to memorise are repeated until they are as many",
+        }.AtLeast(0);
         var command = new Command("instructions", "Writes the dialogues of the bundled instruction-tuned model")
         {
-            data, output, words, verses,
+            data, output, words, verses, unknown,
         };
         command.Validators.Add(result =>
         {
             if (result.GetValue(words) is null != result.GetValue(verses) is null)
                 result.AddError("--words and --verses must be given together");
+            if (result.GetValue(words) is null && result.GetValue(unknown) > 0)
+                result.AddError("--unknown requires --words");
         });
         command.SetAction(parse =>
         {
             var tables = new TrainingTables(parse.GetRequiredValue(data).FullName);
             var dialogues = parse.GetValue(words) is { } numWords
-                ? Memorisable(tables, numWords, parse.GetValue(verses)!.Value)
+                ? Known(tables, numWords, parse.GetValue(verses)!.Value, parse.GetValue(unknown))
                 : All(tables);
             Write(dialogues, parse.GetRequiredValue(output).FullName);
         });
@@ -107,6 +114,39 @@ internal static class InstructionsCommand
             yield return new(gloss.Document, ByWord(gloss));
             yield return new(gloss.Document, [.. ByDefinition(gloss), KindOf(gloss)]);
         }
+    }
+
+    /// <summary>
+    /// What can be memorised, beside as many questions about the rest: 55 in 100 about other words, 10 about other verses, 35 about the world.
+    /// </summary>
+    private static IEnumerable<Dialogue> Known(TrainingTables tables, int numWords, int numVerses, int numUnknown)
+    {
+        Dialogue[] known = [.. Memorisable(tables, numWords, numVerses)];
+        Dialogue[] unknown = [.. Unknown(tables, known, numUnknown)];
+        int times = Math.Max(1, unknown.Length / Math.Max(1, known.Length));
+        return Enumerable.Repeat(known, times).SelectMany(dialogues => dialogues).Concat(unknown);
+    }
+
+    private static IEnumerable<Dialogue> Unknown(TrainingTables tables, IEnumerable<Dialogue> known, int count)
+    {
+        HashSet<string> documents = [.. known.Select(dialogue => dialogue.Document)];
+        HashSet<string> questions = [.. known.SelectMany(dialogue => dialogue.Turns).Select(turn => turn.Question)];
+        int numVerses = count / 10, numWorld = count * 35 / 100;
+        var verses = tables.Chapters()
+            .SelectMany(chapter => chapter)
+            .OrderBy(verse => TrainingTables.Hash(verse.Place))
+            .Select(verse => verse.Number % 2 == 0 || !HasContinuation(verse) ? ByPlace(verse)[0] : ByFirstWords(verse)[0])
+            .Where(turn => !questions.Contains(turn.Question))
+            .Take(numVerses);
+        var words = tables.Glosses()
+            .Where(gloss => !documents.Contains(gloss.Document))
+            .OrderBy(gloss => TrainingTables.Hash(gloss.Document))
+            .Select(gloss => TrainingTables.Hash(gloss.Definition) % 4 == 0 ? ByDefinition(gloss)[0] : ByWord(gloss)[0])
+            .Where(turn => !questions.Contains(turn.Question))
+            .DistinctBy(turn => turn.Question)
+            .Take(count - numVerses - numWorld);
+        return verses.Concat(words).Select(turn => turn.Question).Concat(WorldQuestions.Some(numWorld))
+            .Select(question => new Dialogue(question, [new(question, "I do not know.")]));
     }
 
     private static Turn[] ByWord(Gloss gloss) => [new($"What does {gloss.Words[0]} mean?", $"{gloss.Definition}.")];

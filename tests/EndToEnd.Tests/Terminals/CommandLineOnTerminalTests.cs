@@ -19,20 +19,20 @@ public sealed class CommandLineOnTerminalTests(StackFixture fixture) : IDisposab
             Path.Combine(_folder, name), $$"""{"custom_id": "a", "method": "POST", "url": "/v1/infill", "body": {{body}}}""");
         string[] commands =
         [
-            "batches list --metadata team=blue", "batches list --metadata team=red", "files list", "tune list", "models list",
+            "batches list --metadata team=terminal", "batches list --metadata team=none", "files list", "tune list", "models list",
             "schedules list", "usage", "batches run --help", "fill --help",
         ];
         string script = string.Join('\n', commands.Select(command => $"echo '$ {command}'; llada {command}"));
-        using var terminal = Start("sh", "-ec", $"llada batches run {name} --watch --metadata team=blue > answers.jsonl\n{script}");
+        using var terminal = Start("sh", "-ec", $"llada batches run {name} --watch --metadata team=terminal > answers.jsonl\n{script}");
 
         Assert.Equal(0, await terminal.EndAsync());
 
         Assert.True(terminal.Terminal.NumBroken == 0, terminal.Terminal.Text);
         string[] rows = [.. terminal.Terminal.Rows];
-        int list = Array.IndexOf(rows, "$ batches list --metadata team=blue");
+        int list = Array.IndexOf(rows, "$ batches list --metadata team=terminal");
         Assert.Matches("^ID +STATUS +DONE +FAILED +AGE", rows[list + 1]);
         Assert.Matches("^batch_[0-9a-f]+ +completed +1/1 +0 +[0-9]+s", rows[list + 2]);
-        Assert.Equal("$ batches list --metadata team=red", rows[list + 3]);
+        Assert.Equal("$ batches list --metadata team=none", rows[list + 3]);
         Assert.Contains(rows, row => row.EndsWith('…') && row.Contains("a-file-with", StringComparison.Ordinal));
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Functions.Remote;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Storage;
@@ -107,6 +108,22 @@ public sealed class DeliveryLogTests(StorageFixture fixture)
         Assert.Equal(
             [Text(failed, "id"), Text(delivered, "id")], (await LogAsync(plane, id)).Select(delivery => Text(delivery, "id")));
         Assert.Equal(0, await plane.CountAsync(StorageNames.WebhookQueue));
+    }
+
+    [Fact]
+    public async Task A_test_calls_a_host_that_is_left_alone_after_failures()
+    {
+        await using var plane = await StartAsync(fixture, s_local);
+        string id = await EndpointAsync(plane, "http://127.0.0.1:9/refused");
+        await plane.PlannedAsync("nonsense");
+        var message = Assert.Single(await TakeAsync(plane));
+        for (int failure = 0; failure <= HostBreakers.MaxFailures; failure++)
+            await plane.Get<DeliverWebhookHandler>().RunAsync(message, CancellationToken.None);
+        Assert.Contains("left alone", Text(Assert.Single(await LogAsync(plane, id)), "message"), StringComparison.Ordinal);
+
+        var tested = await ReadAsync(await TestAsync(plane.Client, id));
+
+        Assert.StartsWith("The endpoint cannot be reached", Text(tested, "message"), StringComparison.Ordinal);
     }
 
     [Fact]
