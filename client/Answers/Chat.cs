@@ -8,6 +8,9 @@ public sealed record ChatRequest : SamplingRequest
 
     /// <summary>New tokens; 128 by default.</summary>
     public int? MaxTokens { get; init; }
+
+    /// <summary>Answers to give, 1 to 16; 1 by default. <see cref="AnswerUpdate.Choice"/> tells them apart.</summary>
+    public int? N { get; init; }
 }
 
 /// <param name="Role"><c>system</c>, <c>user</c> or <c>assistant</c>.</param>

@@ -96,13 +96,13 @@ public sealed class CommandLineTests(StackFixture fixture) : IDisposable
     }
 
     [Fact]
-    public async Task A_message_is_answered()
+    public async Task A_message_is_answered_as_often_as_asked()
     {
         var (code, output, error) = await RunAsync(
-            isLoggedIn: true, input: null, "chat", "What is a fox?", "--max-tokens", "8", "--model", "llada-tiny-instruct");
+            isLoggedIn: true, input: null, "chat", "What is a fox?", "--max-tokens", "8", "--model", "llada-tiny-instruct", "-n", "2");
 
         Assert.True(code == 0, error);
-        Assert.EndsWith("\n", output, StringComparison.Ordinal);
+        Assert.Matches("^==> answer 1 <==\n(.|\n)*\n==> answer 2 <==\n(.|\n)*\n$", output);
     }
 
     [Fact]

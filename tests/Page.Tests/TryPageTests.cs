@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
@@ -40,6 +41,46 @@ public sealed class TryPageTests(PageFixture fixture)
     }
 
     [Fact]
+    public async Task A_gap_takes_one_of_the_texts_that_were_given_and_another_one_word()
+    {
+        await using var opened = await OpenedPage.AtAsync(fixture, fixture.Stack.ApiKey);
+        await opened.Page.Locator("#text").FillAsync("And God said unto [MASK], Go forth into the [MASK:2].");
+        await opened.Page.GetByText("Gaps", new() { Exact = true }).ClickAsync();
+        await opened.Page.GetByLabel("Gap 1, [MASK]").SelectOptionAsync("one of my texts");
+        await opened.Page.GetByLabel("Texts for gap 1, one a line").FillAsync("Noah\nthe fish\n");
+        await opened.Page.GetByLabel("Gap 2, [MASK:2]").SelectOptionAsync("word");
+        await opened.AssertSoundAsync();
+        await opened.Button("Fill").ClickAsync();
+
+        var answer = opened.Page.GetByRole(AriaRole.Region, new() { Name = "Answer" });
+        await Expect(answer.Locator("p.text").First).ToHaveTextAsync(
+            Matching(@"^And God said unto (?:Noah|the fish), Go forth into the [A-Za-z]+\.$"), new() { Timeout = 60_000 });
+        await answer.GetByText("2 gaps").ClickAsync();
+        await Expect(answer.GetByText(Matching(@"Noah \(\d+ %\), the fish \(\d+ %\)"))).ToBeVisibleAsync();
+        await opened.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task A_message_is_answered_as_often_as_asked()
+    {
+        await using var opened = await OpenedPage.AtAsync(fixture, fixture.Stack.ApiKey);
+        await opened.Page.GetByLabel("Chat").CheckAsync();
+        await opened.Page.GetByLabel("Model").SelectOptionAsync("llada-tiny-instruct");
+        await opened.Page.Locator("#text").FillAsync("What is a fox?");
+        await opened.Page.GetByText("Parameters", new() { Exact = true }).ClickAsync();
+        await opened.Page.GetByLabel("Answers").FillAsync("2");
+        await opened.Page.GetByLabel("Temperature").FillAsync("1");
+        await opened.Button("Send").ClickAsync();
+
+        var answer = opened.Page.GetByRole(AriaRole.Region, new() { Name = "Answer", Exact = true });
+        await Expect(answer.GetByRole(AriaRole.Heading, new() { Name = "Answer 2" })).ToBeVisibleAsync(new() { Timeout = 60_000 });
+        string[] texts = [.. await answer.Locator("p.text:not(.canvas)").AllTextContentsAsync()];
+        Assert.Equal(2, texts.Distinct(StringComparer.Ordinal).Count());
+        await Expect(answer.GetByRole(AriaRole.Slider)).ToHaveCountAsync(2);
+        await opened.AssertSoundAsync();
+    }
+
+    [Fact]
     public async Task What_the_service_refuses_is_told_in_its_words()
     {
         await using var opened = await OpenedPage.AtAsync(fixture, fixture.Stack.ApiKey);
@@ -48,4 +89,6 @@ public sealed class TryPageTests(PageFixture fixture)
 
         await Expect(opened.Page.GetByRole(AriaRole.Alert)).ToContainTextAsync("gap", new() { Timeout = 60_000 });
     }
+
+    private static Regex Matching(string pattern) => new(pattern, RegexOptions.None, TimeSpan.FromSeconds(1));
 }

@@ -21,7 +21,8 @@ internal static class ChatCommand
         };
         var system = new Option<string?>("--system") { Description = "Instructions to the model before the dialogue" };
         var maxTokens = new Option<int?>("--max-tokens") { Description = "New tokens of an answer; 128 by default" };
-        var command = new Command("chat", "Answers a message, or holds a dialogue") { message, system, maxTokens };
+        var answers = new Option<int?>("--answers", "-n") { Description = "Several answers to one message, at most 16" };
+        var command = new Command("chat", "Answers a message, or holds a dialogue") { message, system, maxTokens, answers };
         sampling.AddTo(command);
         target.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
@@ -32,6 +33,8 @@ internal static class ChatCommand
                 parse, client, name => name.Contains("instruct", StringComparison.OrdinalIgnoreCase), cancellation);
             List<ChatMessage> dialogue = parse.GetValue(system) is { } rule ? [new("system", rule)] : [];
             bool isDialogue = parse.GetValue(message) is null && !Console.IsInputRedirected;
+            if (isDialogue && parse.GetValue(answers) is > 1)
+                throw new OperatorException("--answers is for one message: a dialogue follows a single answer", ExitCodes.Usage);
             while (Next() is { Length: > 0 } text)
             {
                 dialogue.Add(new ChatMessage("user", text));
@@ -56,6 +59,7 @@ internal static class ChatCommand
                 Model = model,
                 Messages = dialogue,
                 MaxTokens = parse.GetValue(maxTokens),
+                N = parse.GetValue(answers),
                 Steps = sampling.Steps(parse),
                 Threshold = sampling.Threshold(parse),
                 Temperature = sampling.Temperature(parse),
@@ -66,17 +70,25 @@ internal static class ChatCommand
         return command;
     }
 
+    /// <returns>The first answer. On a terminal it is the one that is seen to come about.</returns>
     private static async Task<string> AnswerAsync(LLaDAClient client, ChatRequest request, Shell shell, CancellationToken cancellation)
     {
-        var answer = new StringBuilder();
+        List<StringBuilder> answers = [.. Enumerable.Range(0, request.N ?? 1).Select(_ => new StringBuilder())];
         await foreach (var update in client.StreamChatAsync(request, cancellation))
         {
-            if (update.Frame is { } frame)
+            if (update is { Choice: 0, Frame: { } frame })
                 shell.Replace(ShownFrame.Of(frame));
-            answer.Append(update.Text);
+            while (answers.Count <= update.Choice)      // by --set n=...
+                answers.Add(new StringBuilder());
+            answers[update.Choice].Append(update.Text);
         }
         shell.Clear();
-        await shell.Output.WriteLineAsync(answer, cancellation);
-        return answer.ToString();
+        foreach (var (index, answer) in answers.Index())
+        {
+            if (answers.Count > 1)
+                await shell.Output.WriteLineAsync($"==> answer {index + 1} <==");
+            await shell.Output.WriteLineAsync(answer, cancellation);
+        }
+        return answers[0].ToString();
     }
 }

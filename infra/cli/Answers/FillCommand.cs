@@ -17,7 +17,7 @@ internal static class FillCommand
 
     public static Command Create()
     {
-        var (target, sampling) = (new ServiceTarget(), new SamplingOptions());
+        var (target, options) = (new ServiceTarget(), new FillOptions());
         var files = new Argument<string[]>("file")
         {
             Description = "Texts with gaps such as [MASK] or [MASK:3]; - reads the input",
@@ -26,14 +26,14 @@ internal static class FillCommand
         var folder = new Option<DirectoryInfo?>("--output", "-o") { Description = "Folder for the filled texts, each under its own name" };
         var show = new Option<bool>("--show") { Description = "Show how a single text comes about, on a terminal" };
         var command = new Command("fill", "Fills the gaps of texts") { files, folder, show };
-        sampling.AddTo(command);
+        options.AddTo(command);
         target.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
             using var client = target.Connect(parse);
             var documents = Read(parse.GetRequiredValue(files));
-            string model = await sampling.ModelAsync(parse, client, _ => true, cancellation);
-            InfillRequest Ask(Document document) => sampling.Infill(parse, model, document.Text);
+            string model = await options.Sampling.ModelAsync(parse, client, _ => true, cancellation);
+            InfillRequest Ask(Document document) => options.Request(parse, model, document.Text);
             var shell = target.Shell(parse);
             var output = new FilledTexts(shell, parse.GetValue(folder)?.FullName, documents.Count > 1);
             if (documents is [{ Text.Length: <= MaxAtOnce } single])

@@ -12,7 +12,7 @@ namespace LLaDA.Batch.Cli.Batches;
 internal sealed class RunBatchCommand
 {
     private readonly ServiceTarget _target;
-    private readonly SamplingOptions _sampling = new();
+    private readonly FillOptions _fill = new();
 
     private readonly Argument<string> _path = new("path")
     {
@@ -49,7 +49,7 @@ internal sealed class RunBatchCommand
         {
             run._path, run._window, run._priority, run._metadata.Option, run._watch, run._output,
         };
-        run._sampling.AddTo(command);
+        run._fill.AddTo(command);
         command.SetAction((parse, cancellation) => Directory.Exists(parse.GetRequiredValue(run._path))
             ? run.RunFolderAsync(parse, cancellation)
             : run.RunFileAsync(parse, cancellation));
@@ -59,7 +59,7 @@ internal sealed class RunBatchCommand
     private async Task<int> RunFileAsync(ParseResult parse, CancellationToken cancellation)
     {
         var (shell, input) = (_target.Shell(parse), new FileInfo(parse.GetRequiredValue(_path)));
-        if (_sampling.FindGiven(parse) is { } given)
+        if (_fill.FindGiven(parse) is { } given)
             throw new OperatorException($"{given} is for a folder of texts: lines of a file name their own parameters", ExitCodes.Usage);
         var check = await RequestFile.CheckAsync(input, cancellation);
         if (check.Faults.Count > 0)
@@ -92,11 +92,11 @@ internal sealed class RunBatchCommand
         var (shell, folder) = (_target.Shell(parse), parse.GetRequiredValue(_path));
         var output = new FilledTexts(shell, parse.GetValue(_output), hasHeadings: true);
         using var client = _target.Connect(parse);
-        string model = await _sampling.ModelAsync(parse, client, _ => true, cancellation);
+        string model = await _fill.Sampling.ModelAsync(parse, client, _ => true, cancellation);
         int numSent = 0;
         List<string> whole = [];
         var batch = await DocumentBatch.CreateAsync(
-            client, WithGaps(), document => _sampling.Infill(parse, model, document.Text),
+            client, WithGaps(), document => _fill.Request(parse, model, document.Text),
             Request(parse, DocumentBatch.Endpoint), cancellation);
         if (!IsWatched(parse))
         {

@@ -18,6 +18,9 @@ internal sealed record BatchDetails
 
     public required string Endpoint { get; init; }
 
+    /// <summary>Beside the tenant's other batches.</summary>
+    public required string Priority { get; init; }
+
     public required string? InputFileId { get; init; }
 
     public required string? OutputFileId { get; init; }
@@ -59,6 +62,7 @@ internal sealed record BatchDetails
         {
             Job = await JobView.FromAsync(batch, storage, cancellation),
             Endpoint = batch.Endpoint,
+            Priority = JobView.Name(batch.Priority),
             InputFileId = batch.InputFileId,
             OutputFileId = batch.OutputFileId,
             ErrorFileId = batch.ErrorFileId,

@@ -3,7 +3,6 @@ using System.Text.Json;
 using LLaDA.Batch.Cli.Service;
 using LLaDA.Batch.Cli.Terminal;
 using LLaDA.Batch.Client;
-using LLaDA.Batch.Client.Answers;
 
 namespace LLaDA.Batch.Cli.Requests;
 
@@ -36,18 +35,6 @@ internal sealed class SamplingOptions
     /// <summary>The first of these options that is given; null where none is.</summary>
     public string? FindGiven(ParseResult parse) =>
         Array.Find(All, option => parse.GetResult(option) is { Implicit: false })?.Name;
-
-    /// <summary>A request to fill a text.</summary>
-    public InfillRequest Infill(ParseResult parse, string model, string text) => new()
-    {
-        Model = model,
-        Text = text,
-        Steps = Steps(parse),
-        Threshold = Threshold(parse),
-        Temperature = Temperature(parse),
-        Seed = Seed(parse),
-        More = More(parse),
-    };
 
     public int? Steps(ParseResult parse) => parse.GetValue(_steps);
 

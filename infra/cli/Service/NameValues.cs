@@ -5,28 +5,38 @@ using LLaDA.Batch.Cli.Terminal;
 namespace LLaDA.Batch.Cli.Service;
 
 /// <summary>An option that may be repeated, each time with <c>name=value</c>.</summary>
-internal sealed class NameValues(string name, string description)
+/// <param name="form">What name and value are.</param>
+internal sealed class NameValues(string name, string description, string form = "name=value")
 {
     public Option<string[]> Option { get; } = new(name)
     {
         Description = description,
-        HelpName = "name=value",
+        HelpName = form,
         AllowMultipleArgumentsPerToken = false,
         DefaultValueFactory = _ => [],
     };
 
-    /// <returns>Null where the option is not given.</returns>
+    /// <summary>The entries in their order, where a name may come again.</summary>
     /// <exception cref="OperatorException">An entry is no name=value.</exception>
-    public Dictionary<string, string>? Find(ParseResult parse)
+    public IEnumerable<(string Name, string Value)> Pairs(ParseResult parse)
     {
-        Dictionary<string, string>? values = null;
         foreach (string entry in parse.GetValue(Option)!)
         {
             int equals = entry.IndexOf('=', StringComparison.Ordinal);
             if (equals < 1)
-                throw new OperatorException($"{name} {entry}: write name=value", ExitCodes.Usage);
-            (values ??= new(StringComparer.Ordinal))[entry[..equals]] = entry[(equals + 1)..];
+                throw new OperatorException($"{name} {entry}: write {form}", ExitCodes.Usage);
+            yield return (entry[..equals], entry[(equals + 1)..]);
         }
+    }
+
+    /// <summary>The last value of each name.</summary>
+    /// <returns>Null where the option is not given.</returns>
+    /// <inheritdoc cref="Pairs"/>
+    public Dictionary<string, string>? Find(ParseResult parse)
+    {
+        Dictionary<string, string>? values = null;
+        foreach (var (key, value) in Pairs(parse))
+            (values ??= new(StringComparer.Ordinal))[key] = value;
         return values;
     }
 

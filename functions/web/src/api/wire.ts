@@ -160,6 +160,8 @@ export interface Span {
   text: string;
   tokens: number;
   confidence: number;
+  /** Of a gap with choices. */
+  choices?: { text: string; probability: number }[];
   trace?: Trace;
 }
 

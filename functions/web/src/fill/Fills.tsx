@@ -1,4 +1,4 @@
-import type { InfillAnswer } from "../api/wire";
+import type { InfillAnswer, Span } from "../api/wire";
 import { percent } from "../format";
 import { Table } from "../ui/Table";
 import { pieces } from "./gaps";
@@ -29,6 +29,9 @@ export function Fills({ text, answer }: { text: string; answer: InfillAnswer }) 
         { name: "Fill", cell: (span) => <q>{span.text}</q> },
         { name: "Tokens", cell: (span) => span.tokens, isNumber: true },
         { name: "Confidence", cell: (span) => percent(span.confidence), isNumber: true },
+        ...(answer.spans.some((span) => span.choices)
+          ? [{ name: "Chosen among", cell: (span: Span) => span.choices?.map(({ text: choice, probability }) => `${choice} (${percent(probability)})`).join(", ") }]
+          : []),
       ]} />
     </details>
   </>;

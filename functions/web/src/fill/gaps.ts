@@ -8,17 +8,19 @@ export interface Piece {
 
 const marks = /(\\*)\[MASK(?::\d+)?\]/g;
 
-/** The texts between the gaps, as they were given. An odd run of backslashes before a mark makes it text. */
-export function givenTexts(text: string): string[] {
+/** A text cut at its gaps: the texts between them as they were given, and the marks. An odd run of backslashes before a mark makes it text. */
+export function cut(text: string): { given: string[]; gaps: string[] } {
   const given: string[] = [];
+  const gaps: string[] = [];
   let end = 0;
   for (const match of text.matchAll(marks)) {
     const slashes = match[1]!.length;
     if (slashes % 2 === 1) continue;
     given.push(text.slice(end, match.index + slashes));
+    gaps.push(match[0].slice(slashes));
     end = match.index + match[0].length;
   }
-  return [...given, text.slice(end)];
+  return { given: [...given, text.slice(end)], gaps };
 }
 
 /** A space before a gap is a part of its fill. */
@@ -27,7 +29,7 @@ const before = (part: string, fill: Span | undefined): string =>
 
 /** The answer in pieces, or as one piece where the given texts and the fills do not make it up. */
 export function pieces(text: string, answer: string, spans: Span[]): Piece[] {
-  const given = givenTexts(text);
+  const { given } = cut(text);
   const made = given.flatMap((part, index): Piece[] => {
     const span = spans[index];
     return span ? [{ text: before(part, span) }, { text: span.text, span }] : [{ text: part }];

@@ -1,13 +1,13 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { usePolled } from "../api/polling";
 import type { Model, Page } from "../api/wire";
-import { Fills } from "../fill/Fills";
-import { Replay } from "../fill/Replay";
-import { pieces } from "../fill/gaps";
+import { AnswerView } from "../fill/AnswerView";
+import { cut } from "../fill/gaps";
+import { ruled, type GapRule } from "../fill/rules";
 import { streamed, type Frame, type Streamed } from "../fill/stream";
-import type { Segment } from "../fill/trace";
 import { Copy, curl } from "../ui/Copy";
 import { Empty, Failure, Loading } from "../ui/Loading";
+import { GapFields } from "./GapFields";
 import { ParameterFields } from "./ParameterFields";
 import { chosen, type Mode } from "./parameters";
 
@@ -15,7 +15,8 @@ const example = "And the whole earth was of one [MASK:1], and of one speech. And
   + "that they found a [MASK:1] in the land.";
 
 interface Answer {
-  request: Record<string, unknown>;
+  /** That was sent. */
+  text: string;
   streamed: Streamed;
 }
 
@@ -26,32 +27,34 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
   const [mode, setMode] = useState<Mode>("infill");
   const [texts, setTexts] = useState({ infill: example, chat: "" });
   const [values, setValues] = useState<Record<string, string>>({});
+  const [rules, setRules] = useState<Record<number, GapRule>>({});
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<Error | null>(null);
   const [answer, setAnswer] = useState<Answer | null>(null);
-  const [live, setLive] = useState<Frame | null>(null);
+  const [live, setLive] = useState<Record<number, Frame>>({});
   const abort = useRef<AbortController | null>(null);
   useEffect(() => () => abort.current?.abort(), []);
   useEffect(() => setModel((now) => preset ?? now), [preset]);
 
   const path = mode === "infill" ? "/v1/infill" : "/v1/chat/completions";
   const name = model || models.value?.data[0]?.id;
+  const gaps = cut(texts.infill).gaps;
   const request = {
     model: name, ...chosen(values, mode), trace: true,
-    ...(mode === "infill" ? { text: texts.infill } : { messages: [{ role: "user", content: texts.chat }] }),
+    ...(mode === "infill" ? { text: texts.infill, ...ruled(rules, gaps.length) } : { messages: [{ role: "user", content: texts.chat }] }),
   };
   const ask = async () => {
     abort.current = new AbortController();
     setBusy(true);
     setError(null);
-    setLive(null);
+    setLive({});
     try {
-      setAnswer({ request, streamed: await streamed(path, request, abort.current.signal, setLive) });
+      const show = (frame: Frame, index: number) => setLive((now) => ({ ...now, [index]: frame }));
+      setAnswer({ text: texts[mode], streamed: await streamed(path, request, abort.current.signal, show) });
     } catch (failure) {
       setError(failure as Error);
     }
     setBusy(false);
-    setLive(null);
   };
   const keys = (event: KeyboardEvent) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !isBusy) void ask();
@@ -76,6 +79,7 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
         <label for="text">{mode === "infill" ? "Text with gaps: [MASK] of any length, [MASK:3] of three tokens" : "Your message"}</label>
         <textarea id="text" rows={5} required value={texts[mode]}
           onInput={(event) => setTexts({ ...texts, [mode]: event.currentTarget.value })} />
+        {mode === "infill" && gaps.length > 0 && <GapFields gaps={gaps} rules={rules} change={setRules} />}
         <ParameterFields mode={mode} values={values} change={setValues} />
         <p class="actions">
           <button type="submit" class="main" disabled={isBusy} aria-busy={isBusy}>{mode === "infill" ? "Fill" : "Send"}</button>
@@ -85,33 +89,18 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
       </form>}
     </Loading>
     {error && <Failure error={error} />}
-    {isBusy && <Live frame={live} />}
-    {!isBusy && answer && <Shown answer={answer} />}
+    {isBusy && <Live frames={Object.values(live)} />}
+    {!isBusy && answer && <AnswerView {...answer} />}
   </>;
 }
 
-function Live({ frame }: { frame: Frame | null }) {
+/** @param frames the last one of each text that is being written. */
+function Live({ frames }: { frames: Frame[] }) {
   return <section aria-label="In work" aria-busy="true">
-    <p role="status" class="quiet">{frame ? `Block ${frame.block + 1}, step ${frame.step}, ${frame.masks_left} masks left` : "A worker is on it…"}</p>
-    {frame && <p class="text">{frame.text}</p>}
+    {frames.length === 0 && <p role="status" class="quiet">A worker is on it…</p>}
+    {frames.map((frame) => <>
+      <p role="status" class="quiet">Block {frame.block + 1}, step {frame.step}, {frame.masks_left} masks left</p>
+      <p class="text">{frame.text}</p>
+    </>)}
   </section>;
-}
-
-function Shown({ answer: { request, streamed: { text, infill, trace } } }: { answer: Answer }) {
-  const segments = useMemo(() => segmentsOf(request, infill, trace), [request]);
-  return <section aria-label="Answer" aria-live="polite">
-    <h2>Answer</h2>
-    {infill
-      ? <Fills text={String(request["text"])} answer={infill} />
-      : <p class="text">{text || <span class="quiet">The model answered with no text.</span>}</p>}
-    {segments && <><h2>How it came about</h2><Replay segments={segments} /></>}
-  </section>;
-}
-
-/** The answer as a replay needs it; null without a trace. */
-function segmentsOf(request: Record<string, unknown>, infill: Streamed["infill"], trace: Streamed["trace"]): Segment[] | null {
-  if (!infill) return trace && trace.tokens.length > 0 ? [trace] : null;
-  return infill.spans.some((span) => span.trace)
-    ? pieces(String(request["text"]), infill.text, infill.spans).map((piece) => piece.span?.trace ?? piece.text)
-    : null;
 }

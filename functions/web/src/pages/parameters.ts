@@ -22,7 +22,7 @@ const parameters: Parameter[] = [
   { name: "remasking", label: "Remasking", kind: "choice", choices: ["low_confidence", "random", "revision"], help: "Which predictions a step keeps; revision takes unsure ones back." },
   { name: "cache", label: "Cache", kind: "choice", choices: ["none", "prefix", "dual"], help: "Which keys and values are kept between steps: dual is the fastest." },
   { name: "frequency_penalty", label: "Frequency penalty", kind: "number", step: "0.1", min: -2, help: "Above 0 keeps an answer from repeating its tokens, up to 2." },
-  { name: "pattern", label: "Pattern", kind: "choice", choices: ["digits", "word", "sentence"], only: "infill", help: "What the fills consist of: digits, one word, or text without a line break." },
+  { name: "n", label: "Answers", kind: "number", step: "1", min: 1, only: "chat", help: "Up to 16 answers to one message; at temperature 0 they are equal." },
   { name: "seed", label: "Seed", kind: "number", step: "1", help: "The same request with the same seed has the same answer." },
 ];
 

@@ -18,6 +18,7 @@ public sealed class JobsTests : IAsyncLifetime
         Status = BatchStatus.InProgress,
         Model = "tiny",
         TotalLines = 5,
+        Priority = BatchPriority.Low,
         Endpoint = "/v1/infill",
         ExpiresAt = TimeProvider.System.GetUtcNow().AddDays(1),
     };
@@ -93,6 +94,7 @@ public sealed class JobsTests : IAsyncLifetime
     public async Task A_job_is_shown_with_what_its_shards_and_runs_have_come_to()
     {
         var batch = JsonNode.Parse(await DoneAsync("jobs", "show", _running.Id, "--json"))!;
+        Assert.Equal("low", batch["priority"]!.GetValue<string>());
         Assert.Equal((2, 1), (batch["shards"]!.GetValue<int>(), batch["shards_answered"]!.GetValue<int>()));
         Assert.Equal("OutOfMemoryException", batch["trouble"]![0]!["reason"]!.GetValue<string>());
         Assert.Contains("Training has started", await DoneAsync("jobs", "show", _job.Id), StringComparison.Ordinal);
