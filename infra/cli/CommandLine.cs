@@ -95,6 +95,8 @@ internal static class CommandLine
         AuthenticationFailedException failed =>
             $"No identity is available to reach the account ({FirstLine(failed.Message)}): run 'az login'",
         AggregateException many when many.InnerExceptions.Count > 0 => Explain(many.InnerExceptions[^1]),
+        // Without the parameter, whose name is the program's own.
+        ArgumentException { ParamName: not null } invalid => invalid.Message[..invalid.Message.LastIndexOf(" (", StringComparison.Ordinal)],
         CheckpointException or InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
         _ => null,
     };

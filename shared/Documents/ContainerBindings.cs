@@ -31,7 +31,7 @@ public sealed partial class ContainerBindings(StorageAccount storage)
         if (accountUrl is { Scheme: not "https" })
             throw new ArgumentException("The account must be reached by https", nameof(accountUrl));
         if (storage.IsOwnContainer(accountUrl, container))
-            throw new ArgumentException($"'{container}' is the service's own", nameof(container));
+            throw new ArgumentException($"'{container}' is a container of the service itself", nameof(container));
         var record = new ContainerRecord
         {
             PartitionKey = tenant,

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Cli.Terminal;
+using LLaDA.Batch.Shared.Keys;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Removal;
 using LLaDA.Batch.Shared.Storage;
@@ -53,6 +54,8 @@ internal static class ModelsCommand
             string path = url is null
                 ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(given))
                 : Uri.UnescapeDataString(url.AbsolutePath.TrimEnd('/'));
+            if (parse.GetValue(tenant) is { } owner)
+                ApiKeys.RequireTenant(owner);
             var asked = new NewModel(
                 ModelName.Require(parse.GetValue(name) ?? Path.GetFileName(path)), Owner(parse.GetValue(tenant)),
                 ModelName.RequireProfile(parse.GetRequiredValue(profile)), parse.GetValue(force));

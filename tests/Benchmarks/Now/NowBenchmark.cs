@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Benchmarks.Now;
 /// <summary>Answers at once beside a batch: their latency, what the service adds to the model's time, and the batch's slow-down.</summary>
 internal static class NowBenchmark
 {
-    private const int WarmupLines = 20, WarmupRequests = 3, MaxPairs = 24;
+    private const int WarmupLines = 20, WarmupRequests = 3, NumPairs = 24;
 
     public static Command Create(Option<FileInfo?> json)
     {
@@ -26,27 +26,38 @@ internal static class NowBenchmark
         for (int number = 0; number < WarmupRequests; number++)
             await stack.AskAsync(number, cancellation);
 
-        var (idle, idleModel) = await PairsAsync(stack, until: null, cancellation);
+        var idle = await PairsAsync(stack, () => Task.CompletedTask, cancellation);
         double alone = (await await stack.BeginBatchAsync(numLines, cancellation)).TotalSeconds;
 
-        var running = await stack.BeginBatchAsync(numLines, cancellation);
-        var (beside, besideModel) = await PairsAsync(stack, running, cancellation);
+        Task running = Task.CompletedTask;
+        var beside = await PairsAsync(
+            stack,
+            async () =>
+            {
+                if (running.IsCompleted)
+                    running = await stack.BeginBatchAsync(numLines, cancellation);
+            },
+            cancellation);
         await running;
 
-        running = await stack.BeginBatchAsync(numLines, cancellation);
+        var bursting = await stack.BeginBatchAsync(numLines, cancellation);
         var burst = Latencies.Of(await Task.WhenAll(
             Enumerable.Range(0, numRequests).Select(number => stack.AskAsync(number, cancellation))));
-        double withBurst = (await running).TotalSeconds;
+        double withBurst = (await bursting).TotalSeconds;
 
         Row[] rows =
         [
-            new("one at a time, nothing else running", idle, idleModel),
-            new($"one at a time, beside a batch of {numLines:N0} lines", beside, besideModel),
-            new($"{numRequests} at once, beside the batch", burst, Model: null),
+            new("one at a time, nothing else running", idle),
+            new($"one at a time, beside a batch of {numLines:N0} lines", beside),
+            new($"{numRequests} at once, beside the batch", new Pairs(burst)),
         ];
-        Console.WriteLine("| requests | 50 % ms | 95 % ms | 99 % ms | of the model, 50 % ms |\n| --- | --- | --- | --- | --- |");
+        Console.WriteLine("| requests | 50 % ms | 95 % | 99 % | of the model, 50 % | added, 50 % |\n| --- | --- | --- | --- | --- | --- |");
         foreach (var row in rows)
-            Console.WriteLine($"| {row.Requests} | {row.Latency} | {row.Model?.At50.ToString("F0") ?? "-"} |");
+        {
+            Console.WriteLine(
+                $"| {row.Requests} | {row.Times.Service} | {row.Times.Model?.At50.ToString("F0") ?? "-"} "
+                + $"| {row.Times.Added?.At50.ToString("F0") ?? "-"} |");
+        }
         Console.WriteLine(
             $"\nThe batch alone took {alone:F1} s, with {numRequests} requests at once {withBurst:F1} s: "
             + $"{(withBurst / alone) - 1:P1} more");
@@ -61,31 +72,36 @@ internal static class NowBenchmark
         }
     }
 
-    /// <summary>Asks the service and the model in turn, so that both meet the same load.</summary>
-    /// <param name="until">Ends the measurement early.</param>
-    private static async Task<(Latencies Service, Latencies Model)> PairsAsync(
-        NowStack stack, Task? until, CancellationToken cancellation)
+    /// <summary>Asks the service and the model at the same moment, so that both share every pass with whatever else runs.</summary>
+    /// <param name="prepareAsync">Called before each pair.</param>
+    private static async Task<Pairs> PairsAsync(NowStack stack, Func<Task> prepareAsync, CancellationToken cancellation)
     {
         List<TimeSpan> service = [], model = [];
-        for (int number = 0; number < MaxPairs && until is not { IsCompleted: true }; number++)
+        for (int number = 0; number < NumPairs; number++)
         {
-            service.Add(await stack.AskAsync(number, cancellation));
-            model.Add(await stack.AskModelAsync(number, cancellation));
+            await prepareAsync();
+            TimeSpan[] times = await Task.WhenAll(stack.AskAsync(number, cancellation), stack.AskModelAsync(number, cancellation));
+            service.Add(times[0]);
+            model.Add(times[1]);
         }
-        return (Latencies.Of(service), Latencies.Of(model));
+        return new Pairs(Latencies.Of(service), Latencies.Of(model), Latencies.Of(service.Zip(model, (ours, its) => ours - its)));
     }
 
     private static object Flat(Row row) => new
     {
         row.Requests,
-        row.Latency.Count,
-        row.Latency.At50,
-        row.Latency.At95,
-        row.Latency.At99,
-        ModelAt50 = row.Model?.At50,
-        AddedAt50 = row.Model is null ? null : row.Latency.At50 - row.Model?.At50,
+        row.Times.Service.Count,
+        row.Times.Service.At50,
+        row.Times.Service.At95,
+        row.Times.Service.At99,
+        ModelAt50 = row.Times.Model?.At50,
+        AddedAt50 = row.Times.Added?.At50,
+        AddedAt95 = row.Times.Added?.At95,
     };
 
+    private sealed record Row(string Requests, Pairs Times);
+
     /// <param name="Model">The same requests asked of the model itself; null where they were not.</param>
-    private sealed record Row(string Requests, Latencies Latency, Latencies? Model);
+    /// <param name="Added">What the service took longer than the model, pair by pair.</param>
+    private sealed record Pairs(Latencies Service, Latencies? Model = null, Latencies? Added = null);
 }
