@@ -34,11 +34,11 @@ internal sealed class AnswerEnding(BatchStore batches, UsageStore usage, Storage
     {
         var blobs = new BatchBlobs(storage, answer);
         // A worker that could not write the part may have stored the answer.
-        var (lines, counts) = await blobs.ReadProgressAsync(shard: 0, cancellation);
+        var (lines, counts) = await blobs.Progress.ReadAsync(shard: 0, cancellation);
         if (lines.Count == 0)
             (lines, counts) = ([OutputLines.NotRun(AnswerRequest.EmptyLine, reason)], PartCounts.NotRun(1, reason));
-        if (!await blobs.WritePartAsync(shard: 0, lines, counts, cancellation))
-            counts = await blobs.ReadPartCountsAsync(shard: 0, cancellation);
+        if (!await blobs.Parts.WriteAsync(shard: 0, lines, counts, cancellation))
+            counts = await blobs.Parts.ReadCountsAsync(shard: 0, cancellation);
         await RunAsync(answer, counts, cancellation);
     }
 }

@@ -44,7 +44,7 @@ internal sealed class AnswerStart(BatchStore batches, StorageAccount storage, Wo
         await batches.AddAnswerAsync(answer, plan, cancellation);
         var blobs = new BatchBlobs(storage, answer);
         var line = BinaryData.FromString(JsonSerializer.Serialize(request.Line, WireJson.Options) + "\n");
-        await Task.WhenAll(blobs.WriteShardOnceAsync(PlanId, shard: 0, line, cancellation), blobs.PublishPlanAsync(plan, cancellation));
+        await Task.WhenAll(blobs.Shards.WriteOnceAsync(PlanId, shard: 0, line, cancellation), blobs.PublishPlanAsync(plan, cancellation));
         await SendAsync(answer, plan.Profile, cancellation);
         return answer;
     }

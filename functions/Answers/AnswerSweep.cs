@@ -44,7 +44,7 @@ internal sealed partial class AnswerSweep(
         var blobs = new BatchBlobs(storage, answer);
         if (answer.IsTerminal)
             await ending.CloseAsync(answer, cancellation);
-        else if (await blobs.FindPartAsync(shard: 0, cancellation) is { } part)
+        else if (await blobs.Parts.FindAsync(shard: 0, cancellation) is { } part)
             await ending.RunAsync(answer, part.Counts, cancellation);
         else if (answer.Status == BatchStatus.Cancelling)
         {
@@ -59,7 +59,7 @@ internal sealed partial class AnswerSweep(
 
     private async Task<bool> IsLostAsync(OpenBatchRow open, BatchBlobs blobs, CancellationToken cancellation) =>
         await queues.HasDrainedAsync(StorageNames.NowQueue(open.Profile!), open.ReleasedAt!.Value, cancellation)
-        && !await blobs.IsLeasedAsync(open.PlanId!, shard: 0, cancellation);
+        && !await blobs.Shards.IsLeasedAsync(open.PlanId!, shard: 0, cancellation);
 
     private async Task SendAgainAsync(OpenBatchRow open, BatchRecord answer, CancellationToken cancellation)
     {

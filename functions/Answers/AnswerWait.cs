@@ -31,7 +31,7 @@ internal sealed class AnswerWait(StorageAccount storage, TimeProvider time)
     }
 
     public async Task<AnswerPart?> FindAsync(BatchRecord answer, CancellationToken cancellation) =>
-        await new BatchBlobs(storage, answer).FindPartAsync(shard: 0, cancellation) is { } part
+        await new BatchBlobs(storage, answer).Parts.FindAsync(shard: 0, cancellation) is { } part
             ? new AnswerPart(part.Lines[0], part.Counts)
             : null;
 }

@@ -20,7 +20,7 @@ internal static class BatchPartsApi
     private static async Task<IResult> ListAsync(string id, HttpContext context, BatchStore batches, StorageAccount storage)
     {
         var batch = await BatchesApi.FindAsync(id, context, batches);
-        var parts = await new BatchBlobs(storage, batch).ListPartsAsync(context.RequestAborted);
+        var parts = await new BatchBlobs(storage, batch).Parts.ListAsync(context.RequestAborted);
         BatchPartObject[] objects = [.. parts.OrderBy(part => part.Key).Select(part => BatchPartObject.From(part.Key, part.Value))];
         return Results.Wire(new ListPage<BatchPartObject>(objects, FirstId: null, LastId: null, HasMore: false));
     }
@@ -28,9 +28,9 @@ internal static class BatchPartsApi
     private static async Task<IResult> ContentAsync(string id, int index, HttpContext context, BatchStore batches, StorageAccount storage)
     {
         var blobs = new BatchBlobs(storage, await BatchesApi.FindAsync(id, context, batches));
-        if (!await blobs.HasPartAsync(index, context.RequestAborted))
+        if (!await blobs.Parts.ExistsAsync(index, context.RequestAborted))
             throw ApiException.NotFound($"part of {id}, or not yet: {index}");
-        var lines = await blobs.ReadPartAsync(index, context.RequestAborted);
+        var lines = await blobs.Parts.ReadAsync(index, context.RequestAborted);
         return Results.Text(string.Concat(lines.Select(line => line.Json + "\n")), "application/jsonl");
     }
 }

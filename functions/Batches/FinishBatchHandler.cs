@@ -40,7 +40,7 @@ internal sealed partial class FinishBatchHandler(
     {
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation);
-        var parts = await blobs.ListPartsAsync(cancellation);
+        var parts = await blobs.Parts.ListAsync(cancellation);
         bool isComplete = plan is not null && parts.Count == plan.Shards.Count;
         var ending = BatchEnding.Of(batch, isComplete, parts.Values.Any(part => part.Expired > 0), time.GetUtcNow());
         if (ending is null)

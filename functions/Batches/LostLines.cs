@@ -36,11 +36,11 @@ internal sealed class LostLines(StorageAccount storage, BatchInput input)
         Dictionary<int, string?> known = [];
         List<(int Shard, int NumLines)> lost = [];
         int numLines = 0;
-        var parts = await blobs.ListPartsAsync(cancellation);
+        var parts = await blobs.Parts.ListAsync(cancellation);
         foreach (var (shard, planned) in plan.Shards.Index().Where(entry => entry.Item.Window == window))
         {
             numLines += planned.NumLines;
-            if (await blobs.FindShardAsync(plan.PlanId, shard, cancellation) is { } lines)
+            if (await blobs.Shards.FindAsync(plan.PlanId, shard, cancellation) is { } lines)
             {
                 foreach (var line in lines)
                     known[line.Line] = line.CustomId;
@@ -48,8 +48,8 @@ internal sealed class LostLines(StorageAccount storage, BatchInput input)
             }
             bool isAnswered = parts.ContainsKey(shard);
             var answered = isAnswered
-                ? await blobs.ReadPartAsync(shard, cancellation)
-                : (await blobs.ReadProgressAsync(shard, cancellation)).Lines;
+                ? await blobs.Parts.ReadAsync(shard, cancellation)
+                : (await blobs.Progress.ReadAsync(shard, cancellation)).Lines;
             foreach (var line in answered)
                 known[line.Line] = null;
             if (!isAnswered)

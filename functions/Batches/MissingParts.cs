@@ -22,12 +22,12 @@ internal sealed class MissingParts(StorageAccount storage, LostLines lostLines)
     {
         var blobs = new BatchBlobs(storage, batch);
         var written = new ConcurrentBag<PartCounts>();
-        var progress = await blobs.ListProgressAsync(cancellation);
+        var progress = await blobs.Progress.ListAsync(cancellation);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(shards, options, async (shard, stop) =>
         {
-            var lines = await blobs.FindShardAsync(plan.PlanId, shard, stop);
-            var (finished, counts) = progress.ContainsKey(shard) ? await blobs.ReadProgressAsync(shard, stop) : ([], PartCounts.None);
+            var lines = await blobs.Shards.FindAsync(plan.PlanId, shard, stop);
+            var (finished, counts) = progress.ContainsKey(shard) ? await blobs.Progress.ReadAsync(shard, stop) : ([], PartCounts.None);
             HashSet<int> numbers = [.. finished.Select(line => line.Line)];
             var left = lines?.Where(line => !numbers.Contains(line.Line))
                 ?? await lostLines.FindAsync(batch, plan, shard, stop);
@@ -47,8 +47,8 @@ internal sealed class MissingParts(StorageAccount storage, LostLines lostLines)
     {
         counts += PartCounts.NotRun(left.Length, reason);
         var lines = finished.Concat(left.Select(line => OutputLines.NotRun(line, reason)));
-        if (!await blobs.WritePartAsync(shard, lines, counts, cancellation))
-            return await blobs.ReadPartCountsAsync(shard, cancellation);
+        if (!await blobs.Parts.WriteAsync(shard, lines, counts, cancellation))
+            return await blobs.Parts.ReadCountsAsync(shard, cancellation);
         Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, reason.Code));
         return counts;
     }

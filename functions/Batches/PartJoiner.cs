@@ -21,7 +21,7 @@ internal static class PartJoiner
             int[] shards = [.. window];
             var parts = new IReadOnlyList<PartLine>[shards.Length];
             await Parallel.ForAsync(0, shards.Length, options, async (index, stop) =>
-                parts[index] = await blobs.ReadPartAsync(shards[index], stop));
+                parts[index] = await blobs.Parts.ReadAsync(shards[index], stop));
             yield return [.. parts.SelectMany(lines => lines).OrderBy(line => line.Line)];
         }
     }

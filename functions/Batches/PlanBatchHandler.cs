@@ -109,12 +109,12 @@ internal sealed partial class PlanBatchHandler(
     {
         foreach (var (shard, _) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
         {
-            if (await blobs.FindShardAsync(plan.PlanId, shard, cancellation) is not { } stored)
+            if (await blobs.Shards.FindAsync(plan.PlanId, shard, cancellation) is not { } stored)
                 continue;   // lost: the sweep answers its lines
             SettledLine[] lines = [.. stored.Select(SettledLine.From)];
             int failed = lines.Count(line => line.IsError);
             var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
-            await blobs.WritePartAsync(shard, [.. lines.Select(line => line.ToPartLine())], counts, cancellation);
+            await blobs.Parts.WriteAsync(shard, [.. lines.Select(line => line.ToPartLine())], counts, cancellation);
         }
     }
 

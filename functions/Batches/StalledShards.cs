@@ -15,7 +15,7 @@ internal sealed partial class StalledShards(
     public async Task<bool> CheckAsync(OpenBatchRow open, BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
-        var parts = await blobs.ListPartsAsync(cancellation);
+        var parts = await blobs.Parts.ListAsync(cancellation);
         if (parts.Count == open.NumShards)
             return true;
         string queue = StorageNames.GenerateQueue(open.Profile!);
@@ -25,8 +25,8 @@ internal sealed partial class StalledShards(
         List<int> unsent = [], lost = [];
         foreach (int shard in waiting)
         {
-            bool? isLeased = await blobs.FindLeaseAsync(open.PlanId!, shard, cancellation);
-            if (isLeased is null && await blobs.FindShardAsync(open.PlanId!, shard, cancellation) is null)
+            bool? isLeased = await blobs.Shards.FindLeaseAsync(open.PlanId!, shard, cancellation);
+            if (isLeased is null && await blobs.Shards.FindAsync(open.PlanId!, shard, cancellation) is null)
                 lost.Add(shard);    // looked for twice
             else if (isLeased != true)
                 unsent.Add(shard);

@@ -33,7 +33,7 @@ public sealed class ShardDispatcher(StorageAccount storage, BatchStore batches, 
             if (open.NumReleased > 0)
             {
                 var blobs = new BatchBlobs(storage, open.Job);
-                int unfinished = open.NumReleased - await blobs.CountPartsAsync(cancellation, before: open.NumReleased);
+                int unfinished = open.NumReleased - await blobs.Parts.CountAsync(cancellation, before: open.NumReleased);
                 inFlight += unfinished;
                 seconds += unfinished * open.SecondsOfShard;
             }

@@ -24,9 +24,9 @@ public sealed class AnswerFlowTests(StorageFixture fixture, PublishedApp publish
         var message = (await app.Storage.Queue(queue).ReceiveMessageAsync()).Value;
         var shard = MessageReader.TryRead<ShardMessage>(message.Body.ToString())!;
         var blobs = new BatchBlobs(app.Storage, shard.Key);
-        var line = Assert.Single(await blobs.ReadShardAsync(shard.PlanId, 0, CancellationToken.None));
+        var line = Assert.Single(await blobs.Shards.ReadAsync(shard.PlanId, 0, CancellationToken.None));
         PartLine[] lines = [OutputLines.Answered(line, new { Text = "a filled b" })];
-        await blobs.WritePartAsync(0, lines, new PartCounts(1, 0, 10, 2), CancellationToken.None);
+        await blobs.Parts.WriteAsync(0, lines, new PartCounts(1, 0, 10, 2), CancellationToken.None);
 
         Assert.Equal("a filled b", (await RunningApp.ReadAsync(await asking))["text"]!.GetValue<string>());
         Assert.Equal("a filled b", (await RunningApp.ReadAsync(await AskAsync(app, Body, "key")))["text"]!.GetValue<string>());

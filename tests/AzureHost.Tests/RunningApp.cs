@@ -92,9 +92,9 @@ internal sealed class RunningApp : IAsyncDisposable
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
         for (int shard = 0; shard < plan.Shards.Count; shard++)
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
+            var lines = await blobs.Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
             var parts = lines.Select(line => new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}"}"""));
-            await blobs.WritePartAsync(shard, parts, new PartCounts(lines.Count, 0, 10, 1), CancellationToken.None);
+            await blobs.Parts.WriteAsync(shard, parts, new PartCounts(lines.Count, 0, 10, 1), CancellationToken.None);
         }
         await new WorkQueues(Storage).SendFinishAsync(batch.Key, TimeSpan.Zero, CancellationToken.None);
     }

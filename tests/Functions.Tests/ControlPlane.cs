@@ -147,13 +147,13 @@ public sealed class ControlPlane : IAsyncDisposable
     public async Task AnswerAsync(BatchRecord batch, int shard, Func<int, bool>? isError = null, bool hasExpired = false)
     {
         var plan = (await Blobs(batch).FindPlanAsync(CancellationToken.None))!;
-        var lines = await Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
+        var lines = await Blobs(batch).Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
         var parts = lines
             .Select(line => new PartLine(line.Line, isError?.Invoke(line.Line) == true, $$"""{"custom_id":"{{line.CustomId}}"}"""))
             .ToList();
         int failed = parts.Count(part => part.IsError);
         await Blobs(batch)
-            .WritePartAsync(
+            .Parts.WriteAsync(
                 shard, parts, new PartCounts(parts.Count - failed, failed, 10 * parts.Count, parts.Count, hasExpired ? failed : 0),
                 CancellationToken.None);
     }

@@ -97,14 +97,14 @@ public sealed class AnswersAtOnceTests(StorageFixture fixture, TinyModel model)
         await worker.Get<BatchStore>().AddAnswerAsync(answer, plan, CancellationToken.None);
         var blobs = new BatchBlobs(worker.Storage, answer);
         var line = BinaryData.FromString(WorkerUnderTest.Line(1, body));
-        await blobs.WriteShardOnceAsync(plan.PlanId, 0, line, CancellationToken.None);
+        await blobs.Shards.WriteOnceAsync(plan.PlanId, 0, line, CancellationToken.None);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);
         return answer;
     }
 
     private static async Task<JsonNode> BodyAsync(WorkerUnderTest worker, BatchRecord answer)
     {
-        var part = await new BatchBlobs(worker.Storage, answer).ReadPartAsync(0, CancellationToken.None);
+        var part = await new BatchBlobs(worker.Storage, answer).Parts.ReadAsync(0, CancellationToken.None);
         return JsonNode.Parse(Assert.Single(part).Json)!["response"]!["body"]!;
     }
 }

@@ -195,7 +195,7 @@ public sealed class FamilyBatchTests : IDisposable
     {
         var (runner, storage, batch) = await _planned.CreateAsync([lines], modelsPath: models, endpoint: endpoint);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
-        var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        var part = await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
         _planned.Dispose();
         return [.. part.OrderBy(line => line.Line).Select(line => JsonNode.Parse(line.Json)!)];
     }

@@ -87,7 +87,7 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
 
         await runner.RunAsync(PlannedShards.Message(batch, 0), CancellationToken.None);
 
-        var part = await PlannedShards.Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        var part = await PlannedShards.Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
         var refused = Assert.Single(part, line => line.IsError);
         Assert.Equal((2, 2), (refused.Line, part.Count));
         long work = Create(BatchEndpoint.Infill, """{"text":"the [MASK:40] fox"}""").Work.TokenForwards;

@@ -41,7 +41,7 @@ public sealed class LogTests(StorageFixture fixture, TinyModel model) : IDisposa
         if (modelId == TinyModel.Id)
         {
             Assert.Contains(log.Entries, entry => entry.Contains(nameof(InvalidOperationException), StringComparison.Ordinal));
-            var part = (await blobs.ReadPartAsync(0, CancellationToken.None)).ToLookup(line => line.IsError);
+            var part = (await blobs.Parts.ReadAsync(0, CancellationToken.None)).ToLookup(line => line.IsError);
             Assert.Equal((3, 2), (part[false].Count(), part[true].Count()));
             string[] answers = [
                 .. part[false].Select(line => JsonNode.Parse(line.Json)!["response"]!["body"]!["choices"]![0]!["text"]!.GetValue<string>())

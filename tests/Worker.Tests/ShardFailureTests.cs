@@ -24,11 +24,11 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
-        var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        var part = await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
         Assert.Equal(Enumerable.Range(1, 13), part.Select(line => line.Line).Order());
         Assert.Equal([5, 11], part.Where(line => line.IsError).Select(line => line.Line).Order());
         Assert.All(part.Where(line => line.IsError), line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
-        var counts = (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0];
+        var counts = (await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None))[0];
         Assert.Equal((11, 2), (counts.Completed, counts.Failed));
     }
 
@@ -37,15 +37,15 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
     {
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(4)]);
         var blobs = Blobs(storage, batch);
-        await blobs.WriteAttemptsAsync(0, ShardAttempts.Of(4).Begin().Begin(), CancellationToken.None);
+        await blobs.Shards.WriteAttemptsAsync(0, ShardAttempts.Of(4).Begin().Begin(), CancellationToken.None);
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
-        Assert.Equal(4, (await blobs.ReadPartAsync(0, CancellationToken.None)).Count(line => !line.IsError));
+        Assert.Equal(4, (await blobs.Parts.ReadAsync(0, CancellationToken.None)).Count(line => !line.IsError));
         Assert.Equal(
             (2, 2), (
-                (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.First,
-                (await blobs.ReadProgressAsync(0, CancellationToken.None)).Lines.Count));
+                (await blobs.Shards.FindAttemptsAsync(0, CancellationToken.None))!.Current!.First,
+                (await blobs.Progress.ReadAsync(0, CancellationToken.None)).Lines.Count));
     }
 
     [Fact]
@@ -69,7 +69,7 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         var running = Task.WhenAll(Enumerable.Range(0, 2).Select(shard => runner.RunAsync(Message(batch, shard), CancellationToken.None)));
         foreach (int shard in new[] { 0, 1 })
         {
-            while (await blobs.FindAttemptsAsync(shard, CancellationToken.None) is null)
+            while (await blobs.Shards.FindAttemptsAsync(shard, CancellationToken.None) is null)
                 await Task.Yield();
         }
         bothHaveBegun.Set();
@@ -77,22 +77,22 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
 
         Assert.True(await held);
         Assert.All(
-            await blobs.ReadPartAsync(0, CancellationToken.None),
+            await blobs.Parts.ReadAsync(0, CancellationToken.None),
             line => Assert.Contains("server_error", line.Json, StringComparison.Ordinal));
-        Assert.False(Assert.Single(await blobs.ReadPartAsync(1, CancellationToken.None)).IsError);
+        Assert.False(Assert.Single(await blobs.Parts.ReadAsync(1, CancellationToken.None)).IsError);
     }
 
     [Fact]
     public async Task A_single_line_that_took_its_workers_with_it_is_given_up()
     {
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(1)]);
-        await Blobs(storage, batch).WriteAttemptsAsync(0, ShardAttempts.Of(1).Begin().Begin(), CancellationToken.None);
+        await Blobs(storage, batch).Shards.WriteAttemptsAsync(0, ShardAttempts.Of(1).Begin().Begin(), CancellationToken.None);
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
         Assert.Contains(
             "server_error",
-            Assert.Single(await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).Json,
+            Assert.Single(await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None)).Json,
             StringComparison.Ordinal);
     }
 
@@ -105,8 +105,8 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
 
         await Assert.ThrowsAsync<BrokenDeviceException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
 
-        Assert.Equal(0, (await Blobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
-        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+        Assert.Equal(0, (await Blobs(storage, batch).Shards.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Empty(await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None));
 
         static bool Break(LoadedModel model)
         {
@@ -124,8 +124,8 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
         foreach (int _ in Enumerable.Range(0, ShardAttempts.MaxFailures + 1))
             await Assert.ThrowsAsync<CheckpointException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
 
-        Assert.Equal(0, (await Blobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
-        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+        Assert.Equal(0, (await Blobs(storage, batch).Shards.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Empty(await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None));
         Directory.Delete(empty);
     }
 
@@ -144,10 +144,10 @@ public sealed class ShardFailureTests(StorageFixture fixture, TinyModel model) :
 
         await Assert.ThrowsAsync<RequestFailedException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
         Assert.Equal(
-            (5, 5L), ((await Blobs(storage, batch).ReadProgressAsync(0, CancellationToken.None)).Lines.Count, lease.Model.NumSampled));
+            (5, 5L), ((await Blobs(storage, batch).Progress.ReadAsync(0, CancellationToken.None)).Lines.Count, lease.Model.NumSampled));
         await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
 
-        Assert.Equal(5, (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0].Completed);
+        Assert.Equal(5, (await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None))[0].Completed);
         Assert.Equal(5, lease.Model.NumSampled);
     }
 

@@ -22,11 +22,11 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
-        var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        var part = await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
         Assert.Equal(Enumerable.Range(1, 20), part.Select(line => line.Line).Order());
         Assert.Equal([3, 7], part.Where(line => line.IsError).Select(line => line.Line).Order());
         Assert.All(part.Where(line => !line.IsError), line => Assert.DoesNotContain("[MASK", Text(line), StringComparison.Ordinal));
-        var counts = (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0];
+        var counts = (await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None))[0];
         Assert.Equal((18, 2), (counts.Completed, counts.Failed));
         Assert.Equal(18 * 2, counts.CompletionTokens);
     }
@@ -51,12 +51,13 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(6, temperature: 1)]);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
         string[] first =
-            [.. (await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).OrderBy(line => line.Line).Select(Text)];
+            [.. (await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None)).OrderBy(line => line.Line).Select(Text)];
         await storage.Container(StorageNames.BatchesContainer).DeleteBlobAsync($"{batch.Tenant}/{batch.RowKey}/parts/000000");
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
-        Assert.Equal(first, (await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None)).OrderBy(line => line.Line).Select(Text));
+        var second = await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
+        Assert.Equal(first, second.OrderBy(line => line.Line).Select(Text));
         Assert.True(first.Distinct().Count() > 1);
     }
 
@@ -94,14 +95,14 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
         await SetStatusAsync(storage, batch, BatchStatus.Cancelling);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
-        Assert.Empty(await Blobs(storage, batch).ListPartsAsync(CancellationToken.None));
+        Assert.Empty(await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None));
     }
 
     [Fact]
     public async Task A_shard_that_another_worker_holds_is_put_off()
     {
         var (runner, storage, batch) = await _planned.CreateAsync([Lines(1)]);
-        await Blobs(storage, batch).LeaseOf(Attempt, 0).AcquireAsync(TimeSpan.FromSeconds(60));
+        await Blobs(storage, batch).Shards.LeaseOf(Attempt, 0).AcquireAsync(TimeSpan.FromSeconds(60));
 
         await Assert.ThrowsAsync<TryAgainException>(() => runner.RunAsync(Message(batch, 0), CancellationToken.None));
     }
@@ -118,7 +119,7 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
         await running.WaitAsync(s_limit);
 
-        var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        var part = await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
         Assert.Equal(400, part.Count);
         Assert.All(part.Where(line => line.IsError), line => Assert.Contains("batch_cancelled", line.Json, StringComparison.Ordinal));
         Assert.Contains(part, line => line.IsError);
@@ -137,9 +138,9 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
 
         await runner.RunAsync(Message(batch, 0), CancellationToken.None).WaitAsync(s_limit);
 
-        var part = await Blobs(storage, batch).ReadPartAsync(0, CancellationToken.None);
+        var part = await Blobs(storage, batch).Parts.ReadAsync(0, CancellationToken.None);
         int expired = part.Count(line => line.Json.Contains("batch_expired", StringComparison.Ordinal));
-        var counts = (await Blobs(storage, batch).ListPartsAsync(CancellationToken.None))[0];
+        var counts = (await Blobs(storage, batch).Parts.ListAsync(CancellationToken.None))[0];
         Assert.Equal((400 - expired, expired, expired), (counts.Completed, counts.Failed, counts.Expired));
         Assert.InRange(expired, 1, 400);
     }
@@ -161,17 +162,17 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
         var blobs = Blobs(storage, batch);
-        var (finished, counts) = await blobs.ReadProgressAsync(0, CancellationToken.None);
+        var (finished, counts) = await blobs.Progress.ReadAsync(0, CancellationToken.None);
         Assert.Equal((lease.Model.NumSampled, finished.Count), (finished.Count, counts.Completed));
         Assert.InRange(finished.Count, finishedAtShutdown, numLines - 1);
-        Assert.Equal(0, (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+        Assert.Equal(0, (await blobs.Shards.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
         await runner.RunAsync(Message(batch, 0), CancellationToken.None);
 
         Assert.Equal(numLines, lease.Model.NumSampled);
-        var part = await blobs.ReadPartAsync(0, CancellationToken.None);
+        var part = await blobs.Parts.ReadAsync(0, CancellationToken.None);
         Assert.Equal(Enumerable.Range(1, numLines), part.Select(line => line.Line).Order());
         Assert.Equal(finished.Select(line => line.Json), part.Take(finished.Count).Select(line => line.Json));
-        Assert.Equal(numLines, (await blobs.ListPartsAsync(CancellationToken.None))[0].Completed);
+        Assert.Equal(numLines, (await blobs.Parts.ListAsync(CancellationToken.None))[0].Completed);
 
         bool StopAt(int count)
         {
@@ -192,7 +193,7 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
     }, CancellationToken.None);
 
     private static async Task<string[]> JsonAsync(StorageAccount storage, BatchRecord batch, int shard) =>
-        [.. (await Blobs(storage, batch).ReadPartAsync(shard, CancellationToken.None)).Select(line => line.Json)];
+        [.. (await Blobs(storage, batch).Parts.ReadAsync(shard, CancellationToken.None)).Select(line => line.Json)];
 
     private static string Text(PartLine line) => JsonNode.Parse(line.Json)!["response"]!["body"]!["text"]!.GetValue<string>();
 

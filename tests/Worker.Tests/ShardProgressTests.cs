@@ -34,7 +34,7 @@ public sealed class ShardProgressTests(StorageFixture fixture, TinyModel model) 
         while ((counts = await blobs.CountLinesAsync(CancellationToken.None)).Completed == 0 && !running.IsCompleted)
             await Task.Yield();
         Assert.InRange(counts.Completed, 1, NumLines - 1);
-        Assert.Empty(await blobs.ListPartsAsync(CancellationToken.None));
+        Assert.Empty(await blobs.Parts.ListAsync(CancellationToken.None));
         await shutdown.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
 
@@ -44,7 +44,7 @@ public sealed class ShardProgressTests(StorageFixture fixture, TinyModel model) 
         var part = Assert.Single(await missing.WriteAsync(batch, plan, [0], NotRunReason.Cancelled, CancellationToken.None));
 
         Assert.Equal((counts.Completed, NumLines - counts.Completed), (part.Completed, part.Failed));
-        var answered = await blobs.ReadPartAsync(0, CancellationToken.None);
+        var answered = await blobs.Parts.ReadAsync(0, CancellationToken.None);
         Assert.Equal(Enumerable.Range(1, NumLines), answered.Select(line => line.Line).Order());
         Assert.Equal(part.Failed, answered.Count(line => line.Json.Contains("before this line was finished", StringComparison.Ordinal)));
         Assert.Equal(part, await blobs.CountLinesAsync(CancellationToken.None));

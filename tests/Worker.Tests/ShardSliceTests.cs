@@ -45,7 +45,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
         await OtherTenantAsync(worker);
 
         int numSlices = 0;
-        while (!await blobs.HasPartAsync(0, CancellationToken.None))
+        while (!await blobs.Parts.ExistsAsync(0, CancellationToken.None))
         {
             double before = await DoneAsync();
             var running = worker.Shards.RunAsync(Message(batch, 0), CancellationToken.None);
@@ -55,7 +55,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
             Assert.Equal(TimeSpan.Zero, (await Assert.ThrowsAsync<TryAgainException>(() => running)).Delay);
             double after = await DoneAsync();
             Assert.True(after > before && after <= 1, $"{before} to {after}");
-            Assert.Equal(0, (await blobs.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
+            Assert.Equal(0, (await blobs.Shards.FindAttemptsAsync(0, CancellationToken.None))!.Current!.Failures);
             numSlices++;
         }
 
@@ -113,7 +113,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
 
         Assert.InRange(counts.InWork, 0.0001, 0.9999);
         Assert.Equal(0, counts.Completed);
-        Assert.NotEmpty(await blobs.ReadUnfinishedAsync(0, CancellationToken.None));
+        Assert.NotEmpty(await blobs.Progress.ReadUnfinishedAsync(0, CancellationToken.None));
         await death.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
     }
@@ -153,7 +153,7 @@ public sealed class ShardSliceTests(StorageFixture fixture, TinyModel model) : I
     /// <summary>Without its ids and times.</summary>
     private static async Task<string> AnswerAsync(WorkerUnderTest worker, BatchRecord batch)
     {
-        var line = Assert.Single(await Blobs(worker.Storage, batch).ReadPartAsync(0, CancellationToken.None));
+        var line = Assert.Single(await Blobs(worker.Storage, batch).Parts.ReadAsync(0, CancellationToken.None));
         Assert.False(line.IsError, line.Json);
         var body = JsonNode.Parse(line.Json)!["response"]!["body"]!.AsObject();
         body.Remove("id");

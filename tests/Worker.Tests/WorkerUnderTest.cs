@@ -90,7 +90,7 @@ internal sealed class WorkerUnderTest : IDisposable
         foreach (var (shard, lines) in shards.Index())
         {
             var content = BinaryData.FromString(string.Concat(lines.Select(line => line + "\n")));
-            await blobs.WriteShardAsync(PlanId, shard, content, CancellationToken.None);
+            await blobs.Shards.WriteAsync(PlanId, shard, content, CancellationToken.None);
         }
         var planned = shards.Select(lines => new PlannedShard(0, lines.Length));
         int numLines = shards.Sum(lines => lines.Length);

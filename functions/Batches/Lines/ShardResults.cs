@@ -20,8 +20,8 @@ internal static class ShardResults
     {
         int[][] windows =
             [.. plan.Shards.Index().GroupBy(shard => shard.Item.Window, shard => shard.Index).Select(group => group.ToArray())];
-        var progress = await blobs.ListProgressAsync(cancellation);     // first: a part that is written meanwhile replaces it
-        var parts = await blobs.ListPartsAsync(cancellation);
+        var progress = await blobs.Progress.ListAsync(cancellation);     // first: a part that is written meanwhile replaces it
+        var parts = await blobs.Parts.ListAsync(cancellation);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         foreach (int[] window in windows.Skip(await FirstAsync(blobs, plan, windows, after, cancellation)))
         {
@@ -29,10 +29,10 @@ internal static class ShardResults
             await Parallel.ForAsync(0, window.Length, options, async (index, stop) =>
             {
                 int shard = window[index];
-                IReadOnlyList<PartLine> finished = parts.ContainsKey(shard) ? await blobs.ReadPartAsync(shard, stop)
-                    : progress.ContainsKey(shard) ? (await blobs.ReadProgressAsync(shard, stop)).Lines
+                IReadOnlyList<PartLine> finished = parts.ContainsKey(shard) ? await blobs.Parts.ReadAsync(shard, stop)
+                    : progress.ContainsKey(shard) ? (await blobs.Progress.ReadAsync(shard, stop)).Lines
                     : [];
-                lines[index] = Join(await blobs.FindShardAsync(plan.PlanId, shard, stop), finished, hasInputs);
+                lines[index] = Join(await blobs.Shards.FindAsync(plan.PlanId, shard, stop), finished, hasInputs);
             });
             foreach (var line in lines.SelectMany(shard => shard).Where(line => line.Line > after).OrderBy(line => line.Line))
                 yield return line;
@@ -49,7 +49,7 @@ internal static class ShardResults
         for (int end = after > 0 ? windows.Length : 0; end - first > 1;)
         {
             int middle = (first + end) / 2;
-            if (await blobs.FindLineNumberAsync(plan.PlanId, windows[middle][0], cancellation) <= after)
+            if (await blobs.Shards.FindLineNumberAsync(plan.PlanId, windows[middle][0], cancellation) <= after)
                 first = middle;
             else
                 end = middle;

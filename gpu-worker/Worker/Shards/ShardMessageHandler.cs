@@ -46,8 +46,8 @@ internal sealed class ShardMessageHandler(
     /// <returns>False if the part was written before, or by another worker meanwhile.</returns>
     private async Task<bool> WorkAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken stop)
     {
-        var finding = blobs.HasPartAsync(shard, stop);      // beside the lease: an answer at once waits for each call to storage
-        await using var lease = await blobs.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop);
+        var finding = blobs.Parts.ExistsAsync(shard, stop);      // beside the lease: an answer at once waits for each call to storage
+        await using var lease = await blobs.Shards.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop);
         if (await finding)
             return false;
         if (lease is null)
@@ -69,7 +69,7 @@ internal sealed class ShardMessageHandler(
     private async Task CallForFinishAsync(BatchRecord batch, BatchPlan plan, BatchBlobs blobs, CancellationToken cancellation)
     {
         bool isDispatched = await batches.Open.FindAsync(batch.Key, cancellation) is { } open && open.NumReleased >= plan.Shards.Count;
-        if (isDispatched && await blobs.CountPartsAsync(cancellation) == plan.Shards.Count)
+        if (isDispatched && await blobs.Parts.CountAsync(cancellation) == plan.Shards.Count)
             await queues.SendFinishAsync(batch.Key, TimeSpan.Zero, cancellation);
     }
 }

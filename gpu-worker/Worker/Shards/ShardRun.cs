@@ -72,7 +72,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
         using (var lease = await models.AcquireAsync(work.Batch.Tenant, work.Plan.Model, isExclusive: group.Failures > 0, cancellation))
         {
             begun = attempts.Begin();
-            await work.Blobs.WriteAttemptsAsync(work.Shard, begun, cancellation);
+            await work.Blobs.Shards.WriteAttemptsAsync(work.Shard, begun, cancellation);
             try
             {
                 await _generation.RunAsync(work, lines, lease.Model, cancellation);
@@ -95,7 +95,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
     private async Task<bool> WritePartAsync(ShardWork work, string outcome, long started)
     {
         var (lines, counts) = work.Answers.Finished;
-        bool isFirst = await work.Blobs.WritePartAsync(work.Shard, lines, counts, CancellationToken.None, ShardWork.WorkerName);
+        bool isFirst = await work.Blobs.Parts.WriteAsync(work.Shard, lines, counts, CancellationToken.None, ShardWork.WorkerName);
         Telemetry.Shards.Add(1, Telemetry.With(Telemetry.Outcome, isFirst ? outcome : "late"));
         if (isFirst)
             LogFinished(logger, work.Batch.Id, work.Shard, work.Lines.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
@@ -109,7 +109,7 @@ internal sealed partial class ShardRun(ModelResolver models, TimeProvider time, 
     private static async Task ExcuseAsync(ShardWork work, ShardAttempts before)
     {
         await work.SaveProgressAsync(CancellationToken.None);
-        await work.Blobs.WriteAttemptsAsync(work.Shard, before, CancellationToken.None);
+        await work.Blobs.Shards.WriteAttemptsAsync(work.Shard, before, CancellationToken.None);
     }
 
     [LoggerMessage(EventId = 311, Level = LogLevel.Information, Message = "{Batch}: shard {Shard} of {Lines} lines done in {Seconds:F1} s")]

@@ -43,8 +43,9 @@ internal sealed record ShardWork : IDisposable
     public static async Task<ShardWork> ReadAsync(
         BatchRecord batch, BatchPlan plan, BatchBlobs blobs, int shard, CancellationToken cancellation)
     {
-        var (reading, progress) = (blobs.ReadShardAsync(plan.PlanId, shard, cancellation), blobs.ReadProgressAsync(shard, cancellation));
-        var (resuming, attempts) = (blobs.ReadUnfinishedAsync(shard, cancellation), blobs.FindAttemptsAsync(shard, cancellation));
+        var (reading, progress) = (blobs.Shards.ReadAsync(plan.PlanId, shard, cancellation), blobs.Progress.ReadAsync(shard, cancellation));
+        var resuming = blobs.Progress.ReadUnfinishedAsync(shard, cancellation);
+        var attempts = blobs.Shards.FindAttemptsAsync(shard, cancellation);
         await Task.WhenAll(reading, progress, resuming, attempts);
         var (lines, (finished, counts)) = (await reading, await progress);
         var unfinished = await resuming;
@@ -71,9 +72,9 @@ internal sealed record ShardWork : IDisposable
             var progress = Progress;
             var unfinished = Unfinished.ToStored();
             if (unfinished.Count > 0)
-                await Blobs.WriteUnfinishedAsync(Shard, unfinished, cancellation);
+                await Blobs.Progress.WriteUnfinishedAsync(Shard, unfinished, cancellation);
             var (lines, counts) = Answers.Finished;
-            await Blobs.WriteProgressAsync(Shard, lines, counts with { InWork = progress.Share }, cancellation, WorkerName);
+            await Blobs.Progress.WriteAsync(Shard, lines, counts with { InWork = progress.Share }, cancellation, WorkerName);
             _saved = progress;
         }
         finally

@@ -55,7 +55,7 @@ internal sealed record BatchDetails
     {
         var blobs = new BatchBlobs(storage, batch);
         var plan = await blobs.FindPlanAsync(cancellation);
-        var parts = plan is null ? null : await blobs.ListPartsAsync(cancellation);
+        var parts = plan is null ? null : await blobs.Parts.ListAsync(cancellation);
         var active = await new BatchStore(storage, time).Open.FindAsync(batch.Key, cancellation);
         var trouble = plan is null ? [] : await TroubleAsync(blobs, plan, parts!, active?.NumReleased ?? 0, cancellation);
         return new BatchDetails
@@ -86,9 +86,12 @@ internal sealed record BatchDetails
         List<ShardTrouble> trouble = [];
         for (int shard = 0; shard < numReleased && trouble.Count < MaxTrouble; shard++)
         {
-            if (parts.ContainsKey(shard) || await blobs.FindAttemptsAsync(shard, cancellation) is not { Current: { } group } attempts)
+            if (parts.ContainsKey(shard)
+                || await blobs.Shards.FindAttemptsAsync(shard, cancellation) is not { Current: { } group } attempts)
+            {
                 continue;
-            int failures = attempts.CountFailures(await blobs.IsLeasedAsync(plan.PlanId, shard, cancellation));
+            }
+            int failures = attempts.CountFailures(await blobs.Shards.IsLeasedAsync(plan.PlanId, shard, cancellation));
             if (failures > 0)
                 trouble.Add(new ShardTrouble(shard, group.First, group.Count, failures, group.Reason));
         }

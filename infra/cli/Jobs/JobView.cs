@@ -73,7 +73,7 @@ internal sealed record JobView
     private static async Task<PartCounts> SumAsync(BatchBlobs blobs, CancellationToken cancellation)
     {
         var sum = PartCounts.None;
-        foreach (var part in (await blobs.ListPartsAsync(cancellation)).Values)
+        foreach (var part in (await blobs.Parts.ListAsync(cancellation)).Values)
             sum += part;
         return sum;
     }

@@ -117,7 +117,8 @@ internal static class InstructionsCommand
     }
 
     /// <summary>
-    /// What can be memorised, beside as many questions about the rest: 55 in 100 about other words, 10 about other verses, 35 about the world.
+    /// What can be memorised, beside as many questions about the rest: 55 in 100 about other words, 10 about other verses, 35 about the
+    /// world.
     /// </summary>
     private static IEnumerable<Dialogue> Known(TrainingTables tables, int numWords, int numVerses, int numUnknown)
     {

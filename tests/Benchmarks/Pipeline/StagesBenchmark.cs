@@ -111,14 +111,14 @@ internal static class StagesBenchmark
         var plan = (await blobs.FindPlanAsync(cancellation))!;
         foreach (int shard in Enumerable.Range(0, plan.Shards.Count))
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, cancellation);
+            var lines = await blobs.Shards.ReadAsync(plan.PlanId, shard, cancellation);
             var answers = lines
                 .Select(line =>
                     OutputLines.Answered(
                         line, new
                         { id = $"infill-{Guid.NewGuid():N}", model = Model,
                         text = Filled(line), spans = new[] { new { index = 0, text = s_fill, tokens = 16 } } }));
-            await blobs.WritePartAsync(shard, answers, new PartCounts(lines.Count, 0, 20 * lines.Count, 16 * lines.Count), cancellation);
+            await blobs.Parts.WriteAsync(shard, answers, new PartCounts(lines.Count, 0, 20 * lines.Count, 16 * lines.Count), cancellation);
         }
     }
 

@@ -62,19 +62,19 @@ internal static class Answering
     public static async Task AnswerAsync(this ControlPlane plane, BatchRecord answer, object body)
     {
         var line = OutputLines.Answered(await plane.LineAsync(answer), body);
-        await plane.Blobs(answer).WritePartAsync(0, [line], new PartCounts(1, 0, 10, 2), CancellationToken.None);
+        await plane.Blobs(answer).Parts.WriteAsync(0, [line], new PartCounts(1, 0, 10, 2), CancellationToken.None);
     }
 
     public static async Task RefuseAsync(this ControlPlane plane, BatchRecord answer, ApiError error)
     {
         var line = OutputLines.Refused(await plane.LineAsync(answer), 400, error);
-        await plane.Blobs(answer).WritePartAsync(0, [line], new PartCounts(0, 1, 0, 0), CancellationToken.None);
+        await plane.Blobs(answer).Parts.WriteAsync(0, [line], new PartCounts(0, 1, 0, 0), CancellationToken.None);
     }
 
     public static async Task<ShardLine> LineAsync(this ControlPlane plane, BatchRecord answer)
     {
         var plan = (await plane.Blobs(answer).FindPlanAsync(CancellationToken.None))!;
-        return (await plane.Blobs(answer).ReadShardAsync(plan.PlanId, 0, CancellationToken.None)).Single();
+        return (await plane.Blobs(answer).Shards.ReadAsync(plan.PlanId, 0, CancellationToken.None)).Single();
     }
 
     /// <summary>Lets the clock run until a request is answered, a step for each call to storage.</summary>

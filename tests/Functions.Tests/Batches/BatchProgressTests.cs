@@ -55,10 +55,10 @@ public sealed class BatchProgressTests(StorageFixture fixture)
         Assert.Null(waiting["progress"]!["tokens_estimated"]);
         Assert.InRange((await GetAsync(plane, first))["progress"]!["tokens_estimated"]!.GetValue<long>(), 800, 900);
 
-        var shard = (await plane.Blobs(first).ReadShardAsync(
+        var shard = (await plane.Blobs(first).Shards.ReadAsync(
             (await plane.Blobs(first).FindPlanAsync(CancellationToken.None))!.PlanId, 0, CancellationToken.None))[0];
         var refused = OutputLines.Refused(shard, 400, new ApiError("No", "invalid_request_error", "text", "no_gap"));
-        await plane.Blobs(first).WritePartAsync(0, [refused], new PartCounts(0, 1, 0, 0), CancellationToken.None, "worker");
+        await plane.Blobs(first).Parts.WriteAsync(0, [refused], new PartCounts(0, 1, 0, 0), CancellationToken.None, "worker");
         plane.Time.Advance(TimeSpan.FromMinutes(2));
         var running = await GetAsync(plane, first);
         Assert.Equal("""{"no_gap":1}""", running["error_counts"]!.ToJsonString());

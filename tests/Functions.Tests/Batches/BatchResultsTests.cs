@@ -22,7 +22,7 @@ public sealed class BatchResultsTests(StorageFixture fixture)
         Assert.Equal(["id-1", "id-2", "id-3", "id-4", "id-5", "id-6", "last"], lines.Select(line => line["custom_id"]!.GetValue<string>()));
         Assert.Equal("[MASK:300] y", lines[^1]["input"]!["text"]!.GetValue<string>());
         var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
-        var run = await plane.Blobs(batch).ReadShardAsync(plan.PlanId, 1, CancellationToken.None);
+        var run = await plane.Blobs(batch).Shards.ReadAsync(plan.PlanId, 1, CancellationToken.None);
         Assert.All(lines, line =>
         {
             int number = line["line"]!.GetValue<int>();
@@ -36,7 +36,7 @@ public sealed class BatchResultsTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         var batch = await plane.PlannedAsync(Lines(2));
-        await plane.Blobs(batch).WriteProgressAsync(
+        await plane.Blobs(batch).Progress.WriteAsync(
             0, [new PartLine(2, false, Outcome("id-2", "two"))], new PartCounts(1, 0, 1, 1), CancellationToken.None);
 
         var lines = await ResultsAsync(plane, batch);

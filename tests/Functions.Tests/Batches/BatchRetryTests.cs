@@ -58,7 +58,7 @@ public sealed class BatchRetryTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var parent = await plane.PlannedAsync(Lines(4));
         var plan = (await plane.Blobs(parent).FindPlanAsync(CancellationToken.None))!;
-        var lines = await plane.Blobs(parent).ReadShardAsync(plan.PlanId, 0, CancellationToken.None);
+        var lines = await plane.Blobs(parent).Shards.ReadAsync(plan.PlanId, 0, CancellationToken.None);
         PartLine[] outcomes =
         [
             OutputLines.Answered(lines[0], new { Text = "a" }),
@@ -66,7 +66,7 @@ public sealed class BatchRetryTests(StorageFixture fixture)
             OutputLines.Refused(lines[2], 400, new ApiError("No", "invalid_request_error", null, "no_gap")),
             OutputLines.NotRun(lines[3], NotRunReason.Expired),
         ];
-        await plane.Blobs(parent).WritePartAsync(0, outcomes, new PartCounts(1, 3, 1, 1), CancellationToken.None);
+        await plane.Blobs(parent).Parts.WriteAsync(0, outcomes, new PartCounts(1, 3, 1, 1), CancellationToken.None);
         await plane.FinishAsync(parent);
 
         var retry = await RetryAsync(plane, parent, """{"codes":["batch_expired"]}""");

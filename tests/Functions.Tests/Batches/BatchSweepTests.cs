@@ -167,7 +167,7 @@ public sealed class BatchSweepTests(StorageFixture fixture)
         var batch = await plane.PlannedAsync(Lines(4, "[MASK:400] x"));
         var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
         await EmptyAsync(plane);
-        await plane.Blobs(batch).LeaseOf(plan.PlanId, 1).AcquireAsync(TimeSpan.FromSeconds(60));
+        await plane.Blobs(batch).Shards.LeaseOf(plan.PlanId, 1).AcquireAsync(TimeSpan.FromSeconds(60));
 
         await SweepAsync(plane, TimeSpan.FromMinutes(5));
         await SweepAsync(plane, TimeSpan.FromSeconds(30));

@@ -248,7 +248,7 @@ public sealed class FinishBatchHandlerTests(StorageFixture fixture)
         faults.Refuses = call => call.StartsWith("PUT", StringComparison.Ordinal)
             && call.Contains($"/{StorageNames.FilesContainer}/", StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<Exception>(() => plane.FinishAsync(batch));
-        Assert.Single(await plane.Blobs(batch).ListPartsAsync(CancellationToken.None));
+        Assert.Single(await plane.Blobs(batch).Parts.ListAsync(CancellationToken.None));
         faults.Refuses = _ => false;
 
         await plane.FinishAsync(batch);

@@ -65,7 +65,7 @@ public sealed class FinishScaleTests(StorageFixture fixture)
         for (int shard = 0; shard < numShards; shard++)
         {
             var line = new ShardLine(shard + 1, $"id-{shard}", JsonElement.Parse("{}"));
-            await blobs.WriteShardAsync("plan", shard, BinaryData.FromObjectAsJson(line, WireJson.Options), CancellationToken.None);
+            await blobs.Shards.WriteAsync("plan", shard, BinaryData.FromObjectAsJson(line, WireJson.Options), CancellationToken.None);
         }
         var plan = new BatchPlan(
             "plan", Model, StorageNames.DefaultProfile, numShards, [.. Enumerable.Range(0, numShards).Select(_ => new PlannedShard(0, 1))]);

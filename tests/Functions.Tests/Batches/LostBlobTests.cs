@@ -89,7 +89,7 @@ public sealed class LostBlobTests(StorageFixture fixture)
         await SweepAsync(plane);
 
         Assert.True(isHit);
-        Assert.False(await plane.Blobs(batch).HasPartAsync(0, CancellationToken.None));
+        Assert.False(await plane.Blobs(batch).Parts.ExistsAsync(0, CancellationToken.None));
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class LostBlobTests(StorageFixture fixture)
     private static async Task<string[]> LoseAsync(ControlPlane plane, BatchRecord batch, int shard)
     {
         var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
-        var lines = await plane.Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
+        var lines = await plane.Blobs(batch).Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
         await plane.Storage.Container(StorageNames.BatchesContainer)
             .DeleteBlobAsync($"{batch.Tenant}/{batch.RowKey}/shards/{plan.PlanId}/{shard:D6}.jsonl");
         return [.. lines.Select(line => line.CustomId)];
@@ -145,9 +145,9 @@ public sealed class LostBlobTests(StorageFixture fixture)
     private static async Task AnswerPartlyAsync(ControlPlane plane, BatchRecord batch, int shard)
     {
         var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
-        var line = (await plane.Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None))[0];
+        var line = (await plane.Blobs(batch).Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None))[0];
         var finished = new PartLine(line.Line, IsError: false, $$"""{"custom_id":"{{line.CustomId}}"}""");
-        await plane.Blobs(batch).WriteProgressAsync(shard, [finished], new PartCounts(1, 0, 10, 1), CancellationToken.None);
+        await plane.Blobs(batch).Progress.WriteAsync(shard, [finished], new PartCounts(1, 0, 10, 1), CancellationToken.None);
     }
 
     private static async Task SweepAsync(ControlPlane plane)

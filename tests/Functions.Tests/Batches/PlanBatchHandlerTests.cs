@@ -114,7 +114,7 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
         List<int> numbers = [];
         for (int shard = 0; shard < plan.Shards.Count; shard++)
         {
-            var lines = await plane.Blobs(batch).ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
+            var lines = await plane.Blobs(batch).Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
             Assert.Equal(plan.Shards[shard].NumLines, lines.Count);
             numbers.AddRange(lines.Select(line => line.Line));
             int[] sizes = [.. lines.Select(line => line.Body.GetProperty("text").GetString()!.Length)];
@@ -191,7 +191,7 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
         var plan = (await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!;
         var refused = Assert.Single(plan.Shards.Index(), shard => shard.Item.IsRefused);
         Assert.Equal((2, 2, BatchStatus.InProgress), (plan.Shards.Count, batch.TotalLines, batch.Status));
-        var line = Assert.Single(await plane.Blobs(batch).ReadPartAsync(refused.Index, CancellationToken.None));
+        var line = Assert.Single(await plane.Blobs(batch).Parts.ReadAsync(refused.Index, CancellationToken.None));
         var error = JsonNode.Parse(line.Json)!["error"]!;
         Assert.Equal((2, true, "too_much_work"), (line.Line, line.IsError, error["code"]!.GetValue<string>()));
         Assert.Contains("at least", error["message"]!.GetValue<string>(), StringComparison.Ordinal);
@@ -206,11 +206,12 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
         var blobs = plane.Blobs(batch);
         Assert.Equal(0, await ProgressAsync());
 
-        var answered = OutputLines.Answered((await blobs.ReadShardAsync((await blobs.FindPlanAsync(default))!.PlanId, 0, default))[0], "");
-        await blobs.WriteProgressAsync(0, [answered], new PartCounts(1, 0, 10, 1, InWork: 0.5), CancellationToken.None);
+        var shard = await blobs.Shards.ReadAsync((await blobs.FindPlanAsync(default))!.PlanId, 0, default);
+        var answered = OutputLines.Answered(shard[0], "");
+        await blobs.Progress.WriteAsync(0, [answered], new PartCounts(1, 0, 10, 1, InWork: 0.5), CancellationToken.None);
 
         Assert.Equal(0.375, await ProgressAsync());
-        Assert.Equal(0, (await blobs.ReadProgressAsync(0, CancellationToken.None)).Counts.InWork);
+        Assert.Equal(0, (await blobs.Progress.ReadAsync(0, CancellationToken.None)).Counts.InWork);
 
         async Task<double> ProgressAsync() =>
             (await ReadAsync(await plane.Client.GetAsync($"/v1/batches/{batch.Id}")))["progress"]!["share"]!.GetValue<double>();

@@ -110,8 +110,8 @@ public sealed partial class HostMemoryTests(StorageFixture fixture)
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
         for (int shard = 0; shard < plan.Shards.Count; shard++)
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
-            await blobs.WritePartAsync(
+            var lines = await blobs.Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
+            await blobs.Parts.WriteAsync(
                 shard, [.. lines
                 .Select(line =>
                     new PartLine(line.Line, false, $$"""{"custom_id":"{{line.CustomId}}","response":{{line.Body.GetRawText()}}}"""))],

@@ -32,10 +32,10 @@ public sealed class RetentionTimerTests(StorageFixture fixture)
         var running = await plane.PlannedAsync(Lines(1));
 
         await RunAsync(plane, TimeSpan.FromHours(23));
-        Assert.True(await plane.Blobs(ended).HasPartAsync(0, CancellationToken.None));
+        Assert.True(await plane.Blobs(ended).Parts.ExistsAsync(0, CancellationToken.None));
         await RunAsync(plane, TimeSpan.FromHours(2));
 
-        Assert.Equal(0, await plane.Blobs(ended).CountPartsAsync(CancellationToken.None));
+        Assert.Equal(0, await plane.Blobs(ended).Parts.CountAsync(CancellationToken.None));
         Assert.Null(await plane.Blobs(ended).FindPlanAsync(CancellationToken.None));
         Assert.NotNull(await plane.Blobs(running).FindPlanAsync(CancellationToken.None));
         Assert.NotEmpty(await plane.LinesAsync((await plane.ReloadAsync(ended)).OutputFileId!));

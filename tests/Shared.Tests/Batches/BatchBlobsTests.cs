@@ -26,24 +26,24 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
     {
         var blobs = new BatchBlobs(await fixture.NewAccountAsync(), new JobKey("tenant", "batch"));
 
-        bool first = await blobs.WritePartAsync(3, [new PartLine(1, false, "{}")], new PartCounts(1, 3, 5, 6, 2), CancellationToken.None);
-        bool second = await blobs.WritePartAsync(3, [new PartLine(1, true, "{}")], new PartCounts(0, 1, 0, 0), CancellationToken.None);
+        bool first = await blobs.Parts.WriteAsync(3, [new PartLine(1, false, "{}")], new PartCounts(1, 3, 5, 6, 2), CancellationToken.None);
+        bool second = await blobs.Parts.WriteAsync(3, [new PartLine(1, true, "{}")], new PartCounts(0, 1, 0, 0), CancellationToken.None);
 
         Assert.True(first);
         Assert.False(second);
-        Assert.Equal([new PartLine(1, false, "{}")], await blobs.ReadPartAsync(3, CancellationToken.None));
-        Assert.Equal(new PartCounts(1, 3, 5, 6, 2), (await blobs.ListPartsAsync(CancellationToken.None))[3]);
+        Assert.Equal([new PartLine(1, false, "{}")], await blobs.Parts.ReadAsync(3, CancellationToken.None));
+        Assert.Equal(new PartCounts(1, 3, 5, 6, 2), (await blobs.Parts.ListAsync(CancellationToken.None))[3]);
     }
 
     [Fact]
     public async Task Progress_is_kept_until_it_is_replaced()
     {
         var blobs = new BatchBlobs(await fixture.NewAccountAsync(), new JobKey("tenant", "batch"));
-        Assert.Empty((await blobs.ReadProgressAsync(0, CancellationToken.None)).Lines);
+        Assert.Empty((await blobs.Progress.ReadAsync(0, CancellationToken.None)).Lines);
 
-        await blobs.WriteProgressAsync(0, [new PartLine(7, false, """{"a":"b c"}""")], new PartCounts(1, 0, 2, 3), CancellationToken.None);
+        await blobs.Progress.WriteAsync(0, [new PartLine(7, false, """{"a":"b c"}""")], new PartCounts(1, 0, 2, 3), CancellationToken.None);
 
-        var (lines, counts) = await blobs.ReadProgressAsync(0, CancellationToken.None);
+        var (lines, counts) = await blobs.Progress.ReadAsync(0, CancellationToken.None);
         Assert.Equal([new PartLine(7, false, """{"a":"b c"}""")], lines);
         Assert.Equal(new PartCounts(1, 0, 2, 3), counts);
     }
@@ -55,11 +55,11 @@ public sealed class BatchBlobsTests(StorageFixture fixture)
         string[] texts = ["plain", "ünïcode 😀", "with \"quotes\" and \n line ends"];
         var lines = texts.Select((text, index) => new ShardLine(index + 1, $"id {index}", JsonSerializer.SerializeToElement(new { text })));
 
-        await blobs.WriteShardAsync(
+        await blobs.Shards.WriteAsync(
             "attempt", 0, BinaryData.FromString(
                 string.Concat(lines.Select(line => JsonSerializer.Serialize(line, WireJson.Options) + "\n"))), CancellationToken.None);
 
-        var read = await blobs.ReadShardAsync("attempt", 0, CancellationToken.None);
+        var read = await blobs.Shards.ReadAsync("attempt", 0, CancellationToken.None);
         Assert.Equal(texts, read.Select(line => line.Body.GetProperty("text").GetString()));
         Assert.Equal([1, 2, 3], read.Select(line => line.Line));
     }

@@ -78,7 +78,7 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
         await release.FillWindowAsync("tenant", CancellationToken.None);
         await TakeAsync(storage);
         for (int shard = 5; shard < 9; shard++)
-            await new BatchBlobs(storage, batch).WritePartAsync(shard, [], PartCounts.None, CancellationToken.None);
+            await new BatchBlobs(storage, batch).Parts.WriteAsync(shard, [], PartCounts.None, CancellationToken.None);
 
         await release.FillWindowAsync("tenant", CancellationToken.None);
 
@@ -112,7 +112,7 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
         await release.FillWindowAsync("tenant", CancellationToken.None);    // 1,200 s of the short ones, and one long one
         Assert.Equal(61, (await TakeAsync(storage)).Count);
 
-        await new BatchBlobs(storage, brief).WritePartAsync(0, [], PartCounts.None, CancellationToken.None);
+        await new BatchBlobs(storage, brief).Parts.WriteAsync(0, [], PartCounts.None, CancellationToken.None);
         await release.DispatchNextAsync(brief.Key, CancellationToken.None);
 
         Assert.Empty(await TakeAsync(storage));

@@ -50,10 +50,10 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         await UploadAsync(
             container, "shards/plan-1/000004.jsonl", """{"line":7,"custom_id":"a","body":{"model":"m","text":"x [MASK]"}}""" + "\n");
 
-        var line = Assert.Single(await blobs.ReadShardAsync("plan-1", 4, CancellationToken.None));
+        var line = Assert.Single(await blobs.Shards.ReadAsync("plan-1", 4, CancellationToken.None));
 
         Assert.Equal((7, "a", "x [MASK]"), (line.Line, line.CustomId, line.Body.GetProperty("text").GetString()));
-        Assert.False(await blobs.IsLeasedAsync("plan-1", 4, CancellationToken.None));
+        Assert.False(await blobs.Shards.IsLeasedAsync("plan-1", 4, CancellationToken.None));
     }
 
     [Theory]
@@ -68,9 +68,10 @@ public sealed class StoredBlobTests(StorageFixture fixture)
             counts["expired"] = "2";
         await UploadAsync(container, "parts/000004", "1 o {\"id\":\"r\"}\n2 e {\"id\":\"s\"}\n", counts);
 
-        Assert.Equal(new PartCounts(1, 2, 30, 40, hasExpired ? 2 : 0), (await blobs.ListPartsAsync(CancellationToken.None))[4]);
-        Assert.Equal((await blobs.ListPartsAsync(CancellationToken.None))[4], await blobs.ReadPartCountsAsync(4, CancellationToken.None));
-        var lines = await blobs.ReadPartAsync(4, CancellationToken.None);
+        Assert.Equal(new PartCounts(1, 2, 30, 40, hasExpired ? 2 : 0), (await blobs.Parts.ListAsync(CancellationToken.None))[4]);
+        var listed = await blobs.Parts.ListAsync(CancellationToken.None);
+        Assert.Equal(listed[4], await blobs.Parts.ReadCountsAsync(4, CancellationToken.None));
+        var lines = await blobs.Parts.ReadAsync(4, CancellationToken.None);
         Assert.Equal([new PartLine(1, IsError: false, """{"id":"r"}"""), new PartLine(2, IsError: true, """{"id":"s"}""")], lines);
     }
 
@@ -84,8 +85,8 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         await UploadAsync(
             container, "attempts/000004", """{"groups":[{"first":0,"count":2,"failures":1,"reason":"IOException"}],"current":null}""");
 
-        var (lines, sums) = await blobs.ReadProgressAsync(4, CancellationToken.None);
-        var attempts = (await blobs.FindAttemptsAsync(4, CancellationToken.None))!;
+        var (lines, sums) = await blobs.Progress.ReadAsync(4, CancellationToken.None);
+        var attempts = (await blobs.Shards.FindAttemptsAsync(4, CancellationToken.None))!;
 
         Assert.Equal((1, new PartCounts(1, 0, 3, 4)), (Assert.Single(lines).Line, sums));
         Assert.Equal(new LineGroup(0, 2, 1, "IOException"), attempts.Current);
@@ -98,12 +99,12 @@ public sealed class StoredBlobTests(StorageFixture fixture)
         const string stored = """[{"line":7,"share":0.25,"state":{"scores":{}}}]""";
         await UploadAsync(container, "unfinished/000004", stored);
 
-        var lines = await blobs.ReadUnfinishedAsync(4, CancellationToken.None);
-        await blobs.WriteUnfinishedAsync(5, lines, CancellationToken.None);
+        var lines = await blobs.Progress.ReadUnfinishedAsync(4, CancellationToken.None);
+        await blobs.Progress.WriteUnfinishedAsync(5, lines, CancellationToken.None);
 
         Assert.Equal((7, 0.25), (Assert.Single(lines).Line, lines[0].Share));
         Assert.Equal(stored, (await container.GetBlobClient("acme/key/unfinished/000005").DownloadContentAsync()).Value.Content.ToString());
-        Assert.Empty(await blobs.ReadUnfinishedAsync(6, CancellationToken.None));
+        Assert.Empty(await blobs.Progress.ReadUnfinishedAsync(6, CancellationToken.None));
     }
 
     [Fact]

@@ -172,7 +172,7 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
         var answer = await FindAsync(key);
         if (records.Count != 1 || answer is not { Status: BatchStatus.Completed, CompletedLines: 1, FailedLines: 0 })
             throw Failure($"{records.Count} records, and the answer is {answer?.Status} with {answer?.FailedLines} failures");
-        var lines = await new BatchBlobs(_storage, answer).ReadPartAsync(0, CancellationToken.None);
+        var lines = await new BatchBlobs(_storage, answer).Parts.ReadAsync(0, CancellationToken.None);
         if (lines is not [{ IsError: false }])
             throw Failure($"{lines.Count} lines");
         await DeliverAsync(NewProcess(new FaultyTransport(Fault.None, 0)), key);
@@ -186,8 +186,8 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
     {
         var blobs = new BatchBlobs(_storage, new JobKey("tenant", AnswerKey.Of(key)));
         if (await blobs.FindPlanAsync(CancellationToken.None) is { } plan
-            && await blobs.IsLeasedAsync(plan.PlanId, shard: 0, CancellationToken.None))
-            await blobs.LeaseOf(plan.PlanId, shard: 0).BreakAsync(TimeSpan.Zero);
+            && await blobs.Shards.IsLeasedAsync(plan.PlanId, shard: 0, CancellationToken.None))
+            await blobs.Shards.LeaseOf(plan.PlanId, shard: 0).BreakAsync(TimeSpan.Zero);
     }
 
     private TrialException Failure(string what) => new($"{what} after {options} hit {_transport.Hit}");

@@ -303,8 +303,8 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
             return;
         foreach (int shard in Enumerable.Range(0, plan.Shards.Count))
         {
-            if (await blobs.IsLeasedAsync(plan.PlanId, shard, CancellationToken.None))
-                await blobs.LeaseOf(plan.PlanId, shard).BreakAsync(TimeSpan.Zero);
+            if (await blobs.Shards.IsLeasedAsync(plan.PlanId, shard, CancellationToken.None))
+                await blobs.Shards.LeaseOf(plan.PlanId, shard).BreakAsync(TimeSpan.Zero);
         }
     }
 

@@ -56,7 +56,7 @@ public sealed class FullDiskTests(StorageFixture fixture, TinyModel model) : IDi
             string said = await RunWorkerAsync(connection, ("CachePath", _folder), ("Trains", "false"));
 
             Assert.Contains("No space left on device", said, StringComparison.Ordinal);
-            var attempts = await new BatchBlobs(storage, batch).FindAttemptsAsync(0, CancellationToken.None);
+            var attempts = await new BatchBlobs(storage, batch).Shards.FindAttemptsAsync(0, CancellationToken.None);
             Assert.Equal(0, attempts?.Current?.Failures);
         });
     }

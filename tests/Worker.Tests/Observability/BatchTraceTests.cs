@@ -68,7 +68,7 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         var (batch, request) = await CreatedAsync(telemetry, isOneBad: true);
         await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
         var message = await TakeAsync<ShardMessage>(StorageNames.GenerateQueue(StorageNames.DefaultProfile), (_, _) => Task.CompletedTask);
-        var lease = new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard);
+        var lease = new BatchBlobs(Storage, batch).Shards.LeaseOf(message.PlanId, message.Shard);
         await lease.AcquireAsync(TimeSpan.FromSeconds(60), cancellationToken: TestContext.Current.CancellationToken);
         await Assert.ThrowsAsync<TryAgainException>(() => process.Shards.RunAsync(message, CancellationToken.None));
         await lease.ReleaseAsync(cancellationToken: TestContext.Current.CancellationToken);
@@ -109,7 +109,7 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
 
         var running = worker.Shards.RunAsync(message, CancellationToken.None);
         await writing.Reached;
-        await new BatchBlobs(Storage, batch).LeaseOf(message.PlanId, message.Shard)
+        await new BatchBlobs(Storage, batch).Shards.LeaseOf(message.PlanId, message.Shard)
             .BreakAsync(TimeSpan.Zero, cancellationToken: TestContext.Current.CancellationToken);
         _time.Advance(worker.Get<JobOptions>().LeaseDuration / 2);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
@@ -117,7 +117,7 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
         Assert.True(telemetry.Sum(Telemetry.LeaseLosses, "shard") >= 1);
         var span = telemetry.SpansOf(request.TraceId)[^1];
         Assert.Equal(("shard", "stopped"), (span.OperationName, span.GetTagItem(Telemetry.Outcome)));
-        Assert.Empty(await new BatchBlobs(Storage, batch).ListPartsAsync(CancellationToken.None));
+        Assert.Empty(await new BatchBlobs(Storage, batch).Parts.ListAsync(CancellationToken.None));
     }
 
     [Fact]

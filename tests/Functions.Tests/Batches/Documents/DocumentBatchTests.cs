@@ -310,11 +310,11 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
         foreach (var (shard, _) in plan.Shards.Index().Where(entry => !entry.Item.IsRefused && (onlyShard ?? entry.Index) == entry.Index))
         {
-            var lines = await blobs.ReadShardAsync(plan.PlanId, shard, CancellationToken.None);
+            var lines = await blobs.Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
             Assert.All(lines, line => Assert.Equal(4, line.Body.GetProperty("steps").GetInt32()));
             var parts = lines.Select(line => OutputLines.Answered(line, new { text = Filled(line.Body.GetProperty("text").GetString()!) }))
                 .ToList();
-            await blobs.WritePartAsync(shard, parts, new PartCounts(parts.Count, 0, 0, 0), CancellationToken.None);
+            await blobs.Parts.WriteAsync(shard, parts, new PartCounts(parts.Count, 0, 0, 0), CancellationToken.None);
         }
     }
 }

@@ -60,8 +60,8 @@ public sealed class JobsTests : IAsyncLifetime
         var plan = await blobs.PublishPlanAsync(planned, CancellationToken.None);
         await _batches.SetPlannedAsync(_running, plan, CancellationToken.None);
         await _batches.Open.UpdateAsync(_running.Key, active => (active.NumReleased = 2) == 2, CancellationToken.None);
-        await blobs.WritePartAsync(0, [], new PartCounts(1, 1, 10, 20), CancellationToken.None);
-        await blobs.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin().Explain("OutOfMemoryException"), CancellationToken.None);
+        await blobs.Parts.WriteAsync(0, [], new PartCounts(1, 1, 10, 20), CancellationToken.None);
+        await blobs.Shards.WriteAttemptsAsync(1, ShardAttempts.Of(3).Begin().Explain("OutOfMemoryException"), CancellationToken.None);
         await _batches.AddAsync(_failed, inputBytes: 0, CancellationToken.None);
         await _batches.Open.DeleteAsync(_failed.Key, CancellationToken.None);
         await _fineTuning.AddAsync(_job, CancellationToken.None);
@@ -109,12 +109,12 @@ public sealed class JobsTests : IAsyncLifetime
     {
         var blobs = new BatchBlobs(_storage, _running);
         var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
-        await blobs.WriteShardAsync(plan.PlanId, 1, BinaryData.FromString(""), CancellationToken.None);
-        await blobs.LeaseOf(plan.PlanId, 1).AcquireAsync(TimeSpan.FromSeconds(60));
+        await blobs.Shards.WriteAsync(plan.PlanId, 1, BinaryData.FromString(""), CancellationToken.None);
+        await blobs.Shards.LeaseOf(plan.PlanId, 1).AcquireAsync(TimeSpan.FromSeconds(60));
         var attempts = ShardAttempts.Of(3);
         for (int attempt = 0; attempt < begun; attempt++)
             attempts = attempts.Begin();
-        await blobs.WriteAttemptsAsync(1, attempts, CancellationToken.None);
+        await blobs.Shards.WriteAttemptsAsync(1, attempts, CancellationToken.None);
 
         var trouble = JsonNode.Parse(await DoneAsync("jobs", "show", _running.Id, "--json"))!["trouble"]!.AsArray();
 
