@@ -19,7 +19,7 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
     private const int MaxAnswers = 16;
 
     private const int BytesPerToken = 4, DefaultNewTokens = 16, DefaultGapTokens = 4, DefaultSamples = 128, MaxTokens = 1 << 20;
-    private const int DefaultMaxGapLength = 8, ForcedTokens = 4, DefaultChoiceSamples = 32, MaxChoices = 64;
+    private const int DefaultMaxGapLength = 8, DefaultChoiceSamples = 32, MaxChoices = 64;
 
     public LineWork Work => new(CanvasTokens, TokenForwards);
 
@@ -30,16 +30,15 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
     /// <param name="body">The body of any endpoint. Values that the endpoint refuses count as absent.</param>
     /// <param name="context">The model's longest canvas, in tokens.</param>
     public static LineCost Estimate(JsonElement body, int context) =>
-        Of(body, context, bytes => bytes / BytesPerToken, DefaultGapTokens, ForcedTokens,
-            Clamped(body, "num_samples") ?? DefaultChoiceSamples);
+        Of(body, context, bytes => bytes / BytesPerToken, DefaultGapTokens, Clamped(body, "num_samples") ?? DefaultChoiceSamples);
 
     /// <summary>No tokenizer makes it less: only what the parameters ask for counts, and text as no token at all.</summary>
     /// <inheritdoc cref="Estimate"/>
     public static LineCost AtLeast(JsonElement body, int context) =>
-        Of(body, context, _ => 0, openGapTokens: 1, forced: 0, choiceSamples: 1);
+        Of(body, context, _ => 0, openGapTokens: 1, choiceSamples: 1);
 
     private static LineCost Of(
-        JsonElement body, int context, Func<int, int> tokensOf, int openGapTokens, int forced, int choiceSamples)
+        JsonElement body, int context, Func<int, int> tokensOf, int openGapTokens, int choiceSamples)
     {
         bool isGuided = body.Find("cfg_scale") is { ValueKind: JsonValueKind.Number } scale
             && scale.TryGetDouble(out double strength) && strength > 0;
@@ -62,7 +61,7 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
         int numOpen = Math.Max(0, NumOpenGaps(text) - choices.Length);
         cost = cost.With(LineWork.OfCanvas(Math.Min(context, canvas), choices.Sum() * (long)choiceSamples, isGuided: false),
             passes: choices.Sum() * (long)choiceSamples);
-        return numOpen == 0 ? cost : cost.WithSearches(body, context, canvas - openGapTokens, forced, numOpen);
+        return numOpen == 0 ? cost : cost.WithSearches(body, context, canvas - openGapTokens, numOpen);
     }
 
     /// <summary>Each completion passes behind the prompt once a sample.</summary>
@@ -75,11 +74,11 @@ internal readonly record struct LineCost(int CanvasTokens, int NewTokens, long P
     }
 
     /// <param name="around">Tokens around an open gap.</param>
-    private LineCost WithSearches(JsonElement body, int context, int around, int forced, int numOpen)
+    private LineCost WithSearches(JsonElement body, int context, int around, int numOpen)
     {
         int bound = Math.Min(Clamped(body, "max_gap_length") ?? DefaultMaxGapLength, Math.Max(1, context - 2));
-        var search = LineWork.OfSearch(around, forced, bound, context);
-        long passes = bound == 1 ? 0 : LineWork.CandidateLengths(bound).Sum(length => (long)length + forced);
+        var search = LineWork.OfSearch(around, bound, context);
+        long passes = bound == 1 ? 0 : LineWork.CandidateLengths(bound).Count();
         return With(search.Times(numOpen), passes * numOpen);
     }
 

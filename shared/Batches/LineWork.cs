@@ -8,6 +8,7 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <param name="TokenForwards">Tokens times forward passes, the unconditional halves of guidance included.</param>
 public readonly record struct LineWork(int CanvasTokens, long TokenForwards)
 {
+    private const int MinSeen = 24, MaxSeen = 128;
     private const int EveryLengthTo = 8;
     private const double Growth = 1.25;
 
@@ -24,24 +25,27 @@ public readonly record struct LineWork(int CanvasTokens, long TokenForwards)
     public static LineWork OfCanvas(int tokens, long passes, bool isGuided) =>
         new(tokens, Saturated((double)tokens * passes * (isGuided ? 2 : 1)));
 
-    /// <summary>The search for the length of a place in a text: a canvas for each candidate, one token a pass, without guidance.</summary>
+    /// <summary>The search for the length of a place in a text: each candidate passes once, without guidance.</summary>
     /// <param name="around">Tokens around the place.</param>
-    /// <param name="forced">Tokens behind it that are scored with it.</param>
     /// <param name="bound">The largest length, at least 1.</param>
     /// <param name="context">The longest canvas.</param>
-    public static LineWork OfSearch(long around, int forced, int bound, int context)
+    /// <param name="numVirtual">Tokens that a canvas has besides.</param>
+    public static LineWork OfSearch(int around, int bound, int context, int numVirtual = 0)
     {
         if (bound == 1)
             return default;     // there is nothing to choose
         var work = default(LineWork);
         foreach (int length in CandidateLengths(bound))
-            work += OfCanvas((int)Math.Min(context, around + length), length + forced, isGuided: false);
+            work += OfCanvas(numVirtual + Math.Min(context, SeenInSearch(around) + length), passes: 1, isGuided: false);
         return work;
     }
 
     /// <summary>The estimate of a completion's likelihood: each sample passes prompt and completion once.</summary>
     public static LineWork OfScore(int prompt, int completion, int numSamples, bool isGuided) =>
         OfCanvas(prompt + completion, numSamples, isGuided);
+
+    /// <summary>The tokens around a place that a search sees: half of them, and at least 24 and at most 128.</summary>
+    public static int SeenInSearch(int around) => Math.Min(around, Math.Clamp(around / 2, MinSeen, MaxSeen));
 
     /// <summary>The lengths that a search tries: every one up to eight, and steps of a quarter from there to the bound.</summary>
     /// <param name="bound">The largest, at least 1.</param>

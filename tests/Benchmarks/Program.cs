@@ -3,6 +3,7 @@ using LLaDA.Batch.Benchmarks;
 using LLaDA.Batch.Benchmarks.Fairness;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
+using LLaDA.Batch.Benchmarks.Gaps;
 using LLaDA.Batch.Benchmarks.Hostile;
 using LLaDA.Batch.Benchmarks.Loading;
 using LLaDA.Batch.Benchmarks.Now;
@@ -113,6 +114,6 @@ tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 return await new RootCommand("Measures LLaDA.Batch")
     { tables, pipeline, sampler, rows, block, families, trainer, fits, faults, schedules,
     FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
-    LoadingBenchmark.Create(json),
+    GapsBenchmark.Create(model, json), LoadingBenchmark.Create(json),
     ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json), NowBenchmark.Create(json) }
     .Parse(args).InvokeAsync();

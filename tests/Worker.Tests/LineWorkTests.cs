@@ -40,6 +40,7 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
 
     [Theory]
     [InlineData(BatchEndpoint.Infill, """{"text":"the [MASK] fox and [MASK] the lazy dog [MASK]","max_gap_length":12}""")]
+    [InlineData(BatchEndpoint.Infill, """{"text":"the fox and the dog and the fox and the dog and the [MASK] fox and the lazy dog and the fox"}""")]
     [InlineData(BatchEndpoint.Completions, """{"prompt":"the","suffix":" fox","max_tokens":9}""")]
     [InlineData(BatchEndpoint.Completions, """{"prompt":"the","suffix":" fox","max_tokens":9,"n":2}""")]
     public async Task Where_a_length_is_searched_the_work_is_a_bound_that_the_longest_fill_reaches(string endpoint, string body)
@@ -72,10 +73,24 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
     }
 
     [Fact]
-    public void Plan_and_library_try_the_same_lengths()
+    public void Plan_and_library_try_the_same_lengths_in_the_same_sight()
     {
         foreach (int bound in new[] { 1, 2, 7, 8, 9, 10, 64, 500, 4096 })
             Assert.Equal(LengthSearch.Candidates(bound), LineWork.CandidateLengths(bound));
+        foreach (int around in new[] { 0, 1, 23, 24, 25, 47, 48, 50, 255, 256, 257, 4096 })
+            Assert.Equal(LengthSearch.NumSeen(around), LineWork.SeenInSearch(around));
+    }
+
+    [Fact]
+    public void A_plan_counts_a_pass_for_each_length_that_is_tried()
+    {
+        static LineCost Of(string body) => LineCost.Estimate(JsonElement.Parse(body), TinyModel.ContextLength);
+        string text = string.Concat(Enumerable.Repeat("word", 100));
+        var known = Of($$"""{"text":"{{text}}[MASK:4]"}""");
+        var open = Of($$"""{"text":"{{text}}[MASK]","max_gap_length":3}""");
+
+        Assert.Equal(known.Passes + 3, open.Passes);
+        Assert.Equal((50 + 1) + (50 + 2) + (50 + 3), open.TokenForwards - known.TokenForwards);
     }
 
     [Fact]

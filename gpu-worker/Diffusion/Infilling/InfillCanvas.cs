@@ -76,10 +76,8 @@ internal sealed class InfillCanvas
         return new WindowSize(length, SamplingSize.TokenForwards(length, NumMasks(Gaps(window.Item)), options, _document.Config));
     })];
 
-    /// <summary>Of each gap of unknown length.</summary>
-    public IReadOnlyList<SearchSize> SearchSizes => [.. _document.OpenGaps.Select(gap => new SearchSize(
-        _tokens.Length - _gaps[gap].Length,
-        _tokens.Skip(_gaps[gap].End).Take(LengthSearch.NumForcedBehind).TakeWhile(token => token != _document.MaskTokenId).Count()))];
+    /// <summary>By gap of unknown length: tokens around it.</summary>
+    public IReadOnlyList<int> SearchSizes => [.. _document.OpenGaps.Select(gap => _tokens.Length - _gaps[gap].Length)];
 
     /// <summary>Of each choice of each gap.</summary>
     public IReadOnlyList<ChoiceSize> ChoiceSizes => [.. _document.Choices.SelectMany(entry => entry.Value.Tokens.Select(choice =>

@@ -3,8 +3,8 @@ using LLaDA.Diffusion.Sampling;
 namespace LLaDA.Diffusion.Infilling;
 
 /// <summary>
-/// Finds how many tokens a gap needs, by the model's own scores: each candidate length is sampled, one token a step, together with the text
-/// right behind the gap as forced tokens, and the length under which both together are most probable wins.
+/// Finds how many tokens a gap needs, by the model's own scores: each candidate length passes once, its gap masked together with the text
+/// right behind it, and the length with the largest score wins: log p(text behind) + <see cref="FillWeight"/> * log p(likeliest fill).
 /// </summary>
 /// <remarks>
 /// Searches may run at once; those beyond <see cref="MaxSearches"/> wait, so that memory holds the canvases of only some of them.
@@ -18,6 +18,13 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
     /// <summary>Tokens behind the gap that are scored with it: a fill of the wrong length makes them improbable.</summary>
     public const int NumForcedBehind = 4;
 
+    /// <summary>
+    /// What the likeliest fill counts beside the text behind. The masks of a fill do not know of one another, so the product of their
+    /// probabilities falls too fast with the length, and counted in full it would favour short gaps.
+    /// </summary>
+    public const double FillWeight = 0.15;
+
+    private const int MinSeen = 24, MaxSeen = 128;
     private const int EveryLengthTo = 8;
     private const double Growth = 1.25;
 
@@ -34,7 +41,7 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
         return await InTurnAsync(async () =>
         {
             SamplingRow[] rows = [.. lengths.Select(candidateRow)];
-            return lengths[MostProbable(rows, await sample(rows))];
+            return lengths[Best(rows, await sample(rows))];
         }, cancellation);
     }
 
@@ -66,10 +73,14 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
         }
     }
 
-    /// <summary>A row that tries a length.</summary>
+    /// <summary>The tokens around a gap that a search sees, those nearest to it: half of them, and at least 24 and at most 128.</summary>
+    /// <param name="around">Tokens around the gap.</param>
+    public static int NumSeen(int around) => Math.Min(around, Math.Clamp(around / 2, MinSeen, MaxSeen));
+
+    /// <summary>A row that tries a length, in one step.</summary>
     /// <param name="before">Tokens before the gap.</param>
-    /// <param name="behind">Tokens behind it.</param>
-    /// <param name="context">The longest canvas, in tokens; the tokens furthest from the gap are left out.</param>
+    /// <param name="behind">Tokens behind it. Of both, the <see cref="NumSeen"/> nearest tokens are in the row.</param>
+    /// <param name="context">The longest canvas, in tokens.</param>
     /// <param name="forbidden">Tokens that never fill the gap; null for none.</param>
     /// <param name="forbiddenAt">The same by place in the gap.</param>
     public static SamplingRow CandidateRow(
@@ -81,7 +92,8 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
         TokenSet? forbidden,
         IReadOnlyList<TokenSet>? forbiddenAt = null)
     {
-        var (numBefore, numBehind) = Surroundings.Of(before.Length, length, behind.Length, context);
+        int numTokens = Math.Min(context, length + NumSeen(before.Length + behind.Length));
+        var (numBefore, numBehind) = Surroundings.Of(before.Length, length, behind.Length, numTokens);
         int[] canvas = [.. before[^numBefore..], .. Enumerable.Repeat(maskTokenId, length), .. behind[..numBehind]];
 
         Dictionary<int, int> forced = [];
@@ -92,22 +104,20 @@ public sealed class LengthSearch(RowSampling sample) : IDisposable
             canvas[position] = maskTokenId;
         }
         int[] targets = [.. Enumerable.Range(numBefore, length + forced.Count)];
-        return new SamplingRow(canvas, new SamplingOptions { Forbidden = forbidden }, targets) 
+        return new SamplingRow(canvas, new SamplingOptions { Steps = 1, Forbidden = forbidden }, targets)
         {
             ForcedTokens = forced,
             ForbiddenAt = forbiddenAt?.Index().ToDictionary(entry => numBefore + entry.Index, entry => entry.Item),
         };
     }
 
-    /// <summary>The index of the candidate whose targets are most probable together, the first one among equals.</summary>
-    internal static int MostProbable(IReadOnlyList<SamplingRow> rows, IReadOnlyList<SampledRow> sampled)
+    /// <summary>The index of the candidate with the largest score, the first one among equals.</summary>
+    internal static int Best(IReadOnlyList<SamplingRow> rows, IReadOnlyList<SampledRow> sampled)
     {
-        double[] scores = new double[rows.Count];
-        for (int index = 0; index < scores.Length; index++)
-        {
-            foreach (int target in rows[index].Targets!)
-                scores[index] += Math.Log(sampled[index].Confidence[target]);
-        }
+        double[] scores = [.. rows.Zip(sampled, Score)];
         return Array.IndexOf(scores, scores.Max());
     }
+
+    private static double Score(SamplingRow row, SampledRow sampled) => row.Targets!.Sum(target =>
+        (row.ForcedTokens!.ContainsKey(target) ? 1 : FillWeight) * Math.Log(sampled.Confidence[target]));
 }

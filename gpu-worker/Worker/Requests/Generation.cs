@@ -38,11 +38,10 @@ internal sealed record Generation(
             int numTokens = Prompt.Count + NumNewTokens + Suffix.Count;
             long forwards = SamplingSize.TokenForwards(numTokens, NumNewTokens, Options, Model.Config);
             var work = new LineWork(numTokens, forwards).Times(NumAnswers);
-            int forced = Math.Min(LengthSearch.NumForcedBehind, Suffix.Count), numVirtual = Model.Config.NumVirtualTokens;
             return Suffix.Count == 0
                 ? work
                 : work + LineWork.OfSearch(
-                    numVirtual + Prompt.Count + Suffix.Count, forced, NumNewTokens, Model.Config.MaxSequenceLength);
+                    Prompt.Count + Suffix.Count, NumNewTokens, Model.ContextLength, Model.Config.NumVirtualTokens);
         }
     }
 

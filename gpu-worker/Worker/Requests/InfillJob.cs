@@ -43,8 +43,8 @@ internal sealed class InfillJob(
         {
             var (windows, searches, choices) = document.Sizes;
             var work = windows.Aggregate(default(LineWork), (sum, size) => sum + new LineWork(size.Tokens, size.TokenForwards));
-            work = searches.Aggregate(work, (sum, size) =>
-                sum + LineWork.OfSearch(numVirtual + size.Around, size.Forced, document.MaxGapLength, numVirtual + document.Context));
+            work = searches.Aggregate(work, (sum, around) =>
+                sum + LineWork.OfSearch(around, document.MaxGapLength, document.Context, numVirtual));
             return choices.Aggregate(work, (sum, size) =>
                 sum + LineWork.OfCanvas(numVirtual + size.Tokens, size.Samples, isGuided: false));
         }

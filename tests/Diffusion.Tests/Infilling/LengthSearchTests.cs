@@ -1,5 +1,7 @@
 using LLaDA.Diffusion.Infilling;
+using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
+using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Infilling;
 
@@ -76,15 +78,103 @@ public sealed class LengthSearchTests
         Assert.Equal(0.75, sampled.Confidence[2], 1e-5);
     }
 
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(23, 23)]
+    [InlineData(30, 24)]
+    [InlineData(100, 50)]
+    [InlineData(256, 128)]
+    [InlineData(100_000, 128)]
+    public void A_search_sees_half_of_the_text_within_bounds(int around, int expected) =>
+        Assert.Equal(expected, LengthSearch.NumSeen(around));
+
     [Fact]
-    public void Most_probable_candidate_wins_and_the_shorter_one_among_equals()
+    public void Text_out_of_sight_does_not_matter()
     {
-        double[][] confidences = [[0.99, 0.1], [0.01, 0.5, 0.5], [1, 0.5, 0.5, 1]];
+        int[] before = [.. Enumerable.Repeat(3, 60)], behind = [.. Enumerable.Repeat(5, 40)];
+        int[] farBefore = [.. Enumerable.Repeat(7, 35), .. before[35..]], farBehind = [.. behind[..25], .. Enumerable.Repeat(7, 15)];
 
-        int best = LengthSearch.MostProbable(
-            [.. confidences.Select(row => new SamplingRow(new int[row.Length], new(), [.. Enumerable.Range(1, row.Length - 1)]))],
+        var candidate = LengthSearch.CandidateRow(before, 2, behind, M, context: 512, forbidden: null);
+        var other = LengthSearch.CandidateRow(farBefore, 2, farBehind, M, context: 512, forbidden: null);
+
+        Assert.Equal(2 + 50, candidate.Canvas.Count);
+        Assert.Equal(candidate.Canvas, other.Canvas);
+        Assert.Equal(candidate.ForcedTokens, other.ForcedTokens);
+    }
+
+    /// <summary>One whole pass of the network for each length, its softmax added up by hand.</summary>
+    [Fact]
+    public async Task The_length_found_is_the_one_of_the_largest_score()
+    {
+        const int bound = 6;
+        HashSet<int> found = [];
+        for (int seed = 1; seed <= 20; seed++)
+        {
+            using var model = TinyModel.Random(seed: seed);
+            using var sampler = new Sampler(model);
+            using var forbidden = new TokenSet([TinyModel.Eos, TinyModel.Pad]);
+            using var search = new LengthSearch(rows =>
+            {
+                var sampled = sampler.Sample(rows);
+                Assert.All(sampled, row => Assert.Equal(1, row.NumForwards));
+                return Task.FromResult(sampled);
+            });
+            var random = new Random(seed);
+            int[] before = Text(random, 7), behind = [.. Text(random, 5), TinyModel.Eos];
+
+            int length = await search.FindAsync(
+                bound, length => LengthSearch.CandidateRow(before, length, behind, M, context: 64, forbidden), CancellationToken.None);
+
+            double[] scores = [.. Enumerable.Range(1, bound).Select(length => Score(model, before, length, behind))];
+            Assert.Equal(1 + Array.IndexOf(scores, scores.Max()), length);
+            found.Add(length);
+        }
+        Assert.InRange(found.Count, 2, bound);
+    }
+
+    [Fact]
+    public void The_text_behind_counts_in_full_and_the_fill_by_its_weight_and_the_shorter_one_wins_among_equals()
+    {
+        // Counted in full, the fill would decide for the first, and not counted at all for the third.
+        double[][] confidences = [[0.9, 0.25], [0.4, 0.4, 0.4, 0.4, 0.45], [0.1, 0.1, 0.1, 0.5]];
+
+        int best = LengthSearch.Best(
+            [
+                .. confidences.Select(row => new SamplingRow(new int[row.Length], new(), [.. Enumerable.Range(0, row.Length)])
+                {
+                    ForcedTokens = new Dictionary<int, int> { [row.Length - 1] = 0 },
+                }),
+            ],
             [.. confidences.Select(row => new SampledRow([], row, 0, 0))]);
+        int amongEquals = LengthSearch.Best(
+            [.. Enumerable.Repeat(new SamplingRow([0], new(), [0]) { ForcedTokens = new Dictionary<int, int> { [0] = 0 } }, 2)],
+            [.. Enumerable.Repeat(new SampledRow([], [0.5], 0, 0), 2)]);
 
-        Assert.Equal(1, best);
+        Assert.Equal((1, 0), (best, amongEquals));
+    }
+
+    private static int[] Text(Random random, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => random.Next(TinyModel.NumTextTokens))];
+
+    private static double Score(MaskPredictor model, int[] before, int length, int[] behind)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        int numMasks = length + LengthSearch.NumForcedBehind;
+        long[] canvas =
+        [
+            .. before, .. Enumerable.Repeat(M, numMasks), .. behind[LengthSearch.NumForcedBehind..],
+        ];
+        var logProbabilities = nn.functional.log_softmax(model.call(TinyModel.Canvas(canvas))[0], -1);
+        double score = 0;
+        for (int index = 0; index < numMasks; index++)
+        {
+            var here = logProbabilities[before.Length + index];
+            score += index < length
+                ? LengthSearch.FillWeight * Enumerable.Range(0, TinyModel.Config.VocabularySize)
+                    .Where(token => token is not (TinyModel.Eos or TinyModel.Pad or M)).Max(token => here[token].item<float>())
+                : here[behind[index - length]].item<float>();
+        }
+        return score;
     }
 }

@@ -184,7 +184,7 @@ public sealed class PlanBatchHandlerTests(StorageFixture fixture)
     public async Task A_line_that_asks_for_too_much_work_is_answered_by_the_plan_and_the_others_run()
     {
         await using var plane = await StartAsync(fixture);
-        string gaps = string.Concat(Enumerable.Repeat("and [MASK] ", 4096));
+        string gaps = string.Concat(Enumerable.Repeat("and [MASK:64] ", 4096));
 
         var batch = await plane.PlannedAsync($"{Line("small")}\n{Line("large", gaps)}\n");
 
