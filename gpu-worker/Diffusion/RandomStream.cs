@@ -4,8 +4,8 @@ namespace LLaDA.Diffusion;
 /// <remarks>
 /// Results and resumed runs depend on these values, so a value never changes and is never used again for another purpose.
 /// Sampling and training share 1 and 2: a row and a training run that are given the same seed draw the same numbers.
-/// That is safe because no computation uses both, as training samples nothing and sampling noises nothing.
-/// A computation that does both must give them different seeds.
+/// That is safe because no computation uses both with one seed: reinforcement, which samples and noises, draws a seed for each answer
+/// (<see cref="Rollout"/>) and its noise from other streams.
 /// </remarks>
 public enum RandomStream : uint
 {
@@ -69,12 +69,15 @@ public enum RandomStream : uint
     /// <summary>Sampling: the seed of one of several answers to a prompt.</summary>
     Answer = 62,
 
-    /// <summary>Preferences: the noise level of a sample.</summary>
-    PreferenceLevel = 71,
+    /// <summary>Bounds of responses: the noise level of a sample.</summary>
+    BoundLevel = 71,
 
-    /// <summary>Preferences: which tokens of a response a sample masks.</summary>
-    PreferenceMask = 72,
+    /// <summary>Bounds of responses: which tokens of a response a sample masks.</summary>
+    BoundMask = 72,
 
     /// <summary>Prompt tuning: the token whose embedding a vector begins as.</summary>
     InitialVector = 81,
+
+    /// <summary>Reinforcement: the seed that an answer is sampled with.</summary>
+    Rollout = 91,
 }

@@ -82,7 +82,7 @@ public sealed class CounterRandomTests
             "Remasking 1, Token 2, NoiseLevel 1, Mask 2, FirstMask 3, MaskAfterFirst 4, EpochOrder 11, EpochOffset 12, DialoguePair 13, "
             + "RandomCut 21, RandomLength 22, " +
             "MaskCount 31, AnswerMask 32, CausalToken 41, ClozeMask 51, GapStart 52, ShotChoice 53, ShotOrder 54, InfillWindow 61, "
-            + "Answer 62, PreferenceLevel 71, PreferenceMask 72, InitialVector 81",
+            + "Answer 62, BoundLevel 71, BoundMask 72, InitialVector 81, Rollout 91",
             string.Join(", ", typeof(RandomStream).GetFields().Where(field => field.IsLiteral)
                 .Select(field => $"{field.Name} {field.GetRawConstantValue()}")));
 

@@ -8,7 +8,7 @@ public interface ITrainingData
     /// <summary>Rows of an epoch, at least 1.</summary>
     int NumRows { get; }
 
-    /// <summary>Tokens of the longest row.</summary>
+    /// <summary>Tokens of the longest row, an answer that is still to be sampled included.</summary>
     int MaxLength { get; }
 
     /// <summary>Differs where batches would differ; a run resumes with the data it began with only.</summary>

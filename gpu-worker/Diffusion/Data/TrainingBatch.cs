@@ -15,6 +15,9 @@ public sealed record TrainingBatch(int[][] Rows, int[] PromptLengths, int[] Ends
     {
     }
 
+    /// <summary>The line that each row was made of, where a method looks at more of it than its tokens; null elsewhere.</summary>
+    public DataLine[]? Lines { get; init; }
+
     public int BatchSize => Rows.Length;
 
     public int Length => Rows[0].Length;
@@ -28,3 +31,8 @@ public sealed record TrainingBatch(int[][] Rows, int[] PromptLengths, int[] Ends
         [.. PromptLengths.Select(prompt => Math.Min(prompt, length))],
         [.. Ends.Select(end => Math.Min(end, length))]);
 }
+
+/// <summary>A line of training data.</summary>
+/// <param name="Number">In the file, from 1 on.</param>
+/// <param name="Text">As it stands there.</param>
+public sealed record DataLine(int Number, string Text);

@@ -1,5 +1,5 @@
 using LLaDA.Diffusion.Model;
-using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Bounds;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.PromptTuning;

@@ -1,6 +1,6 @@
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
-using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Bounds;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 

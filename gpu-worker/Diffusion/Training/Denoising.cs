@@ -58,6 +58,8 @@ public sealed class Denoising : ITrainingMethod
 
     public int? ValidationLength => _validation?.MaxLength;
 
+    public int StepsOfRound => 1;
+
     public IEnumerable<Action> Gradient(int step, StepSums sums)
     {
         var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);

@@ -5,8 +5,8 @@ namespace LLaDA.Diffusion.Training;
 /// gradient of a step. Each way to train is an implementation of its own.
 /// </summary>
 /// <remarks>
-/// All it computes is a pure function of the weights and of the step, so that a resumed run repeats it to the bit: it keeps nothing from
-/// one step to the next.
+/// All it computes is a pure function of the step and of the weights at the start of its round, and of the weights since, so that a
+/// resumed run repeats it to the bit: it keeps nothing from one round to the next.
 /// </remarks>
 public interface ITrainingMethod
 {
@@ -21,6 +21,12 @@ public interface ITrainingMethod
 
     /// <summary>Tokens of the longest row that is held out; null where none is.</summary>
     int? ValidationLength { get; }
+
+    /// <summary>
+    /// Steps of a round, at least 1. Checkpoints are written between rounds alone, so a method may keep something from the first step of a
+    /// round to its last. A run has whole rounds.
+    /// </summary>
+    int StepsOfRound { get; }
 
     /// <summary>
     /// The turns of a step, at least one. Each is run once, before the next one is asked for; together they add the gradient of the step to

@@ -59,7 +59,9 @@ public sealed class Trainer
     /// The same, one step at a time: the caller may do other work between steps, on the same thread. Optimizer and log are freed with the
     /// enumerator.
     /// </summary>
-    /// <param name="wantsCheckpoint">Asked after each step whether to save a checkpoint of it besides the regular ones.</param>
+    /// <param name="wantsCheckpoint">
+    /// Asked after each step whether to save a checkpoint besides the regular ones: of that step, or of the last one of its round.
+    /// </param>
     /// <returns>Each step and, where a checkpoint of it was saved, the same step with the checkpoint's folder.</returns>
     public IEnumerable<TrainingProgress> Steps(Func<bool>? wantsCheckpoint = null, CancellationToken cancellation = default) =>
         Turns(wantsCheckpoint, cancellation).OfType<TrainingProgress>();
@@ -76,6 +78,9 @@ public sealed class Trainer
         if (_options.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
 
+        int numSteps = _options.LearningRate.NumSteps;
+        if (numSteps % _method.StepsOfRound != 0)
+            throw new ArgumentException($"{numSteps} steps are not whole rounds of {_method.StepsOfRound}");
         var model = _weights.Model;
         int longest = Math.Max(_method.MaxLength, _method.ValidationLength ?? 0);
         if (longest > model.Config.ContextLength)
@@ -92,8 +97,8 @@ public sealed class Trainer
         var start = new TrainingState(0, 0, _options.Seed, _options.BatchSize, _method.Fingerprint, _method.Objective);
         var state = checkpoints.Load(subject, start);
         using var log = new MetricsLog(_folder, state.Step);
-        int numSteps = _options.LearningRate.NumSteps;
         double peak = MatmulThroughput.Measure(model.Device, model.ComputeType);
+        bool isCheckpointDue = false;
         while (state.Step < numSteps)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -139,8 +144,10 @@ public sealed class Trainer
             };
             log.Write(metrics);
             yield return new TrainingProgress(metrics, Checkpoint: null);
-            if (isLast || state.Step % _options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true)
+            isCheckpointDue |= isLast || state.Step % _options.CheckpointInterval == 0 || wantsCheckpoint?.Invoke() == true;
+            if (isCheckpointDue && state.Step % _method.StepsOfRound == 0)
             {
+                isCheckpointDue = false;
                 checkpoints.Save(subject, state);
                 TrainingCurves.Draw(_folder);
                 yield return new TrainingProgress(metrics, CheckpointFolder(_folder, state.Step));

@@ -1,12 +1,13 @@
 using System.Globalization;
 using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Reinforcement;
 
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>Options of a training run; the defaults are LLaDA's where they do not depend on size.</summary>
 public sealed record TrainingOptions
 {
-    /// <summary>B, examples of a step: rows, or pairs of preferences.</summary>
+    /// <summary>B, examples of a step: rows, pairs of preferences, or prompts that are answered.</summary>
     public int BatchSize { get; init; } = 32;
 
     /// <summary>
@@ -14,15 +15,18 @@ public sealed record TrainingOptions
     /// </summary>
     public int? MicroBatchSize { get; init; }
 
-    /// <summary>Trains on pairs of preferences; null predicts masked tokens.</summary>
-    /// <remarks>Options of a further method stand beside it.</remarks>
+    /// <summary>Trains on pairs of preferences. Null like the next one predicts masked tokens.</summary>
     public PreferenceOptions? Preference { get; init; }
 
+    /// <summary>Trains on rewards of the policy's own answers; not with <see cref="Preference"/>.</summary>
+    /// <remarks>Options of a further method stand beside it.</remarks>
+    public ReinforcementOptions? Reinforcement { get; init; }
+
     /// <summary>Rows that pass in a step: of a method that makes several of an example, more than examples.</summary>
-    public int RowsOfStep => BatchSize * (Preference?.RowsOfPair ?? 1);
+    public int RowsOfStep => BatchSize * (Preference?.RowsOfPair ?? Reinforcement?.RowsOfPrompt ?? 1);
 
     /// <summary>Whether the method holds the policy against what it was at first: a second copy, unless adapters are trained.</summary>
-    public bool HasReference => Preference is not null;
+    public bool HasReference => Preference is not null || Reinforcement is not null;
 
     /// <summary>How the cross entropies of a batch become its loss; the default leaves it to the objective of the family.</summary>
     public LossReduction Reduction { get; init; }
@@ -117,7 +121,10 @@ public sealed record TrainingOptions
             yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
         if (EmaDecay is not (null or (>= 0 and < 1)))
             yield return $"the EMA decay is {EmaDecay}; it must lie in [0, 1)";
-        foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()).Concat(Preference?.Validate() ?? []))
+        if (Preference is not null && Reinforcement is not null)
+            yield return "preferences and reinforcement exclude each other";
+        var ofMethod = Preference?.Validate() ?? Reinforcement?.Validate() ?? [];
+        foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()).Concat(ofMethod))
             yield return error;
     }
 }

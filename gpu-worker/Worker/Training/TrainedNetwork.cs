@@ -1,7 +1,7 @@
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
-using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Bounds;
 
 namespace LLaDA.Batch.Worker.Training;
 

@@ -5,6 +5,7 @@ using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Bounds;
 using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
 

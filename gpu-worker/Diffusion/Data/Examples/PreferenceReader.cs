@@ -27,11 +27,13 @@ internal static partial class ExampleReader
         ExampleJson.RefuseOthers(input, "messages", "parallel_tool_calls");     // OpenAI's own examples say that, without a tool
         if (!input.TryGetProperty("messages", out var messages))
             throw new FormatException("messages is missing");
-        var history = Messages(messages);
-        return history[^1].Role == "user"
-            ? history
-            : throw new FormatException($"the last message is of role {history[^1].Role}; it must be a question of the user");
+        return Asked(Messages(messages));
     }
+
+    /// <returns>The dialogue, which ends with a question.</returns>
+    private static List<ExampleMessage> Asked(List<ExampleMessage> history) => history[^1].Role == "user"
+        ? history
+        : throw new FormatException($"the last message is of role {history[^1].Role}; it must be a question of the user");
 
     private static string Answer(JsonElement root, string name)
     {

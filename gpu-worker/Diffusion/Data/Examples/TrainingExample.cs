@@ -11,6 +11,11 @@ internal sealed record TrainingExample(IReadOnlyList<ExampleMessage>? History, s
 /// <param name="Rejected">The other one.</param>
 internal sealed record PreferenceExample(IReadOnlyList<ExampleMessage> History, string Chosen, string Rejected);
 
+/// <summary>A prompt without an answer, as text.</summary>
+/// <param name="History">The dialogue up to the question; null for plain text.</param>
+/// <param name="Prompt">The text where there is no dialogue.</param>
+internal sealed record PromptExample(IReadOnlyList<ExampleMessage>? History, string Prompt);
+
 /// <summary>One message of a dialogue to learn from.</summary>
 /// <param name="Role">system, user or assistant.</param>
 /// <param name="IsLearnt">Whether it is an answer to learn; an answer of weight 0 is history alone.</param>

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LLaDA.Diffusion.Training.Bounds;
 
 namespace LLaDA.Diffusion.Training.Preferences;
 
@@ -30,6 +31,8 @@ public sealed record PreferenceOptions
 
     /// <summary>Rows that a pair becomes.</summary>
     internal int RowsOfPair => 2 * NumSamples;
+
+    internal BoundSamples Samples => new(NumSamples, IsAntithetic);
 
     /// <summary>What checkpoints say is minimised.</summary>
     internal string Objective => string.Create(

@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Training.Bounds;
 
 namespace LLaDA.Diffusion.Training.Preferences;
 
@@ -8,20 +9,17 @@ namespace LLaDA.Diffusion.Training.Preferences;
 /// </summary>
 internal sealed class PreferenceScores(TrainingBatch batch, PreferenceOptions options)
 {
-    private readonly double[] _policy = new double[batch.BatchSize], _reference = new double[batch.BatchSize];
+    private readonly ResponseBounds _policy = new(batch.BatchSize), _reference = new(batch.BatchSize);
 
     /// <summary>Pairs of the batch.</summary>
     private int NumPairs => batch.BatchSize / 2;
 
     /// <summary>Adds the negative bounds that rows estimate.</summary>
     /// <param name="policy">By row, in nats; the reference's likewise.</param>
-    public void Add(PreferenceRows rows, double[] policy, double[] reference)
+    public void Add(BoundRows rows, double[] policy, double[] reference)
     {
-        foreach (var (row, response) in rows.Responses.Index())
-        {
-            _policy[response] -= policy[row];
-            _reference[response] -= reference[row];
-        }
+        _policy.Add(rows, policy);
+        _reference.Add(rows, reference);
     }
 
     /// <summary>s of a pair. Of equal models it is 0 exactly.</summary>

@@ -1,4 +1,5 @@
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Training.Bounds;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training.Preferences;
@@ -22,7 +23,7 @@ public sealed class PreferenceTraining : ITrainingMethod
     private readonly TrainingOptions _options;
     private readonly PreferenceOptions _preference;
     private readonly DiffusionObjective _objective;
-    private readonly PreferencePasses _passes;
+    private readonly BoundPasses _passes;
 
     /// <param name="training">Pairs: a batch has two rows of each, the preferred response first; no token attends to padding.</param>
     /// <param name="validation">Likewise; null where nothing is held out.</param>
@@ -34,8 +35,8 @@ public sealed class PreferenceTraining : ITrainingMethod
         (_policy, _reference, _training, _validation, _options) = (policy, reference, training, validation, options);
         _preference = options.Preference ?? throw new ArgumentException("There are no options of preferences", nameof(options));
         _objective = options.FamilyObjective ?? DiffusionObjective.Of(policy.Model.Config);
-        _passes = new PreferencePasses(
-            policy.Model.Config, _objective, _preference, options.MicroBatchSize ?? options.RowsOfStep);
+        _passes = new BoundPasses(
+            policy.Model.Config, _objective, _preference.Samples, options.MicroBatchSize ?? options.RowsOfStep);
     }
 
     public string Objective => $"{_preference.Objective}, {_options.Average}"
@@ -46,6 +47,8 @@ public sealed class PreferenceTraining : ITrainingMethod
     public int MaxLength => _training.MaxLength;
 
     public int? ValidationLength => _validation?.MaxLength;
+
+    public int StepsOfRound => 1;
 
     public IEnumerable<Action> Gradient(int step, StepSums sums)
     {
@@ -95,7 +98,7 @@ public sealed class PreferenceTraining : ITrainingMethod
         };
     }
 
-    private void Score(PreferenceRows rows, PreferenceScores scores)
+    private void Score(BoundRows rows, PreferenceScores scores)
     {
         double[] policy = DiffusionLoss.EvaluateRows(_policy.Model, rows.Batch);
         scores.Add(rows, policy, _reference.Run(model => DiffusionLoss.EvaluateRows(model, rows.Batch)));

@@ -1,6 +1,7 @@
 using LLaDA.Diffusion.Evaluation;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Training.Bounds;
 using LLaDA.Diffusion.Training.Preferences;
 using TorchSharp;
 using static TorchSharp.torch;

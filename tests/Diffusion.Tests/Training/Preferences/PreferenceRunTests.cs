@@ -1,6 +1,7 @@
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Bounds;
 using LLaDA.Diffusion.Training.Preferences;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;

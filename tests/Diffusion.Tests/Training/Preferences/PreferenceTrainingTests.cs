@@ -4,6 +4,7 @@ using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.PromptTuning;
 using LLaDA.Diffusion.Tests.Families;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Bounds;
 using LLaDA.Diffusion.Training.Preferences;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -180,7 +181,7 @@ public sealed class PreferenceTrainingTests
     private static Tensor Oracle(
         MaskPredictor model, LoraReference reference, TrainingBatch batch, PreferenceOptions options, long seed)
     {
-        var noise = new PreferenceNoise(new CounterRandom((ulong)seed), options);
+        var noise = new BoundNoise(new CounterRandom((ulong)seed), options.Samples);
         Tensor Bound(MaskPredictor network, int response)
         {
             int prompt = batch.PromptLengths[response], end = batch.Ends[response], length = end - prompt;

@@ -1,18 +1,18 @@
-namespace LLaDA.Diffusion.Training.Preferences;
+namespace LLaDA.Diffusion.Training.Bounds;
 
 /// <summary>
 /// Which tokens of a response each of its samples masks: k of l, k uniform over 1 to l, any k alike. A sample weighted by l / k estimates
 /// the likelihood bound without bias (LLaDA, Equation 6), as independent masks at level t weighted by 1 / t do, and with less variance.
 /// </summary>
-/// <remarks>A pure function of the seed, the step and the response, so that policy and reference see the same.</remarks>
-internal sealed class PreferenceNoise(CounterRandom random, PreferenceOptions options)
+/// <remarks>A pure function of the seed, the step and the response, so that all models that are compared see the same.</remarks>
+internal sealed class BoundNoise(CounterRandom random, BoundSamples samples)
 {
     /// <param name="response">Its number in the batch.</param>
     /// <param name="length">l, at least 1.</param>
     /// <returns>[n][k], positions in the response from 0 on, ascending.</returns>
-    public int[][] Masks(uint step, int response, int length) => options.IsAntithetic
+    public int[][] Masks(uint step, int response, int length) => samples.IsAntithetic
         ? Antithetic(step, response, length)
-        : [.. Enumerable.Range(0, options.NumSamples).Select(sample =>
+        : [.. Enumerable.Range(0, samples.Count).Select(sample =>
             Mask(Order(step, response, sample, length), Level(step, response, sample), length))];
 
     /// <summary>
@@ -21,7 +21,7 @@ internal sealed class PreferenceNoise(CounterRandom random, PreferenceOptions op
     /// </summary>
     private int[][] Antithetic(uint step, int response, int length)
     {
-        int count = options.NumSamples;
+        int count = samples.Count;
         int[][] masks = new int[count][];
         for (int part = 0; part < (count + 1) / 2; part++)
         {
@@ -38,12 +38,12 @@ internal sealed class PreferenceNoise(CounterRandom random, PreferenceOptions op
         [.. order.Take(Math.Min(1 + (int)(length * t), length)).Order()];
 
     private double Level(uint step, int response, int sample) =>
-        random.Uniform(step, Index(response, sample, 0), RandomStream.PreferenceLevel);
+        random.Uniform(step, Index(response, sample, 0), RandomStream.BoundLevel);
 
     private int[] Order(uint step, int response, int sample, int length) =>
     [
         .. Enumerable.Range(0, length).OrderBy(position =>
-            random.Uniform(step, Index(response, sample, position), RandomStream.PreferenceMask)),
+            random.Uniform(step, Index(response, sample, position), RandomStream.BoundMask)),
     ];
 
     /// <summary>32 bits of position, 8 of sample.</summary>

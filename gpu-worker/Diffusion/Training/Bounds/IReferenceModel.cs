@@ -1,6 +1,6 @@
 using LLaDA.Diffusion.Model;
 
-namespace LLaDA.Diffusion.Training.Preferences;
+namespace LLaDA.Diffusion.Training.Bounds;
 
 /// <summary>The model that a policy is held against: what the policy was when its training began. It never changes.</summary>
 public interface IReferenceModel : IDisposable

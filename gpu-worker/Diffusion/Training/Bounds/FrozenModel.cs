@@ -1,7 +1,7 @@
 using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
 
-namespace LLaDA.Diffusion.Training.Preferences;
+namespace LLaDA.Diffusion.Training.Bounds;
 
 /// <summary>A reference that is a network of its own, beside a policy of which all weights are trained.</summary>
 /// <param name="model">Disposed with it. In the types of the policy, so that both compute the same numbers at first.</param>

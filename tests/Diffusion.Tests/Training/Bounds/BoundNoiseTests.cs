@@ -1,10 +1,10 @@
-using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Bounds;
 
-namespace LLaDA.Diffusion.Tests.Training.Preferences;
+namespace LLaDA.Diffusion.Tests.Training.Bounds;
 
-public sealed class PreferenceNoiseTests
+public sealed class BoundNoiseTests
 {
-    private static readonly PreferenceOptions s_plain = new() { IsAntithetic = false };
+    private static readonly BoundSamples s_antithetic = new(8, IsAntithetic: true), s_plain = new(8, IsAntithetic: false);
 
     [Theory]
     [InlineData(1, 8)]
@@ -13,7 +13,7 @@ public sealed class PreferenceNoiseTests
     [InlineData(12, 8)]
     public void Two_samples_of_opposite_levels_mask_every_token_and_one_of_them_twice(int length, int numSamples)
     {
-        var noise = new PreferenceNoise(new CounterRandom(1), new PreferenceOptions { NumSamples = numSamples });
+        var noise = new BoundNoise(new CounterRandom(1), new BoundSamples(numSamples, IsAntithetic: true));
 
         for (int response = 0; response < 50; response++)
         {
@@ -38,8 +38,8 @@ public sealed class PreferenceNoiseTests
     public void Numbers_of_masks_are_uniform_and_so_are_the_tokens(bool isAntithetic, int numSamples)
     {
         const int length = 5, numResponses = 4000;
-        var noise = new PreferenceNoise(
-            new CounterRandom(2), new PreferenceOptions { NumSamples = numSamples, IsAntithetic = isAntithetic });
+        var noise = new BoundNoise(
+            new CounterRandom(2), new BoundSamples(numSamples, isAntithetic));
 
         int[][] masks = [.. Enumerable.Range(0, numResponses).SelectMany(response => noise.Masks(step: 0, response, length))];
 
@@ -55,13 +55,13 @@ public sealed class PreferenceNoiseTests
     [Fact]
     public void Noise_is_a_function_of_seed_step_and_response()
     {
-        int[][] Masks(ulong seed = 1, uint step = 0, int response = 0, PreferenceOptions? options = null) =>
-            new PreferenceNoise(new CounterRandom(seed), options ?? new PreferenceOptions()).Masks(step, response, length: 20);
+        int[][] Masks(ulong seed = 1, uint step = 0, int response = 0, BoundSamples? samples = null) =>
+            new BoundNoise(new CounterRandom(seed), samples ?? s_antithetic).Masks(step, response, length: 20);
 
         Assert.Equal(Masks(), Masks());
         Assert.NotEqual(Masks(), Masks(seed: 2));
         Assert.NotEqual(Masks(), Masks(step: 1));
         Assert.NotEqual(Masks(), Masks(response: 1));
-        Assert.NotEqual(Masks(options: s_plain)[0], Masks(options: s_plain)[1]);
+        Assert.NotEqual(Masks(samples: s_plain)[0], Masks(samples: s_plain)[1]);
     }
 }
