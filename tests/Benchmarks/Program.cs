@@ -5,6 +5,7 @@ using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
 using LLaDA.Batch.Benchmarks.Gaps;
 using LLaDA.Batch.Benchmarks.Hostile;
+using LLaDA.Batch.Benchmarks.InContext;
 using LLaDA.Batch.Benchmarks.Loading;
 using LLaDA.Batch.Benchmarks.Now;
 using LLaDA.Batch.Benchmarks.Pipeline;
@@ -115,5 +116,6 @@ return await new RootCommand("Measures LLaDA.Batch")
     { tables, pipeline, sampler, rows, block, families, trainer, fits, faults, schedules,
     FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
     GapsBenchmark.Create(model, json), LoadingBenchmark.Create(json),
-    ReversalCommand.Create(), ScalingCommand.Create(model, json), FairnessCommand.Create(json), NowBenchmark.Create(json) }
+    ReversalCommand.Create(), InContextCommand.Create(json), ScalingCommand.Create(model, json),
+    FairnessCommand.Create(json), NowBenchmark.Create(json) }
     .Parse(args).InvokeAsync();

@@ -54,6 +54,7 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--max-tokens must be at least 1", "answers", "--model", "m", "--data", "d", "--max-tokens", "0")]
     [InlineData("--size must be at least", "tokenizer", "--text", "t", "--out", "o", "--size", "10")]
     [InlineData("--words must be at least 0", "instructions", "--data", "d", "--out", "o", "--words", "-1", "--verses", "1")]
+    [InlineData("--unknown requires --words", "instructions", "--data", "d", "--out", "o", "--unknown", "1")]
     [InlineData("--words and --verses must be given together", "instructions", "--data", "d", "--out", "o", "--words", "1")]
     [InlineData("--epochs must be above 0", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--epochs", "0")]
     [InlineData("--epochs must be above 0", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--epochs", "NaN")]
