@@ -8,7 +8,9 @@ using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.EndToEnd.Tests;
 
-/// <summary>A tiny model of each family in the whole service: it is added, asked at once, given a batch, fine-tuned, and its result asked.</summary>
+/// <summary>
+/// A tiny model of each family in the whole service: it is added, asked at once, given a batch, fine-tuned, and its result asked.
+/// </summary>
 public sealed class FamiliesTests(StackFixture fixture) : IDisposable
 {
     private const string Examples = """

@@ -61,8 +61,8 @@ public sealed class AdapterFieldTests : IDisposable
 
         string message = Assert.Throws<CheckpointException>(() => AdapterConfig.Read(_folder.Path)).Message;
 
-        Assert.Equal(
-            $"{Path} {string.Join("; ", ((string[])["peft_type is missing", "use_dora is true", "r is missing", "lora_alpha is missing"]).Select(fault => $"{fault}, which is not supported"))}", message);
+        string[] faults = ["peft_type is missing", "use_dora is true", "r is missing", "lora_alpha is missing"];
+        Assert.Equal($"{Path} {string.Join("; ", faults.Select(fault => $"{fault}, which is not supported"))}", message);
     }
 
     [Fact]
@@ -81,8 +81,10 @@ public sealed class AdapterFieldTests : IDisposable
 
         var expected = JsonNode.Parse("""
             {
-              "alpha_pattern": {}, "base_model_name_or_path": null, "bias": "none", "fan_in_fan_out": false, "inference_mode": true, "init_lora_weights": true, "lora_alpha": 8,
-              "lora_dropout": 0, "modules_to_save": null, "peft_type": "LORA", "r": 4, "rank_pattern": {}, "target_modules": ["a"], "task_type": null, "use_dora": false, "use_rslora": true
+              "alpha_pattern": {}, "base_model_name_or_path": null, "bias": "none", "fan_in_fan_out": false,
+              "inference_mode": true, "init_lora_weights": true, "lora_alpha": 8, "lora_dropout": 0,
+              "modules_to_save": null, "peft_type": "LORA", "r": 4, "rank_pattern": {}, "target_modules": ["a"],
+              "task_type": null, "use_dora": false, "use_rslora": true
             }
             """);
         Assert.True(JsonNode.DeepEquals(expected, JsonNode.Parse(File.ReadAllText(Path))));

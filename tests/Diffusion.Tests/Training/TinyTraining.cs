@@ -33,4 +33,15 @@ internal static class TinyTraining
         }, cancellation);
         return log;
     }
+
+    /// <summary>A run that is killed after a step.</summary>
+    public static void RunUntil(int step, MaskPredictor model, string folder, TrainingOptions? options = null)
+    {
+        using var cancellation = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Run(model, folder, options, metrics =>
+        {
+            if (metrics.Step == step)
+                cancellation.Cancel();
+        }, cancellation.Token));
+    }
 }

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
-using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
@@ -29,7 +28,7 @@ public sealed class TrainingCheckpointTests : IDisposable
         var expected = TinyTraining.Run(uninterrupted, _folder.File("whole"), options);
 
         using (var killed = TinyModel.Random(seed: 1))
-            RunUntil(5, killed, _folder.File("parts"), options);
+            TinyTraining.RunUntil(5, killed, _folder.File("parts"), options);
         using var resumed = TinyModel.Random(seed: 2);
         var log = TinyTraining.Run(resumed, _folder.File("parts"), options);
 
@@ -115,105 +114,10 @@ public sealed class TrainingCheckpointTests : IDisposable
     }
 
     [Fact]
-    public void Run_killed_while_it_writes_a_checkpoint_goes_on_from_the_one_before_wherever_it_was_killed()
-    {
-        using (var model = TinyModel.Random())
-            RunUntil(7, model, _folder.Path);
-        string last = _folder.File("checkpoints/step-00000006");
-        string[] written =
-            [.. Directory.GetFiles(last).OrderBy(File.GetLastWriteTimeUtc).ThenBy(file => Path.GetFileName(file) == Manifest.FileName)];
-        Assert.Equal(Manifest.FileName, Path.GetFileName(written[^1]));
-
-        for (int numWritten = written.Length - 1; numWritten >= 0; numWritten--)
-        {
-            File.Delete(written[numWritten]);
-            if (numWritten > 0)
-                File.WriteAllText(written[numWritten - 1], "half of a fi");
-            string copy = _folder.File($"killed-{numWritten}");
-            CopyFolder(_folder.File("checkpoints"), Path.Combine(copy, "checkpoints"));
-            using var model = TinyModel.Random();
-
-            Assert.Equal(4, TinyTraining.Run(model, copy)[0].Step);
-            Assert.Equal(2, Directory.GetDirectories(Path.Combine(copy, "checkpoints")).Length);
-        }
-    }
-
-    [Theory]
-    [InlineData("model.safetensors")]
-    [InlineData("optimizer.safetensors")]
-    [InlineData("state.json")]
-    [InlineData("config.json")]
-    public void Damaged_or_missing_file_is_refused_by_name(string name)
-    {
-        using var model = TinyModel.Random();
-        RunUntil(4, model, _folder.Path);
-        string file = _folder.File($"checkpoints/step-00000003/{name}");
-        byte[] bytes = File.ReadAllBytes(file);
-
-        bytes[bytes.Length / 2] ^= 1;
-        File.WriteAllBytes(file, bytes);
-        var damaged = Assert.Throws<CheckpointException>(() => TinyTraining.Run(model, _folder.Path));
-        File.Delete(file);
-        var missing = Assert.Throws<CheckpointException>(() => TinyTraining.Run(model, _folder.Path));
-
-        Assert.StartsWith($"{file} is damaged", damaged.Message, StringComparison.Ordinal);
-        Assert.StartsWith($"{file} is missing", missing.Message, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("")]
-    [InlineData("null")]
-    [InlineData("{\"files\": null}")]
-    [InlineData("{\"files\": {\"../../passwd\": {\"bytes\": 1, \"sha256\": \"\"}}}")]
-    public void Damaged_manifest_is_refused_by_name(string text)
-    {
-        using var model = TinyModel.Random();
-        RunUntil(4, model, _folder.Path);
-        File.WriteAllText(_folder.File("checkpoints/step-00000003/manifest.json"), text);
-
-        Assert.Contains(
-            "manifest.json is not a list of files", Assert.Throws<CheckpointException>(() => TinyTraining.Run(model, _folder.Path)).Message,
-            StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Optimizer_or_state_of_another_run_is_refused_by_name()
-    {
-        using var model = TinyModel.Random();
-        RunUntil(4, model, _folder.Path);
-        string folder = _folder.File("checkpoints/step-00000003");
-
-        Assert.Contains(
-            "state.json belongs to a run with seed 1, batches of 4", Refusal(TinyTraining.Options with { BatchSize = 2 }).Message,
-            StringComparison.Ordinal);
-        Assert.Contains("this one has seed 9", Refusal(TinyTraining.Options with { Seed = 9 }).Message, StringComparison.Ordinal);
-        Assert.Contains(
-            "this one has seed 1, batches of 4, data", Refusal(TinyTraining.Options with { EmaDecay = 0.9 }).Message,
-            StringComparison.Ordinal);
-        Assert.Contains("average 0.9", Refusal(TinyTraining.Options with { EmaDecay = 0.9 }).Message, StringComparison.Ordinal);
-        Assert.Contains(
-            "over t in [0, 0.5]", Refusal(TinyTraining.Options with { NoiseLevels = new NoiseLevels(0, 0.5) }).Message,
-            StringComparison.Ordinal);
-        Assert.Contains(
-            "Token over t", Refusal(TinyTraining.Options with { Reduction = LossReduction.Token }).Message, StringComparison.Ordinal);
-
-        using (var other = ones(3))
-            SafetensorsWriter.Write(Path.Combine(folder, "optimizer.safetensors"), [("something", other)]);
-        Manifest.Write(folder);
-        Assert.Contains("optimizer.safetensors lacks wte.weight.exp_avg", Refusal(TinyTraining.Options).Message, StringComparison.Ordinal);
-        File.WriteAllText(Path.Combine(folder, "state.json"), "half of a fi");
-        Manifest.Write(folder);
-        Assert.Contains("state.json has no readable training state", Refusal(TinyTraining.Options).Message, StringComparison.Ordinal);
-
-        CheckpointException Refusal(TrainingOptions options) => Assert.Throws<CheckpointException>(
-            () => TinyTraining.Run(model, _folder.Path, options));
-    }
-
-    [Fact]
     public void Learning_rate_may_change_from_one_run_to_the_next()
     {
         using var model = TinyModel.Random();
-        RunUntil(4, model, _folder.Path);
+        TinyTraining.RunUntil(4, model, _folder.Path);
 
         var log = TinyTraining.Run(
             model, _folder.Path, TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-4, 1e-5, 0, 1, 6) });
@@ -225,7 +129,7 @@ public sealed class TrainingCheckpointTests : IDisposable
     public void Checkpoint_that_does_not_tell_its_objective_is_trusted()
     {
         using var model = TinyModel.Random();
-        RunUntil(4, model, _folder.Path);
+        TinyTraining.RunUntil(4, model, _folder.Path);
         string folder = _folder.File("checkpoints/step-00000003"), state = Path.Combine(folder, "state.json");
         var json = JsonNode.Parse(File.ReadAllText(state))!.AsObject();
         Assert.True(json.Remove("Objective"));
@@ -235,75 +139,5 @@ public sealed class TrainingCheckpointTests : IDisposable
         Assert.Equal(4, TinyTraining.Run(model, _folder.Path)[0].Step);
     }
 
-    [Fact]
-    public void Weights_whose_held_out_loss_is_not_finite_have_diverged()
-    {
-        using var model = TinyModel.Random();
-        var options = TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e25, 1e25, 0, 0, 2), ValidationInterval = 1 };
-
-        var exception = Assert.Throws<TrainingDivergedException>(() => TinyTraining.Run(model, _folder.Path, options));
-
-        Assert.Contains("diverged at step 0: the loss is NaN", exception.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Diverged_run_stops_before_it_changes_a_weight_and_keeps_its_checkpoint()
-    {
-        using var model = TinyModel.Random();
-        int last = 0;
-
-        var exception = Assert.Throws<TrainingDivergedException>(() => TinyTraining.Run(model, _folder.Path, onStep: metrics =>
-        {
-            last = metrics.Step;
-            if (metrics.Step == 4)
-                Poison(model);
-        }));
-
-        Assert.Equal(4, last);
-        Assert.Contains("diverged at step 4", exception.Message, StringComparison.Ordinal);
-        Assert.All(model.Parameter("blocks.0.q_proj.weight").data<float>().ToArray(), weight => Assert.True(float.IsFinite(weight)));
-        using var healthy = TinyModel.Random();
-        Assert.Equal(4, TinyTraining.Run(healthy, _folder.Path)[0].Step);
-    }
-
-    [Fact]
-    public void Checkpoint_of_another_network_is_refused_by_name()
-    {
-        using (var model = TinyModel.Random())
-            TinyTraining.Run(model, _folder.Path);
-        using var other = TinyModel.Random(TinyModel.Config with { FeedForwardWidth = 64 });
-
-        var exception = Assert.Throws<CheckpointException>(() => TinyTraining.Run(other, _folder.Path));
-
-        Assert.Contains("blocks.0.ff_proj.weight Float32 [48, 32] should have shape [64, 32]", exception.Message, StringComparison.Ordinal);
-    }
-
-    private static void RunUntil(int step, MaskPredictor model, string folder, TrainingOptions? options = null)
-    {
-        using var cancellation = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => TinyTraining.Run(model, folder, options, metrics =>
-        {
-            if (metrics.Step == step)
-                cancellation.Cancel();
-        }, cancellation.Token));
-    }
-
     private IEnumerable<string?> Checkpoints() => Directory.GetDirectories(_folder.File("checkpoints")).Select(Path.GetFileName).Order();
-
-    private static void CopyFolder(string source, string destination)
-    {
-        foreach (string file in Directory.GetFiles(source, "*", SearchOption.AllDirectories))
-        {
-            string copy = Path.Combine(destination, Path.GetRelativePath(source, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
-    }
-
-    private static void Poison(MaskPredictor model)
-    {
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        model.Parameter("ln_f.weight").fill_(float.NaN);
-    }
 }

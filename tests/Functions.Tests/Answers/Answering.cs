@@ -15,6 +15,12 @@ internal static class Answering
 {
     public const string Infill = """{"model":"org/model:1","text":"a [MASK:2] b"}""";
 
+    /// <summary>Passes between two looks at a request that waits.</summary>
+    public static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The object that a worker answers with.</summary>
+    public static readonly object Filled = new { Object = "infill", Text = "a filled b" };
+
     public static readonly string Queue = StorageNames.NowQueue(StorageNames.DefaultProfile);
 
     public static Task<HttpResponseMessage> AskAsync(
@@ -89,4 +95,17 @@ internal static class Answering
     }
 
     public static Task SweepAnswersAsync(this ControlPlane plane) => plane.Get<AnswerSweep>().RunAsync(CancellationToken.None);
+
+    /// <summary>The request ends its record behind the answer, so the record is awaited.</summary>
+    public static async Task EndedAsync(this ControlPlane plane, BatchRecord answer, BatchStatus status)
+    {
+        BatchRecord current;
+        do
+            current = (await plane.Batches.FindAsync(answer.Key, CancellationToken.None))!;
+        while (!current.IsTerminal);
+        Assert.Equal((status, 1), (current.Status, current.TotalLines));
+        Assert.Equal(status == BatchStatus.Completed ? 1 : 0, current.CompletedLines);
+        while (await plane.Batches.OpenAnswers.FindAsync(answer.Key, CancellationToken.None) is not null)
+            await Task.Yield();
+    }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Answers;
-using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Wire;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
@@ -11,10 +10,6 @@ namespace LLaDA.Batch.Functions.Tests.Answers;
 
 public sealed class AnswersTests(StorageFixture fixture)
 {
-    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(50), s_minute = TimeSpan.FromMinutes(1);
-
-    private static readonly object s_filled = new { Object = "infill", Text = "a filled b" };
-
     [Theory]
     [InlineData("/v1/infill", Answering.Infill)]
     [InlineData("/openai/v1/completions", """{"model":"org/model:1","prompt":"a"}""")]
@@ -28,13 +23,13 @@ public sealed class AnswersTests(StorageFixture fixture)
         var line = await plane.LineAsync(answer);
         Assert.Equal((true, path.Replace("/openai", "", StringComparison.Ordinal)), (answer.IsNow, answer.Endpoint));
         Assert.False(line.Body.TryGetProperty("stream", out _));
-        await plane.AnswerAsync(answer, s_filled);
+        await plane.AnswerAsync(answer, Answering.Filled);
 
-        using var response = await plane.WhileTimePassesAsync(asking, s_step);
+        using var response = await plane.WhileTimePassesAsync(asking, Answering.Step);
 
         Assert.Equal("application/json", response.Content.Headers.ContentType!.MediaType);
         Assert.Equal("""{"object":"infill","text":"a filled b"}""", (await ReadAsync(response)).ToJsonString());
-        await EndedAsync(plane, answer, BatchStatus.Completed);
+        await plane.EndedAsync(answer, BatchStatus.Completed);
         Assert.Equal(0, await plane.Batches.OpenAnswers.ListAsync(Tenant, CancellationToken.None).CountAsync());
     }
 
@@ -44,8 +39,8 @@ public sealed class AnswersTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture);
         var batch = await plane.PlannedAsync(Lines(1));
         var asking = plane.AskAsync();
-        await plane.AnswerAsync(await plane.TakeAsync(), s_filled);
-        (await plane.WhileTimePassesAsync(asking, s_step)).Dispose();
+        await plane.AnswerAsync(await plane.TakeAsync(), Answering.Filled);
+        (await plane.WhileTimePassesAsync(asking, Answering.Step)).Dispose();
 
         foreach (string order in new[] { "asc", "desc" })
         {
@@ -63,7 +58,7 @@ public sealed class AnswersTests(StorageFixture fixture)
         var error = new ApiError("steps must be at least 1", "invalid_request_error", "steps", "invalid_value");
         await plane.RefuseAsync(await plane.TakeAsync(), error);
 
-        await AssertErrorAsync(await plane.WhileTimePassesAsync(asking, s_step), HttpStatusCode.BadRequest, "steps");
+        await AssertErrorAsync(await plane.WhileTimePassesAsync(asking, Answering.Step), HttpStatusCode.BadRequest, "steps");
     }
 
     [Fact]
@@ -82,9 +77,9 @@ public sealed class AnswersTests(StorageFixture fixture)
         Assert.Contains(answer.Id, await late.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         using var pending = await plane.Client.GetAsync(late.Headers.Location);
         Assert.Equal(HttpStatusCode.Accepted, pending.StatusCode);
-        await plane.AnswerAsync(answer, s_filled);
+        await plane.AnswerAsync(answer, Answering.Filled);
         Assert.Equal("a filled b", (await ReadAsync(await plane.Client.GetAsync(late.Headers.Location)))["text"]!.GetValue<string>());
-        await EndedAsync(plane, answer, BatchStatus.Completed);
+        await plane.EndedAsync(answer, BatchStatus.Completed);
         Assert.Equal("a filled b", (await ReadAsync(await plane.Client.GetAsync(late.Headers.Location)))["text"]!.GetValue<string>());
     }
 
@@ -151,10 +146,10 @@ public sealed class AnswersTests(StorageFixture fixture)
 
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.NotNull(refused.Headers.RetryAfter);
-        await plane.AnswerAsync(answer, s_filled);
-        (await plane.WhileTimePassesAsync(first, s_step)).EnsureSuccessStatusCode();
-        await EndedAsync(plane, answer, BatchStatus.Completed);
-        using var other = await plane.WhileTimePassesAsync(plane.AskAsync(headers: ("Prefer", "wait=0, respond-async")), s_step);
+        await plane.AnswerAsync(answer, Answering.Filled);
+        (await plane.WhileTimePassesAsync(first, Answering.Step)).EnsureSuccessStatusCode();
+        await plane.EndedAsync(answer, BatchStatus.Completed);
+        using var other = await plane.WhileTimePassesAsync(plane.AskAsync(headers: ("Prefer", "wait=0, respond-async")), Answering.Step);
         Assert.Equal(HttpStatusCode.Accepted, other.StatusCode);
     }
 
@@ -167,155 +162,5 @@ public sealed class AnswersTests(StorageFixture fixture)
 
         await AssertErrorAsync(await stranger.GetAsync(accepted.Headers.Location), HttpStatusCode.NotFound, null);
         await AssertErrorAsync(await plane.Client.GetAsync("/v1/answers/answer_none"), HttpStatusCode.NotFound, null);
-    }
-
-    [Fact]
-    public async Task The_same_key_leads_back_to_the_same_work_at_any_time()
-    {
-        await using var plane = await StartAsync(fixture);
-        var first = plane.AskAsync(headers: ("Idempotency-Key", "key"));
-        var answer = await plane.TakeAsync();
-        using (var late = await plane.WhileTimePassesAsync(first, TimeSpan.FromSeconds(30)))
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, late.StatusCode);
-        var second = plane.AskAsync(headers: ("Idempotency-Key", "key"));
-        Assert.Equal(answer.Id, (await plane.TakeAsync()).Id);
-        await plane.AnswerAsync(answer, s_filled);
-
-        Assert.Equal("a filled b", (await ReadAsync(await plane.WhileTimePassesAsync(second, s_step)))["text"]!.GetValue<string>());
-        await EndedAsync(plane, answer, BatchStatus.Completed);
-        var third = await ReadAsync(await plane.AskAsync(headers: ("Idempotency-Key", "key")));
-
-        Assert.Equal("a filled b", third["text"]!.GetValue<string>());
-        Assert.Equal(0, await plane.CountAsync(Answering.Queue));
-        Assert.Single(await plane.Batches.Records.ScanAsync("", CancellationToken.None).ToListAsync());
-    }
-
-    [Fact]
-    public async Task Two_requests_with_a_key_wait_together()
-    {
-        await using var plane = await StartAsync(fixture);
-        Task<HttpResponseMessage>[] asking = [.. Enumerable.Range(0, 4).Select(_ => plane.AskAsync(headers: ("Idempotency-Key", "key")))];
-        var answer = await plane.TakeAsync();
-        await plane.AnswerAsync(answer, s_filled);
-
-        foreach (var request in asking)
-            Assert.Equal("a filled b", (await ReadAsync(await plane.WhileTimePassesAsync(request, s_step)))["text"]!.GetValue<string>());
-        Assert.Single(await plane.Batches.Records.ScanAsync("", CancellationToken.None).ToListAsync());
-    }
-
-    [Fact]
-    public async Task A_key_of_another_request_is_refused()
-    {
-        await using var plane = await StartAsync(fixture);
-        using var accepted = await plane.AskAsync(headers: [("Prefer", "wait=0, respond-async"), ("Idempotency-Key", "key")]);
-        string other = Answering.Infill.Replace("[MASK:2]", "[MASK:3]", StringComparison.Ordinal);
-
-        var refused = await plane.AskAsync(other, headers: ("Idempotency-Key", "key"));
-
-        await AssertErrorAsync(refused, HttpStatusCode.UnprocessableEntity, "Idempotency-Key");
-    }
-
-    [Theory]
-    [InlineData(Fault.KillAfter)]
-    [InlineData(Fault.TimeoutAfter)]
-    [InlineData(Fault.Unavailable)]
-    public async Task A_client_that_is_cut_off_comes_back_with_its_key_and_gets_its_answer_wherever_the_fault_was(Fault fault)
-    {
-        await using var plane = await StartAsync(fixture);
-        bool isHit = true;
-        for (int call = 1; isHit; call++)
-        {
-            string key = $"key-{call}";
-            using var transport = new FaultyTransport(fault, call);
-            await using (var host = plane.NewHostOver(transport))
-                await plane.AskOnAsync(host, ("Idempotency-Key", key), ("Prefer", "wait=0, respond-async"));
-            isHit = transport.IsHit;
-
-            var asking = plane.AskAsync(headers: ("Idempotency-Key", key));
-            var answer = await plane.TakeAsync();
-            await plane.AnswerAsync(answer, s_filled);
-
-            Assert.Equal("a filled b", (await ReadAsync(await plane.WhileTimePassesAsync(asking, s_step)))["text"]!.GetValue<string>());
-            await EndedAsync(plane, answer, BatchStatus.Completed);
-            Assert.Equal(call, await plane.Batches.Records.ScanAsync("", CancellationToken.None).CountAsync());
-            await plane.Storage.Queue(Answering.Queue).ClearMessagesAsync();
-        }
-    }
-
-    [Fact]
-    public async Task A_sweep_ends_an_answer_for_which_no_request_waits()
-    {
-        await using var plane = await StartAsync(fixture);
-        using var accepted = await plane.AskAsync(headers: ("Prefer", "wait=0, respond-async"));
-        var answer = await plane.TakeAsync();
-        await plane.AnswerAsync(answer, s_filled);
-
-        await plane.SweepAnswersAsync();
-
-        await EndedAsync(plane, answer, BatchStatus.Completed);
-    }
-
-    [Fact]
-    public async Task A_sweep_sends_a_lost_message_again()
-    {
-        await using var plane = await StartAsync(fixture);
-        using var accepted = await plane.AskAsync(headers: ("Prefer", "wait=0, respond-async"));
-        var answer = await plane.TakeAsync();
-        await plane.SweepAnswersAsync();
-        Assert.Equal(0, await plane.CountAsync(Answering.Queue));
-
-        plane.Time.Advance(s_minute);
-        await plane.SweepAnswersAsync();
-
-        Assert.Equal(answer.Id, (await plane.TakeAsync()).Id);
-    }
-
-    [Fact]
-    public async Task An_answer_that_no_worker_gives_in_an_hour_expires()
-    {
-        await using var plane = await StartAsync(fixture);
-        using var accepted = await plane.AskAsync(headers: ("Prefer", "wait=0, respond-async"));
-        var answer = await plane.TakeAsync();
-        plane.Time.Advance(AnswerStart.Window + s_minute);
-
-        await plane.SweepAnswersAsync();
-
-        await EndedAsync(plane, answer, BatchStatus.Expired);
-        using var expired = await plane.Client.GetAsync(accepted.Headers.Location);
-        Assert.Contains("batch_expired", await expired.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        await AssertErrorAsync(expired, HttpStatusCode.GatewayTimeout, null);
-    }
-
-    [Fact]
-    public async Task Retention_deletes_an_answer_as_a_whole_a_day_after_its_end()
-    {
-        await using var plane = await StartAsync(fixture, ("Retention:Work", "01:00:00"));
-        using var accepted = await plane.AskAsync(headers: ("Prefer", "wait=0, respond-async"));
-        var answer = await plane.TakeAsync();
-        await plane.AnswerAsync(answer, s_filled);
-        await plane.SweepAnswersAsync();
-
-        plane.Time.Advance(TimeSpan.FromHours(23));
-        await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
-        Assert.NotNull(await plane.Blobs(answer).FindPlanAsync(CancellationToken.None));
-        plane.Time.Advance(TimeSpan.FromHours(2));
-        await plane.Get<RetentionTimer>().RunAsync(CancellationToken.None);
-
-        Assert.Null(await plane.Batches.FindAsync(answer.Key, CancellationToken.None));
-        Assert.Null(await plane.Blobs(answer).FindPlanAsync(CancellationToken.None));
-        await AssertErrorAsync(await plane.Client.GetAsync(accepted.Headers.Location), HttpStatusCode.NotFound, null);
-    }
-
-    /// <summary>The request ends its record behind the answer, so the record is awaited.</summary>
-    private static async Task EndedAsync(ControlPlane plane, BatchRecord answer, BatchStatus status)
-    {
-        BatchRecord current;
-        do
-            current = (await plane.Batches.FindAsync(answer.Key, CancellationToken.None))!;
-        while (!current.IsTerminal);
-        Assert.Equal((status, 1), (current.Status, current.TotalLines));
-        Assert.Equal(status == BatchStatus.Completed ? 1 : 0, current.CompletedLines);
-        while (await plane.Batches.OpenAnswers.FindAsync(answer.Key, CancellationToken.None) is not null)
-            await Task.Yield();
     }
 }

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using LLaDA.Batch.Functions.Batches;
 using LLaDA.Batch.Functions.Batches.Checks;
 using LLaDA.Batch.Shared.Storage;
-using static LLaDA.Batch.Functions.Tests.Batches.Documents.DocumentBatchTests;
+using static LLaDA.Batch.Functions.Tests.Batches.Documents.Documenting;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 

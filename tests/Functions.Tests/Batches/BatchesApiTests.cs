@@ -24,7 +24,9 @@ public sealed class BatchesApiTests(StorageFixture fixture)
         Assert.Equal("""{"total":0,"completed":0,"failed":0}""", batch["request_counts"]!.ToJsonString());
         Assert.Equal("""{"a":"b"}""", batch["metadata"]!.ToJsonString());
         Assert.Equal(
-            """{"input_tokens":0,"output_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":{"reasoning_tokens":0},"total_tokens":0}""", batch["usage"]!.ToJsonString());
+            """{"input_tokens":0,"output_tokens":0,"input_tokens_details":{"cached_tokens":0},"output_tokens_details":"""
+            + """{"reasoning_tokens":0},"total_tokens":0}""",
+            batch["usage"]!.ToJsonString());
         Assert.Null(batch["output_file_id"]);
         Assert.Null(batch["errors"]);
     }

@@ -12,6 +12,13 @@ public sealed class FinishScaleTests(StorageFixture fixture)
     /// <summary>Reads the shard, writes the part, reads the part.</summary>
     private const int CallsPerShard = 3;
 
+    private const int AtOnce = 16;
+
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(1);
+
+    /// <summary>So many calls have been in work together; until then, no shard is read.</summary>
+    private TaskCompletionSource _together = new();
+
     private int _calls, _concurrent, _mostConcurrent;
 
     [Fact]
@@ -20,14 +27,16 @@ public sealed class FinishScaleTests(StorageFixture fixture)
         var (small, large) = (await CountAsync(40), await CountAsync(120));
 
         Assert.Equal(CallsPerShard * (120 - 40), large - small);
-        Assert.InRange(_mostConcurrent, 4, 16);
+        Assert.Equal(AtOnce, _mostConcurrent);
     }
 
     private async Task<int> CountAsync(int numShards)
     {
         await using var plane = await StartAsync(fixture, new StorageFaults { Before = BeginAsync, After = EndAsync });
+        _together.TrySetResult();
         var batch = await CancelledAsync(plane, numShards);
         _calls = _mostConcurrent = 0;
+        _together = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         await plane.FinishAsync(batch);
 
@@ -47,7 +56,10 @@ public sealed class FinishScaleTests(StorageFixture fixture)
         int now = Interlocked.Increment(ref _concurrent);
         for (int seen = _mostConcurrent; seen < now; seen = _mostConcurrent)
             Interlocked.CompareExchange(ref _mostConcurrent, now, seen);
-        await Task.Delay(20);   // long enough for others to begin
+        if (now >= AtOnce)
+            _together.TrySetResult();
+        if (call.Contains("/shards/", StringComparison.Ordinal))
+            await _together.Task.WaitAsync(s_limit);
     }
 
     private Task EndAsync(string call)

@@ -158,8 +158,10 @@ public sealed class BadInputTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture);
         string file = (await plane.UploadAsync(Lines(1)))["id"]!.GetValue<string>();
-        using var body = new StringContent(
-            $$$"""{"input_file_id":"{{{file}}}","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":{{{new string(' ', 100_000)}}}"b"}}""");
+        string blanks = new(' ', 100_000);
+        using var body = new StringContent($$$"""
+            {"input_file_id":"{{{file}}}","endpoint":"/v1/infill","completion_window":"24h","metadata":{"a":{{{blanks}}}"b"}}
+            """);
 
         Assert.Equal("""{"a":"b"}""", (await ReadAsync(await plane.Client.PostAsync("/v1/batches", body)))["metadata"]!.ToJsonString());
     }

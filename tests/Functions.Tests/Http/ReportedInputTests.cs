@@ -120,8 +120,10 @@ public sealed class ReportedInputTests(StorageFixture fixture)
     public async Task A_name_that_comes_twice_is_refused_at_any_depth()
     {
         await using var plane = await StartAsync(fixture);
-        const string body =
-            """{"model":"m","training_file":"f","method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":1,"n_epochs":2}}}}""";
+        const string body = """
+            {"model":"m","training_file":"f",
+             "method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":1,"n_epochs":2}}}}
+            """;
 
         using var response = await PostAsync(plane, "/v1/fine_tuning/jobs", body);
 

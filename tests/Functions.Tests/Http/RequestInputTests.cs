@@ -122,8 +122,10 @@ public sealed class RequestInputTests(StorageFixture fixture)
     public async Task An_unknown_container_is_refused_with_the_names_that_are_bound_and_the_way_to_more()
     {
         await using var plane = await StartAsync(fixture);
-        const string folders =
-            """{"endpoint":"/v1/infill","completion_window":"24h","body":{"model":"m"},"input_blobs":{"container":"nothing"},"output_blobs":{"container":"nothing"}}""";
+        const string folders = """
+            {"endpoint":"/v1/infill","completion_window":"24h","body":{"model":"m"},
+             "input_blobs":{"container":"nothing"},"output_blobs":{"container":"nothing"}}
+            """;
 
         string none = await MessageAsync(await PostAsync(plane, "/v1/batches", folders), HttpStatusCode.NotFound);
         await plane.Get<ContainerBindings>().BindAsync(Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);

@@ -85,8 +85,11 @@ public sealed class LogTests(StorageFixture fixture)
         foreach (var (input, output, status) in new[]
             { (ended, good, 400), (good, ended, 400), (wrong, good, 200), (good, wrong, 200), (good, good, 200) })
         {
-            using var body = new StringContent(
-                $$$"""{"endpoint":"/v1/infill","completion_window":"24h","input_blobs":{"url":"{{{container.Uri}}}/in{{{input}}}"},"output_blobs":{"url":"{{{container.Uri}}}/out{{{output}}}"},"body":{"model":"{{{Model}}}"}}""", Encoding.UTF8, "application/json");
+            string request = $$$"""
+                {"endpoint":"/v1/infill","completion_window":"24h","body":{"model":"{{{Model}}}"},
+                 "input_blobs":{"url":"{{{container.Uri}}}/in{{{input}}}"},"output_blobs":{"url":"{{{container.Uri}}}/out{{{output}}}"}}
+                """;
+            using var body = new StringContent(request, Encoding.UTF8, "application/json");
             using var answer = await plane.Client.PostAsync("/v1/batches", body);
             seen.Add(await answer.Content.ReadAsStringAsync());
             Assert.Equal(status, (int)answer.StatusCode);

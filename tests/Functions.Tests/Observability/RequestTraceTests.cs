@@ -50,8 +50,11 @@ public sealed class RequestTraceTests(StorageFixture fixture)
         using var client = telemetry.BeginRequest();
         plane.Client.DefaultRequestHeaders.Add("traceparent", client.Id);
         client.Stop();
-        using var body = new StringContent(
-            $$$"""{"endpoint":"/v1/infill","completion_window":"24h","input_blobs":{"url":"{{{container.Uri}}}/in{{{query}}}"},"output_blobs":{"url":"{{{container.Uri}}}/out{{{query}}}"},"body":{"model":"{{{Model}}}"}}""", Encoding.UTF8, "application/json");
+        string request = $$$"""
+            {"endpoint":"/v1/infill","completion_window":"24h","body":{"model":"{{{Model}}}"},
+             "input_blobs":{"url":"{{{container.Uri}}}/in{{{query}}}"},"output_blobs":{"url":"{{{container.Uri}}}/out{{{query}}}"}}
+            """;
+        using var body = new StringContent(request, Encoding.UTF8, "application/json");
 
         string id = (await ReadAsync(await plane.Client.PostAsync("/v1/batches", body)))["id"]!.GetValue<string>();
         await plane.PlanAsync((await plane.Batches.FindAsync(Tenant, id, CancellationToken.None))!);

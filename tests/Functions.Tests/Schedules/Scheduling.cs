@@ -40,8 +40,9 @@ internal static class Scheduling
 
     public static JsonObject Body(string changes = "{}")
     {
-        var body = JsonNode.Parse(
-            $$$"""{"cron":"* * * * *","job":{"model":"{{{Model}}}","seed":1},"training_data":{"container":"corpus","prefix":"in"}}""")!.AsObject();
+        var body = JsonNode.Parse($$$"""
+            {"cron":"* * * * *","job":{"model":"{{{Model}}}","seed":1},"training_data":{"container":"corpus","prefix":"in"}}
+            """)!.AsObject();
         foreach (var (name, value) in JsonNode.Parse(changes)!.AsObject())
             body[name] = value?.DeepClone();
         return body;

@@ -12,7 +12,8 @@ namespace LLaDA.Batch.Shared.Tests.Stored;
 public sealed class StoredBlobTests(StorageFixture fixture)
 {
     private const string Plan =
-        """{"attempt":"plan-1","model":"org/model","profile":"gpu","num_lines":3,"shards":[{"window":0,"num_lines":2,"is_refused":false},{"window":1,"num_lines":1,"is_refused":true}]}""";
+        """{"attempt":"plan-1","model":"org/model","profile":"gpu","num_lines":3,"shards":["""
+        + """{"window":0,"num_lines":2,"is_refused":false},{"window":1,"num_lines":1,"is_refused":true}]}""";
 
     private static readonly JobKey s_batch = new("acme", "key");
 

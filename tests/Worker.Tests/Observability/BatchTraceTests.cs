@@ -155,9 +155,9 @@ public sealed class BatchTraceTests(StorageFixture fixture, TinyModel model) : I
                 string bad = isOneBad && line == NumLines ? $"""
                     ,"{Secret}":1
                     """ : "";
-                await writer.Content.WriteAsync(
-                    Encoding.UTF8.GetBytes(
-                        $$$"""{"custom_id":"{{{Secret}}} {{{line}}}","method":"POST","url":"/v1/infill","body":{"model":"{{{TinyModel.Id}}}","text":"{{{Secret}}} [MASK:2]"{{{bad}}}}}""" + "\n"));
+                string body = $$$"""{"model":"{{{TinyModel.Id}}}","text":"{{{Secret}}} [MASK:2]"{{{bad}}}}""";
+                await writer.Content.WriteAsync(Encoding.UTF8.GetBytes(
+                    $$$"""{"custom_id":"{{{Secret}}} {{{line}}}","method":"POST","url":"/v1/infill","body":{{{body}}}}""" + "\n"));
             }
             await writer.CompleteAsync();
         }

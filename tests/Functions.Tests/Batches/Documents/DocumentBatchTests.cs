@@ -1,14 +1,9 @@
-using System.Net;
-using System.Text;
 using System.Text.Json.Nodes;
-using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
-using Azure.Storage.Sas;
 using LLaDA.Batch.Shared.Batches;
-using LLaDA.Batch.Shared.Documents;
+using static LLaDA.Batch.Functions.Tests.Batches.Documents.Documenting;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
-using static LLaDA.Batch.Functions.Tests.Files.FilesApiTests;
 
 namespace LLaDA.Batch.Functions.Tests.Batches.Documents;
 
@@ -98,99 +93,6 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
     }
 
     [Fact]
-    public async Task A_folder_may_be_shared_by_a_signature_that_nobody_sees_again()
-    {
-        await using var plane = await StartAsync(fixture);
-        var container = await ContainerAsync(plane, "shared");
-        await UploadAsync(container, "in/a.txt", "[MASK:2]");
-        string Url(string prefix, TimeSpan time) =>
-            $"{container.Uri}/{prefix}{container.GenerateSasUri(BlobContainerSasPermissions.All, plane.Time.GetUtcNow() + time).Query}";
-        string signature = Url("in/", TimeSpan.FromDays(2));
-
-        await AssertErrorAsync(
-            await PostAsync(
-                plane, $$"""{"url":"{{Url("in", TimeSpan.FromHours(24.5))}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}"""),
-                HttpStatusCode.BadRequest, "input_blobs");
-        var batch = await CreatedAsync(plane, $$"""{"url":"{{signature}}"}""", $$"""{"url":"{{Url("out", TimeSpan.FromDays(2))}}"}""");
-        await plane.PlanAsync(batch);
-        await AnswerAsync(plane, batch);
-        await plane.FinishAsync(batch);
-
-        batch = await plane.ReloadAsync(batch);
-        Assert.Equal(BatchStatus.Completed, batch.Status);
-        Assert.Equal("filled", (await container.GetBlobClient("out/a.txt").DownloadContentAsync()).Value.Content.ToString());
-        string seen = await plane.Client.GetStringAsync($"/v1/batches/{batch.Id}");
-        Assert.Equal($"{container.Uri}/in/", JsonNode.Parse(seen)!["input_blobs"]!["url"]!.GetValue<string>());
-        string secret = signature[(signature.IndexOf("sig=", StringComparison.Ordinal) + 4)..];
-        Assert.DoesNotContain("sig=", seen + batch.InputFolder + batch.OutputFolder, StringComparison.Ordinal);
-        Assert.DoesNotContain(secret, seen + batch.InputFolder + batch.OutputFolder, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("""{"container":"files"}""", HttpStatusCode.NotFound, null)]
-    [InlineData("""{"container":"batches"}""", HttpStatusCode.NotFound, null)]
-    [InlineData("""{"container":"nothing"}""", HttpStatusCode.NotFound, null)]
-    [InlineData("""{"container":"corpus/../files"}""", HttpStatusCode.NotFound, null)]
-    [InlineData("""{"container":"corpus","prefix":"../files/"}""", HttpStatusCode.BadRequest, "input_blobs")]
-    [InlineData("""{"container":"corpus","prefix":"a//b"}""", HttpStatusCode.BadRequest, "input_blobs")]
-    [InlineData("""{"container":"corpus","prefix":7}""", HttpStatusCode.BadRequest, "input_blobs.prefix")]
-    [InlineData("""{"container":"corpus","url":"https://a.blob.core.windows.net/b?sig=c"}""", HttpStatusCode.BadRequest, "input_blobs")]
-    [InlineData("""{}""", HttpStatusCode.BadRequest, "input_blobs")]
-    [InlineData("""{"container":"corpus","prefix":"out"}""", HttpStatusCode.BadRequest, "output_blobs")]
-    [InlineData("""{"container":"corpus"}""", HttpStatusCode.BadRequest, "output_blobs")]
-    public async Task A_folder_that_may_not_be_used_is_refused(string input, HttpStatusCode status, string? parameter)
-    {
-        await using var plane = await StartAsync(fixture);
-        await BoundAsync(plane);
-
-        await AssertErrorAsync(await PostAsync(plane, input, """{"container":"corpus","prefix":"out/"}"""), status, parameter);
-    }
-
-    [Fact]
-    public async Task A_container_that_is_bound_to_another_tenant_does_not_exist()
-    {
-        await using var plane = await StartAsync(fixture);
-        await plane.Get<ContainerBindings>().BindAsync("other", "corpus", "corpus", accountUrl: null, CancellationToken.None);
-
-        await AssertErrorAsync(
-            await PostAsync(plane, """{"container":"corpus","prefix":"in"}""", """{"container":"corpus","prefix":"out"}"""),
-            HttpStatusCode.NotFound, null);
-    }
-
-    [Theory]
-    [InlineData("files", null)]
-    [InlineData("batches", null)]
-    [InlineData("azure-webjobs-hosts", null)]
-    [InlineData("$web", null)]
-    [InlineData("corpus\n", null)]
-    [InlineData("corpus", "http://account.blob.core.windows.net")]
-    public async Task What_is_the_services_own_or_no_name_cannot_be_bound(string container, string? account)
-    {
-        await using var plane = await StartAsync(fixture);
-
-        await Assert.ThrowsAsync<ArgumentException>(
-            () => plane.Get<ContainerBindings>()
-            .BindAsync(Tenant, "corpus", container, account is null ? null : new Uri(account), CancellationToken.None));
-    }
-
-    [Theory]
-    [InlineData("empty", "empty_folder")]
-    [InlineData("gone", "folder_not_accessible")]
-    public async Task A_folder_without_documents_and_one_that_is_not_there_fail_the_batch(string name, string code)
-    {
-        await using var plane = await StartAsync(fixture);
-        await BoundAsync(plane);
-        await plane.Get<ContainerBindings>().BindAsync(Tenant, "gone", "gone", accountUrl: null, CancellationToken.None);
-        await ContainerAsync(plane, "empty");
-        await plane.Get<ContainerBindings>().BindAsync(Tenant, "empty", "empty", accountUrl: null, CancellationToken.None);
-
-        var batch = await CreatedAsync(plane, $$"""{"container":"{{name}}"}""", """{"container":"corpus","prefix":"out"}""");
-        await plane.PlanAsync(batch);
-
-        Assert.Contains(code, (await plane.ReloadAsync(batch)).Errors, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task A_document_that_storage_refuses_to_write_is_an_error_that_keeps_its_text_and_the_others_are_written()
     {
         await using var plane = await StartAsync(fixture);
@@ -258,63 +160,5 @@ public sealed class DocumentBatchTests(StorageFixture fixture)
         Assert.Equal(
             NumDocuments - batch.CompletedLines, (await plane.LinesAsync(batch.ErrorFileId!))
             .Count(line => line.Contains("batch_cancelled", StringComparison.Ordinal)));
-    }
-
-    private static async Task<BlobContainerClient> ContainerAsync(ControlPlane plane, string name)
-    {
-        var container = plane.Storage.Container(name);
-        await container.CreateIfNotExistsAsync();
-        return container;
-    }
-
-    internal static async Task<BlobContainerClient> BoundAsync(ControlPlane plane)
-    {
-        await plane.Get<ContainerBindings>().BindAsync(Tenant, "corpus", "documents", accountUrl: null, CancellationToken.None);
-        return await ContainerAsync(plane, "documents");
-    }
-
-    internal static async Task UploadAsync(BlobContainerClient container, string name, string text) =>
-        await container.GetBlobClient(name).UploadAsync(BinaryData.FromString(text));
-
-    private static string Filled(string text) => text[..text.IndexOf("[MASK", StringComparison.Ordinal)]
-        + "filled" + text[(text.IndexOf(']', StringComparison.Ordinal) + 1)..];
-
-    internal static string Folder(string prefix) => $$"""{"container":"corpus","prefix":"{{prefix}}"}""";
-
-    private static async Task<HttpResponseMessage> PostAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
-    {
-        string json = $$$"""
-            {
-                "endpoint": "/v1/infill",
-                "completion_window": "24h",
-                "input_blobs": {{{input}}},
-                "output_blobs": {{{output}}},
-                "body": {"model": "{{{Model}}}", "steps": 4},
-                "without_gaps": {{{(withoutGaps is null ? "null" : $"\"{withoutGaps}\"")}}}
-            }
-            """;
-        using var body = new StringContent(json, Encoding.UTF8, "application/json");
-        return await plane.Client.PostAsync("/v1/batches", body);
-    }
-
-    internal static async Task<BatchRecord> CreatedAsync(ControlPlane plane, string input, string output, string? withoutGaps = null)
-    {
-        string id = (await ReadAsync(await PostAsync(plane, input, output, withoutGaps)))["id"]!.GetValue<string>();
-        return (await plane.Batches.FindAsync(Tenant, id, CancellationToken.None))!;
-    }
-
-    /// <summary>Fills every document of the shards that a worker would get.</summary>
-    internal static async Task AnswerAsync(ControlPlane plane, BatchRecord batch, int? onlyShard = null)
-    {
-        var blobs = plane.Blobs(batch);
-        var plan = (await blobs.FindPlanAsync(CancellationToken.None))!;
-        foreach (var (shard, _) in plan.Shards.Index().Where(entry => !entry.Item.IsRefused && (onlyShard ?? entry.Index) == entry.Index))
-        {
-            var lines = await blobs.Shards.ReadAsync(plan.PlanId, shard, CancellationToken.None);
-            Assert.All(lines, line => Assert.Equal(4, line.Body.GetProperty("steps").GetInt32()));
-            var parts = lines.Select(line => OutputLines.Answered(line, new { text = Filled(line.Body.GetProperty("text").GetString()!) }))
-                .ToList();
-            await blobs.Parts.WriteAsync(shard, parts, new PartCounts(parts.Count, 0, 0, 0), CancellationToken.None);
-        }
     }
 }

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using LLaDA.Batch.Shared.Batches;
 using static LLaDA.Batch.Functions.Tests.Batches.BatchResultsTests;
-using static LLaDA.Batch.Functions.Tests.Batches.Documents.DocumentBatchTests;
+using static LLaDA.Batch.Functions.Tests.Batches.Documents.Documenting;
 using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Batches.Documents;
