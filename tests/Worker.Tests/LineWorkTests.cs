@@ -81,6 +81,16 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
             Assert.Equal(LengthSearch.NumSeen(around), LineWork.SeenInSearch(around));
     }
 
+    [Theory]
+    [InlineData(30, 1, 64, 5, 0)]
+    [InlineData(30, 3, 64, 5, (24 + 1) + (24 + 2) + (24 + 3) + (3 * 5))]
+    [InlineData(10, 3, 64, 0, (10 + 1) + (10 + 2) + (10 + 3))]
+    [InlineData(400, 2, 512, 0, (128 + 1) + (128 + 2))]
+    [InlineData(50, 2, 26, 4, (25 + 1 + 4) + (26 + 4))]
+    public void A_search_passes_each_length_with_what_is_in_sight_and_the_virtual_tokens(
+        int around, int bound, int context, int numVirtual, long expected) =>
+        Assert.Equal(expected, LineWork.OfSearch(around, bound, context, numVirtual).TokenForwards);
+
     [Fact]
     public void A_plan_counts_a_pass_for_each_length_that_is_tried()
     {
