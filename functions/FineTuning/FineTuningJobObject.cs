@@ -66,7 +66,7 @@ public sealed record FineTuningJobObject
             ValidationFile = job.ValidationFileId,
             ResultFiles = job.ResultFileId is null ? [] : [job.ResultFileId],
             Hyperparameters = HyperparametersOf(job),
-            Method = new JsonObject { ["type"] = method, [method] = new JsonObject { ["hyperparameters"] = HyperparametersOf(job) } },
+            Method = new JsonObject { ["type"] = method, [method] = DetailsOf(job) },
             TrainedTokens = job.TrainedTokens == 0 ? null : (int)Math.Min(job.TrainedTokens, int.MaxValue),
             Error = FineTuningError.From(job),
             UserProvidedSuffix = job.Suffix,
@@ -74,6 +74,27 @@ public sealed record FineTuningJobObject
             EstimatedFinish = hasEstimate ? job.EstimatedFinishAt!.Value.ToUnixTimeSeconds() : null,
             Metadata = job.Metadata is null ? null : JsonNode.Parse(job.Metadata),
         };
+    }
+
+    private static JsonObject DetailsOf(FineTuningJobRecord job)
+    {
+        var details = new JsonObject { ["hyperparameters"] = HyperparametersOf(job) };
+        if (job.Reinforcement is { } json)
+            details["grader"] = JsonNode.Parse(ReinforcementSettings.Parse(json).Grader.GetRawText());
+        return details;
+    }
+
+    private static void AddReinforcement(JsonObject parameters, ReinforcementSettings settings)
+    {
+        parameters["group_size"] = settings.GroupSize;
+        parameters["num_iterations"] = settings.NumIterations;
+        parameters["num_samples"] = settings.NumSamples;
+        parameters["clip_range"] = settings.ClipRange;
+        parameters["beta"] = settings.Beta;
+        parameters["max_tokens"] = settings.MaxTokens is { } tokens ? tokens : "auto";
+        parameters["steps"] = settings.Steps is { } steps ? steps : "auto";
+        parameters["block_length"] = settings.BlockLength is { } length ? length : "auto";
+        parameters["temperature"] = settings.Temperature;
     }
 
     private static JsonObject HyperparametersOf(FineTuningJobRecord job)
@@ -99,6 +120,8 @@ public sealed record FineTuningJobObject
             parameters["sft_weight"] = job.SftWeight is { } weight ? weight : "auto";
             parameters["normalize_length"] = job.NormalizesLength;
         }
+        if (job.Reinforcement is { } json)
+            AddReinforcement(parameters, ReinforcementSettings.Parse(json));
         return parameters;
     }
 }

@@ -39,14 +39,23 @@ internal sealed record Hyperparameters
     public LongExamples LongExamples { get; init; }
 
     /// <summary>Of the method dpo alone; null for others.</summary>
-    /// <remarks>Those of a further method stand beside it, in a record of their own.</remarks>
     public PreferenceHyperparameters? Preference { get; init; }
+
+    /// <summary>Of the method reinforcement alone, still without its grader; null for others.</summary>
+    /// <remarks>Those of a further method stand beside it, in a record of their own.</remarks>
+    public ReinforcementSettings? Reinforcement { get; init; }
 
     /// <param name="parameters">Null when the client names none.</param>
     public static Hyperparameters Read(JsonReader? parameters, FineTuningMethod method)
     {
         if (parameters is null)
-            return new Hyperparameters { LongExamples = DefaultOf(method) };
+        {
+            return new Hyperparameters
+            {
+                LongExamples = DefaultOf(method),
+                Reinforcement = method == FineTuningMethod.Reinforcement ? new ReinforcementSettings() : null,
+            };
+        }
         var lora = parameters.Object("lora");
         int? rank = lora is null ? null : Integer(lora, "rank", 1, MaxRank) ?? DefaultRank;
         double? alpha = lora is null ? null : Positive(lora, "alpha") ?? 2.0 * rank;
@@ -54,7 +63,7 @@ internal sealed record Hyperparameters
         var prompt = parameters.Object("prompt_tuning");
         if (lora is not null && prompt is not null)
             throw parameters.Invalid("prompt_tuning", "does not go with lora: a job trains one adapter");
-        var (minNoise, maxNoise) = method == FineTuningMethod.Dpo ? (null, null) : Noise(parameters);
+        var (minNoise, maxNoise) = HasBounds(method) ? (null, null) : Noise(parameters);
         var read = new Hyperparameters
         {
             Epochs = Integer(parameters, "n_epochs", 1, MaxEpochs),
@@ -70,6 +79,7 @@ internal sealed record Hyperparameters
             MaxNoise = maxNoise,
             LongExamples = method == FineTuningMethod.Pretrain ? LongExamples.Cut : ReadLongExamples(parameters, method),
             Preference = method == FineTuningMethod.Dpo ? PreferenceHyperparameters.Read(parameters) : null,
+            Reinforcement = method == FineTuningMethod.Reinforcement ? ReinforcementHyperparameters.Read(parameters) : null,
         };
         prompt?.RequireNothingElse();
         parameters.RequireNothingElse();
@@ -97,9 +107,21 @@ internal sealed record Hyperparameters
             : throw parameters.Invalid(name, $"must be a number above 0 and at most {max}");
     }
 
+    /// <returns>Null when it is absent, null or <c>auto</c>.</returns>
+    public static double? AtLeast0(JsonReader parameters, string name, double max)
+    {
+        if (IsAuto(parameters, name) || parameters.Find(name) is not { } value)
+            return null;
+        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number >= 0 && number <= max
+            ? number
+            : throw parameters.Invalid(name, $"must be a number from 0 to {max}");
+    }
+
     /// <returns>What a job does with long examples unless it says otherwise.</returns>
-    public static LongExamples DefaultOf(FineTuningMethod method) =>
-        method == FineTuningMethod.Dpo ? LongExamples.Fail : LongExamples.Cut;
+    public static LongExamples DefaultOf(FineTuningMethod method) => HasBounds(method) ? LongExamples.Fail : LongExamples.Cut;
+
+    /// <summary>Whether whole answers are compared by their bounds: over all noise levels, and never cut.</summary>
+    private static bool HasBounds(FineTuningMethod method) => method is FineTuningMethod.Dpo or FineTuningMethod.Reinforcement;
 
     public static bool IsAuto(JsonReader parameters, string name) =>
         parameters.Find(name) is { ValueKind: JsonValueKind.String } value && value.ValueEquals("auto");
@@ -124,7 +146,7 @@ internal sealed record Hyperparameters
 
     private static LongExamples ReadLongExamples(JsonReader parameters, FineTuningMethod method)
     {
-        bool cuts = method != FineTuningMethod.Dpo;     // an answer without its end would be judged for what it does not say
+        bool cuts = !HasBounds(method);     // an answer without its end would be judged for what it does not say
         return parameters.OptionalText("long_examples") switch
         {
             null => DefaultOf(method),

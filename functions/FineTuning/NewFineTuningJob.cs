@@ -72,6 +72,7 @@ internal sealed partial record NewFineTuningJob
         NumSamples = Hyperparameters.Preference?.NumSamples,
         SftWeight = Hyperparameters.Preference?.SftWeight,
         NormalizesLength = Hyperparameters.Preference?.NormalizesLength ?? false,
+        Reinforcement = Hyperparameters.Reinforcement?.ToJson(),
         Metadata = Metadata,
     };
 
@@ -115,6 +116,8 @@ internal sealed partial record NewFineTuningJob
         var details = method.Object(type);
         method.RequireNothingElse();
         var read = Hyperparameters.Read(details?.Object(hyperparameters), kind);
+        if (read.Reinforcement is { } settings)
+            read = read with { Reinforcement = settings with { Grader = ReinforcementHyperparameters.ReadGrader(details, method) } };
         details?.RequireNothingElse();
         return (kind, read);
     }

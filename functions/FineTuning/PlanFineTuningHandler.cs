@@ -121,6 +121,7 @@ internal sealed partial class PlanFineTuningHandler(
             model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, files.NewKey())
         {
             Preference = auto.Preference,
+            Reinforcement = auto.Reinforcement,
         };
         var update = await jobs.UpdateAsync(job, current => current.TryQueue(plan), cancellation);
         if (update.Row is not { Status: FineTuningStatus.Queued } queued)

@@ -25,7 +25,7 @@ internal sealed record PreferenceHyperparameters
     {
         Beta = Hyperparameters.Positive(parameters, "beta", MaxBeta),
         NumSamples = Hyperparameters.Integer(parameters, "num_samples", 1, MaxSamples),
-        SftWeight = ReadSftWeight(parameters),
+        SftWeight = Hyperparameters.AtLeast0(parameters, "sft_weight", MaxSftWeight),
         NormalizesLength = parameters.Find("normalize_length") switch
         {
             null or { ValueKind: JsonValueKind.False } => false,
@@ -33,14 +33,4 @@ internal sealed record PreferenceHyperparameters
             _ => throw parameters.Invalid("normalize_length", "must be true or false"),
         },
     };
-
-    private static double? ReadSftWeight(JsonReader parameters)
-    {
-        const string name = "sft_weight";
-        if (Hyperparameters.IsAuto(parameters, name) || parameters.Find(name) is not { } value)
-            return null;
-        return value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) && number is >= 0 and <= MaxSftWeight
-            ? number
-            : throw parameters.Invalid(name, $"must be a number from 0 to {MaxSftWeight}");
-    }
 }

@@ -24,12 +24,13 @@ internal sealed class TrainingFileCheck(FileStore files, ServiceLimits limits)
             errors.Add("file_not_found", "The bytes of the file are lost; upload it again");
             return new CheckedFile(0, 0, errors);
         }
+        var grader = job.Reinforcement is { } settings ? ReinforcementSettings.Parse(settings).ReadGrader() : null;
         int count = 0;
         await using var content = await files.OpenReadAsync(file, cancellation);
         await foreach (var line in JsonLines.ReadAsync(content, limits.MaxLineBytes, cancellation))
         {
             count++;
-            if (TrainingLine.Fault(line, job.Method) is { } error)
+            if (TrainingLine.Fault(line, job.Method, grader) is { } error)
                 errors.Add($"line {line.Number}: {error}");
         }
         if (count == 0)

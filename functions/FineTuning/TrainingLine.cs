@@ -1,4 +1,6 @@
+using System.Text;
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Grading;
 using LLaDA.Batch.Shared.Wire;
 using LLaDA.Diffusion.Data.Examples;
 
@@ -9,8 +11,9 @@ namespace LLaDA.Batch.Functions.FineTuning;
 /// </summary>
 internal static class TrainingLine
 {
+    /// <param name="grader">Of a job of reinforcement: it must be able to judge answers to the line.</param>
     /// <returns>The line's fault, as a sentence; null where there is none.</returns>
-    public static string? Fault(TextLine line, FineTuningMethod method)
+    public static string? Fault(TextLine line, FineTuningMethod method, Grader? grader = null)
     {
         if (line.Bytes is null)
             return "it is longer than allowed";
@@ -24,6 +27,9 @@ internal static class TrainingLine
                 case FineTuningMethod.Dpo:
                     ExampleReader.ReadPreference(line.Bytes);
                     break;
+                case FineTuningMethod.Reinforcement:
+                    ExampleReader.ReadPrompt(line.Bytes);
+                    return grader?.Fault(Encoding.UTF8.GetString(line.Bytes).TrimStart('\uFEFF'));
                 default:
                     ExampleReader.ReadSupervised(line.Bytes);
                     break;

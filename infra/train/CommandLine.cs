@@ -8,6 +8,7 @@ using LLaDA.Diffusion;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reinforcement;
 
 namespace LLaDA.Batch.Train;
 
@@ -56,6 +57,7 @@ internal static class CommandLine
         PretrainCommand.Create(),
         SftCommand.Create(),
         DpoCommand.Create(),
+        ReinforceCommand.Create(),
         EvaluateCommand.Create(),
         AnswersCommand.Create(),
     };
@@ -65,7 +67,8 @@ internal static class CommandLine
     {
         AggregateException many when many.InnerExceptions.Count > 0 => Explain(many.InnerExceptions[^1]),
         CheckpointException or TrainingDataException or LibTorchMissingException or TrainingDivergedException or TrainingMemoryException
-            or InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException => exception.Message,
+            or RewardException or InvalidDataException or ArgumentException or IOException
+            or UnauthorizedAccessException => exception.Message,
         _ => null,
     };
 }

@@ -26,6 +26,9 @@ public enum FineTuningMethod
 
     /// <summary>Questions with a preferred and another answer: direct preference optimisation.</summary>
     Dpo,
+
+    /// <summary>Questions that the model answers itself, and a grader that judges the answers.</summary>
+    Reinforcement,
 }
 
 /// <summary>The record of a fine-tuning job.</summary>
@@ -113,6 +116,9 @@ public sealed partial class FineTuningJobRecord : TableRow
     public double? SftWeight { get; set; }
 
     public bool NormalizesLength { get; set; }
+
+    /// <summary>The JSON of <see cref="ReinforcementSettings"/>; null for jobs of other methods.</summary>
+    public string? Reinforcement { get; set; }
 
     /// <summary>The schedule that made it; null when a client did.</summary>
     public string? ScheduleKey { get; set; }

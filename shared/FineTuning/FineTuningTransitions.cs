@@ -12,6 +12,9 @@ public sealed record FineTuningPlan(
 {
     /// <summary>Of a job of preferences; null for others.</summary>
     public PreferencePlan? Preference { get; init; }
+
+    /// <summary>Of a job of reinforcement, with nothing left to "auto"; null for others.</summary>
+    public ReinforcementSettings? Reinforcement { get; init; }
 }
 
 /// <summary>What "auto" is of the hyperparameters that preferences alone have.</summary>
@@ -50,6 +53,7 @@ public sealed partial class FineTuningJobRecord
         Beta ??= plan.Preference?.Beta;
         NumSamples ??= plan.Preference?.NumSamples;
         SftWeight ??= plan.Preference?.SftWeight;
+        Reinforcement = plan.Reinforcement?.ToJson() ?? Reinforcement;
         MasksEveryRow = Method == FineTuningMethod.Supervised;
         (Status, Profile, NumExamples, QueuedAt) = (FineTuningStatus.Queued, plan.Profile, plan.NumExamples, null);
         return true;

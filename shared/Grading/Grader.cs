@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using LLaDA.Batch.Shared.Wire;
 
@@ -24,6 +25,22 @@ public abstract record Grader(string Name)
     /// <returns>The first place of the templates that a line has no value for; null where it has all.</returns>
     public string? Missing(JsonElement item) =>
         Templates.Select(template => template.Missing(item)).FirstOrDefault(place => place is not null);
+
+    /// <summary>
+    /// Why answers to a line could not be judged, as a sentence; null where they can. Tried with an empty answer, since those that a model
+    /// gives are not known yet.
+    /// </summary>
+    /// <param name="line">JSON of an object.</param>
+    public string? Fault(string line)
+    {
+        using var item = JsonDocument.Parse(line);
+        if (Missing(item.RootElement) is { } place)
+            return $"{place} is missing, which the grader uses";
+        double grade = Grade(new GradedAnswer(item.RootElement, "", static (_, _, _) => 0.5));
+        return double.IsFinite(grade)
+            ? null
+            : string.Create(CultureInfo.InvariantCulture, $"the grader gives {grade} for an empty answer; it must be a finite number");
+    }
 
     /// <summary>Reads a grader, and refuses one that could not tell two answers apart.</summary>
     public static Grader Read(JsonReader json)

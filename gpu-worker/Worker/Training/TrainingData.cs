@@ -65,6 +65,7 @@ internal sealed class TrainingData : IDisposable
             {
                 FineTuningMethod.Pretrain => OpenText(path, tokenizer, config.ContextLength, seed),
                 FineTuningMethod.Dpo => new PreferenceData(path, tokenizer, Options(job, config, seed)),
+                FineTuningMethod.Reinforcement => OpenPrompts(job, path, tokenizer, config, seed),
                 _ => new FineTuningData(path, tokenizer, Options(job, config, seed)),
             };
         }
@@ -93,6 +94,7 @@ internal sealed class TrainingData : IDisposable
         {
             FineTuningData examples => (examples.NumRows, examples.NumCut, examples.NumSkipped, examples.ContextLength),
             PreferenceData pairs => (pairs.NumRows, 0, pairs.NumSkipped, pairs.ContextLength),
+            PromptData prompts => (prompts.NumRows, 0, prompts.NumSkipped, prompts.ContextLength),
             _ => (0, 0, 0, 0),
         };
         string length = $"longer than the model's context of {context} tokens";
@@ -100,6 +102,16 @@ internal sealed class TrainingData : IDisposable
             yield return $"{cut} of {used + skipped} examples of {param} are {length}: the ends of their answers are cut off";
         if (skipped > 0)
             yield return $"{skipped} of {used + skipped} examples of {param} are {length} and left out";
+    }
+
+    private static PromptData OpenPrompts(FineTuningJobRecord job, string path, LLaDATokenizer tokenizer, LLaDAConfig config, long seed)
+    {
+        var settings = ReinforcementSettings.Parse(job.Reinforcement!);
+        if (config.IsCausal)
+            throw new TrainingFileException("model", "model_not_usable", "The model is an autoregressive twin, which does not sample");
+        if (TrainingRecipe.Reinforcement(settings).SamplingErrors(config).FirstOrDefault() is { } error)
+            throw new TrainingFileException("method", "invalid_hyperparameters", error.Sentence);
+        return new PromptData(path, tokenizer, Options(job, config, seed), settings.MaxTokens!.Value);
     }
 
     /// <summary>Packs the tokens into a file, because the text may be larger than memory.</summary>

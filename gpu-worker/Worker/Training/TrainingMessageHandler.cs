@@ -8,6 +8,7 @@ using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Worker.Jobs;
 using LLaDA.Diffusion;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Reinforcement;
 using Microsoft.Extensions.Logging;
 
 namespace LLaDA.Batch.Worker.Training;
@@ -105,6 +106,7 @@ internal sealed partial class TrainingMessageHandler(
     private static FineTuningFailure? Reason(Exception failure) => failure switch
     {
         TrainingFileException exception => new(exception.Code, exception.Message, exception.Param),
+        RewardException exception => new("invalid_grader", exception.Message, "method.reinforcement.grader"),
         TrainingDivergedException exception => new("training_diverged", exception.Message),
         TrainingMemoryException exception => new("model_too_large", exception.Message, "model"),
         CheckpointException exception => new("model_not_usable", exception.Message, "model"),

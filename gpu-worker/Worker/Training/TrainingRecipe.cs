@@ -8,6 +8,7 @@ using LLaDA.Diffusion.Sampling;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Reinforcement;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Training;
@@ -21,6 +22,9 @@ internal static class TrainingRecipe
     /// for prompt vectors as much less than usual as for LoRA.
     /// </summary>
     private const double SupervisedRate = 2.5e-5, LoraRate = 2e-4, PromptRate = 1e-2, PretrainingRate = 4e-5;
+
+    /// <summary>ESPO's, which was found with LoRA; as much less for all weights, and more for prompt vectors, as for preferences.</summary>
+    private const double ReinforcementRate = 1e-7, ReinforcementLoraRate = 1e-6, ReinforcementPromptRate = 5e-5;
 
     private const double PreferenceRate = 5e-7, PreferenceLoraRate = 5e-6, PreferencePromptRate = 2.5e-4;
 
@@ -49,6 +53,8 @@ internal static class TrainingRecipe
     {
         long numDraws = (long)job.Epochs!.Value * numRows;
         int numSteps = checked((int)((numDraws + job.BatchSize!.Value - 1) / job.BatchSize.Value));
+        var settings = job.Reinforcement is { } json ? ReinforcementSettings.Parse(json) : null;
+        numSteps *= settings?.NumIterations ?? 1;
         double peak = UsualRate(job) * job.LearningRateMultiplier!.Value;
         int interval = (numSteps + NumCheckpoints - 1) / NumCheckpoints;
         var options = new TrainingOptions
@@ -64,7 +70,8 @@ internal static class TrainingRecipe
             ValidationInterval = interval,
             NumCheckpoints = 1,
         };
-        return job.Method == FineTuningMethod.Dpo ? WithPreferences(job, options) : options;
+        return settings is not null ? WithReinforcement(settings, options)
+            : job.Method == FineTuningMethod.Dpo ? WithPreferences(job, options) : options;
     }
 
     /// <summary>
@@ -108,6 +115,9 @@ internal static class TrainingRecipe
 
     private static double UsualRate(FineTuningJobRecord job) => job switch
     {
+        { Method: FineTuningMethod.Reinforcement, NumVirtualTokens: not null } => ReinforcementPromptRate,
+        { Method: FineTuningMethod.Reinforcement, LoraRank: null } => ReinforcementRate,
+        { Method: FineTuningMethod.Reinforcement } => ReinforcementLoraRate,
         { Method: FineTuningMethod.Dpo, NumVirtualTokens: not null } => PreferencePromptRate,
         { NumVirtualTokens: not null } => PromptRate,
         { Method: FineTuningMethod.Dpo, LoraRank: null } => PreferenceRate,
@@ -133,6 +143,33 @@ internal static class TrainingRecipe
                 SftWeight = job.SftWeight ?? published.SftWeight,
                 NormalizesLength = job.NormalizesLength,
             },
+        };
+    }
+
+    /// <summary>The settings of a planned job in the words of the library.</summary>
+    public static ReinforcementOptions Reinforcement(ReinforcementSettings settings) => new()
+    {
+        GroupSize = settings.GroupSize,
+        NumIterations = settings.NumIterations,
+        NumSamples = settings.NumSamples,
+        ClipRange = settings.ClipRange,
+        Beta = settings.Beta,
+        MaxAnswerTokens = settings.MaxTokens!.Value,
+        SamplingSteps = settings.Steps,
+        BlockLength = settings.BlockLength,
+        Temperature = settings.Temperature,
+    };
+
+    /// <summary>The published recipe (ESPO): no warmup, a cosine to a tenth, small gradients.</summary>
+    private static TrainingOptions WithReinforcement(ReinforcementSettings settings, TrainingOptions options)
+    {
+        var (peak, numSteps) = (options.LearningRate.Peak, options.LearningRate.NumSteps);
+        return options with
+        {
+            LearningRate = LearningRateSchedule.Cosine(peak, peak * FinalShare, warmupSteps: 0, numSteps),
+            Beta2 = 0.99,
+            MaxGradNorm = 0.2,
+            Reinforcement = Reinforcement(settings),
         };
     }
 

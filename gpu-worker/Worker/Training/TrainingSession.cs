@@ -3,8 +3,10 @@ using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
+using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Reinforcement;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
@@ -75,7 +77,7 @@ internal sealed class TrainingSession : IAsyncDisposable
         var network = new TrainedNetwork(Load, adapter, from, fitting.HasReference);
         try
         {
-            var trainer = new Trainer(network.Weights, Method(network, input.Data, fitting), fitting, input.Folder);
+            var trainer = new Trainer(network.Weights, Method(network, setup, fitting), fitting, input.Folder);
             return new TrainingSession(tensors, network, trainer.Turns(wantsCheckpoint, CancellationToken.None).GetEnumerator());
         }
         catch
@@ -86,8 +88,18 @@ internal sealed class TrainingSession : IAsyncDisposable
     }
 
     /// <summary>What the options ask for. A further method gets its line here.</summary>
-    private static ITrainingMethod Method(TrainedNetwork network, TrainingData data, TrainingOptions options) =>
-        options.Preference is null
-            ? new Denoising(network.Weights, data.Training, data.Validation, options)
-            : new PreferenceTraining(network.Weights, network.Reference!, data.Training, data.Validation, options);
+    private static ITrainingMethod Method(TrainedNetwork network, TrainingSetup setup, TrainingOptions options)
+    {
+        var (weights, reference) = (network.Weights, network.Reference);
+        var (training, validation) = (setup.Input.Data.Training, setup.Input.Data.Validation);
+        if (setup.Grader is { } grader)
+        {
+            var tokenizer = new LLaDATokenizer(setup.Input.Model.Weights);
+            var reward = new GraderReward(grader, tokenizer, reference!);
+            return new ReinforcementTraining(weights, reference!, training, validation, reward.Of, options, tokenizer.NumTokens);
+        }
+        return options.Preference is null
+            ? new Denoising(weights, training, validation, options)
+            : new PreferenceTraining(weights, reference!, training, validation, options);
+    }
 }

@@ -1,4 +1,5 @@
 using LLaDA.Batch.Shared.FineTuning;
+using LLaDA.Batch.Shared.Grading;
 using LLaDA.Diffusion.Training;
 
 namespace LLaDA.Batch.Worker.Training;
@@ -7,6 +8,9 @@ namespace LLaDA.Batch.Worker.Training;
 /// <param name="Adapter">Null to train all weights.</param>
 internal sealed record TrainingSetup(TrainingInput Input, TrainingOptions Options, IAdapterOptions? Adapter)
 {
+    /// <summary>Judges the answers of a job of reinforcement; null for others.</summary>
+    public Grader? Grader { get; private init; }
+
     /// <summary>Folder with the tokenizer that a whole model needs besides its weights; null for an adapter.</summary>
     public string? TokenizerFolder => Adapter is null ? Input.Model.Weights : null;
 
@@ -15,6 +19,9 @@ internal sealed record TrainingSetup(TrainingInput Input, TrainingOptions Option
         var from = input.From;
         string baseModel = from.BaseModel.Length > 0 ? from.BaseModel : from.Id;
         var adapter = TrainingRecipe.Adapter(job, baseModel, input.Model.Weights);
-        return new TrainingSetup(input, TrainingRecipe.Options(job, input.Data.Training.NumRows), adapter);
+        return new TrainingSetup(input, TrainingRecipe.Options(job, input.Data.Training.NumRows), adapter)
+        {
+            Grader = job.Reinforcement is { } settings ? ReinforcementSettings.Parse(settings).ReadGrader() : null,
+        };
     }
 }

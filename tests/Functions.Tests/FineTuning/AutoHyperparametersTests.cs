@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Shared.FineTuning;
 
@@ -32,6 +33,23 @@ public sealed class AutoHyperparametersTests
         var auto = Of(new FineTuningJobRecord { Method = FineTuningMethod.Dpo }, numLines);
 
         Assert.Equal((epochs, batchSize), (auto.Epochs, auto.BatchSize));
+    }
+
+    [Theory]
+    [InlineData(512, null, 256)]
+    [InlineData(64, null, 32)]
+    [InlineData(64, 5, 5)]
+    public void Answers_take_at_most_half_of_a_short_context(int contextLength, int? asked, int maxTokens)
+    {
+        var job = new FineTuningJobRecord
+        {
+            Method = FineTuningMethod.Reinforcement,
+            Reinforcement = new ReinforcementSettings { Grader = JsonDocument.Parse("{}").RootElement, MaxTokens = asked }.ToJson(),
+        };
+
+        var auto = AutoHyperparameters.Of(job, numLines: 600, numBytes: 0, contextLength);
+
+        Assert.Equal((1, 8, maxTokens), (auto.Epochs, auto.BatchSize, auto.Reinforcement!.MaxTokens));
     }
 
     [Fact]

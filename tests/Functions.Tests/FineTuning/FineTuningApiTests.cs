@@ -11,6 +11,9 @@ namespace LLaDA.Batch.Functions.Tests.FineTuning;
 
 public sealed class FineTuningApiTests(StorageFixture fixture)
 {
+    private const string Grader =
+        """{"type":"string_check","name":"c","operation":"eq","input":"{{sample.output_text}}","reference":"r"}""";
+
     private static readonly (string Change, string Param)[] s_refused =
     [
         ("""{"suffix":"a:b"}""", "suffix"),
@@ -30,6 +33,23 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
         ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"noise":{}}}}}""", "method.dpo.hyperparameters.noise"),
         ("""{"method":{"type":"dpo","dpo":{"hyperparameters":{"long_examples":"cut"}}}}""", "method.dpo.hyperparameters.long_examples"),
         ("""{"hyperparameters":{"beta":0.1}}""", "hyperparameters.beta"),
+        ("""{"method":{"type":"reinforcement"}}""", "method.reinforcement"),
+        ("""{"method":{"type":"reinforcement","reinforcement":{}}}""", "method.reinforcement.grader"),
+        (Rewarded("""{"type":"python"}"""), "method.reinforcement.grader.type"),
+        (Rewarded("""{"type":"string_check","operation":"is"}"""), "method.reinforcement.grader.operation"),
+        (Rewarded(Grader.Replace("sample.output_text", "item.a", StringComparison.Ordinal)), "method.reinforcement.grader.type"),
+        (Rewarded(Grader.Replace("\"r\"", $"\"{new string('r', 30_000)}\"", StringComparison.Ordinal)), "method.reinforcement.grader"),
+        (Rewarded(Grader, """{"group_size":1}"""), "method.reinforcement.hyperparameters.group_size"),
+        (Rewarded(Grader, """{"num_iterations":17}"""), "method.reinforcement.hyperparameters.num_iterations"),
+        (Rewarded(Grader, """{"num_samples":0}"""), "method.reinforcement.hyperparameters.num_samples"),
+        (Rewarded(Grader, """{"clip_range":1}"""), "method.reinforcement.hyperparameters.clip_range"),
+        (Rewarded(Grader, """{"beta":-1}"""), "method.reinforcement.hyperparameters.beta"),
+        (Rewarded(Grader, """{"max_tokens":0}"""), "method.reinforcement.hyperparameters.max_tokens"),
+        (Rewarded(Grader, """{"steps":4097}"""), "method.reinforcement.hyperparameters.steps"),
+        (Rewarded(Grader, """{"block_length":0}"""), "method.reinforcement.hyperparameters.block_length"),
+        (Rewarded(Grader, """{"temperature":0}"""), "method.reinforcement.hyperparameters.temperature"),
+        (Rewarded(Grader, """{"noise":{}}"""), "method.reinforcement.hyperparameters.noise"),
+        (Rewarded(Grader, """{"long_examples":"cut"}"""), "method.reinforcement.hyperparameters.long_examples"),
         (
             """{"method":{"type":"supervised","supervised":{"hyperparameters":{"n_epochs":0}}}}""",
             "method.supervised.hyperparameters.n_epochs"),
@@ -168,6 +188,28 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_job_of_reinforcement_shows_its_grader_and_what_was_chosen()
+    {
+        await using var plane = await StartAsync(fixture);
+        string prompts = string.Concat(Enumerable.Range(1, 600).Select(index => $$"""{"prompt":"{{index}}?","answer":"r"}""" + "\n"));
+        var method = JsonNode.Parse(Rewarded(Grader, """{"beta":0,"group_size":4,"clip_range":"auto","steps":16}"""))!.AsObject();
+        var plain = JsonNode.Parse(Rewarded(Grader, "null"))!.AsObject();
+
+        var job = await PlannedAsync(plane, prompts, method);
+        var created = await CreatedAsync(plane, prompts, plain);
+
+        Assert.Equal((FineTuningMethod.Reinforcement, LongExamples.Fail), (job.Method, job.LongExamples));
+        var shown = (await GetAsync(plane, $"/{job.Id}"))["method"]!["reinforcement"]!;
+        Assert.Equal(
+            """{"n_epochs":1,"batch_size":8,"learning_rate_multiplier":6.67,"group_size":4,"num_iterations":2,"num_samples":2,"""
+            + """ "clip_range":0.2,"beta":0,"max_tokens":256,"steps":16,"block_length":"auto","temperature":1}""".TrimStart(),
+            shown["hyperparameters"]!.ToJsonString());
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Grader), shown["grader"]));
+        Assert.Equal(LongExamples.Fail, created.LongExamples);
+        Assert.Equal("auto", (await GetAsync(plane, $"/{created.Id}"))["hyperparameters"]!["max_tokens"]!.GetValue<string>());
+    }
+
+    [Fact]
     public async Task A_tenant_with_too_many_jobs_is_told_to_wait()
     {
         await using var plane = await StartAsync(fixture, ("Limits:MaxActiveTrainings", "1"));
@@ -193,4 +235,7 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
             "server_overloaded", JsonNode.Parse(await response.Content.ReadAsStringAsync())!["error"]!["code"]!.GetValue<string>());
         Assert.Empty(await plane.Get<FineTuningStore>().Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
     }
+
+    private static string Rewarded(string grader, string hyperparameters = "{}") =>
+        """{"method":{"type":"reinforcement","reinforcement":{"grader":""" + grader + ",\"hyperparameters\":" + hyperparameters + "}}}";
 }

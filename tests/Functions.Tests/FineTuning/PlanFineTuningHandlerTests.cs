@@ -127,6 +127,31 @@ public sealed class PlanFineTuningHandlerTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Prompts_that_a_grader_cannot_judge_are_named_by_their_lines()
+    {
+        await using var plane = await StartAsync(fixture);
+        const string like = """{"type":"string_check","operation":"like","input":"{{sample.output_text}}","reference":"{{item.a}}"}""";
+        var grader = new JsonObject
+        {
+            ["type"] = "multi", ["calculate_output"] = "1 / l", ["graders"] = new JsonObject { ["l"] = JsonNode.Parse(like) },
+        };
+        var method = new JsonObject { ["type"] = "reinforcement", ["reinforcement"] = new JsonObject { ["grader"] = grader } };
+        string[] lines =
+        [
+            """{"prompt":"q","a":""}""", """{"prompt":"q"}""", """{"prompt":"q","a":"x"}""", """{"a":""}""",
+            "\uFEFF" + """{"messages":[{"role":"user","content":"q"}],"a":""}""",
+        ];
+
+        var job = await PlannedAsync(plane, string.Join('\n', lines), new JsonObject { ["method"] = method });
+
+        Assert.Equal((FineTuningStatus.Failed, "invalid_training_file"), (job.Status, job.ErrorCode));
+        Assert.Matches(
+            "^line 2: item.a is missing, which the grader uses; line 3: the grader gives (Infinity|\u221e) for an empty answer; "
+            + "it must be a finite number; line 4: it has neither messages nor a prompt$",
+            job.ErrorMessage);
+    }
+
+    [Fact]
     public void A_line_that_is_too_long_is_a_fault() =>
         Assert.Equal("it is longer than allowed", TrainingLine.Fault(new TextLine(1, null), FineTuningMethod.Supervised));
 

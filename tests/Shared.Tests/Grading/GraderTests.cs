@@ -149,6 +149,21 @@ public sealed class GraderTests
     }
 
     [Theory]
+    [InlineData("{{item.n}}", "1 / (0.5 - a)", null)]
+    [InlineData("{{item.absent}}", "a", "item.absent is missing, which the grader uses")]
+    [InlineData("", "log(1 - a)", "the grader gives -")]
+    [InlineData("", "1 - a", null)]
+    public void A_line_whose_answers_cannot_be_judged_is_found_beforehand(string reference, string formula, string? fault)
+    {
+        string json = $$$"""{"type":"multi","calculate_output":"{{{formula}}}","graders":{"a":{{{Check(reference)}}}}}""";
+
+        string? found = Read(json).Fault(Item);
+
+        Assert.Equal(fault is null, found is null);
+        Assert.StartsWith(fault ?? "", found ?? "", StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("""{"name":"x"}""", "type")]
     [InlineData("""{"type":"regex","name":"x"}""", "type")]
     [InlineData("""{"type":"python","name":"x","source":"def grade"}""", "type")]

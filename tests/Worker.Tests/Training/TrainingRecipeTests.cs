@@ -1,8 +1,10 @@
+using System.Text.Json;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Worker.Training;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Preferences;
+using LLaDA.Diffusion.Training.Reinforcement;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Tests.Training;
@@ -39,6 +41,37 @@ public sealed class TrainingRecipeTests
         Assert.Equal(
             new PreferenceOptions { Beta = 0.5, NumSamples = 4, SftWeight = 0, NormalizesLength = true },
             TrainingRecipe.Options(own, numRows: 64).Preference);
+    }
+
+    [Theory]
+    [InlineData(null, 1e-7)]
+    [InlineData(4, 1e-6)]
+    public void Rewards_are_learnt_as_published_unless_the_job_says_otherwise(int? rank, double rate)
+    {
+        FineTuningJobRecord Job(ReinforcementSettings settings) => new()
+        {
+            Method = FineTuningMethod.Reinforcement, Epochs = 1, BatchSize = 8, LearningRateMultiplier = 1, LoraRank = rank,
+            Reinforcement = settings.ToJson(),
+        };
+        var grader = JsonDocument.Parse("{}").RootElement;
+        var own = new ReinforcementSettings
+        {
+            Grader = grader, GroupSize = 4, NumIterations = 3, NumSamples = 1, ClipRange = 0.1, Beta = 0, MaxTokens = 32, Steps = 8,
+            BlockLength = 16, Temperature = 0.5,
+        };
+
+        var options = TrainingRecipe.Options(Job(new() { Grader = grader, MaxTokens = 256 }), numRows: 81);
+
+        Assert.Equal(new ReinforcementOptions(), options.Reinforcement);
+        Assert.Equal(LearningRateSchedule.Cosine(rate, rate / 10, 0, 22), options.LearningRate);
+        Assert.Equal((0.99, 0.2, 8 * 20), (options.Beta2, options.MaxGradNorm, options.RowsOfStep));
+        Assert.Equal(
+            new ReinforcementOptions
+            {
+                GroupSize = 4, NumIterations = 3, NumSamples = 1, ClipRange = 0.1, Beta = 0, MaxAnswerTokens = 32, SamplingSteps = 8,
+                BlockLength = 16, Temperature = 0.5,
+            },
+            TrainingRecipe.Options(Job(own), numRows: 8).Reinforcement);
     }
 
     [Theory]

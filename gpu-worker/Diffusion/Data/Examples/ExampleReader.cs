@@ -5,8 +5,8 @@ namespace LLaDA.Diffusion.Data.Examples;
 /// <summary>
 /// Reads a line of training data in OpenAI's formats: a dialogue <c>{"messages": [...]}</c>, a pair
 /// <c>{"prompt": "...", "completion": "..."}</c>, plain <c>{"text": "..."}</c> for pretraining, a preference
-/// <c>{"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}</c>, or a question with what graders use of it
-/// <c>{"messages": [...], "reference": "..."}</c>.
+/// <c>{"input": {"messages": [...]}, "preferred_output": [...], "non_preferred_output": [...]}</c>, or a question with what
+/// graders use of it <c>{"messages": [...], "reference": "..."}</c>.
 /// </summary>
 /// <remarks>
 /// The control plane compiles these files too and checks each line before a worker sees it, so both report a fault in the same words.

@@ -10,8 +10,8 @@ namespace LLaDA.Diffusion.Training.Reinforcement;
 /// groups of answers and judges them, and each of its steps raises the bounds of those that are better than the others of their group.
 /// </summary>
 /// <remarks>
-/// Each step has noise of its own, which policy, old policy and reference share. As in <see cref="Preferences.PreferenceTraining"/> every row
-/// passes twice, since the slope of an answer is known when all of its rows are scored.
+/// Each step has noise of its own, which policy, old policy and reference share. As in <see cref="Preferences.PreferenceTraining"/> every
+/// row passes twice, since the slope of an answer is known when all of its rows are scored.
 /// </remarks>
 public sealed class ReinforcementTraining : ITrainingMethod
 {

@@ -9,7 +9,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Training.Reinforcement;
 
-/// <summary>The mean of the gradient against the enumeration of all answers and all masks, on a vocabulary of four tokens and an end.</summary>
+/// <summary>
+/// The mean of the gradient against the enumeration of all answers and all masks, on a vocabulary of four tokens and an end.
+/// </summary>
 public sealed class ReinforcementEstimateTests : IDisposable
 {
     private const int Eos = 4, Mask = 5, GroupSize = 3, NumSteps = 48;
@@ -84,8 +86,8 @@ public sealed class ReinforcementEstimateTests : IDisposable
         [.. _policy.Parameters.SelectMany(entry => entry.Parameter.grad!.data<float>().ToArray()).Select(value => (double)value)];
 
     /// <summary>
-    /// By libtorch, of the sum over answers y and masks m of p(y) p(m) (-(r(y) - mean r) B_m(y) / l + beta (B_m(y) - B_ref)^2 / (2 l) q(y)),
-    /// where q(y) is the probability that another answer of the group has another reward: without that the group is passed over.
+    /// By libtorch, of the sum over answers y and masks m of
+    /// p(y) p(m) (-(r(y) - mean r) B_m(y) / l + beta (B_m(y) - B_ref)^2 / (2 l) q(y)), where q(y) is the probability that another answer of the group has another reward: without that the group is passed over.
     /// </summary>
     private double[] Expected()
     {

@@ -47,7 +47,8 @@ public sealed class ReinforcementTrainingTests
     }
 
     /// <summary>
-    /// The oracle computes the loss of the same answers and noise from the logits of single rows, and lets libtorch differentiate all of it.
+    /// The oracle computes the loss of the same answers and noise from the logits of single rows, and lets libtorch differentiate all of
+    /// it.
     /// </summary>
     [Theory]
     [InlineData(2, 0.1, 0.2, 100)]

@@ -33,7 +33,7 @@ public sealed class ScoredAnswerTests
         for (int count = 0; count < 200; count++)
         {
             var answer = new ScoredAnswer(
-                random.NextDouble() - 0.5, random.Next(1, 9), Policy: -5 * random.NextDouble(), Old: -5 * random.NextDouble(), Reference: -3);
+                random.NextDouble() - 0.5, random.Next(1, 9), -5 * random.NextDouble(), -5 * random.NextDouble(), Reference: -3);
             if (Math.Abs(Math.Abs(answer.Ratio - 1) - s_options.ClipRange) < 1e-3)
                 continue;   // no derivative at the kink
             double above = (answer with { Policy = answer.Policy + small }).Loss(s_options);
@@ -48,9 +48,11 @@ public sealed class ScoredAnswerTests
     {
         double[] rewards = [1, 0, 0.25, 0.75];
 
-        double[] advantages = GroupRewards.Advantages(rewards), shifted = GroupRewards.Advantages([.. rewards.Select(reward => reward + 4096)]);
+        double[] advantages = GroupRewards.Advantages(rewards);
+        double[] shifted = GroupRewards.Advantages([.. rewards.Select(reward => reward + 4096)]);
 
-        Assert.Equal([1 - (1 / 3.0), -2 / 3.0, 0.25 - (1.75 / 3), 0.75 - (1.25 / 3)], advantages, (left, right) => Math.Abs(left - right) < 1e-12);
+        double[] expected = [1 - (1 / 3.0), -2 / 3.0, 0.25 - (1.75 / 3), 0.75 - (1.25 / 3)];
+        Assert.All(expected.Zip(advantages), pair => Assert.Equal(pair.First, pair.Second, 1e-12));
         Assert.Equal(advantages, shifted);
         Assert.Equal(0, advantages.Sum(), 12);
         Assert.True(GroupRewards.HasSpread(rewards));

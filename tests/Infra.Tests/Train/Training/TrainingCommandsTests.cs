@@ -63,6 +63,9 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--merge needs --lora-rank", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--merge")]
     [InlineData("--beta must be above 0", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--beta", "0")]
     [InlineData("argument '0.1'", "dpo", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--min-noise", "0.1")]
+    [InlineData("--group-size must be at least 2", "reinforce", "--model", "m", "--data", "d", "--grader", "g", "--run", "r", "--out", "o",
+        "--group-size", "1")]
+    [InlineData("Option '--grader' is required.", "reinforce", "--model", "m", "--data", "d", "--run", "r", "--out", "o")]
     [InlineData("--init-text needs --virtual-tokens", "sft", "--model", "m", "--data", "d", "--run", "r", "--out", "o", "--init-text", "t")]
     [InlineData(
         "--lora-rank and --virtual-tokens exclude each other: one adapter is trained", "sft", "--model", "m", "--data", "d", "--run", "r",
@@ -128,6 +131,23 @@ public sealed class TrainingCommandsTests : IDisposable
                 File("pairs.jsonl"), "--validation", File("pairs.jsonl"), "--batch-size", "1", "--samples", "2", .. trained,
             ]);
         }
+        System.IO.File.WriteAllText(File("prompts.jsonl"), """{"prompt": "a", "reference": "b"}""" + "\n");
+        const string grader = """
+            {"type": "text_similarity", "name": "g", "evaluation_metric": "fuzzy_match", "input": "{{sample.output_text}}",
+             "reference": "{{item.reference}}"}
+            """;
+        System.IO.File.WriteAllText(File("grader.json"), grader);
+        await DoneAsync(
+            "reinforce", "--model", File("model"), "--out", File("rewarded"), "--run", File("rewards"), "--data", File("prompts.jsonl"),
+            "--validation", File("prompts.jsonl"), "--grader", File("grader.json"), "--batch-size", "1", "--group-size", "3",
+            "--max-tokens", "4", "--lora-rank", "2", "--merge");
+        System.IO.File.WriteAllText(File("prompts.jsonl"), """{"prompt": "a"}""" + "\n");
+        var (code, _, error) = await TrainProgram.RunAsync(
+        [
+            "reinforce", "--model", File("model"), "--out", File("rewarded"), "--run", File("unjudged"), "--data", File("prompts.jsonl"),
+            "--grader", File("grader.json"), "--max-tokens", "4",
+        ]);
+        Assert.Equal((1, true), (code, error.Contains("line 1: item.reference is missing", StringComparison.Ordinal)));
         await DoneAsync("answers", "--model", File("preferring"), "--data", File("dialogues.jsonl"), "--max-tokens", "2");
         await DoneAsync(
             "sft", "--model", File("model"), "--out", File("vectors"), "--run", File("prompting"), "--data", File("dialogues.jsonl"),
