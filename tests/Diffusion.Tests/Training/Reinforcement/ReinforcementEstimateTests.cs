@@ -87,7 +87,8 @@ public sealed class ReinforcementEstimateTests : IDisposable
 
     /// <summary>
     /// By libtorch, of the sum over answers y and masks m of
-    /// p(y) p(m) (-(r(y) - mean r) B_m(y) / l + beta (B_m(y) - B_ref)^2 / (2 l) q(y)), where q(y) is the probability that another answer of the group has another reward: without that the group is passed over.
+    /// p(y) p(m) (-(r(y) - mean r) B_m(y) / l + beta (B_m(y) - B_ref)^2 / (2 l) q(y)), where
+    /// q(y) is the probability that another answer of the group has another reward: without that the group is passed over.
     /// </summary>
     private double[] Expected()
     {
