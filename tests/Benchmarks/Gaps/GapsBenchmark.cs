@@ -50,7 +50,8 @@ internal sealed class GapsBenchmark(Sampler sampler, LLaDATokenizer tokenizer, T
             foreach (var row in rows)
                 Console.WriteLine(row);
             Console.WriteLine(
-                $"{documents.Average(document => document.NumTokens):F1} tokens, {documents.Average(document => document.Length):F2} in a gap");
+                $"{documents.Average(document => document.NumTokens):F1} tokens, "
+                + $"{documents.Average(document => document.Length):F2} in a gap");
             if (parse.GetValue(json) is { } file)
                 ResultFile.Write(file.FullName, rows);
         });

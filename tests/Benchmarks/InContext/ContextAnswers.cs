@@ -5,7 +5,7 @@ using LLaDA.Diffusion.Sampling;
 
 namespace LLaDA.Batch.Benchmarks.InContext;
 
-/// <summary>The share of questions whose answer is right, by the number of pairs that are shown. Answers are the most probable token.</summary>
+/// <summary>The share of questions answered rightly, by the number of pairs shown. Answers are the most probable token.</summary>
 internal sealed class ContextAnswers(ContextTask task, int numQuestions, int seed)
 {
     private const int BatchSize = 250;

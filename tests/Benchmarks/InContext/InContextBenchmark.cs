@@ -39,7 +39,7 @@ internal sealed record InContextSettings
     };
 }
 
-/// <summary>Tasks that only their examples in the context tell of: a diffusion model and its autoregressive twin on the same rows.</summary>
+/// <summary>Tasks that only their examples in the context tell of: a diffusion model and its twin on the same rows.</summary>
 internal static class InContextBenchmark
 {
     /// <param name="folder">Holds all runs; one that was interrupted goes on.</param>
