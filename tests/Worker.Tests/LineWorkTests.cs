@@ -40,7 +40,9 @@ public sealed class LineWorkTests(StorageFixture fixture, TinyModel model) : IDi
 
     [Theory]
     [InlineData(BatchEndpoint.Infill, """{"text":"the [MASK] fox and [MASK] the lazy dog [MASK]","max_gap_length":12}""")]
-    [InlineData(BatchEndpoint.Infill, """{"text":"the fox and the dog, the fox and the dog and the [MASK] fox and the lazy dog and the fox"}""")]
+    [InlineData(
+        BatchEndpoint.Infill,
+        """{"text":"the fox and the dog and the fox and the dog and the [MASK] fox and the lazy dog and the fox"}""")]
     [InlineData(BatchEndpoint.Completions, """{"prompt":"the","suffix":" fox","max_tokens":9}""")]
     [InlineData(BatchEndpoint.Completions, """{"prompt":"the","suffix":" fox","max_tokens":9,"n":2}""")]
     public async Task Where_a_length_is_searched_the_work_is_a_bound_that_the_longest_fill_reaches(string endpoint, string body)
