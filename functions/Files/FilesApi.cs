@@ -28,9 +28,8 @@ internal static class FilesApi
         var query = ListQuery.Read(context.Request, FileRecord.IdPrefix, DefaultLimit, MaxLimit);
         string? purpose = context.Request.Query["purpose"].FirstOrDefault();
         var now = time.GetUtcNow();
-        var (page, hasMore) = await files.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, IsListed, context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(FileObject.From), file => file.Id, hasMore));
+        return await ListPage.OfAsync(
+            files.Records, context.Tenant(), query, FileObject.From, file => file.Id, context.RequestAborted, IsListed);
 
         bool IsListed(FileRecord file) => !file.IsExpired(now) && (purpose is null || file.Purpose == purpose);
     }

@@ -74,9 +74,9 @@ internal static class FineTuningApi
     {
         var query = ListQuery.Read(context.Request, FineTuningJobRecord.IdPrefix, DefaultLimit, MaxLimit);
         var wanted = MetadataFilter.Read(context.Request);
-        var (page, hasMore) = await jobs.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, job => wanted.Matches(job.Metadata), context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(job => FineTuningJobObject.From(job, time.GetUtcNow())), job => job.Id, hasMore));
+        return await ListPage.OfAsync(
+            jobs.Records, context.Tenant(), query, job => FineTuningJobObject.From(job, time.GetUtcNow()), job => job.Id,
+            context.RequestAborted, job => wanted.Matches(job.Metadata));
     }
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, FineTuningStore jobs, TimeProvider time) =>
@@ -117,18 +117,18 @@ internal static class FineTuningApi
     {
         var job = await FindAsync(id, context, jobs);
         var query = ListQuery.Read(context.Request, text => FineTuningEvents.ParseId(job, text), DefaultLimit, MaxLimit);
-        var (page, hasMore) = await events.Records.PageAsync(
-            FineTuningEvents.Partition(job), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(entry => FineTuningEventObject.From(job, entry)), entry => entry.Id, hasMore));
+        return await ListPage.OfAsync(
+            events.Records, FineTuningEvents.Partition(job), query, entry => FineTuningEventObject.From(job, entry), entry => entry.Id,
+            context.RequestAborted);
     }
 
     private static async Task<IResult> CheckpointsAsync(string id, HttpContext context, FineTuningStore jobs, FineTunedModels models)
     {
         var job = await FindAsync(id, context, jobs);
         var query = ListQuery.Read(context.Request, text => CheckpointRecord.ParseId(job, text), DefaultCheckpoints, MaxLimit);
-        var (page, hasMore) = await models.Checkpoints.PageAsync(
-            CheckpointRecord.Partition(job), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(record => CheckpointObject.From(job, record)), checkpoint => checkpoint.Id, hasMore));
+        return await ListPage.OfAsync(
+            models.Checkpoints, CheckpointRecord.Partition(job), query, record => CheckpointObject.From(job, record),
+            checkpoint => checkpoint.Id, context.RequestAborted);
     }
 
     private static async Task<FineTuningJobRecord> FindAsync(string id, HttpContext context, FineTuningStore jobs) =>

@@ -1,3 +1,5 @@
+using LLaDA.Batch.Shared.Storage;
+
 namespace LLaDA.Batch.Functions.Http;
 
 /// <summary>A page of a list, as OpenAI's clients read it.</summary>
@@ -10,6 +12,20 @@ public sealed record ListPage<T>(IReadOnlyList<T> Data, string? FirstId, string?
 /// <summary>Makes the pages of lists.</summary>
 internal static class ListPage
 {
+    /// <summary>The page of a partition that a request asks for.</summary>
+    /// <param name="objectOf">Makes a row what a client sees.</param>
+    /// <param name="idOf">The id by which a client asks for the next page.</param>
+    /// <param name="isListed">Null lists all rows.</param>
+    public static async Task<IResult> OfAsync<TRow, T>(
+        TableOf<TRow> rows, string partition, ListQuery query, Func<TRow, T> objectOf, Func<T, string> idOf,
+        CancellationToken cancellation, Func<TRow, bool>? isListed = null)
+        where TRow : TableRow
+    {
+        var (page, hasMore) = await rows.PageAsync(
+            partition, query.AfterKey, query.Limit, query.IsAscending, isListed ?? (_ => true), cancellation);
+        return Results.Wire(Of(page.Select(objectOf), idOf, hasMore));
+    }
+
     /// <param name="objects">In the order of the page.</param>
     /// <param name="idOf">The id by which a client asks for the next page.</param>
     public static ListPage<T> Of<T>(IEnumerable<T> objects, Func<T, string> idOf, bool hasMore = false)

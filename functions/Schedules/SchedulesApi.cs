@@ -60,14 +60,9 @@ internal static class SchedulesApi
     private static async Task<IResult> ListAsync(HttpContext context, ScheduleStore schedules)
     {
         var query = ListQuery.Read(context.Request, ScheduleRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await schedules.Records.PageAsync(
-            context.Tenant(),
-            query.AfterKey,
-            query.Limit,
-            query.IsAscending,
-            schedule => schedule.DeletedAt is null,
-            context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(ScheduleObject.From), schedule => schedule.Id, hasMore));
+        return await ListPage.OfAsync(
+            schedules.Records, context.Tenant(), query, ScheduleObject.From, schedule => schedule.Id, context.RequestAborted,
+            schedule => schedule.DeletedAt is null);
     }
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, ScheduleStore schedules) =>
@@ -141,9 +136,8 @@ internal static class SchedulesApi
     {
         var schedule = await FindAsync(id, context, schedules);
         var query = ListQuery.Read(context.Request, ScheduleRunRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await schedules.Runs.PageAsync(
-            ScheduleRunRecord.Partition(schedule), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(ScheduleRunObject.From), run => run.Id, hasMore));
+        return await ListPage.OfAsync(
+            schedules.Runs, ScheduleRunRecord.Partition(schedule), query, ScheduleRunObject.From, run => run.Id, context.RequestAborted);
     }
 
     private static async Task CheckAsync(ScheduleDefinition definition, HttpContext context, ModelCatalog models, FileStore files)

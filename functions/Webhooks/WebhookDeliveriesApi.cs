@@ -45,9 +45,8 @@ internal static class WebhookDeliveriesApi
     {
         var query = ListQuery.Read(context.Request, WebhookDeliveryRecord.IdPrefix, DefaultLimit, MaxLimit);
         var endpoint = await WebhookEndpointsApi.FindAsync(id, context, endpoints);
-        var (page, hasMore) = await deliveries.Records.PageAsync(
-            WebhookDeliveryRecord.Partition(endpoint.Tenant, endpoint.Id),
-            query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(WebhookDeliveryObject.From), delivery => delivery.Id, hasMore));
+        return await ListPage.OfAsync(
+            deliveries.Records, WebhookDeliveryRecord.Partition(endpoint.Tenant, endpoint.Id), query, WebhookDeliveryObject.From,
+            delivery => delivery.Id, context.RequestAborted);
     }
 }

@@ -36,9 +36,9 @@ internal static class WebhookEndpointsApi
     private static async Task<IResult> ListAsync(HttpContext context, WebhookEndpoints endpoints)
     {
         var query = ListQuery.Read(context.Request, WebhookEndpointRecord.IdPrefix, DefaultLimit, MaxLimit);
-        var (page, hasMore) = await endpoints.Records.PageAsync(
-            context.Tenant(), query.AfterKey, query.Limit, query.IsAscending, _ => true, context.RequestAborted);
-        return Results.Wire(ListPage.Of(page.Select(endpoint => WebhookEndpointObject.From(endpoint)), endpoint => endpoint.Id, hasMore));
+        return await ListPage.OfAsync(
+            endpoints.Records, context.Tenant(), query, endpoint => WebhookEndpointObject.From(endpoint), endpoint => endpoint.Id,
+            context.RequestAborted);
     }
 
     private static async Task<IResult> GetAsync(string id, HttpContext context, WebhookEndpoints endpoints) =>
