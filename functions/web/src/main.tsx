@@ -25,35 +25,51 @@ function App() {
   const [hasKey, setHasKey] = useState(key() !== null);
   const route = useRoute();
   if (!hasKey) return <KeyPage signedIn={() => setHasKey(true)} />;
-  const changeKey = () => { signOut(); setHasKey(false); };
-  return <Layout route={route} changeKey={changeKey}>
-    <KeyCheck refused={changeKey} />
-    {page(route)}
-  </Layout>;
+  const changeKey = () => {
+    signOut();
+    setHasKey(false);
+  };
+  return (
+    <Layout route={route} changeKey={changeKey}>
+      <KeyCheck refused={changeKey} />
+      {page(route)}
+    </Layout>
+  );
 }
 
 /** Says at once when the key is not accepted, whichever page is open. */
 function KeyCheck({ refused }: { refused: () => void }) {
   const { error } = usePolled<Page<Model>>("/v1/models?limit=1", null);
-  return error?.status === 401
-    ? <div class="failure" role="alert">
+  return error?.status === 401 ? (
+    <div class="failure" role="alert">
       <p>The service does not accept this key: it is wrong, or it was revoked.</p>
-      <button type="button" onClick={refused}>Enter another key</button>
+      <button type="button" onClick={refused}>
+        Enter another key
+      </button>
     </div>
-    : null;
+  ) : null;
 }
 
 function page([room = "try", id]: Route) {
   switch (room) {
-    case "try": return <TryPage model={id} />;
-    case "batches": return id ? <BatchPage key={id} id={id} /> : <BatchesPage />;
-    case "fine-tuning": return id ? <JobPage key={id} id={id} /> : <FineTuningPage />;
-    case "schedules": return id ? <SchedulePage key={id} id={id} /> : <SchedulesPage />;
-    case "models": return <ModelsPage />;
-    case "files": return <FilesPage />;
-    case "webhooks": return id ? <WebhookPage key={id} id={id} /> : <WebhooksPage />;
-    case "usage": return <UsagePage />;
-    default: return <p>This page does not exist. Choose one above.</p>;
+    case "try":
+      return <TryPage model={id} />;
+    case "batches":
+      return id ? <BatchPage key={id} id={id} /> : <BatchesPage />;
+    case "fine-tuning":
+      return id ? <JobPage key={id} id={id} /> : <FineTuningPage />;
+    case "schedules":
+      return id ? <SchedulePage key={id} id={id} /> : <SchedulesPage />;
+    case "models":
+      return <ModelsPage />;
+    case "files":
+      return <FilesPage />;
+    case "webhooks":
+      return id ? <WebhookPage key={id} id={id} /> : <WebhooksPage />;
+    case "usage":
+      return <UsagePage />;
+    default:
+      return <p>This page does not exist. Choose one above.</p>;
   }
 }
 

@@ -12,7 +12,7 @@ export function useRoute(): Route {
   useEffect(() => {
     const changed = () => setRoute(read());
     addEventListener("hashchange", changed);
-    changed();     // it may have changed before this ran
+    changed(); // it may have changed before this ran
     return () => removeEventListener("hashchange", changed);
   }, []);
   return route;

@@ -1,6 +1,6 @@
 namespace LLaDA.Batch.Infra.Tests.Style;
 
-/// <summary>Lines of C# have at most 140 characters.</summary>
+/// <summary>Lines of C# and TypeScript have at most 140 characters.</summary>
 public sealed class LineLengthTests
 {
     private const int MaxLength = 140;
@@ -19,7 +19,8 @@ public sealed class LineLengthTests
     private static IEnumerable<string> SourceFiles() =>
         from folder in new[] { "functions", "gpu-worker", "shared", "infra", "tests", "client", "docs", "eng" }
         where Directory.Exists(Repository.PathOf(folder))
-        from path in Directory.EnumerateFiles(Repository.PathOf(folder), "*.cs", SearchOption.AllDirectories)
+        from pattern in new[] { "*.cs", "*.ts", "*.tsx" }
+        from path in Directory.EnumerateFiles(Repository.PathOf(folder), pattern, SearchOption.AllDirectories)
         let file = Path.GetRelativePath(Repository.Root, path).Replace('\\', '/')
         where !file.Split('/').Any(part => part is "bin" or "obj" or "node_modules" or "artifacts")
         select file;

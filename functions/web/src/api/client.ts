@@ -2,7 +2,12 @@ import { key } from "../session";
 
 /** What the service answered in place of a result, in its own words. */
 export class ApiError extends Error {
-  constructor(message: string, readonly status: number, readonly code: string | null, readonly retryAfter: number | null) {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly code: string | null,
+    readonly retryAfter: number | null,
+  ) {
     super(message);
   }
 }
@@ -26,24 +31,28 @@ export async function fetchOk(path: string, init: RequestInit = {}): Promise<Res
   const body = await response.json().catch(() => null);
   const error = body?.error;
   throw new ApiError(
-    error?.message ?? `The server answered with status ${response.status}`, response.status, error?.code ?? null, retryAfterOf(response));
+    error?.message ?? `The server answered with status ${response.status}`,
+    response.status,
+    error?.code ?? null,
+    retryAfterOf(response),
+  );
 }
 
 export async function get<T>(path: string, signal?: AbortSignal): Promise<Answer<T>> {
   const response = await fetchOk(path, signal ? { signal } : {});
-  return { value: await response.json() as T, retryAfter: retryAfterOf(response) };
+  return { value: (await response.json()) as T, retryAfter: retryAfterOf(response) };
 }
 
 export async function send<T>(method: "POST" | "DELETE", path: string, body?: unknown): Promise<T> {
   const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  return await (await fetchOk(path, { method, ...json })).json() as T;
+  return (await (await fetchOk(path, { method, ...json })).json()) as T;
 }
 
 export async function upload<T>(file: File, purpose: string): Promise<T> {
   const form = new FormData();
   form.append("purpose", purpose);
   form.append("file", file, file.name);
-  return await (await fetchOk("/v1/files", { method: "POST", body: form })).json() as T;
+  return (await (await fetchOk("/v1/files", { method: "POST", body: form })).json()) as T;
 }
 
 /** Saves a file of the service on this computer. */
@@ -63,7 +72,10 @@ export async function* jsonLines<T>(path: string, signal?: AbortSignal): AsyncGe
 /** The data of an answer in server-sent events, without the closing `[DONE]`. */
 export async function* events<T>(path: string, body: unknown, signal: AbortSignal): AsyncGenerator<T> {
   const response = await fetchOk(path, {
-    method: "POST", signal, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    method: "POST",
+    signal,
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
   });
   for await (const line of textLines(response)) {
     if (line.startsWith("data: ") && line !== "data: [DONE]") yield JSON.parse(line.slice("data: ".length)) as T;

@@ -27,7 +27,9 @@ export function usePolled<T>(path: string | null, seconds: number | null | ((val
     const abort = new AbortController();
     let timer: number | undefined;
     let failures = 0;
-    const next = (wait: number) => { timer = window.setTimeout(ask, wait * 1000); };
+    const next = (wait: number) => {
+      timer = window.setTimeout(ask, wait * 1000);
+    };
     const ask = async () => {
       if (document.hidden) return next(1);
       try {
@@ -45,7 +47,10 @@ export function usePolled<T>(path: string | null, seconds: number | null | ((val
       }
     };
     void ask();
-    return () => { abort.abort(); clearTimeout(timer); };
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
   }, [path, turn]);
 
   const reload = useCallback(() => setTurn((count) => count + 1), []);

@@ -8,7 +8,7 @@ export interface Piece {
 
 const marks = /(\\*)\[MASK(?::\d+)?\]/g;
 
-/** A text cut at its gaps: the texts between them as they were given, and the marks. An odd run of backslashes before a mark makes it text. */
+/** A text cut at its gaps: the texts between them as given, and the marks. An odd run of backslashes before a mark makes it text. */
 export function cut(text: string): { given: string[]; gaps: string[] } {
   const given: string[] = [];
   const gaps: string[] = [];

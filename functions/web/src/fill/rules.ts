@@ -14,7 +14,9 @@ export const anything: GapRule = { kind: "", texts: "" };
 export function ruled(rules: Record<number, GapRule>, numGaps: number): Record<string, object> {
   const kept = Object.entries(rules).filter(([gap]) => Number(gap) < numGaps);
   const pattern = kept.filter(([, { kind }]) => patterns.includes(kind)).map(([gap, { kind }]) => [gap, kind]);
-  const choices = kept.filter(([, { kind }]) => kind === "choices").map(([gap, { texts }]) => [gap, texts.split("\n").filter((text) => text.trim())]);
+  const choices = kept
+    .filter(([, { kind }]) => kind === "choices")
+    .map(([gap, { texts }]) => [gap, texts.split("\n").filter((text) => text.trim())]);
   return {
     ...(pattern.length > 0 && { pattern: Object.fromEntries(pattern) }),
     ...(choices.length > 0 && { choices: Object.fromEntries(choices) }),

@@ -24,18 +24,24 @@ export interface Streamed {
   infill: InfillAnswer | null;
 }
 
-type Chunk = Partial<Frame> & Partial<InfillAnswer> & {
-  type?: string;
-  choices?: { index: number; text?: string; delta?: { content?: string }; trace?: Trace }[];
-  error?: { message: string };
-  message?: string;
-};
+type Chunk = Partial<Frame> &
+  Partial<InfillAnswer> & {
+    type?: string;
+    choices?: { index: number; text?: string; delta?: { content?: string }; trace?: Trace }[];
+    error?: { message: string };
+    message?: string;
+  };
 
 /**
  * Asks for an answer as a stream: frames while it comes about, then the answer.
  * @param show takes a frame and the index of the text that it belongs to.
  */
-export async function streamed(path: string, body: object, signal: AbortSignal, show: (frame: Frame, index: number) => void): Promise<Streamed> {
+export async function streamed(
+  path: string,
+  body: object,
+  signal: AbortSignal,
+  show: (frame: Frame, index: number) => void,
+): Promise<Streamed> {
   const answer: Streamed = { written: [], infill: null };
   for await (const chunk of events<Chunk>(path, { ...body, stream: true }, signal)) {
     if (chunk.error) throw new Error(chunk.error.message);
@@ -46,7 +52,7 @@ export async function streamed(path: string, body: object, signal: AbortSignal, 
     }
     if (chunk.spans) answer.infill = chunk as InfillAnswer;
     if (!choice) continue;
-    const written = answer.written[choice.index] ??= { text: "", trace: null };
+    const written = (answer.written[choice.index] ??= { text: "", trace: null });
     written.text += choice.delta?.content ?? choice.text ?? "";
     written.trace = choice.trace ?? written.trace;
   }

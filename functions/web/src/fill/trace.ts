@@ -23,11 +23,13 @@ export const lastStep = (segments: Segment[]): number => Math.max(0, ...segments
 
 /** What stands on the canvas after a step. Step 0 is the canvas of masks. */
 export function canvasAt(segments: Segment[], step: number): Place[] {
-  return segments.flatMap((segment): Place[] => typeof segment === "string"
-    ? [{ text: segment, isGiven: true, confidence: 1, isNew: false }]
-    : segment.tokens.map((token, index) => {
-      const earlier = segment.taken_back.find((taken) => taken.index === index && taken.step <= step && step < taken.taken_back_at);
-      const shown = token.step <= step ? token : earlier;
-      return { text: shown?.token ?? null, isGiven: false, confidence: shown?.confidence ?? 0, isNew: shown?.step === step };
-    }));
+  return segments.flatMap((segment): Place[] =>
+    typeof segment === "string"
+      ? [{ text: segment, isGiven: true, confidence: 1, isNew: false }]
+      : segment.tokens.map((token, index) => {
+          const earlier = segment.taken_back.find((taken) => taken.index === index && taken.step <= step && step < taken.taken_back_at);
+          const shown = token.step <= step ? token : earlier;
+          return { text: shown?.token ?? null, isGiven: false, confidence: shown?.confidence ?? 0, isNew: shown?.step === step };
+        }),
+  );
 }

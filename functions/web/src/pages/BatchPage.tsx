@@ -16,34 +16,78 @@ const ended = ["completed", "failed", "expired", "cancelled"];
 
 export function BatchPage({ id }: { id: string }) {
   const base = `/v1/batches/${id}`;
-  const loaded = usePolled<Batch>(base, (batch) => ended.includes(batch.status) ? null : 2);
-  return <>
-    <p><a href={href("batches")}>All batches</a></p>
-    <h1><code>{id}</code></h1>
-    <Loading of={loaded}>{(batch) => {
-      const isEnded = ended.includes(batch.status);
-      return <>
-        <p><State of={stateOf(batch)} /></p>
-        <Progress {...batch.request_counts} />
-        <p class="actions">
-          {!isEnded && <Action run={async () => { await send("POST", `${base}/cancel`); loaded.reload(); }}
-            confirm="Cancel this batch? Its finished lines are kept.">Cancel</Action>}
-          {isEnded && batch.request_counts.failed > 0 && <Action kind="main" run={() => retry(base)}>Retry the failed lines</Action>}
-          {batch.output_file_id && <Action run={() => download(`/v1/files/${batch.output_file_id}/content`, `${id}-output.jsonl`)}>
-            Download the answers</Action>}
-          {batch.error_file_id && <Action run={() => download(`/v1/files/${batch.error_file_id}/content`, `${id}-errors.jsonl`)}>
-            Download the errors</Action>}
-          {isEnded && <Action confirm="Delete this batch and its results?" run={async () => { await send("DELETE", base); go("batches"); }}>
-            Delete</Action>}
-          <Copy label="Copy as curl" text={curl("GET", base)} />
-        </p>
-        {batch.errors?.data.map((error) => <p class="failure">
-          {error.line === null ? "" : `Line ${error.line}: `}{error.message}</p>)}
-        <Facts of={facts(batch)} />
-        <BatchLines batch={batch} isEnded={isEnded} />
-      </>;
-    }}</Loading>
-  </>;
+  const loaded = usePolled<Batch>(base, (batch) => (ended.includes(batch.status) ? null : 2));
+  return (
+    <>
+      <p>
+        <a href={href("batches")}>All batches</a>
+      </p>
+      <h1>
+        <code>{id}</code>
+      </h1>
+      <Loading of={loaded}>
+        {(batch) => {
+          const isEnded = ended.includes(batch.status);
+          return (
+            <>
+              <p>
+                <State of={stateOf(batch)} />
+              </p>
+              <Progress {...batch.request_counts} />
+              <p class="actions">
+                {!isEnded && (
+                  <Action
+                    run={async () => {
+                      await send("POST", `${base}/cancel`);
+                      loaded.reload();
+                    }}
+                    confirm="Cancel this batch? Its finished lines are kept."
+                  >
+                    Cancel
+                  </Action>
+                )}
+                {isEnded && batch.request_counts.failed > 0 && (
+                  <Action kind="main" run={() => retry(base)}>
+                    Retry the failed lines
+                  </Action>
+                )}
+                {batch.output_file_id && (
+                  <Action run={() => download(`/v1/files/${batch.output_file_id}/content`, `${id}-output.jsonl`)}>
+                    Download the answers
+                  </Action>
+                )}
+                {batch.error_file_id && (
+                  <Action run={() => download(`/v1/files/${batch.error_file_id}/content`, `${id}-errors.jsonl`)}>
+                    Download the errors
+                  </Action>
+                )}
+                {isEnded && (
+                  <Action
+                    confirm="Delete this batch and its results?"
+                    run={async () => {
+                      await send("DELETE", base);
+                      go("batches");
+                    }}
+                  >
+                    Delete
+                  </Action>
+                )}
+                <Copy label="Copy as curl" text={curl("GET", base)} />
+              </p>
+              {batch.errors?.data.map((error) => (
+                <p class="failure">
+                  {error.line === null ? "" : `Line ${error.line}: `}
+                  {error.message}
+                </p>
+              ))}
+              <Facts of={facts(batch)} />
+              <BatchLines batch={batch} isEnded={isEnded} />
+            </>
+          );
+        }}
+      </Loading>
+    </>
+  );
 }
 
 async function retry(base: string) {
@@ -57,8 +101,14 @@ function facts(batch: Batch): Parameters<typeof Facts>[0]["of"] {
   return [
     ["Endpoint", <code>{batch.endpoint}</code>],
     ["Model", batch.model],
-    ["Runs again the failed lines of", batch.parent_batch_id &&
-      <a href={href("batches", batch.parent_batch_id)}><code>{batch.parent_batch_id}</code></a>],
+    [
+      "Runs again the failed lines of",
+      batch.parent_batch_id && (
+        <a href={href("batches", batch.parent_batch_id)}>
+          <code>{batch.parent_batch_id}</code>
+        </a>
+      ),
+    ],
     ["Input", batch.input_file_id ? <code>{batch.input_file_id}</code> : folder(batch.input_blobs)],
     ["Output folder", folder(batch.output_blobs)],
     ["Priority", batch.priority === "normal" ? null : batch.priority],
@@ -70,11 +120,14 @@ function facts(batch: Batch): Parameters<typeof Facts>[0]["of"] {
     ["Lines a minute", progress?.lines_per_minute && count(Math.round(progress.lines_per_minute))],
     ["Time left", end ? null : timeLeft(batch)],
     ["Workers seen", progress?.workers_seen],
-    ["Tokens", progress
-      ? `${count(progress.tokens_done)} of about ${count(progress.tokens_estimated)}`
-      : `${count(batch.usage.input_tokens)} in, ${count(batch.usage.output_tokens)} out`],
+    [
+      "Tokens",
+      progress
+        ? `${count(progress.tokens_done)} of about ${count(progress.tokens_estimated)}`
+        : `${count(batch.usage.input_tokens)} in, ${count(batch.usage.output_tokens)} out`,
+    ],
     ...Object.entries(batch.metadata ?? {}),
   ];
 }
 
-const folder = (of: Folder | null | undefined) => of ? <code>{of.url ?? `${of.container}/${of.prefix ?? ""}`}</code> : null;
+const folder = (of: Folder | null | undefined) => (of ? <code>{of.url ?? `${of.container}/${of.prefix ?? ""}`}</code> : null);

@@ -21,29 +21,65 @@ export function FilesPage() {
       setState({ text: (failure as Error).message, isError: true });
     }
   };
-  return <>
-    <h1>Files</h1>
-    <section class="new" aria-label="New file">
-      <label>For{" "}
-        <select value={purpose} onChange={(event) => setPurpose(event.currentTarget.value)}>
-          <option value="fine-tune">fine-tuning</option><option value="batch">a batch</option>
-        </select>
-      </label>
-      <DropFile label="Choose a file" accept=".jsonl,.json,.txt" take={(file) => void take(file)} />
-      {state && <p role="status" class={state.isError ? "failure" : ""}>{state.text}</p>}
-    </section>
-    <Listed<StoredFile> key={version} base="/v1/files" caption="Files" seconds={30} query={{ order: "desc" }}
-      empty={<p>There is no file yet. Choose one above.</p>} columns={[
-        { name: "File", cell: (file) => <>{file.filename}<br /><code>{file.id}</code></> },
-        { name: "For", cell: (file) => file.purpose.replace("_", " ") },
-        { name: "Size", cell: (file) => bytes(file.bytes), isNumber: true },
-        { name: "Age", cell: (file) => ago(file.created_at) },
-        { name: "Kept until", cell: (file) => when(file.expires_at) },
-        { name: "", cell: (file) => <>
-          <Action run={() => download(`/v1/files/${file.id}/content`, file.filename)}>Download</Action>{" "}
-          <Action confirm={`Delete ${file.filename}?`} run={async () => { await send("DELETE", `/v1/files/${file.id}`); changed(); }}>
-            Delete</Action>
-        </> },
-      ]} />
-  </>;
+  return (
+    <>
+      <h1>Files</h1>
+      <section class="new" aria-label="New file">
+        <label>
+          For{" "}
+          <select value={purpose} onChange={(event) => setPurpose(event.currentTarget.value)}>
+            <option value="fine-tune">fine-tuning</option>
+            <option value="batch">a batch</option>
+          </select>
+        </label>
+        <DropFile label="Choose a file" accept=".jsonl,.json,.txt" take={(file) => void take(file)} />
+        {state && (
+          <p role="status" class={state.isError ? "failure" : ""}>
+            {state.text}
+          </p>
+        )}
+      </section>
+      <Listed<StoredFile>
+        key={version}
+        base="/v1/files"
+        caption="Files"
+        seconds={30}
+        query={{ order: "desc" }}
+        empty={<p>There is no file yet. Choose one above.</p>}
+        columns={[
+          {
+            name: "File",
+            cell: (file) => (
+              <>
+                {file.filename}
+                <br />
+                <code>{file.id}</code>
+              </>
+            ),
+          },
+          { name: "For", cell: (file) => file.purpose.replace("_", " ") },
+          { name: "Size", cell: (file) => bytes(file.bytes), isNumber: true },
+          { name: "Age", cell: (file) => ago(file.created_at) },
+          { name: "Kept until", cell: (file) => when(file.expires_at) },
+          {
+            name: "",
+            cell: (file) => (
+              <>
+                <Action run={() => download(`/v1/files/${file.id}/content`, file.filename)}>Download</Action>{" "}
+                <Action
+                  confirm={`Delete ${file.filename}?`}
+                  run={async () => {
+                    await send("DELETE", `/v1/files/${file.id}`);
+                    changed();
+                  }}
+                >
+                  Delete
+                </Action>
+              </>
+            ),
+          },
+        ]}
+      />
+    </>
+  );
 }

@@ -13,39 +13,98 @@ import { State } from "../ui/State";
 export function SchedulePage({ id }: { id: string }) {
   const base = `/v1/schedules/${id}`;
   const loaded = usePolled<Schedule>(base, 15);
-  const change = async (verb: string) => { await send("POST", `${base}/${verb}`); loaded.reload(); };
-  return <>
-    <p><a href={href("schedules")}>All schedules</a></p>
-    <h1><code>{id}</code></h1>
-    <Loading of={loaded}>{(schedule) => <>
-      <p><State of={schedule.status} /></p>
-      <p class="actions">
-        {schedule.status === "paused"
-          ? <Action kind="main" run={() => change("resume")}>Resume</Action>
-          : <Action run={() => change("pause")}>Pause</Action>}
-        <Action confirm="Delete this schedule? Its jobs and models stay."
-          run={async () => { await send("DELETE", base); go("schedules"); }}>Delete</Action>
-        <Copy label="Copy as curl" text={curl("GET", base)} />
+  const change = async (verb: string) => {
+    await send("POST", `${base}/${verb}`);
+    loaded.reload();
+  };
+  return (
+    <>
+      <p>
+        <a href={href("schedules")}>All schedules</a>
       </p>
-      <Facts of={[
-        ["Times", <><code>{schedule.cron}</code> {schedule.time_zone}</>],
-        ["Next", when(schedule.next_run_at)],
-        ["Model", schedule.job.model],
-        ["Starts from", words(schedule.start_from)],
-        ["Folder", <code>{schedule.training_data.container}/{schedule.training_data.prefix}</code>],
-        ["Takes", schedule.training_data.select === "new" ? "new files only" : "all files"],
-        ["Last job", schedule.last_job && <a href={href("fine-tuning", schedule.last_job)}><code>{schedule.last_job}</code></a>],
-      ]} />
-    </>}</Loading>
-    <h2>Runs</h2>
-    <Listed<ScheduleRun> base={`${base}/runs`} caption="Runs" seconds={15}
-      empty={<p>The first run comes at the next time.</p>} columns={[
-        { name: "Due", cell: (run) => when(run.due_at) },
-        { name: "Outcome", cell: (run) => <State of={run.status} /> },
-        { name: "Reason", cell: (run) => run.message ?? (run.reason ? words(run.reason) : "–") },
-        { name: "Job", cell: (run) => run.fine_tuning_job
-          ? <a href={href("fine-tuning", run.fine_tuning_job)}><code>{run.fine_tuning_job}</code></a> : "–" },
-        { name: "Files", cell: (run) => run.blobs ?? "–", isNumber: true },
-      ]} />
-  </>;
+      <h1>
+        <code>{id}</code>
+      </h1>
+      <Loading of={loaded}>
+        {(schedule) => (
+          <>
+            <p>
+              <State of={schedule.status} />
+            </p>
+            <p class="actions">
+              {schedule.status === "paused" ? (
+                <Action kind="main" run={() => change("resume")}>
+                  Resume
+                </Action>
+              ) : (
+                <Action run={() => change("pause")}>Pause</Action>
+              )}
+              <Action
+                confirm="Delete this schedule? Its jobs and models stay."
+                run={async () => {
+                  await send("DELETE", base);
+                  go("schedules");
+                }}
+              >
+                Delete
+              </Action>
+              <Copy label="Copy as curl" text={curl("GET", base)} />
+            </p>
+            <Facts
+              of={[
+                [
+                  "Times",
+                  <>
+                    <code>{schedule.cron}</code> {schedule.time_zone}
+                  </>,
+                ],
+                ["Next", when(schedule.next_run_at)],
+                ["Model", schedule.job.model],
+                ["Starts from", words(schedule.start_from)],
+                [
+                  "Folder",
+                  <code>
+                    {schedule.training_data.container}/{schedule.training_data.prefix}
+                  </code>,
+                ],
+                ["Takes", schedule.training_data.select === "new" ? "new files only" : "all files"],
+                [
+                  "Last job",
+                  schedule.last_job && (
+                    <a href={href("fine-tuning", schedule.last_job)}>
+                      <code>{schedule.last_job}</code>
+                    </a>
+                  ),
+                ],
+              ]}
+            />
+          </>
+        )}
+      </Loading>
+      <h2>Runs</h2>
+      <Listed<ScheduleRun>
+        base={`${base}/runs`}
+        caption="Runs"
+        seconds={15}
+        empty={<p>The first run comes at the next time.</p>}
+        columns={[
+          { name: "Due", cell: (run) => when(run.due_at) },
+          { name: "Outcome", cell: (run) => <State of={run.status} /> },
+          { name: "Reason", cell: (run) => run.message ?? (run.reason ? words(run.reason) : "–") },
+          {
+            name: "Job",
+            cell: (run) =>
+              run.fine_tuning_job ? (
+                <a href={href("fine-tuning", run.fine_tuning_job)}>
+                  <code>{run.fine_tuning_job}</code>
+                </a>
+              ) : (
+                "–"
+              ),
+          },
+          { name: "Files", cell: (run) => run.blobs ?? "–", isNumber: true },
+        ]}
+      />
+    </>
+  );
 }

@@ -11,8 +11,9 @@ import { GapFields } from "./GapFields";
 import { ParameterFields } from "./ParameterFields";
 import { chosen, type Mode } from "./parameters";
 
-const example = "And the whole earth was of one [MASK:1], and of one speech. And it came to pass, as they journeyed from the [MASK:1], "
-  + "that they found a [MASK:1] in the land.";
+const example =
+  "And the whole earth was of one [MASK:1], and of one speech. And it came to pass, as they journeyed from the [MASK:1], " +
+  "that they found a [MASK:1] in the land.";
 
 interface Answer {
   /** That was sent. */
@@ -40,7 +41,9 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
   const name = model || models.value?.data[0]?.id;
   const gaps = cut(texts.infill).gaps;
   const request = {
-    model: name, ...chosen(values, mode), trace: true,
+    model: name,
+    ...chosen(values, mode),
+    trace: true,
     ...(mode === "infill" ? { text: texts.infill, ...ruled(rules, gaps.length) } : { messages: [{ role: "user", content: texts.chat }] }),
   };
   const ask = async () => {
@@ -60,47 +63,105 @@ export function TryPage({ model: preset }: { model: string | undefined }) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !isBusy) void ask();
   };
 
-  return <>
-    <h1>Try it</h1>
-    <Loading of={models}>{({ data }) => data.length === 0
-      ? <Empty><p>No model is there yet. An operator adds one with <code>llada admin models add</code>.</p></Empty>
-      : <form onSubmit={(event) => { event.preventDefault(); void ask(); }} onKeyDown={keys}>
-        <fieldset class="choice">
-          <legend class="hidden">Kind of request</legend>
-          {([["infill", "Fill gaps"], ["chat", "Chat"]] as [Mode, string][]).map(([id, label]) => <label>
-            <input type="radio" name="mode" checked={mode === id} onChange={() => { setMode(id); setAnswer(null); setError(null); }} /> {label}
-          </label>)}
-        </fieldset>
-        <p><label>Model{" "}
-          <select value={name} onChange={(event) => setModel(event.currentTarget.value)}>
-            {[...new Set([...data.map(({ id }) => id), ...(model ? [model] : [])])].map((id) => <option value={id}>{id}</option>)}
-          </select>
-        </label></p>
-        <label for="text">{mode === "infill" ? "Text with gaps: [MASK] of any length, [MASK:3] of three tokens" : "Your message"}</label>
-        <textarea id="text" rows={5} required value={texts[mode]}
-          onInput={(event) => setTexts({ ...texts, [mode]: event.currentTarget.value })} />
-        {mode === "infill" && gaps.length > 0 && <GapFields gaps={gaps} rules={rules} change={setRules} />}
-        <ParameterFields mode={mode} values={values} change={setValues} />
-        <p class="actions">
-          <button type="submit" class="main" disabled={isBusy} aria-busy={isBusy}>{mode === "infill" ? "Fill" : "Send"}</button>
-          <span class="quiet">Ctrl+Enter</span>
-          <Copy label="Copy as curl" text={curl("POST", path, request)} />
-        </p>
-      </form>}
-    </Loading>
-    {error && <Failure error={error} />}
-    {isBusy && <Live frames={Object.values(live)} />}
-    {!isBusy && answer && <AnswerView {...answer} />}
-  </>;
+  return (
+    <>
+      <h1>Try it</h1>
+      <Loading of={models}>
+        {({ data }) =>
+          data.length === 0 ? (
+            <Empty>
+              <p>
+                No model is there yet. An operator adds one with <code>llada admin models add</code>.
+              </p>
+            </Empty>
+          ) : (
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                void ask();
+              }}
+              onKeyDown={keys}
+            >
+              <fieldset class="choice">
+                <legend class="hidden">Kind of request</legend>
+                {(
+                  [
+                    ["infill", "Fill gaps"],
+                    ["chat", "Chat"],
+                  ] as [Mode, string][]
+                ).map(([id, label]) => (
+                  <label>
+                    <input
+                      type="radio"
+                      name="mode"
+                      checked={mode === id}
+                      onChange={() => {
+                        setMode(id);
+                        setAnswer(null);
+                        setError(null);
+                      }}
+                    />{" "}
+                    {label}
+                  </label>
+                ))}
+              </fieldset>
+              <p>
+                <label>
+                  Model{" "}
+                  <select value={name} onChange={(event) => setModel(event.currentTarget.value)}>
+                    {[...new Set([...data.map(({ id }) => id), ...(model ? [model] : [])])].map((id) => (
+                      <option value={id}>{id}</option>
+                    ))}
+                  </select>
+                </label>
+              </p>
+              <label for="text">
+                {mode === "infill" ? "Text with gaps: [MASK] of any length, [MASK:3] of three tokens" : "Your message"}
+              </label>
+              <textarea
+                id="text"
+                rows={5}
+                required
+                value={texts[mode]}
+                onInput={(event) => setTexts({ ...texts, [mode]: event.currentTarget.value })}
+              />
+              {mode === "infill" && gaps.length > 0 && <GapFields gaps={gaps} rules={rules} change={setRules} />}
+              <ParameterFields mode={mode} values={values} change={setValues} />
+              <p class="actions">
+                <button type="submit" class="main" disabled={isBusy} aria-busy={isBusy}>
+                  {mode === "infill" ? "Fill" : "Send"}
+                </button>
+                <span class="quiet">Ctrl+Enter</span>
+                <Copy label="Copy as curl" text={curl("POST", path, request)} />
+              </p>
+            </form>
+          )
+        }
+      </Loading>
+      {error && <Failure error={error} />}
+      {isBusy && <Live frames={Object.values(live)} />}
+      {!isBusy && answer && <AnswerView {...answer} />}
+    </>
+  );
 }
 
 /** @param frames the last one of each text that is being written. */
 function Live({ frames }: { frames: Frame[] }) {
-  return <section aria-label="In work" aria-busy="true">
-    {frames.length === 0 && <p role="status" class="quiet">A worker is on it…</p>}
-    {frames.map((frame) => <>
-      <p role="status" class="quiet">Block {frame.block + 1}, step {frame.step}, {frame.masks_left} masks left</p>
-      <p class="text">{frame.text}</p>
-    </>)}
-  </section>;
+  return (
+    <section aria-label="In work" aria-busy="true">
+      {frames.length === 0 && (
+        <p role="status" class="quiet">
+          A worker is on it…
+        </p>
+      )}
+      {frames.map((frame) => (
+        <>
+          <p role="status" class="quiet">
+            Block {frame.block + 1}, step {frame.step}, {frame.masks_left} masks left
+          </p>
+          <p class="text">{frame.text}</p>
+        </>
+      ))}
+    </section>
+  );
 }

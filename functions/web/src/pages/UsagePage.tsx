@@ -16,19 +16,32 @@ const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone:
 export function UsagePage() {
   const start = Math.floor(now() / 86_400 - days + 1) * 86_400;
   const loaded = usePolled<{ data: Bucket[] }>(path("/v1/usage", { start_time: start, bucket_width: "1d", group_by: "model" }), 60);
-  return <>
-    <h1>Usage</h1>
-    <Loading of={loaded}>{({ data }) => {
-      const rows = data.flatMap((bucket) => bucket.results.map((result) => ({ ...result, day: bucket.start_time }))).reverse();
-      return rows.length === 0
-        ? <Empty><p>Nothing was counted in the last {days} days. Lines count when their batch has ended.</p></Empty>
-        : <Table caption={`Usage of the last ${days} days, by day and model`} rows={rows} id={(row) => `${row.day} ${row.model}`} columns={[
-          { name: "Day", cell: (row) => date.format(row.day * 1000) },
-          { name: "Model", cell: (row) => row.model ?? "–" },
-          { name: "Lines", cell: (row) => count(row.num_model_requests), isNumber: true },
-          { name: "Tokens in", cell: (row) => count(row.input_tokens), isNumber: true },
-          { name: "Tokens out", cell: (row) => count(row.output_tokens), isNumber: true },
-        ]} />;
-    }}</Loading>
-  </>;
+  return (
+    <>
+      <h1>Usage</h1>
+      <Loading of={loaded}>
+        {({ data }) => {
+          const rows = data.flatMap((bucket) => bucket.results.map((result) => ({ ...result, day: bucket.start_time }))).reverse();
+          return rows.length === 0 ? (
+            <Empty>
+              <p>Nothing was counted in the last {days} days. Lines count when their batch has ended.</p>
+            </Empty>
+          ) : (
+            <Table
+              caption={`Usage of the last ${days} days, by day and model`}
+              rows={rows}
+              id={(row) => `${row.day} ${row.model}`}
+              columns={[
+                { name: "Day", cell: (row) => date.format(row.day * 1000) },
+                { name: "Model", cell: (row) => row.model ?? "–" },
+                { name: "Lines", cell: (row) => count(row.num_model_requests), isNumber: true },
+                { name: "Tokens in", cell: (row) => count(row.input_tokens), isNumber: true },
+                { name: "Tokens out", cell: (row) => count(row.output_tokens), isNumber: true },
+              ]}
+            />
+          );
+        }}
+      </Loading>
+    </>
+  );
 }

@@ -17,35 +17,77 @@ export function WebhookPage({ id }: { id: string }) {
   const loaded = usePolled<WebhookEndpoint>(base, null);
   const [tested, setTested] = useState<Delivery | null>(null);
   const test = async () => setTested(await send<Delivery>("POST", `${base}/test`));
-  return <>
-    <p><a href={href("webhooks")}>All endpoints</a></p>
-    <h1><code>{id}</code></h1>
-    <Loading of={loaded}>{(endpoint) => <>
-      <p class="actions">
-        <Action kind="main" run={test}>Send a test</Action>
-        <Action confirm={`Delete ${endpoint.url} and its log?`} run={async () => { await send("DELETE", base); go("webhooks"); }}>Delete</Action>
-        <Copy label="Copy as curl" text={curl("POST", `${base}/test`)} />
+  return (
+    <>
+      <p>
+        <a href={href("webhooks")}>All endpoints</a>
       </p>
-      {tested && <p role="status"><State of={tested.status} /> {answerOf(tested)}</p>}
-      <Facts of={[["Address", endpoint.url], ["Events", endpoint.events.join(", ")], ["Since", when(endpoint.created_at)]]} />
-    </>}</Loading>
-    <h2>Deliveries</h2>
-    <Listed<Delivery> key={tested?.id} base={`${base}/deliveries`} caption="Deliveries" seconds={10}
-      empty={<p>Nothing was delivered yet. Send a test, or wait for a job to end.</p>} columns={[
-        { name: "Event", cell: (delivery) => delivery.type },
-        { name: "Of", cell: (delivery) => <JobLink of={delivery} /> },
-        { name: "State", cell: (delivery) => <State of={delivery.status} /> },
-        { name: "Answer", cell: answerOf },
-        { name: "Attempts", cell: (delivery) => delivery.attempts, isNumber: true },
-        { name: "Last", cell: (delivery) => when(delivery.attempted_at) },
-        { name: "Next", cell: (delivery) => when(delivery.next_attempt_at) },
-      ]} />
-  </>;
+      <h1>
+        <code>{id}</code>
+      </h1>
+      <Loading of={loaded}>
+        {(endpoint) => (
+          <>
+            <p class="actions">
+              <Action kind="main" run={test}>
+                Send a test
+              </Action>
+              <Action
+                confirm={`Delete ${endpoint.url} and its log?`}
+                run={async () => {
+                  await send("DELETE", base);
+                  go("webhooks");
+                }}
+              >
+                Delete
+              </Action>
+              <Copy label="Copy as curl" text={curl("POST", `${base}/test`)} />
+            </p>
+            {tested && (
+              <p role="status">
+                <State of={tested.status} /> {answerOf(tested)}
+              </p>
+            )}
+            <Facts
+              of={[
+                ["Address", endpoint.url],
+                ["Events", endpoint.events.join(", ")],
+                ["Since", when(endpoint.created_at)],
+              ]}
+            />
+          </>
+        )}
+      </Loading>
+      <h2>Deliveries</h2>
+      <Listed<Delivery>
+        key={tested?.id}
+        base={`${base}/deliveries`}
+        caption="Deliveries"
+        seconds={10}
+        empty={<p>Nothing was delivered yet. Send a test, or wait for a job to end.</p>}
+        columns={[
+          { name: "Event", cell: (delivery) => delivery.type },
+          { name: "Of", cell: (delivery) => <JobLink of={delivery} /> },
+          { name: "State", cell: (delivery) => <State of={delivery.status} /> },
+          { name: "Answer", cell: answerOf },
+          { name: "Attempts", cell: (delivery) => delivery.attempts, isNumber: true },
+          { name: "Last", cell: (delivery) => when(delivery.attempted_at) },
+          { name: "Next", cell: (delivery) => when(delivery.next_attempt_at) },
+        ]}
+      />
+    </>
+  );
 }
 
 const answerOf = (delivery: Delivery) => delivery.message ?? `The endpoint answered ${delivery.status_code}`;
 
 function JobLink({ of: { type, data } }: { of: Delivery }) {
   const room = type.startsWith("batch.") ? "batches" : type.startsWith("fine_tuning.") ? "fine-tuning" : null;
-  return room ? <a href={href(room, data.id)}><code>{data.id}</code></a> : <code>{data.id}</code>;
+  return room ? (
+    <a href={href(room, data.id)}>
+      <code>{data.id}</code>
+    </a>
+  ) : (
+    <code>{data.id}</code>
+  );
 }

@@ -2,8 +2,16 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 /** A button whose work takes a moment. It is off while the work runs, and says what failed. */
-export function Action({ run, confirm, kind = "", children }: {
-  run: () => Promise<unknown>; confirm?: string; kind?: string; children: ComponentChildren;
+export function Action({
+  run,
+  confirm,
+  kind = "",
+  children,
+}: {
+  run: () => Promise<unknown>;
+  confirm?: string;
+  kind?: string;
+  children: ComponentChildren;
 }) {
   const [state, setState] = useState<{ busy: boolean; error: string | null }>({ busy: false, error: null });
   const click = async () => {
@@ -16,8 +24,16 @@ export function Action({ run, confirm, kind = "", children }: {
       setState({ busy: false, error: (failure as Error).message });
     }
   };
-  return <span class="action">
-    <button type="button" class={kind} disabled={state.busy} aria-busy={state.busy} onClick={() => void click()}>{children}</button>
-    {state.error && <span class="failure" role="alert">{state.error}</span>}
-  </span>;
+  return (
+    <span class="action">
+      <button type="button" class={kind} disabled={state.busy} aria-busy={state.busy} onClick={() => void click()}>
+        {children}
+      </button>
+      {state.error && (
+        <span class="failure" role="alert">
+          {state.error}
+        </span>
+      )}
+    </span>
+  );
 }

@@ -20,28 +20,50 @@ export function Chart({ series, label }: { series: Series[]; label: string }) {
     const style = getComputedStyle(document.documentElement);
     const colour = (name: string) => style.getPropertyValue(name).trim();
     const axis = { stroke: colour("--text"), grid: { stroke: colour("--edge"), width: 1 }, ticks: { stroke: colour("--edge"), width: 1 } };
-    const plot = new uPlot({
-      width: element.clientWidth, height: 280,
-      scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } },
-      axes: [{ ...axis, label: "step" }, { ...axis, size: 64 }],
-      series: [{ label: "step" }, ...shown.map((one, index) => ({
-        label: one.name, stroke: colour(colours[index % colours.length]!), width: 2, spanGaps: true,
-        dash: index < colours.length ? [] : [6, 4], points: { show: one.points.length < 30 },
-      }))],
-    }, aligned(shown), element);
+    const plot = new uPlot(
+      {
+        width: element.clientWidth,
+        height: 280,
+        scales: { x: { time: false }, y: { distr: isLog ? 3 : 1 } },
+        axes: [
+          { ...axis, label: "step" },
+          { ...axis, size: 64 },
+        ],
+        series: [
+          { label: "step" },
+          ...shown.map((one, index) => ({
+            label: one.name,
+            stroke: colour(colours[index % colours.length]!),
+            width: 2,
+            spanGaps: true,
+            dash: index < colours.length ? [] : [6, 4],
+            points: { show: one.points.length < 30 },
+          })),
+        ],
+      },
+      aligned(shown),
+      element,
+    );
     const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: 280 }));
     resize.observe(element);
-    return () => { resize.disconnect(); plot.destroy(); };
+    return () => {
+      resize.disconnect();
+      plot.destroy();
+    };
   }, [JSON.stringify(shown), isLog]);
 
-  return <figure class="chart">
-    <figcaption>
-      {label}
-      <label><input type="checkbox" checked={isLog} onChange={() => setLog(!isLog)} /> logarithmic</label>
-      <span class="quiet">Drag to zoom, double click for all</span>
-    </figcaption>
-    <div ref={place} role="img" aria-label={`${label}: ${shown.map(summary).join("; ")}`} />
-  </figure>;
+  return (
+    <figure class="chart">
+      <figcaption>
+        {label}
+        <label>
+          <input type="checkbox" checked={isLog} onChange={() => setLog(!isLog)} /> logarithmic
+        </label>
+        <span class="quiet">Drag to zoom, double click for all</span>
+      </figcaption>
+      <div ref={place} role="img" aria-label={`${label}: ${shown.map(summary).join("; ")}`} />
+    </figure>
+  );
 }
 
 /** One column of steps for all lines, as uPlot wants it. */

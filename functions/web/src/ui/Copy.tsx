@@ -8,7 +8,11 @@ export function Copy({ text, label }: { text: string; label: string }) {
     setDone(true);
     setTimeout(() => setDone(false), 2000);
   };
-  return <button type="button" class="plain" onClick={() => void copy()}><span aria-live="polite">{done ? "Copied" : label}</span></button>;
+  return (
+    <button type="button" class="plain" onClick={() => void copy()}>
+      <span aria-live="polite">{done ? "Copied" : label}</span>
+    </button>
+  );
 }
 
 /** A call of the service as a shell command. The key stays out of it: the shell's own variable is named. */

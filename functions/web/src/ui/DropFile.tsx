@@ -10,11 +10,33 @@ export function DropFile({ label, accept, take }: { label: string; accept: strin
     const file = event.dataTransfer?.files[0];
     if (file) take(file);
   };
-  return <div class={over ? "drop over" : "drop"} onDrop={drop}
-    onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}>
-    <button type="button" onClick={() => input.current!.click()}>{label}</button>
-    <span class="quiet">or drop it here</span>
-    <input ref={input} type="file" accept={accept} class="hidden" tabIndex={-1} aria-label={label}
-      onChange={() => { const file = input.current!.files?.[0]; input.current!.value = ""; if (file) take(file); }} />
-  </div>;
+  return (
+    <div
+      class={over ? "drop over" : "drop"}
+      onDrop={drop}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+    >
+      <button type="button" onClick={() => input.current!.click()}>
+        {label}
+      </button>
+      <span class="quiet">or drop it here</span>
+      <input
+        ref={input}
+        type="file"
+        accept={accept}
+        class="hidden"
+        tabIndex={-1}
+        aria-label={label}
+        onChange={() => {
+          const file = input.current!.files?.[0];
+          input.current!.value = "";
+          if (file) take(file);
+        }}
+      />
+    </div>
+  );
 }

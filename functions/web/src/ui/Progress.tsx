@@ -4,10 +4,13 @@ import { count } from "../format";
 export function Progress({ completed, failed, total }: { completed: number; failed: number; total: number }) {
   const share = (lines: number) => `${total === 0 ? 0 : (100 * lines) / total}%`;
   const text = `${count(completed)} done, ${count(failed)} failed of ${count(total)}`;
-  return <div class="progress">
-    <div class="bar" role="img" aria-label={text}>
-      <span class="good" style={{ width: share(completed) }} /><span class="bad" style={{ width: share(failed) }} />
+  return (
+    <div class="progress">
+      <div class="bar" role="img" aria-label={text}>
+        <span class="good" style={{ width: share(completed) }} />
+        <span class="bad" style={{ width: share(failed) }} />
+      </div>
+      <small>{text}</small>
     </div>
-    <small>{text}</small>
-  </div>;
+  );
 }

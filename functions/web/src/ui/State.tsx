@@ -1,9 +1,19 @@
 import { words } from "../format";
 
 const colours: Record<string, string> = {
-  completed: "good", succeeded: "good", active: "good", job_created: "good", delivered: "good",
-  failed: "bad", expired: "bad", missed: "bad", gave_up: "bad",
-  cancelled: "quiet", skipped: "quiet", paused: "quiet", pending: "quiet",
+  completed: "good",
+  succeeded: "good",
+  active: "good",
+  job_created: "good",
+  delivered: "good",
+  failed: "bad",
+  expired: "bad",
+  missed: "bad",
+  gave_up: "bad",
+  cancelled: "quiet",
+  skipped: "quiet",
+  paused: "quiet",
+  pending: "quiet",
 };
 
 /** A state in words and colour. */
