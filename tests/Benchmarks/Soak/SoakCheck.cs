@@ -4,17 +4,21 @@ using System.Text.Json.Nodes;
 namespace LLaDA.Batch.Benchmarks.Soak;
 
 /// <summary>What came of the accepted jobs of one kind.</summary>
-/// <param name="Forgotten">Acknowledged within the last seconds before a kill of Azurite, and lost with them.</param>
+/// <param name="Forgotten">Gone, and acknowledged when Azurite need not have saved it before it was killed.</param>
+/// <param name="Lost">Gone, although Azurite had saved it.</param>
 /// <param name="ErrorLines">Lines of completed batches that were answered with server_error: each ended its worker by the kills.</param>
 internal sealed record SoakRow(
-    string Kind, int Accepted, int Succeeded, int Cancelled, int Failed, int Forgotten, int Lines, int ErrorLines);
+    string Kind, int Accepted, int Succeeded, int Cancelled, int Failed, int Forgotten, int Lost, int Lines, int ErrorLines);
 
 /// <summary>Compares what a service acknowledged with what it has in the end.</summary>
 /// <param name="kills">All of the run.</param>
-internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
+internal sealed class SoakCheck(IReadOnlyList<Kill> kills, AzuriteSaves saves)
 {
-    /// <summary>Azurite saves every five seconds, and a save takes a moment.</summary>
-    private static readonly TimeSpan s_unsaved = TimeSpan.FromSeconds(7);
+    /// <summary>
+    /// How long the end of a batch may wait for storage that is starting again, with the results that it wrote before: the repetitions of
+    /// the storage clients.
+    /// </summary>
+    private static readonly TimeSpan s_repetitions = TimeSpan.FromSeconds(15);
 
     private readonly List<string> _violations = [];
 
@@ -39,13 +43,13 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
     private static SoakRow Sum(IGrouping<string, SoakRow> rows) => new(
         rows.Key, rows.Sum(row => row.Accepted), rows.Sum(row => row.Succeeded), rows.Sum(row => row.Cancelled),
         rows.Sum(row => row.Failed),
-        rows.Sum(row => row.Forgotten), rows.Sum(row => row.Lines), rows.Sum(row => row.ErrorLines));
+        rows.Sum(row => row.Forgotten), rows.Sum(row => row.Lost), rows.Sum(row => row.Lines), rows.Sum(row => row.ErrorLines));
 
     private async Task<SoakRow> CheckAsync(SoakClient client, SoakJob job, CancellationToken cancellation)
     {
-        var row = new SoakRow(job.Kind, Accepted: 1, 0, 0, 0, 0, 0, 0);
+        var row = new SoakRow(job.Kind, Accepted: 1, 0, 0, 0, 0, 0, 0, 0);
         if (await client.FindAsync(job.Path, cancellation) is not { } state)
-            return Forgotten(row, job, "is gone", job.AcceptedAt);
+            return Gone(row, job, "is gone", AzuriteSaves.Rows, job.Accepted);
         if (job.Kind == "upload")
             _violations.Add($"{job.Path} is there, and was not found by the job that named it");
         switch (state["status"]!.GetValue<string>())
@@ -57,7 +61,7 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
                 // The rule of three runs without a checkpoint may meet a training whose workers are killed.
                 return job.NumLines == 0 && reason.Contains("server_error", StringComparison.Ordinal)
                     ? row with { Failed = 1 }
-                    : Forgotten(row with { Failed = 1 }, job, $"failed: {reason}", job.AcceptedAt, job.UploadedAt);
+                    : Gone(row with { Failed = 1 }, job, $"failed: {reason}", AzuriteSaves.RowsAndBytes, job.Accepted, job.Uploaded);
             case "completed" or "cancelled" or "expired":
                 return await CheckLinesAsync(client, job, state, row, cancellation);
             default:
@@ -73,7 +77,7 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
             if (state[field]?.GetValue<string>() is not { } file)
                 continue;
             if (await client.FindContentAsync(file, cancellation) is not { } content)
-                return Forgotten(row, job, $"has lost {field}", EndOf(state));
+                return Gone(row, job, $"has lost {field}", AzuriteSaves.RowsAndBytes, EndOf(state));
             lines.AddRange(content.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line =>
                 int.Parse(JsonNode.Parse(line)!["custom_id"]!.GetValue<string>(), CultureInfo.InvariantCulture)));
         }
@@ -95,16 +99,21 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills)
         };
     }
 
-    private static DateTimeOffset EndOf(JsonNode batch) => DateTimeOffset.FromUnixTimeSeconds(
-        (batch["completed_at"] ?? batch["cancelled_at"] ?? batch["expired_at"])?.GetValue<long>() ?? 0);
-
-    /// <summary>What was acknowledged right before a kill of Azurite may be lost, and nothing else.</summary>
-    private SoakRow Forgotten(SoakRow row, SoakJob job, string what, params DateTimeOffset[] acknowledged)
+    private static WriteTime EndOf(JsonNode batch)
     {
-        bool isExcused = acknowledged.Any(time => kills.Any(kill =>
-            kill.Program == StackSignals.Azurite && kill.At + TimeSpan.FromSeconds(1) >= time && kill.At - time <= s_unsaved));
-        if (!isExcused)
-            _violations.Add($"{job.Path} {what}");
-        return row with { Forgotten = 1 };
+        var end = DateTimeOffset.FromUnixTimeSeconds(
+            (batch["completed_at"] ?? batch["cancelled_at"] ?? batch["expired_at"])?.GetValue<long>() ?? 0);
+        return new WriteTime(end - s_repetitions, end + TimeSpan.FromSeconds(1));
+    }
+
+    /// <summary>A kill of Azurite loses what was written before it and after the last but one save, and nothing else.</summary>
+    private SoakRow Gone(SoakRow row, SoakJob job, string what, IReadOnlyList<string> databases, params WriteTime[] writes)
+    {
+        bool isForgotten = kills.Where(kill => kill.Program == StackSignals.Azurite).Any(kill =>
+            writes.Any(write => write.Asked <= kill.At && write.Answered >= saves.KeptUntil(kill.At, databases)));
+        if (isForgotten)
+            return row with { Forgotten = 1 };
+        _violations.Add($"{job.Path} {what}");
+        return row with { Lost = 1 };
     }
 }

@@ -11,10 +11,14 @@ internal sealed class SoakClient(HttpClient http) : IDisposable
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(500);
 
-    public async Task<string> UploadAsync(string content, string purpose, CancellationToken cancellation) =>
-        (await SendAsync(() => http.PostAsync("/v1/files", Form(content, purpose), cancellation), cancellation))["id"]!.GetValue<string>();
+    /// <returns>The id of the file.</returns>
+    public async Task<(string Id, WriteTime Time)> UploadAsync(string content, string purpose, CancellationToken cancellation)
+    {
+        var (file, time) = await SendAsync(() => http.PostAsync("/v1/files", Form(content, purpose), cancellation), cancellation);
+        return (file["id"]!.GetValue<string>(), time);
+    }
 
-    public Task<JsonNode> PostAsync(string path, object body, CancellationToken cancellation) =>
+    public Task<(JsonNode Answer, WriteTime Time)> PostAsync(string path, object body, CancellationToken cancellation) =>
         SendAsync(() => http.PostAsJsonAsync(path, body, cancellation), cancellation);
 
     /// <returns>Null where the service does not know the object.</returns>
@@ -22,7 +26,7 @@ internal sealed class SoakClient(HttpClient http) : IDisposable
     {
         try
         {
-            return await SendAsync(() => http.GetAsync(path, cancellation), cancellation);
+            return (await SendAsync(() => http.GetAsync(path, cancellation), cancellation)).Answer;
         }
         catch (HttpRequestException missing) when (missing.StatusCode == HttpStatusCode.NotFound)
         {
@@ -60,16 +64,18 @@ internal sealed class SoakClient(HttpClient http) : IDisposable
     };
 
     /// <exception cref="HttpRequestException">An answer that no retry changes.</exception>
-    private static async Task<JsonNode> SendAsync(Func<Task<HttpResponseMessage>> send, CancellationToken cancellation)
+    private static async Task<(JsonNode Answer, WriteTime Time)> SendAsync(
+        Func<Task<HttpResponseMessage>> send, CancellationToken cancellation)
     {
         while (true)
         {
+            var asked = TimeProvider.System.GetUtcNow();
             try
             {
                 using var response = await send();
                 string text = await response.Content.ReadAsStringAsync(cancellation);
                 if (response.IsSuccessStatusCode)
-                    return JsonNode.Parse(text)!;
+                    return (JsonNode.Parse(text)!, new WriteTime(asked, TimeProvider.System.GetUtcNow()));
                 // 401 while Azurite starts again: the stack puts keys back that it has forgotten.
                 bool passes = (int)response.StatusCode >= 500
                     || response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized;

@@ -69,17 +69,21 @@ internal static class SoakCommand
 
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         end.CancelAfter(time);
+        var saves = new AzuriteSaves(Path.Combine(stack.DataFolder, "storage"));
+        var watching = saves.WatchAsync(end.Token);
         var working = Task.WhenAll(tenants.Select(tenant => tenant.RunAsync(end.Token)));
         var kills = await KillAsync(stack, random, end.Token);
         await working;
+        await watching;
         var waited = await DrainAsync(tenants, drain, cancellation);
 
-        var check = new SoakCheck(kills);
+        var check = new SoakCheck(kills, saves);
         var rows = await check.RunAsync(tenants, cancellation);
         KillRow[] killed = [.. s_programs.Select(program => new KillRow(program, kills.Count(kill => kill.Program == program)))];
-        Report(rows, killed, check.Violations, waited);
+        SavesRow[] saved = [.. saves.Summary];
+        Report(rows, killed, saved, check.Violations, waited);
         if (json is not null)
-            ResultFile.Write(json.FullName, new { jobs = rows, kills = killed });
+            ResultFile.Write(json.FullName, new { jobs = rows, kills = killed, saves = saved });
         tenants.ForEach(tenant => tenant.Client.Dispose());
         return check.Violations.Count == 0;
     }
@@ -123,10 +127,14 @@ internal static class SoakCommand
         return TimeProvider.System.GetUtcNow() - started;
     }
 
-    private static void Report(IEnumerable<SoakRow> rows, KillRow[] kills, IReadOnlyList<string> violations, TimeSpan waited)
+    private static void Report(
+        IReadOnlyList<SoakRow> rows, KillRow[] kills, SavesRow[] saves, IReadOnlyList<string> violations, TimeSpan waited)
     {
         foreach (var row in rows)
             Console.WriteLine(row);
+        foreach (var database in saves)
+            Console.WriteLine(database);
+        Console.WriteLine($"Gone and saved: {rows.Sum(row => row.Lost)}, gone and not saved: {rows.Sum(row => row.Forgotten)}");
         Console.WriteLine($"Kills: {string.Join(", ", kills.Select(kill => $"{kill.Program} {kill.Kills}"))}");
         Console.WriteLine($"All jobs had ended {waited.TotalSeconds:F0} s after the last kill");
         foreach (string violation in violations)

@@ -52,24 +52,23 @@ internal sealed class SoakTenant(SoakClient client, string model, Random random)
         {
             ["custom_id"] = $"{line}", ["method"] = "POST", ["url"] = endpoint, ["body"] = Body(kind),
         }.ToJsonString());
-        string file = await client.UploadAsync(string.Join('\n', lines), "batch", stop);
-        var request = new { input_file_id = file, endpoint, completion_window = "24h" };
+        var file = await client.UploadAsync(string.Join('\n', lines), "batch", stop);
+        var request = new { input_file_id = file.Id, endpoint, completion_window = "24h" };
         return await CreateAsync(kind, "/v1/batches", request, file, count, isCancelled, stop);
     }
 
     /// <returns>The accepted job; the upload where Azurite has forgotten it meanwhile.</returns>
     private async Task<SoakJob> CreateAsync(
-        string kind, string path, object request, string file, int count, bool isCancelled, CancellationToken stop)
+        string kind, string path, object request, (string Id, WriteTime Time) file, int count, bool isCancelled, CancellationToken stop)
     {
-        var uploaded = TimeProvider.System.GetUtcNow();
         try
         {
-            var created = await client.PostAsync(path, request, stop);
-            return new SoakJob(kind, $"{path}/{created["id"]}", count, isCancelled, uploaded, TimeProvider.System.GetUtcNow());
+            var (created, accepted) = await client.PostAsync(path, request, stop);
+            return new SoakJob(kind, $"{path}/{created["id"]}", count, isCancelled, file.Time, accepted);
         }
         catch (HttpRequestException refused) when (refused.Message.Contains("file_not_found", StringComparison.Ordinal))
         {
-            return new SoakJob("upload", $"/v1/files/{file}", 0, IsCancelled: false, uploaded, uploaded);
+            return new SoakJob("upload", $"/v1/files/{file.Id}", 0, IsCancelled: false, file.Time, file.Time);
         }
     }
 
@@ -88,10 +87,10 @@ internal sealed class SoakTenant(SoakClient client, string model, Random random)
     private async Task<SoakJob> TrainAsync(CancellationToken stop)
     {
         var examples = Enumerable.Range(1, 6).Select(index => $$"""{"prompt":"And God called {{index}}","completion":" the light Day."}""");
-        string file = await client.UploadAsync(string.Join('\n', examples), "fine-tune", stop);
+        var file = await client.UploadAsync(string.Join('\n', examples), "fine-tune", stop);
         var parameters = new { n_epochs = 3, batch_size = 2, lora = new { rank = 2 } };
         var method = new { type = "supervised", supervised = new { hyperparameters = parameters } };
-        var request = new { model, training_file = file, seed = 1, method };
+        var request = new { model, training_file = file.Id, seed = 1, method };
         return await CreateAsync("training", "/v1/fine_tuning/jobs", request, file, count: 0, isCancelled: false, stop);
     }
 
