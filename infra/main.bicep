@@ -75,6 +75,10 @@ param logDays int = 30
 @description('Logs every read and write of storage, keys included, and not only what is deleted')
 param logsEveryAccess bool = false
 
+@minValue(1)
+@description('Fine-tuning jobs of a tenant that wait at a profile or run there; null: 4, or as many as a profile has trainers')
+param maxTrainingsAtOnce int?
+
 @description('Settings of the functions beyond the defaults, such as Limits__MaxLines')
 param functionSettings object = {}
 
@@ -204,6 +208,7 @@ module functions 'modules/functions.bicep' = {
     instanceMemory: instanceMemory
     maxInstances: maxInstances
     sealingKeyUri: vault.outputs.sealingKeyUri
+    maxTrainingsAtOnce: maxTrainingsAtOnce ?? max(4, max(map(profiles, profile => profile.maxTrainings)))
     settings: functionSettings
   }
   dependsOn: [access]

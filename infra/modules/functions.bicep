@@ -15,6 +15,9 @@ param subnetId string
 param instanceMemory int
 param maxInstances int
 param sealingKeyUri string
+@description('Fine-tuning jobs of a tenant that wait at a profile or run there')
+param maxTrainingsAtOnce int
+
 @description('Further settings: limits of the service')
 param settings object
 
@@ -116,6 +119,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
         OTEL_TRACES_SAMPLER: 'always_on'
         FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(hostRequestBytes)
         Limits__MaxRequestBytes: string(maxRequestBytes)
+        Limits__MaxTrainingsAtOnce: string(maxTrainingsAtOnce)
         Storage__AccountName: storageName
         Storage__ClientId: identityClientId
         Storage__EndpointSuffix: environment().suffixes.storage
