@@ -22,8 +22,11 @@ internal sealed class WorkerService(
     TimeProvider time,
     ILogger<WorkerService> logger) : BackgroundService
 {
-    /// <summary>A client waits: half of the longest pause is what an idle queue adds to its answer on average.</summary>
-    private static readonly TimeSpan s_answerPolling = TimeSpan.FromMilliseconds(50);
+    /// <summary>
+    /// A client waits, so the queue of answers at once is read every 50 ms for some time after an answer. The first one after that may have
+    /// to wait for the longest pause.
+    /// </summary>
+    private static readonly TimeSpan s_eagerTime = TimeSpan.FromMinutes(2), s_answerPolling = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The jobs' own records count failed attempts, not the queue: a preempted message is not poison.</summary>
     private readonly QueueConsumerOptions _consumer = new()
@@ -47,6 +50,7 @@ internal sealed class WorkerService(
             {
                 Concurrency = options.AnswersInHand,
                 Guests = options.GuestShards,
+                EagerTime = s_eagerTime,
                 MaxPollingInterval = s_answerPolling,
             };
             consuming.Add(ConsumeAsync<ShardMessage>(

@@ -34,8 +34,6 @@ public sealed partial class QueueConsumer<T>(
     /// <summary>Pages of a long queue that are searched for a guest.</summary>
     private const int SearchedPages = 8;
 
-    private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(50);
-
     /// <summary>How long they are not searched again after that was in vain.</summary>
     private static readonly TimeSpan s_searchInterval = TimeSpan.FromSeconds(10);
 
@@ -43,6 +41,7 @@ public sealed partial class QueueConsumer<T>(
     private readonly WorkQueues _queues = new(storage);
     private readonly MessagePassing<T> _passing = new(storage.Queue(queueName), options.VisibilityTimeout);
     private readonly PartiesInHand _inHand = new(options.Concurrency);
+    private readonly PollingPace _pace = new(options, time), _guestPace = new(options, time);
     private string? _last;
 
     /// <summary>
@@ -65,7 +64,6 @@ public sealed partial class QueueConsumer<T>(
     private async Task WelcomeAsync(CancellationToken ending, CancellationToken shutdown)
     {
         List<Task> guests = [];
-        var pause = s_shortestPause;
         long? searched = null;
         while (!ending.IsCancellationRequested)
         {
@@ -79,7 +77,7 @@ public sealed partial class QueueConsumer<T>(
                     {
                         options.Idle.Begin();
                         guests.Add(ServeAsync(message, shutdown));
-                        pause = s_shortestPause;
+                        _guestPace.Found();
                         continue;
                     }
                     searched = searches ? time.GetTimestamp() : searched;
@@ -93,8 +91,7 @@ public sealed partial class QueueConsumer<T>(
             {
                 break;
             }
-            await Task.Delay(pause, time, ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            pause = Longer(pause);
+            await Task.Delay(_guestPace.Pause(), time, ending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await Task.WhenAll(guests);
     }
@@ -150,7 +147,6 @@ public sealed partial class QueueConsumer<T>(
 
     private async Task<QueueMessage?> PollAsync(CancellationToken shutdown)
     {
-        var pause = s_shortestPause;
         while (!shutdown.IsCancellationRequested && !(options.Idle.Elapsed(time) > options.IdleLimit))
         {
             try
@@ -158,6 +154,7 @@ public sealed partial class QueueConsumer<T>(
                 if (await ReceiveAsync(shutdown) is { } message)
                 {
                     options.Idle.Begin();
+                    _pace.Found();
                     return message;
                 }
             }
@@ -166,13 +163,10 @@ public sealed partial class QueueConsumer<T>(
                 // Any failure, also to get a token: a consumer that ended would leave its queue unread.
                 LogReceiveFailed(logger, queueName, failure);
             }
-            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), time, shutdown);
-            pause = Longer(pause);
+            await Task.Delay(_pace.Pause() * (0.5 + Random.Shared.NextDouble()), time, shutdown);
         }
         return null;
     }
-
-    private TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, options.MaxPollingInterval.Ticks));
 
     private async Task<QueueMessage?> ReceiveAsync(CancellationToken shutdown)
     {

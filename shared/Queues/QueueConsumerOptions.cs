@@ -28,6 +28,9 @@ public sealed record QueueConsumerOptions
     /// <summary>Attempts before a message goes to the poison queue.</summary>
     public int MaxDequeueCount { get; init; } = 5;
 
+    /// <summary>How long after a message an empty queue is polled at the shortest pause.</summary>
+    public TimeSpan EagerTime { get; init; }
+
     /// <summary>The longest pause between polls of an empty queue; pauses double up to it.</summary>
     public TimeSpan MaxPollingInterval { get; init; } = TimeSpan.FromSeconds(1);
 

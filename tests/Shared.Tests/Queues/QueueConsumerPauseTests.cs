@@ -18,15 +18,37 @@ public sealed class QueueConsumerPauseTests(StorageFixture fixture)
     [Fact]
     public async Task Pauses_between_polls_of_an_empty_queue_double_up_to_the_longest()
     {
+        var pauses = await PausesAsync(new() { MaxPollingInterval = TimeSpan.FromMilliseconds(700) }, 60);
+
+        double[] middles = [50, 100, 200, 400, .. Enumerable.Repeat(700.0, 56)];
+        Assert.All(pauses.Zip(middles), pair => Assert.InRange(pair.First, pair.Second / 2, pair.Second * 1.5));
+    }
+
+    [Fact]
+    public async Task Within_the_eager_time_they_stay_short()
+    {
+        var options = new QueueConsumerOptions
+        {
+            EagerTime = TimeSpan.FromSeconds(2), MaxPollingInterval = TimeSpan.FromMilliseconds(700),
+        };
+
+        var pauses = await PausesAsync(options, 100);
+
+        // Twenty pauses take 1.5 s at most, and eighty take 2 s at least.
+        Assert.All(pauses.Take(20), pause => Assert.InRange(pause, 25, 75));
+        Assert.All(pauses.Skip(90), pause => Assert.InRange(pause, 350, 1_050));
+    }
+
+    private async Task<IReadOnlyList<double>> PausesAsync(QueueConsumerOptions options, int count)
+    {
         var time = new RecordedTimers();
         var storage = NewStorage();
         await storage.Queue(QueueName).CreateAsync();
-        var options = new QueueConsumerOptions { MaxPollingInterval = TimeSpan.FromMilliseconds(700) };
         using var shutdown = new CancellationTokenSource();
         var running = NewConsumer(storage, options, time, (_, _) => Task.CompletedTask).RunAsync(shutdown.Token);
 
         var pauses = new List<double>();
-        for (int poll = 0; poll < 60; poll++)
+        while (pauses.Count < count)
         {
             var pause = await time.Created.Reader.ReadAsync().AsTask().WaitAsync(s_limit);
             pauses.Add(pause.TotalMilliseconds);
@@ -34,9 +56,7 @@ public sealed class QueueConsumerPauseTests(StorageFixture fixture)
         }
         await shutdown.CancelAsync();
         await running.WaitAsync(s_limit);
-
-        double[] middles = [50, 100, 200, 400, .. Enumerable.Repeat(700.0, 56)];
-        Assert.All(pauses.Zip(middles), pair => Assert.InRange(pair.First, pair.Second / 2, pair.Second * 1.5));
+        return pauses;
     }
 
     [Fact]
