@@ -92,6 +92,7 @@ public static class FunctionsServices
         services.AddSingleton<IPurge, ExpiredUploads>();
         services.AddSingleton<IPurge, EndedBatches>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
+        services.AddSingleton(PublicConnections.Default);
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();
         services.AddSingleton<WebhookDelivery>().AddSingleton<DeliveryPlaces>();
         services.AddSingleton<HostBreakers>().AddSingleton<ForeignAccounts>();

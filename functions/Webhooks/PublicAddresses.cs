@@ -28,27 +28,4 @@ internal static class PublicAddresses
         bool isUnicast = address.AddressFamily == AddressFamily.InterNetwork || s_globalUnicast.Contains(address);
         return isUnicast && !s_special.Any(network => network.Contains(address));
     }
-
-    /// <summary>
-    /// Connects to a host if all of its addresses are public. The checked addresses are the ones connected to, so a name cannot resolve
-    /// to others in between.
-    /// </summary>
-    /// <exception cref="HttpRequestException">The host has an address that is not public, or none.</exception>
-    public static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
-    {
-        var addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancellation);
-        if (addresses.Length == 0 || !addresses.All(Contains))
-            throw new HttpRequestException(HttpRequestError.ConnectionError, "The host has an address that is not public");
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(addresses, context.DnsEndPoint.Port, cancellation);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
 }

@@ -17,7 +17,7 @@ internal sealed class WebhookClient : IDisposable
     private readonly HttpClient _http;
     private readonly ResiliencePipeline<HttpStatusCode> _attempt;
 
-    public WebhookClient(WebhookOptions options)
+    public WebhookClient(WebhookOptions options, PublicConnections connections)
     {
         var handler = new SocketsHttpHandler
         {
@@ -27,7 +27,7 @@ internal sealed class WebhookClient : IDisposable
             PooledConnectionLifetime = s_connectionLife,
         };
         if (!options.AllowLocal)
-            handler.ConnectCallback = PublicAddresses.ConnectAsync;
+            handler.ConnectCallback = connections.OpenAsync;
         _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
 
         var builder = new ResiliencePipelineBuilder<HttpStatusCode>();

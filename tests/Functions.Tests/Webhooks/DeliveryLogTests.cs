@@ -51,6 +51,25 @@ public sealed class DeliveryLogTests(StorageFixture fixture)
     }
 
     [Theory]
+    [InlineData(1, 60)]
+    [InlineData(3, 30 * 60)]
+    [InlineData(7, 8.4 * 60 * 60)]
+    public async Task The_pauses_between_attempts_grow(int attempt, double seconds)
+    {
+        await using var plane = await StartAsync(fixture, s_local);
+        await using var receiver = await Receiver.StartAsync();
+        string id = await EndpointAsync(plane, receiver.Url);
+        receiver.Answer = () => HttpStatusCode.ServiceUnavailable;
+        await plane.PlannedAsync("nonsense");
+        var message = Assert.Single(await TakeAsync(plane));
+
+        await plane.Get<DeliverWebhookHandler>().RunAsync(message with { Attempt = attempt }, CancellationToken.None);
+
+        long next = Assert.Single(await LogAsync(plane, id))["next_attempt_at"]!.GetValue<long>();
+        Assert.Equal(plane.Time.GetUtcNow().ToUnixTimeSeconds() + seconds, next, tolerance: 1);
+    }
+
+    [Theory]
     [InlineData(HttpStatusCode.Gone, 0)]
     [InlineData(HttpStatusCode.BadGateway, 8)]
     public async Task What_is_not_tried_again_was_given_up(HttpStatusCode answer, int attempt)

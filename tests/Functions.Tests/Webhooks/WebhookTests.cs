@@ -128,6 +128,24 @@ public sealed class WebhookTests(StorageFixture fixture)
 
         Assert.All(reasons.Take(3), reason => Assert.StartsWith("The endpoint cannot be reached", reason, StringComparison.Ordinal));
         Assert.StartsWith("The host of the endpoint has failed", reasons[3], StringComparison.Ordinal);
+        var others = plane.Get<WebhookEndpoints>().TargetOf(endpoint) with { Tenant = "other" };
+        var toOther = await plane.Get<WebhookDelivery>().RunAsync(others, WebhookEvent.Of(ended), CancellationToken.None);
+        Assert.StartsWith("The endpoint cannot be reached", toOther.Failure, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_message_of_a_batch_that_has_not_ended_tells_nobody()
+    {
+        await using var plane = await LocalAsync();
+        await using var receiver = await Receiver.StartAsync();
+        var endpoint = await CreatedAsync(plane, $$"""{"url":"{{receiver.Url}}"}""");
+        var batch = await plane.PlannedAsync(Lines(1));
+        string key = SortableKey.Parse(Text(endpoint, "id"), WebhookEndpointRecord.IdPrefix)!;
+
+        await plane.Get<DeliverWebhookHandler>().RunAsync(
+            new WebhookMessage(Tenant, key, Attempt: 0, Batch: batch.RowKey), CancellationToken.None);
+
+        Assert.Empty(receiver.Received);
     }
 
     [Theory]
