@@ -36,7 +36,8 @@ public sealed class ModelFileTargets : IDisposable
         _model = new(() => Checkpoint.Load(Path.Combine(golden, "llada-mha-f32")));
         All =
         [
-            Safetensors(), Tokenizer(Path.Combine(tokenizer, LLaDATokenizer.FileName)), AdapterConfiguration(), AdapterWeights(),
+            Safetensors(), Tokenizer(Path.Combine(tokenizer, LLaDATokenizer.FileName)), ChatTemplateTarget.Target,
+            AdapterConfiguration(), AdapterWeights(),
             .. Directory.GetDirectories(golden).Order(StringComparer.Ordinal).SelectMany(Configurations),
         ];
     }
