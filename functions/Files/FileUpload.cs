@@ -15,6 +15,8 @@ internal sealed class FileUpload(
 {
     private const int BufferBytes = 128 << 10;
 
+    private sealed record NewFile(string Tenant, string Key, string Filename, string Purpose, DateTimeOffset? ExpiresAt);
+
     /// <exception cref="ApiException">400, naming the part or without room for a file, 413 for one above the limit, or 429.</exception>
     public async Task<FileRecord> ReceiveAsync(HttpRequest request, string tenant, CancellationToken cancellation)
     {
@@ -50,7 +52,8 @@ internal sealed class FileUpload(
                 throw ApiException.InvalidRequest("The form has no part named 'file'", UploadForm.FilePart, "missing_required_parameter");
             string purpose = form.Purpose();
             var kept = form.ExpiresAfter() ?? retention.KeepsFilesFor(purpose);
-            var file = await KeepAsync(writer, tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
+            var record = new NewFile(tenant, key, form.Filename!, purpose, time.GetUtcNow() + kept);
+            var file = await KeepAsync(writer, record, request.HttpContext.SharesItsWork());
             quota.Add(file);
             return file;
         }
@@ -62,19 +65,22 @@ internal sealed class FileUpload(
     }
 
     /// <summary>
-    /// All or nothing: bytes and record are written whether the client still waits or not, and a failure deletes both.
+    /// All or nothing: bytes and record are written whether the client still waits or not, and a failure deletes both. What another try of
+    /// the request has completed meanwhile stays: its client may know of it.
     /// </summary>
-    private async Task<FileRecord> KeepAsync(
-        FileWriter writer, string tenant, string key, string filename, string purpose, DateTimeOffset? expiresAt)
+    private async Task<FileRecord> KeepAsync(FileWriter writer, NewFile file, bool isShared)
     {
         try
         {
             await writer.CompleteAsync();
-            return await files.AddAsync(tenant, key, filename, purpose, expiresAt, CancellationToken.None);
+            return await files.AddAsync(file.Tenant, file.Key, file.Filename, file.Purpose, file.ExpiresAt, CancellationToken.None);
         }
         catch
         {
-            await files.DeleteAsync(tenant, key, CancellationToken.None);
+            if (isShared)
+                await files.DeleteOrphansAsync(file.Tenant, file.Key, CancellationToken.None);
+            else
+                await files.DeleteAsync(file.Tenant, file.Key, CancellationToken.None);
             throw;
         }
     }

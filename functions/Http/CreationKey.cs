@@ -11,5 +11,8 @@ internal static class CreationKey
     public static string NewKey(this HttpContext context, TimeProvider time) =>
         context.Items[Item] as string ?? SortableKey.Create(time);
 
+    /// <summary>Whether another try of the request may be at the same work.</summary>
+    public static bool SharesItsWork(this HttpContext context) => context.Items.ContainsKey(Item);
+
     public static void SetCreationKey(this HttpContext context, string key) => context.Items[Item] = key;
 }

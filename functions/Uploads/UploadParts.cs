@@ -1,3 +1,4 @@
+using System.Buffers;
 using LLaDA.Batch.Functions.Files;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Quotas;
@@ -55,24 +56,25 @@ internal sealed class UploadParts(UploadStore uploads, UploadBlocks blocks, Uplo
         CreatedAt = time.GetUtcNow(),
     };
 
-    /// <summary>One block at a time is in memory.</summary>
+    /// <summary>One block at a time is in memory, which the next request takes over.</summary>
     private async Task StageAsync(
         UploadRecord upload, UploadPartRecord part, FormParts form, Stream body, CancellationToken cancellation)
     {
-        byte[] block = new byte[UploadBlocks.BlockBytes];
-        while (await FillAsync(form, body, block, cancellation) is var count and > 0)
+        byte[] block = ArrayPool<byte>.Shared.Rent(UploadBlocks.BlockBytes);
+        while (await FillAsync(form, body, block.AsMemory(0, UploadBlocks.BlockBytes), cancellation) is var count and > 0)
         {
             part.Bytes += count;
             if (part.Bytes > MaxPartBytes)
                 throw TooLarge();
             await blocks.StageAsync(upload, part.RowKey, part.NumBlocks++, block.AsMemory(0, count), cancellation);
         }
+        ArrayPool<byte>.Shared.Return(block);   // not after a failure: a call that was given up may still read it
     }
 
-    private static async Task<int> FillAsync(FormParts form, Stream body, byte[] block, CancellationToken cancellation)
+    private static async Task<int> FillAsync(FormParts form, Stream body, Memory<byte> block, CancellationToken cancellation)
     {
         int count = 0;
-        while (count < block.Length && await form.ReadAsync(body, block.AsMemory(count), cancellation) is var read and > 0)
+        while (count < block.Length && await form.ReadAsync(body, block[count..], cancellation) is var read and > 0)
             count += read;
         return count;
     }

@@ -61,13 +61,13 @@ families.SetAction(parse => FamiliesBenchmark.RunAsync(parse.GetValue(json)));
 var seed = new Option<int>("--seed") { DefaultValueFactory = _ => 1 };
 var of = new Option<string[]>("--of")
     { Description = "What goes through the faults", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ =>
-        ["batches", "answers", "trainings"] };
+        ["batches", "answers", "requests", "trainings"] };
 var trials = new Option<int>("--trials")
     { Description = "Of each fault: at each call to storage in turn, then at random ones; never more than two for each call",
     DefaultValueFactory = _ => 150 };
 var faults = new Command(
     "faults",
-    "Batches, answers at once and trainings with a fault of storage, or a process killed, stopped or standing still, "
+    "Batches, answers at once, requests that write and trainings with a fault of storage, or a process killed, stopped or standing still, "
     + "at each call to storage in turn")
     { of, trials, seed };
 faults.SetAction(

@@ -8,7 +8,8 @@ namespace LLaDA.Batch.Benchmarks.Faults;
 internal sealed record FaultKind<T>(string Name, Func<int, Random, T> Draw);
 
 /// <summary>
-/// Batches, answers at once and trainings of a tiny model through every fault, at every call to storage in turn, then at random ones.
+/// Batches, answers at once, requests that write and trainings of a tiny model through every fault, at every call to storage in turn, then
+/// at random ones.
 /// </summary>
 internal static class FaultMatrix
 {
@@ -17,7 +18,7 @@ internal static class FaultMatrix
 
     private static readonly Fault[] s_faults = [.. Enum.GetValues<Fault>().Where(fault => fault != Fault.None)];
 
-    /// <param name="of">What goes through the faults: "batches", "answers", "trainings".</param>
+    /// <param name="of">What goes through the faults: "batches", "answers", "requests", "trainings".</param>
     /// <param name="numTrials">Of each kind of trouble, but never more than two for each call.</param>
     /// <returns>How many trials failed.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> of, int numTrials, int seed, CancellationToken cancellation)
@@ -31,6 +32,8 @@ internal static class FaultMatrix
             failed += await new BatchMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
         if (of.Contains("answers"))
             failed += await new AnswerMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
+        if (of.Contains("requests"))
+            failed += await new RequestMatrix(accounts).RunAsync(s_faults, numTrials, seed, cancellation);
         if (of.Contains("trainings"))
             failed += await new TrainingMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
         return failed;

@@ -157,6 +157,43 @@ public sealed class IdempotencyTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task A_try_that_fails_late_leaves_the_file_that_the_next_one_has_completed()
+    {
+        var faults = new StorageFaults();
+        await using var plane = await StartAsync(fixture, faults);
+        TaskCompletionSource isStalled = new(), goesOn = new();
+        faults.Before = async call =>
+        {
+            if (call.StartsWith("GET", StringComparison.Ordinal) || !call.Contains($"/{StorageNames.FilesTable}(", StringComparison.Ordinal)
+                || !isStalled.TrySetResult())
+                return;
+            await goesOn.Task;
+            throw new InvalidOperationException("Injected");
+        };
+        async Task<HttpResponseMessage> UploadAsync()
+        {
+            using var form = new MultipartFormDataContent
+                { { new StringContent("batch"), "purpose" }, { new ByteArrayContent("line"u8.ToArray()), "file", "a.jsonl" } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/files") { Content = form };
+            request.Headers.Add(IdempotencyKey.Header, "upload");
+            return await plane.Client.SendAsync(request);
+        }
+
+        var first = UploadAsync();
+        await isStalled.Task;
+        plane.Time.Advance(TimeSpan.FromMinutes(1));
+        HttpResponseMessage second;
+        while ((second = await UploadAsync()).StatusCode == HttpStatusCode.Conflict)
+            second.Dispose();       // the heartbeat of the first one was faster
+        string file = Id(JsonNode.Parse(await TextAsync(second))!);
+        goesOn.SetResult();
+        using var failed = await first;
+
+        Assert.Equal(HttpStatusCode.InternalServerError, failed.StatusCode);
+        Assert.Equal("line", await plane.Client.GetStringAsync($"/v1/files/{file}/content"));
+    }
+
+    [Fact]
     public async Task A_key_is_forgotten_after_a_day()
     {
         await using var plane = await StartAsync(fixture);

@@ -175,6 +175,9 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
         var lines = await new BatchBlobs(_storage, answer).Parts.ReadAsync(0, CancellationToken.None);
         if (lines is not [{ IsError: false }])
             throw Failure($"{lines.Count} lines");
+        var usage = await TrialUsage.ListAsync(_storage);
+        if (usage is not [{ CompletedLines: 1, FailedLines: 0 }])
+            throw Failure($"{usage.Count} rows of usage");
         await DeliverAsync(NewProcess(new FaultyTransport(Fault.None, 0)), key);
     }
 

@@ -263,6 +263,9 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
         if ((output.Length, errors.Length) != (ended.CompletedLines, ended.FailedLines))
             throw Failure(
                 $"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
+        var usage = await TrialUsage.ListAsync(_storage);
+        if (usage.Sum(row => row.CompletedLines) != output.Length || usage.Sum(row => row.FailedLines) != errors.Length)
+            throw Failure($"{usage.Count} rows of usage, with {usage.Sum(row => row.CompletedLines)} lines", transport);
         if (!output.SequenceEqual(output.Order()))
             throw Failure("the output is not in the order of the input", transport);
         bool isComputedOnce = options is { Fault: Fault.Drain, IsTwice: false, IsCancelled: false };
