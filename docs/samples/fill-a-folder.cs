@@ -30,7 +30,8 @@ using var content = new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', li
 var input = await client.Files.UploadAsync(content, "drafts.jsonl", "batch");
 
 var batch = await client.Batches.CreateAsync(new BatchRequest { Endpoint = "/v1/infill", InputFileId = input.Id });
-batch = await client.Batches.WaitAsync(batch.Id, state => Console.WriteLine($"{state.Status}, {state.RequestCounts.Completed} filled"));
+string shown = "";
+batch = await client.Batches.WaitAsync(batch.Id, state => Show($"{state.Status}, {state.RequestCounts.Completed} filled"));
 
 Directory.CreateDirectory(filled);
 await foreach (var line in client.Batches.ResultsAsync(batch.Id))
@@ -42,3 +43,9 @@ await foreach (var line in client.Batches.ResultsAsync(batch.Id))
 }
 Console.WriteLine($"{batch.RequestCounts.Completed} of {batch.RequestCounts.Total} texts are in {filled}");
 return batch.RequestCounts.Failed == 0 ? 0 : 1;
+
+void Show(string state)
+{
+    if (state != shown)
+        Console.WriteLine(shown = state);
+}

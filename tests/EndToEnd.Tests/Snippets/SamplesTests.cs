@@ -11,7 +11,7 @@ public sealed class SamplesTests(StackFixture fixture) : IDisposable
         ["evaluate-by-likelihood"] = ([], "of 5 right"),
         ["explore-thresholds"] = ([], "32 passes"),
         ["fill-a-folder"] = (["infra/local/samples", "filled"], "6 of 6 texts"),
-        ["fine-tune-and-use"] = ([$"{Folder}/messages.jsonl", "1"], "I forgot my password. -> "),
+        ["fine-tune-and-use"] = ([$"{Folder}/messages.jsonl", "1"], " of 8 right before"),
         ["use-the-library"] = ([], "And God said unto"),
     };
 
