@@ -60,7 +60,8 @@ internal sealed class IdempotentRequests(RequestDelegate next, IdempotencyRecord
             context.Response.Body = body;
         }
         string text = Encoding.UTF8.GetString(answer.ToArray());
-        if (context.Response.StatusCode >= StatusCodes.Status400BadRequest)
+        // The answer of a request that was cut off may be half of one, or none.
+        if (context.Response.StatusCode >= StatusCodes.Status400BadRequest || context.RequestAborted.IsCancellationRequested)
             await FreeAsync(row);
         else if (await KeepAsync(context, row, text) is { Status: not null } kept)
             text = AnswerOf(kept);
