@@ -19,4 +19,15 @@ public sealed class RequestFaultTests(StorageFixture fixture)
 
         await trial.RunAsync();
     }
+
+    /// <summary>The answer of such a request is lost, and must not be kept as an empty one.</summary>
+    [Fact]
+    public async Task Requests_that_are_cut_off_in_their_last_calls_are_answered_when_they_come_back()
+    {
+        foreach (int call in new[] { 238, 239 })
+        {
+            await using var trial = new RequestTrial(fixture.NewConnectionString(), new TrialOptions(Fault.Drain, call));
+            await trial.RunAsync();
+        }
+    }
 }
