@@ -14,7 +14,6 @@ public sealed class ApiReferenceTests(PageFixture fixture)
 
         await Expect(opened.Page.GetByRole(AriaRole.Heading,
             new() { Name = "Responses" }).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
-        await opened.Page.ScreenshotAsync(new() { Path = "/tmp/plan/docs.png" });
         Assert.Empty(opened.Complaints);
     }
 }
