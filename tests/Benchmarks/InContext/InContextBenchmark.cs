@@ -39,10 +39,10 @@ internal sealed record InContextSettings
     };
 }
 
-/// <summary>Tasks that only their examples in the context tell of: a diffusion model and its twin on the same rows.</summary>
+/// <summary>Tasks that the context alone explains: a diffusion model and its twin on the same rows.</summary>
 internal static class InContextBenchmark
 {
-    /// <param name="folder">Holds all runs; one that was interrupted goes on.</param>
+    /// <param name="folder">Keeps all runs; an interrupted one resumes.</param>
     public static void Run(
         string folder, InContextSettings settings, IReadOnlyList<string> names, FileInfo? json, CancellationToken cancellation)
     {
