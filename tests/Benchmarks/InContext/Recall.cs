@@ -1,6 +1,6 @@
 namespace LLaDA.Batch.Benchmarks.InContext;
 
-/// <summary>Associative recall: each row draws values for some keys and repeats these pairs. Only the row itself says what a key means.</summary>
+/// <summary>Associative recall: each row draws values for some keys and repeats these pairs. Only the row says what a key means.</summary>
 internal sealed class Recall : ContextTask
 {
     private const int NumKeys = 64, NumValues = 64, NumKeysOfRow = 8;
