@@ -86,7 +86,7 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
         return process;
     }
 
-    /// <summary>Lets a process that stands still go on, and waits for what it was at.</summary>
+    /// <summary>Resumes a stalled process and waits until its work ends.</summary>
     private async Task WakeAsync()
     {
         _transport.Wake();

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// A client whose requests have an Idempotency-Key each. One that gets no answer, or one that tells of a failure, sends the same again.
+/// A client that gives each request an Idempotency-Key and repeats a request that failed or got no answer.
 /// </summary>
 /// <param name="isTwice">Each request goes to two processes at once.</param>
 /// <param name="wait">What it does before it sends a request again.</param>

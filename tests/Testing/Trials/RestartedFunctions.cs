@@ -3,7 +3,7 @@ using LLaDA.Batch.Shared;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// Functions whose first process meets a fault. One that was killed, stands still or was told to stop is replaced by a new one; the time is
+/// Functions whose first process meets a fault. A new process replaces one that was killed, stalled or told to stop; the time is
 /// the trial's.
 /// </summary>
 internal sealed class RestartedFunctions(string connectionString, TrialOptions options, TimeProvider time) : IAsyncDisposable
@@ -52,7 +52,7 @@ internal sealed class RestartedFunctions(string connectionString, TrialOptions o
         }
     }
 
-    /// <summary>Lets a process that stands still go on, and waits for what it was at.</summary>
+    /// <summary>Resumes a stalled process and waits until its work ends.</summary>
     public async Task WakeAsync()
     {
         FirstTransport.Wake();
