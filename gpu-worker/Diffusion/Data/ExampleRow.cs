@@ -8,6 +8,9 @@ namespace LLaDA.Diffusion.Data;
 /// <param name="Answer">Up to and with the end of text.</param>
 internal sealed record ExampleRow(int[] Prompt, int[] Answer)
 {
+    /// <summary>What the answer is called in an error, before its number of tokens.</summary>
+    public string AnswerName { get; init; } = "its answer of";
+
     public int Length => Prompt.Length + Answer.Length;
 
     /// <exception cref="NotSupportedException">The tokenizer lacks the tokens of a dialogue.</exception>
@@ -29,6 +32,6 @@ internal sealed record ExampleRow(int[] Prompt, int[] Answer)
     public int[] Padded(int length, int padding) => [.. Prompt, .. Answer, .. Enumerable.Repeat(padding, length - Length)];
 
     /// <summary>Why it is too long, as a sentence.</summary>
-    public string WhyTooLong(int contextLength, string answer = "its answer") =>
-        $"its prompt of {Prompt.Length} tokens and {answer} of {Answer.Length} do not fit a context of {contextLength}";
+    public string WhyTooLong(int contextLength) =>
+        $"its prompt of {Prompt.Length} tokens and {AnswerName} {Answer.Length} do not fit a context of {contextLength}";
 }

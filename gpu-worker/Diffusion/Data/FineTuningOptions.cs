@@ -26,4 +26,10 @@ public sealed record FineTuningOptions
                 + $"LearnsPadding = {LearnsPadding}, Seed = {Seed} }}";
         }
     }
+
+    /// <summary>The same for examples that are whole or left out, and of whose padding no token is learnt.</summary>
+    /// <exception cref="ArgumentException">Long examples are to be cut.</exception>
+    internal FineTuningOptions Whole(string examples) => LongExamples == LongExamples.Cut
+        ? throw new ArgumentException($"{examples} are not cut: they are skipped or fail")
+        : this with { LearnsPadding = false };
 }

@@ -90,18 +90,14 @@ internal sealed class TrainingData : IDisposable
 
     private static IEnumerable<string> Counts(string param, ITrainingData? data)
     {
-        var (used, cut, skipped, context) = data switch
-        {
-            FineTuningData examples => (examples.NumRows, examples.NumCut, examples.NumSkipped, examples.ContextLength),
-            PreferenceData pairs => (pairs.NumRows, 0, pairs.NumSkipped, pairs.ContextLength),
-            PromptData prompts => (prompts.NumRows, 0, prompts.NumSkipped, prompts.ContextLength),
-            _ => (0, 0, 0, 0),
-        };
-        string length = $"longer than the model's context of {context} tokens";
+        if (data is not ExampleData examples)
+            yield break;
+        var (all, cut, skipped) = (examples.NumRows + examples.NumSkipped, examples.NumCut, examples.NumSkipped);
+        string length = $"longer than the model's context of {examples.ContextLength} tokens";
         if (cut > 0)
-            yield return $"{cut} of {used + skipped} examples of {param} are {length}: the ends of their answers are cut off";
+            yield return $"{cut} of {all} examples of {param} are {length}: the ends of their answers are cut off";
         if (skipped > 0)
-            yield return $"{skipped} of {used + skipped} examples of {param} are {length} and left out";
+            yield return $"{skipped} of {all} examples of {param} are {length} and left out";
     }
 
     private static PromptData OpenPrompts(FineTuningJobRecord job, string path, LLaDATokenizer tokenizer, LLaDAConfig config, long seed)

@@ -74,6 +74,16 @@ public sealed class PreferenceDataTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Fingerprint_is_worded_as_stored_checkpoints_have_it()
+    {
+        using var data = Open(s_options, Pair("q", "a", "b"));
+
+        Assert.EndsWith(
+            ", preferences, FineTuningOptions { MaxLength = 200, LongExamples = Refuse, LearnsPadding = False, Seed = 1 }",
+            data.Fingerprint, StringComparison.Ordinal);
+    }
+
     private static string Pair(string question, string chosen, string rejected)
     {
         static string Messages(string role, string content) => $$"""[{"role": "{{role}}", "content": "{{content}}"}]""";

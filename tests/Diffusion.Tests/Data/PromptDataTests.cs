@@ -97,6 +97,9 @@ public sealed class PromptDataTests : IDisposable
             Of(s_options with { Seed = 3 }, 20, Question),
         ];
         Assert.Equal(4, all.Distinct().Count());
+        Assert.EndsWith(
+            ", prompts for 20 tokens, FineTuningOptions { MaxLength = 200, LongExamples = Refuse, LearnsPadding = False, Seed = 1 }",
+            all[0], StringComparison.Ordinal);
     }
 
     private PromptData Open(FineTuningOptions options, int answerTokens, params string[] lines)
