@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Train.Terminal;
 using LLaDA.Diffusion.Lora;
-using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.PromptTuning;
 using LLaDA.Diffusion.Text;
 using LLaDA.Diffusion.Training;
@@ -89,10 +88,9 @@ internal sealed class AdapterOptions
     }
 
     /// <summary>Writes the result: the adapter, or the whole model.</summary>
-    /// <param name="adapter">Null where all weights were trained.</param>
-    public void Save(ParseResult parse, MaskPredictor network, IAdapter? adapter, string source, string output, ConsoleRun run)
+    public void Save(ParseResult parse, TunedModel model, string output, ConsoleRun run)
     {
-        if (adapter is not null && !parse.GetValue(_merges))
+        if (model.Adapter is { } adapter && !parse.GetValue(_merges))
         {
             adapter.Save(output);
             run.Finish(
@@ -102,8 +100,8 @@ internal sealed class AdapterOptions
                     : "Hugging Face PEFT reads it as an adapter of kind PROMPT_TUNING");
             return;
         }
-        (adapter as LoraWeights)?.Merge();
-        ConsoleRun.Save(network, source, output);
+        (model.Adapter as LoraWeights)?.Merge();
+        ConsoleRun.Save(model.Network, model.Folder, output);
         run.Finish($"The model is in {output}", "answers counts exact matches, and 'llada admin models add' adds it to a service");
     }
 }

@@ -60,12 +60,8 @@ internal sealed class AnswerOptions
         DefaultValueFactory = _ => s_published.Temperature,
     }.Above0();
 
-    public void AddTo(Command command)
-    {
-        Option[] options = [_groupSize, _iterations, _samples, _clipRange, _beta, _maxTokens, _steps, _blockLength, _temperature];
-        foreach (var option in options)
-            command.Options.Add(option);
-    }
+    public IReadOnlyList<Option> All =>
+        [_groupSize, _iterations, _samples, _clipRange, _beta, _maxTokens, _steps, _blockLength, _temperature];
 
     /// <param name="maxLength">Of a prompt with its answer.</param>
     public ReinforcementOptions Read(ParseResult parse, int maxLength) => new()
