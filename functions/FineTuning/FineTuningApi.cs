@@ -1,8 +1,6 @@
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Functions.Turns;
-using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
@@ -29,8 +27,7 @@ internal static class FineTuningApi
 
     private static async Task<IResult> CreateAsync(
         HttpContext context,
-        FileStore files,
-        ModelCatalog models,
+        JobReferences references,
         FineTuningStore jobs,
         FineTuningEvents events,
         WorkQueues queues,
@@ -41,10 +38,7 @@ internal static class FineTuningApi
         var cancellation = context.RequestAborted;
         string tenant = context.Tenant();
         var asked = NewFineTuningJob.Read(await JsonBody.ReadAsync(context.Request, cancellation));
-        if (await models.FindAsync(tenant, asked.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(asked.Model)}'", "model", "model_not_found");
-        await JobFiles.RequireAsync(asked.TrainingFile, "training_file", tenant, files, cancellation);
-        await JobFiles.RequireAsync(asked.ValidationFile, "validation_file", tenant, files, cancellation);
+        await references.RequireAsync(tenant, asked, "", cancellation);
         await RequireRoomAsync(tenant, jobs, queues, limits, cancellation);
 
         var job = asked.ToRecord(tenant, context.NewKey(time), Random.Shared.Next());

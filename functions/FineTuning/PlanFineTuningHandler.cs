@@ -1,9 +1,9 @@
 using LLaDA.Batch.Functions.Turns;
-using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Shared.Queues;
+using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.FineTuning;
 
@@ -15,9 +15,7 @@ internal sealed partial class PlanFineTuningHandler(
     FineTuningStore jobs,
     FineTuningEvents events,
     ModelCatalog models,
-    FileStore files,
-    TrainingFileCheck check,
-    ScheduledFileAssembly assembly,
+    TrainingFiles files,
     TrainingTurns turns,
     FineTuningClosing closing,
     TimeProvider time,
@@ -71,54 +69,39 @@ internal sealed partial class PlanFineTuningHandler(
 
     private async Task PlanAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
-        if (await models.FindAsync(job.Tenant, job.Model, cancellation) is not { } model)
+        var model = await models.FindAsync(job.Tenant, job.Model, cancellation);
+        if (ModelError(job, model) is { } unusable)
         {
-            await RefuseAsync(job, new("model_not_found", $"The model '{job.Model}' does not exist any more", "model"), cancellation);
+            await RefuseAsync(job, unusable, cancellation);
             return;
         }
-        if (VirtualTokensError(job, model) is { } failure)
-        {
-            await RefuseAsync(job, failure, cancellation);
-            return;
-        }
-        string? training = job.TrainingFileId ?? await JoinSourcesAsync(job, cancellation);
-        if (training is null)
-            return;
-        var data = await check.RunAsync(job, training, "training_file", cancellation);
-        var checkedFile = data.Errors.Any || job.ValidationFileId is null
-            ? data
-            : await check.RunAsync(job, job.ValidationFileId, "validation_file", cancellation);
-        if (checkedFile.Errors.Any)
-            await RefuseAsync(job, checkedFile.Errors.ToError(), cancellation);
+        if (await files.ReadAsync(job, cancellation) is not { } data)
+            return;     // cancelled or paused meanwhile
+        if (data.Error is { } error)
+            await RefuseAsync(job, error, cancellation);
         else
-            await QueueAsync(job, model, data, cancellation);
+            await QueueAsync(job, model!, data, cancellation);
     }
 
-    /// <summary>Rows keep at least half of the model's context; a model that has vectors already keeps as many as it has.</summary>
-    private static FineTuningFailure? VirtualTokensError(FineTuningJobRecord job, ModelRecord model) =>
-        model.BaseModel.Length > 0 || !(job.NumVirtualTokens > model.ContextLength / 2)
+    /// <returns>Null where the model can be trained so.</returns>
+    /// <remarks>Rows keep at least half of the model's context; a model that has vectors already keeps as many as it has.</remarks>
+    private static FineTuningFailure? ModelError(FineTuningJobRecord job, ModelRecord? model)
+    {
+        if (model is null)
+            return new("model_not_found", $"The model '{job.Model}' does not exist any more", "model");
+        return model.BaseModel.Length > 0 || !(job.NumVirtualTokens > model.ContextLength / 2)
             ? null
             : new FineTuningFailure(
                 "invalid_hyperparameters",
                 $"num_virtual_tokens is {job.NumVirtualTokens}; it must be at most half of the model's context of {model.ContextLength}",
                 "prompt_tuning.num_virtual_tokens");
-
-    /// <summary>Joins the data of a scheduled job.</summary>
-    /// <returns>The id of the training file; null when the job has failed, or left its first state meanwhile.</returns>
-    private async Task<string?> JoinSourcesAsync(FineTuningJobRecord job, CancellationToken cancellation)
-    {
-        var errors = new TrainingFileErrors("training_data");
-        string? fileId = await assembly.RunAsync(job, errors, cancellation);
-        if (errors.Any)
-            await RefuseAsync(job, errors.ToError(), cancellation);
-        return fileId;
     }
 
-    private async Task QueueAsync(FineTuningJobRecord job, ModelRecord model, CheckedFile data, CancellationToken cancellation)
+    private async Task QueueAsync(FineTuningJobRecord job, ModelRecord model, FoundTrainingFiles data, CancellationToken cancellation)
     {
         var auto = AutoHyperparameters.Of(job, data.NumExamples, data.NumBytes, model.ContextLength);
         var plan = new FineTuningPlan(
-            model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, files.NewKey())
+            model.Profile, data.NumExamples, auto.Epochs, auto.BatchSize, auto.LearningRateMultiplier, SortableKey.Create(time))
         {
             Preference = auto.Preference,
             Reinforcement = auto.Reinforcement,

@@ -1,8 +1,6 @@
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
-using LLaDA.Batch.Shared.Files;
-using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Schedules;
 using LLaDA.Batch.Shared.Wire;
 
@@ -29,8 +27,7 @@ internal static class SchedulesApi
         HttpContext context,
         ScheduleStore schedules,
         BlobFolders folders,
-        ModelCatalog models,
-        FileStore files,
+        JobReferences references,
         ServiceLimits limits,
         TimeProvider time)
     {
@@ -38,7 +35,7 @@ internal static class SchedulesApi
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
         var now = time.GetUtcNow();
         var definition = await ScheduleDefinition.ReadAsync(body, context.Tenant(), folders, now, cancellation);
-        await CheckAsync(definition, context, models, files);
+        await references.RequireAsync(context.Tenant(), definition.NewJob, "job.", cancellation);
         var known = schedules.Records.ListAsync(context.Tenant(), after: null, cancellation);
         if (await known.CountAsync(schedule => schedule.DeletedAt is null, cancellation) >= limits.MaxSchedules)
         {
@@ -74,8 +71,7 @@ internal static class SchedulesApi
         HttpContext context,
         ScheduleStore schedules,
         BlobFolders folders,
-        ModelCatalog models,
-        FileStore files,
+        JobReferences references,
         TimeProvider time)
     {
         var cancellation = context.RequestAborted;
@@ -85,7 +81,7 @@ internal static class SchedulesApi
             string seen = schedule.Definition;
             var before = ScheduleDefinition.FromJson(seen);
             var definition = await before.WithAsync(body, context.Tenant(), folders, time.GetUtcNow(), cancellation);
-            await CheckAsync(definition, context, models, files);
+            await references.RequireAsync(context.Tenant(), definition.NewJob, "job.", cancellation);
             var updated = await schedules.UpdateAsync(schedule, current =>
             {
                 if (current.Definition != seen)
@@ -138,14 +134,6 @@ internal static class SchedulesApi
         var query = ListQuery.Read(context.Request, ScheduleRunRecord.IdPrefix, DefaultLimit, MaxLimit);
         return await ListPage.OfAsync(
             schedules.Runs, ScheduleRunRecord.Partition(schedule), query, ScheduleRunObject.From, run => run.Id, context.RequestAborted);
-    }
-
-    private static async Task CheckAsync(ScheduleDefinition definition, HttpContext context, ModelCatalog models, FileStore files)
-    {
-        var (job, cancellation) = (definition.NewJob, context.RequestAborted);
-        if (await models.FindAsync(context.Tenant(), job.Model, cancellation) is null)
-            throw ApiException.InvalidRequest($"There is no model '{Excerpt.Of(job.Model)}'", "job.model", "model_not_found");
-        await JobFiles.RequireAsync(job.ValidationFile, "job.validation_file", context.Tenant(), files, cancellation);
     }
 
     private static DateTimeOffset Next(ScheduleDefinition definition, DateTimeOffset now) =>
