@@ -26,14 +26,11 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
 
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
-    private readonly FaultyTransport _transport = new(options.Fault, options.AtCall);
-    private readonly List<TrialProcess> _processes = [];
-    private readonly List<Task> _stalled = [];
-    private TrialProcess? _process;
+    private Restarted<TrialProcess>? _processes;
     private string? _told;
 
     /// <summary>What was under way when the fault happened; null when it did not.</summary>
-    public string? HitIn { get; private set; }
+    public string? HitIn => _processes?.HitIn;
 
     /// <returns>Calls to storage that the processes made.</returns>
     /// <exception cref="TrialException">Something that must hold did not.</exception>
@@ -45,22 +42,16 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
         var body = JsonBody.Read(JsonSerializer.SerializeToElement(new { model, text = "the [MASK:2] fox" }));
         var request = await AnswerRequest.ReadAsync(BatchEndpoint.Infill, body, _ => Task.FromResult<ModelRecord?>(known));
         string key = SortableKey.Create(_time);
-        _process = NewProcess(_transport);
+        _processes = new(options, transport => new TrialProcess(connectionString, transport, options.IsRetried, models, _time));
 
         await RunToEndAsync(key, request);
-        _transport.Wake();
-        await Task.WhenAll(_stalled.Select(IgnoringAsync));
-        _stalled.Clear();
+        await _processes.WakeAsync();
         await RunToEndAsync(key, request);      // what a process that wakes up late has left
         await CheckAsync(key);
-        return _transport.Calls;
+        return _processes.FirstTransport.Calls;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var process in _processes)
-            await process.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _processes?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task RunToEndAsync(string key, AnswerRequest request)
     {
@@ -108,59 +99,7 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
             await process.AnswerEnding.RunAsync(answer, part.Counts, process.Stopping);
     }
 
-    private TrialProcess NewProcess(FaultyTransport transport)
-    {
-        var process = new TrialProcess(connectionString, transport, options.IsRetried, models, _time);
-        _processes.Add(process);
-        return process;
-    }
-
-    /// <summary>Runs a piece of work; a process that was killed, hangs or was asked to stop is replaced by a new one.</summary>
-    /// <returns>Whether it was done, as far as its caller knows.</returns>
-    private async Task<bool> TryAsync(string what, Func<TrialProcess, Task> work)
-    {
-        var process = _process!;
-        try
-        {
-            var running = work(process);
-            if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
-            {
-                lock (_stalled)
-                    _stalled.Add(running);
-                return false;
-            }
-            await running;
-            return !process.IsDead;
-        }
-        catch (Exception failure) when (IsExpected(failure))
-        {
-            return false;
-        }
-        finally
-        {
-            HitIn ??= _transport.IsHit ? what : null;
-            lock (_processes)
-            {
-                if (process.IsGone && _process == process)
-                    _process = NewProcess(new FaultyTransport(Fault.None, 0));
-            }
-        }
-    }
-
-    private static async Task IgnoringAsync(Task work)
-    {
-        try
-        {
-            await work;
-        }
-        catch (Exception failure) when (IsExpected(failure))
-        {
-            // Its work is another's by now.
-        }
-    }
-
-    private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException
-        or OperationCanceledException or AggregateException or KilledException or TryAgainException;
+    private Task<bool> TryAsync(string what, Func<TrialProcess, Task> work) => _processes!.TryAsync(what, work);
 
     private async Task<bool> IsDoneAsync(string key) =>
         await FindAsync(key) is { IsTerminal: true } answer
@@ -178,7 +117,7 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
         var usage = await TrialUsage.ListAsync(_storage);
         if (usage is not [{ CompletedLines: 1, FailedLines: 0 }])
             throw Failure($"{usage.Count} rows of usage");
-        await DeliverAsync(NewProcess(new FaultyTransport(Fault.None, 0)), key);
+        await DeliverAsync(_processes!.Other, key);
     }
 
     private Task<BatchRecord?> FindAsync(string key) =>
@@ -193,5 +132,5 @@ internal sealed class AnswerTrial(string connectionString, ModelHost models, str
             await blobs.Shards.LeaseOf(plan.PlanId, shard: 0).BreakAsync(TimeSpan.Zero);
     }
 
-    private TrialException Failure(string what) => new($"{what} after {options} hit {_transport.Hit}");
+    private TrialException Failure(string what) => new($"{what} {_processes!.Fault}");
 }

@@ -26,11 +26,8 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
 
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
-    private readonly FaultyTransport _transport = new(options.Fault, options.AtCall);
     private readonly List<string> _told = [];
-    private readonly List<TrialProcess> _processes = [];
-    private readonly List<Task> _stalled = [];
-    private TrialProcess? _process, _other;
+    private Restarted<TrialProcess>? _processes;
     private long _sampledBefore;
 
     /// <summary>What was under way when the fault happened: the name of a queue, or "sweep"; null when it did not.</summary>
@@ -44,25 +41,21 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
         var batch = await CreateAsync();
         if (planned is not null)
         {
-            await using var process = new TrialProcess(
-                connectionString, new FaultyTransport(Fault.None, 0), options.IsRetried, models, _time);
+            await using var process = NewProcess(new FaultyTransport(Fault.None, 0));
             await process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None);
             await planned(batch);
         }
         _sampledBefore = await NumSampledAsync();
-        (_process, _other) = (NewProcess(_transport), NewProcess(new FaultyTransport(Fault.None, 0)));
+        _processes = new(options, NewProcess);
         await RunToEndAsync(batch);
-        await WakeAsync();
+        await _processes.WakeAsync();
         await RunToEndAsync(batch);     // what a process that wakes up late has left
-        await CheckAsync(batch, _transport);
-        return _transport.Calls;
+        HitIn = _processes.HitIn;
+        await CheckAsync(batch);
+        return _processes.FirstTransport.Calls;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var process in _processes)
-            await process.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _processes?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     private async Task RunToEndAsync(BatchRecord batch)
     {
@@ -71,38 +64,15 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
             if (await TakeMessagesAsync(batch))
                 continue;
             if (++idle > MaxIdleRounds)
-                throw Failure($"the batch is still {(await FindAsync(batch)).Status}", _transport);
+                throw Failure($"the batch is still {(await FindAsync(batch)).Status}");
             _time.Advance(s_idleTime);
             await BreakLeasesAsync(batch);
-            await TryAsync(_process!, process => process.Sweep.RunAsync(process.Stopping));
-            NoteHit("sweep");
+            await _processes!.TryAsync("sweep", process => process.Sweep.RunAsync(process.Stopping));
         }
     }
 
-    private TrialProcess NewProcess(FaultyTransport transport)
-    {
-        var process = new TrialProcess(connectionString, transport, options.IsRetried, models, _time);
-        _processes.Add(process);
-        return process;
-    }
-
-    /// <summary>Resumes a stalled process and waits until its work ends.</summary>
-    private async Task WakeAsync()
-    {
-        _transport.Wake();
-        foreach (var handler in _stalled)
-        {
-            try
-            {
-                await handler;
-            }
-            catch (Exception failure) when (IsExpected(failure))
-            {
-                // Its message is another's by now.
-            }
-        }
-        _stalled.Clear();
-    }
+    private TrialProcess NewProcess(FaultyTransport transport) =>
+        new(connectionString, transport, options.IsRetried, models, _time);
 
     private async Task<BatchRecord> CreateAsync()
     {
@@ -151,15 +121,12 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
         bool any = false;
         while ((await queue.ReceiveMessagesAsync(options.HasTwoWorkers ? 2 : 1, TimeSpan.FromMinutes(5))).Value is { Length: > 0 } messages)
         {
-            bool wasStalled = _stalled.Count > 0;
-            bool[] areDone = await Task.WhenAll(
-                messages.Select(
-                    (message, index) =>
-                        DeliverAsync(
-                            message.Body.ToObjectFromJson<T>(Shared.Wire.WireJson.Options)!, handler, index == 0 ? _process! : _other!)));
-            NoteHit(queueName);
+            bool wasStalled = _processes!.HasStalled;
+            bool[] areDone = await Task.WhenAll(messages.Select((message, index) => DeliverAsync(
+                queueName, message.Body.ToObjectFromJson<T>(WireJson.Options)!, handler,
+                index == 0 ? _processes.Current : _processes.Other)));
             if (wasStalled && options.Fault == Fault.StallBriefly)
-                await WakeAsync();
+                await _processes.WakeAsync();
             foreach (var (message, isDone) in messages.Zip(areDone))
             {
                 any |= isDone;
@@ -175,51 +142,13 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
     }
 
     /// <returns>Whether one of those who were given the message has done what it asks.</returns>
-    private async Task<bool> DeliverAsync<T>(T content, Func<TrialProcess, Func<T, CancellationToken, Task>> handler, TrialProcess process)
+    private async Task<bool> DeliverAsync<T>(
+        string queueName, T content, Func<TrialProcess, Func<T, CancellationToken, Task>> handler, TrialProcess process)
     {
-        Task<bool> Run(TrialProcess process) => TryAsync(process, taker => handler(taker)(content, taker.Stopping));
-        return (await Task.WhenAll(options.IsTwice ? new[] { Run(process), Run(_other!) } : [Run(process)])).Contains(true);
+        Task<bool> Run(TrialProcess process) => _processes!.TryAsync(queueName, process, taker => handler(taker)(content, taker.Stopping));
+        bool[] areDone = options.IsTwice ? await Task.WhenAll(Run(process), Run(_processes!.Other)) : [await Run(process)];
+        return areDone.Contains(true);
     }
-
-    private void NoteHit(string during) => HitIn ??= _transport.IsHit ? during : null;
-
-    /// <summary>
-    /// Runs a handler as a queue does; a process that was killed, hangs or was asked to stop is replaced by a new one.
-    /// </summary>
-    private async Task<bool> TryAsync(TrialProcess process, Func<TrialProcess, Task> handler)
-    {
-        try
-        {
-            var running = handler(process);
-            if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
-            {
-                lock (_stalled)
-                    _stalled.Add(running);
-                return false;
-            }
-            await running;
-            return !process.IsDead;
-        }
-        catch (Exception failure) when (IsExpected(failure))
-        {
-            return false;
-        }
-        catch (NullReferenceException failure)
-        {
-            throw new TrialException(failure.ToString());
-        }
-        finally
-        {
-            lock (_processes)
-            {
-                if (process.IsGone && _process == process)
-                    _process = NewProcess(new FaultyTransport(Fault.None, 0));
-            }
-        }
-    }
-
-    private static bool IsExpected(Exception failure) => failure is Azure.RequestFailedException
-        or OperationCanceledException or AggregateException or KilledException or TryAgainException;
 
     private async Task CancelAsync(BatchRecord batch) => await new BatchStore(_storage, _time).UpdateAsync(
         batch, current => current.TryCancel(_time.GetUtcNow()), CancellationToken.None);
@@ -237,40 +166,39 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
         (await FindAsync(batch)).IsTerminal
             && await new BatchStore(_storage, _time).Open.FindAsync(batch.Key, CancellationToken.None) is null;
 
-    private async Task CheckAsync(BatchRecord batch, FaultyTransport transport)
+    private async Task CheckAsync(BatchRecord batch)
     {
         var ended = await FindAsync(batch);
         string told = _told[^1];
-        await TryAsync(_process!, process => process.Plan.RunAsync(new PlanMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
-        await TryAsync(
-            _process!, process => process.Finish.RunAsync(new FinishMessage(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await _processes!.TryAsync("plan", process => process.Plan.RunAsync(new(batch.Tenant, batch.RowKey), CancellationToken.None));
+        await _processes.TryAsync("finish", process => process.Finish.RunAsync(new(batch.Tenant, batch.RowKey), CancellationToken.None));
         await TellAsync(batch);
         if (_told[^1] != told)
-            throw Failure($"{told} became {_told[^1]}", transport);
+            throw Failure($"{told} became {_told[^1]}");
         if (_told.Count(state => state.StartsWith(ended.Status.ToString(), StringComparison.Ordinal)) != 1)
-            throw Failure($"a client was told {string.Join(", then ", _told)}", transport);
+            throw Failure($"a client was told {string.Join(", then ", _told)}");
         if (ended.Status == BatchStatus.Failed && options.Fault == Fault.NotFound
             && ended.Errors!.Contains("not_found", StringComparison.Ordinal))
             return;     // storage said that the input or the model is not there, and was believed
         if (ended.Status != (options.IsCancelled ? BatchStatus.Cancelled : BatchStatus.Completed))
-            throw Failure($"the batch is {ended.Status}: {ended.Errors}", transport);
+            throw Failure($"the batch is {ended.Status}: {ended.Errors}");
         int[] output = await LinesAsync(ended.OutputFileId), errors = await LinesAsync(ended.ErrorFileId);
         if (!output.Concat(errors).Order()
             .SequenceEqual(options.IsCancelled && output.Length + errors.Length == 0 ? [] : Enumerable.Range(1, NumLines)))
-            throw Failure($"lines are missing or doubled: {string.Join(' ', output)} and {string.Join(' ', errors)}", transport);
+            throw Failure($"lines are missing or doubled: {string.Join(' ', output)} and {string.Join(' ', errors)}");
         if (!options.IsCancelled && errors.Length > 0)
-            throw Failure($"lines failed: {string.Join(' ', errors)}", transport);
+            throw Failure($"lines failed: {string.Join(' ', errors)}");
         if ((output.Length, errors.Length) != (ended.CompletedLines, ended.FailedLines))
             throw Failure(
-                $"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}", transport);
+                $"{output.Length} and {errors.Length} lines, but counts of {ended.CompletedLines} and {ended.FailedLines}");
         var usage = await TrialUsage.ListAsync(_storage);
         if (usage.Sum(row => row.CompletedLines) != output.Length || usage.Sum(row => row.FailedLines) != errors.Length)
-            throw Failure($"{usage.Count} rows of usage, with {usage.Sum(row => row.CompletedLines)} lines", transport);
+            throw Failure($"{usage.Count} rows of usage, with {usage.Sum(row => row.CompletedLines)} lines");
         if (!output.SequenceEqual(output.Order()))
-            throw Failure("the output is not in the order of the input", transport);
+            throw Failure("the output is not in the order of the input");
         bool isComputedOnce = options is { Fault: Fault.Drain, IsTwice: false, IsCancelled: false };
         if (isComputedOnce && await NumSampledAsync() - _sampledBefore is var computed && computed != NumLines)
-            throw Failure($"{computed} lines were computed", transport);
+            throw Failure($"{computed} lines were computed");
     }
 
     /// <summary>Lines that the model has computed, one row each.</summary>
@@ -311,6 +239,5 @@ internal sealed class BatchTrial(string connectionString, ModelHost models, stri
         }
     }
 
-    private TrialException Failure(string what, FaultyTransport transport) =>
-        new($"{what} after {options} hit {transport.Hit}; told: {string.Join(", ", _told)}");
+    private TrialException Failure(string what) => new($"{what} {_processes!.Fault}; told: {string.Join(", ", _told)}");
 }

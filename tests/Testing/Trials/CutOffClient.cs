@@ -9,7 +9,7 @@ namespace LLaDA.Batch.Testing;
 /// </summary>
 /// <param name="isTwice">Each request goes to two processes at once.</param>
 /// <param name="wait">What it does before it sends a request again.</param>
-internal sealed class CutOffClient(RestartedFunctions functions, string apiKey, bool isTwice, Action wait)
+internal sealed class CutOffClient(Restarted<FunctionsProcess> functions, string apiKey, bool isTwice, Action wait)
 {
     private const int MaxTries = 40;
 

@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>The functions over one connection to storage: their handlers, and the REST API without a network.</summary>
-internal sealed class FunctionsProcess : IAsyncDisposable
+internal sealed class FunctionsProcess : ITrialProcess
 {
     private readonly ServiceProvider _services;
     private readonly RequestDelegate _api;

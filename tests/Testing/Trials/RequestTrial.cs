@@ -32,7 +32,7 @@ internal sealed class RequestTrial(string connectionString, TrialOptions options
 
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
-    private RestartedFunctions? _functions;
+    private Restarted<FunctionsProcess>? _functions;
 
     /// <summary>What was under way when the fault happened; null when it did not.</summary>
     public string? HitIn => _functions?.HitIn;
@@ -45,7 +45,8 @@ internal sealed class RequestTrial(string connectionString, TrialOptions options
         var known = new ModelRecord { PartitionKey = ModelRecord.EveryTenant, Id = Model, ContextLength = 64, TokenForwardsPerSecond = 1 };
         await new ModelCatalog(_storage).RegisterAsync(known, CancellationToken.None);
         string apiKey = await new ApiKeys(_storage, _time).CreateAsync(Tenant, "trial", CancellationToken.None);
-        _functions = new RestartedFunctions(connectionString, options, _time);
+        _functions = new Restarted<FunctionsProcess>(
+            options, transport => new FunctionsProcess(connectionString, transport, options.IsRetried, _time));
         var client = new CutOffClient(_functions, apiKey, options.IsTwice, () => _time.Advance(TimeSpan.FromMinutes(1)));
 
         await BatchAsync(client);

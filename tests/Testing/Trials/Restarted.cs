@@ -3,19 +3,38 @@ using LLaDA.Batch.Shared;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>
-/// Functions whose first process meets a fault. A new process replaces one that was killed, stalled or told to stop; the time is
-/// the trial's.
+/// Processes of which the first meets a fault. A new one replaces a process that was killed, stalled or told to stop.
 /// </summary>
-internal sealed class RestartedFunctions(string connectionString, TrialOptions options, TimeProvider time) : IAsyncDisposable
+/// <param name="start">Starts a process over a connection to storage.</param>
+internal sealed class Restarted<TProcess>(TrialOptions options, Func<FaultyTransport, TProcess> start) : IAsyncDisposable
+    where TProcess : class, ITrialProcess
 {
-    private readonly List<FunctionsProcess> _processes = [];
+    private readonly Lock _lock = new();
+    private readonly List<TProcess> _processes = [];
     private readonly List<Task> _stalled = [];
-    private FunctionsProcess? _process, _other;
+    private TProcess? _process, _other;
 
     public FaultyTransport FirstTransport { get; } = new(options.Fault, options.AtCall);
 
+    /// <summary>The process that does the work now.</summary>
+    public TProcess Current
+    {
+        get
+        {
+            lock (_lock)
+                return _process ??= New(FirstTransport);
+        }
+    }
+
     /// <summary>A process that meets no fault.</summary>
-    public FunctionsProcess Other => _other ??= New(new FaultyTransport(Testing.Fault.None, 0));
+    public TProcess Other
+    {
+        get
+        {
+            lock (_lock)
+                return _other ??= New(new FaultyTransport(Testing.Fault.None, 0));
+        }
+    }
 
     /// <summary>For messages.</summary>
     public string Fault => $"after {options} hit {FirstTransport.Hit}";
@@ -23,18 +42,26 @@ internal sealed class RestartedFunctions(string connectionString, TrialOptions o
     /// <summary>What was under way when the fault happened; null when it did not.</summary>
     public string? HitIn { get; private set; }
 
-    /// <summary>Runs a piece of work.</summary>
-    /// <param name="what">Names it.</param>
+    /// <summary>Whether work stands still since a process does.</summary>
+    public bool HasStalled => _stalled.Count > 0;
+
+    /// <summary>Has the process that does the work now do a piece of it.</summary>
+    /// <inheritdoc cref="TryAsync(string, TProcess, Func{TProcess, Task})"/>
+    public Task<bool> TryAsync(string what, Func<TProcess, Task> work) => TryAsync(what, Current, work);
+
+    /// <summary>Has a process do a piece of work. Pieces may run at once.</summary>
+    /// <param name="what">Names the work.</param>
     /// <returns>Whether it was done, as far as its caller knows.</returns>
-    public async Task<bool> TryAsync(string what, Func<FunctionsProcess, Task> work)
+    /// <exception cref="TrialException">Something was missing that the work relies on.</exception>
+    public async Task<bool> TryAsync(string what, TProcess process, Func<TProcess, Task> work)
     {
-        var process = _process ??= New(FirstTransport);
         try
         {
             var running = work(process);
             if (await Task.WhenAny(running, process.Transport.Stalled) != running && process.Transport.IsStalled)
             {
-                _stalled.Add(running);
+                lock (_lock)
+                    _stalled.Add(running);
                 return false;
             }
             await running;
@@ -44,11 +71,18 @@ internal sealed class RestartedFunctions(string connectionString, TrialOptions o
         {
             return false;
         }
+        catch (NullReferenceException defect)
+        {
+            throw new TrialException(defect.ToString());
+        }
         finally
         {
-            HitIn ??= FirstTransport.IsHit ? what : null;
-            if (process.Transport.IsGone && _process == process)
-                _process = New(new FaultyTransport(Testing.Fault.None, 0));
+            lock (_lock)
+            {
+                HitIn ??= FirstTransport.IsHit ? what : null;
+                if (process.Transport.IsGone && _process == process)
+                    _process = New(new FaultyTransport(Testing.Fault.None, 0));
+            }
         }
     }
 
@@ -76,9 +110,9 @@ internal sealed class RestartedFunctions(string connectionString, TrialOptions o
             await process.DisposeAsync();
     }
 
-    private FunctionsProcess New(FaultyTransport transport)
+    private TProcess New(FaultyTransport transport)
     {
-        var process = new FunctionsProcess(connectionString, transport, options.IsRetried, time);
+        var process = start(transport);
         _processes.Add(process);
         return process;
     }

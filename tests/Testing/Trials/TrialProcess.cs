@@ -13,7 +13,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LLaDA.Batch.Testing;
 
 /// <summary>The functions and a worker over one connection to storage.</summary>
-internal sealed class TrialProcess : IAsyncDisposable
+internal sealed class TrialProcess : ITrialProcess
 {
     private readonly ServiceProvider _services;
     private readonly FaultyTransport _transport;
@@ -54,20 +54,10 @@ internal sealed class TrialProcess : IAsyncDisposable
 
     public ShardMessageHandler Shards => Get<ShardMessageHandler>();
 
-    /// <summary>Whether it was killed.</summary>
-    public bool IsDead => _transport.IsDead;
-
-    /// <summary>Whether it was killed, stands still, or was told to stop.</summary>
-    public bool IsGone => _transport.IsGone;
+    public FaultyTransport Transport => _transport;
 
     /// <summary>Cancelled when it is told to stop.</summary>
     public CancellationToken Stopping => _transport.Stopping;
-
-    /// <summary>Ends when it stands still.</summary>
-    public Task Stalled => _transport.Stalled;
-
-    /// <summary>Whether it stands still.</summary>
-    public bool IsStalled => _transport.IsStalled;
 
     public async ValueTask DisposeAsync()
     {
