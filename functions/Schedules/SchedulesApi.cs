@@ -2,7 +2,6 @@ using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Folders;
 using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Schedules;
-using LLaDA.Batch.Shared.Wire;
 
 namespace LLaDA.Batch.Functions.Schedules;
 
