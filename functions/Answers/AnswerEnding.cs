@@ -5,7 +5,7 @@ using LLaDA.Batch.Shared.Usage;
 namespace LLaDA.Batch.Functions.Answers;
 
 /// <summary>Ends an answer at once. Whoever finds its part may call it, any number of times.</summary>
-internal sealed class AnswerEnding(BatchStore batches, UsageStore usage, StorageAccount storage, TimeProvider time)
+internal sealed class AnswerEnding(BatchStore batches, UsageStore usage, AnswerRoom room, StorageAccount storage, TimeProvider time)
 {
     /// <summary>Makes the record terminal by its part.</summary>
     public async Task RunAsync(BatchRecord answer, PartCounts counts, CancellationToken cancellation)
@@ -23,6 +23,7 @@ internal sealed class AnswerEnding(BatchStore batches, UsageStore usage, Storage
     {
         await usage.CountAsync(answer, cancellation);
         await batches.OpenAnswers.DeleteAsync(answer.Key, cancellation);
+        room.Leave(answer.Tenant);
     }
 
     /// <summary>The only client that knew of the answer has gone: its place is free for others.</summary>

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using LLaDA.Batch.Functions.Http;
 using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
@@ -22,11 +21,8 @@ internal sealed class AnswerStart(BatchStore batches, StorageAccount storage, Wo
 
     private const string WindowText = "1h";
 
-    private static readonly TimeSpan s_untilAnswered = TimeSpan.FromSeconds(2);
-
     /// <param name="key">A <see cref="SortableKey"/>; the same one leads to the same work.</param>
     /// <returns>The record, perhaps of an earlier request with this key.</returns>
-    /// <exception cref="ApiException">429: too many answers of the tenant are in work.</exception>
     public async Task<BatchRecord> RunAsync(string tenant, string key, AnswerRequest request, CancellationToken cancellation)
     {
         var limit = WorkLimit.Of(request.Model.Id, request.Model.PlannedTokenForwardsPerSecond, limits.MaxLineWork);
@@ -52,16 +48,4 @@ internal sealed class AnswerStart(BatchStore batches, StorageAccount storage, Wo
     /// <summary>Sends the message of an answer, also again.</summary>
     public Task SendAsync(BatchRecord answer, string profile, CancellationToken cancellation) =>
         queues.SendNowAsync(profile, new ShardMessage(answer.Tenant, answer.RowKey, PlanId, Shard: 0), cancellation);
-
-    /// <exception cref="ApiException">429, with the time to wait.</exception>
-    public async Task RequireRoomAsync(string tenant, CancellationToken cancellation)
-    {
-        int count = await batches.OpenAnswers.ListAsync(tenant, cancellation).CountAsync(cancellation);
-        if (count < limits.MaxActiveAnswers)
-            return;
-        throw ApiException.TooMany(
-            $"You have {count} answers in work; at most {limits.MaxActiveAnswers} are allowed. Send many requests as a batch",
-            "rate_limit_exceeded",
-            s_untilAnswered);
-    }
 }

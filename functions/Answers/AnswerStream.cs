@@ -9,7 +9,8 @@ namespace LLaDA.Batch.Functions.Answers;
 /// Sends an answer while it comes about: tails the frames that its worker writes, and takes the rest from its part. So a client that joins
 /// late, or comes back with its key, gets the same text.
 /// </summary>
-internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, AnswerDelivery delivery, TimeProvider time)
+internal sealed class AnswerStream(
+    StorageAccount storage, AnswerWait waiting, WaitPace pace, AnswerDelivery delivery, TimeProvider time)
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
 
@@ -22,6 +23,7 @@ internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, A
         var frames = new BatchBlobs(storage, answer).Frames;
         var (position, choices) = (default(FramePosition), new StreamedChoices(events, chunks));
         long started = time.GetTimestamp();
+        using var looks = pace.Begin(answer.Tenant);
         while (true)
         {
             // In this order: a worker writes no frame once it has written the part.
@@ -42,7 +44,7 @@ internal sealed class AnswerStream(StorageAccount storage, AnswerWait waiting, A
                     await AnswerDelivery.LateAsync(context, answer, preference, wait);
                 return;
             }
-            await Task.Delay(s_pause, time, cancellation);
+            await Task.Delay(looks.Pause(s_pause), time, cancellation);
         }
     }
 

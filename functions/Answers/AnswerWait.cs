@@ -7,7 +7,7 @@ namespace LLaDA.Batch.Functions.Answers;
 internal sealed record AnswerPart(PartLine Line, PartCounts Counts);
 
 /// <summary>Waits for the part of an answer.</summary>
-internal sealed class AnswerWait(StorageAccount storage, TimeProvider time)
+internal sealed class AnswerWait(StorageAccount storage, WaitPace pace, TimeProvider time)
 {
     private static readonly TimeSpan s_shortestPause = TimeSpan.FromMilliseconds(25), s_longestPause = TimeSpan.FromMilliseconds(250);
 
@@ -18,6 +18,7 @@ internal sealed class AnswerWait(StorageAccount storage, TimeProvider time)
     public async Task<AnswerPart?> RunAsync(BatchRecord answer, TimeSpan wait, CancellationToken cancellation)
     {
         long started = time.GetTimestamp();
+        using var looks = pace.Begin(answer.Tenant);
         while (true)
         {
             if (await FindAsync(answer, cancellation) is { } part)
@@ -26,6 +27,7 @@ internal sealed class AnswerWait(StorageAccount storage, TimeProvider time)
             if (waited >= wait)
                 return null;
             var pause = TimeSpan.FromTicks(Math.Clamp((waited / PausesInWait).Ticks, s_shortestPause.Ticks, s_longestPause.Ticks));
+            pause = looks.Pause(pause);
             await Task.Delay(pause < wait - waited ? pause : wait - waited, time, cancellation);
         }
     }

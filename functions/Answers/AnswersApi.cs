@@ -30,14 +30,7 @@ internal static class AnswersApi
         var preference = Preference.Read(context.Request);
         var work = await keys.FindAsync(context, endpoint);
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
-        var models = services.GetRequiredService<ModelCatalog>();
-        var counting = work.Answer is null ? start.RequireRoomAsync(tenant, cancellation) : Task.CompletedTask;
-        var request = await AnswerRequest.ReadAsync(endpoint, body, id => models.FindAsync(tenant, id, cancellation));
-        if (request.IsStreamed)
-            services.GetRequiredService<EventStreams>().Require();
-        await counting;
-        // Also where there is a record in work: its first request may have ended before it sent the message.
-        var answer = work.Answer is { IsTerminal: true } ended ? ended : await start.RunAsync(tenant, work.Key, request, cancellation);
+        var (request, answer) = await StartAsync(endpoint, tenant, work, body, start, services, cancellation);
         try
         {
             if (request.IsStreamed)
@@ -49,6 +42,29 @@ internal static class AnswersApi
         {
             await services.GetRequiredService<AnswerEnding>().CancelAsync(answer, CancellationToken.None);
         }
+    }
+
+    private static async Task<(AnswerRequest Request, BatchRecord Answer)> StartAsync(
+        string endpoint,
+        string tenant,
+        AnswerWork work,
+        JsonReader body,
+        AnswerStart start,
+        IServiceProvider services,
+        CancellationToken cancellation)
+    {
+        using var place = await services.GetRequiredService<AnswerPlaces>().EnterAsync(tenant, cancellation);
+        var models = services.GetRequiredService<ModelCatalog>();
+        var room = services.GetRequiredService<AnswerRoom>();
+        var counting = work.Answer is null ? room.EnterAsync(tenant, cancellation) : Task.CompletedTask;
+        if (counting.IsFaulted)
+            await counting;     // a refusal that costs no call to storage
+        var request = await AnswerRequest.ReadAsync(endpoint, body, id => models.FindAsync(tenant, id, cancellation));
+        if (request.IsStreamed)
+            services.GetRequiredService<EventStreams>().Require();
+        await counting;
+        // Also where there is a record in work: its first request may have ended before it sent the message.
+        return (request, work.Answer is { IsTerminal: true } ended ? ended : await start.RunAsync(tenant, work.Key, request, cancellation));
     }
 
     private static async Task GetAsync(string id, HttpContext context, BatchStore batches, AnswerDelivery delivery)

@@ -34,14 +34,12 @@ public sealed partial class QueueConsumer<T>(
     /// <summary>Pages of a long queue that are searched for a guest.</summary>
     private const int SearchedPages = 8;
 
-    /// <summary>How long they are not searched again after that was in vain.</summary>
-    private static readonly TimeSpan s_searchInterval = TimeSpan.FromSeconds(10);
-
     private readonly QueueClient _queue = storage.Queue(queueName);
     private readonly WorkQueues _queues = new(storage);
     private readonly MessagePassing<T> _passing = new(storage.Queue(queueName), options.VisibilityTimeout);
     private readonly PartiesInHand _inHand = new(options.Concurrency);
     private readonly PollingPace _pace = new(options, time), _guestPace = new(options, time);
+    private readonly GuestSearch _search = new(time);
     private string? _last;
 
     /// <summary>
@@ -59,20 +57,19 @@ public sealed partial class QueueConsumer<T>(
         await welcoming;
     }
 
-    /// <summary>Takes guests as long as all other places are taken.</summary>
+    /// <summary>Takes guests as long as all other places are taken, and looks for some where places are free but messages come.</summary>
     /// <param name="ending">No further guest is taken.</param>
     private async Task WelcomeAsync(CancellationToken ending, CancellationToken shutdown)
     {
         List<Task> guests = [];
-        long? searched = null;
         while (!ending.IsCancellationRequested)
         {
             guests.RemoveAll(guest => guest.IsCompleted);
             try
             {
-                if (_inHand.IsFull && guests.Count < options.Guests)
+                bool searches = _search.IsDue;
+                if ((_inHand.IsFull || (searches && _search.HasMoved)) && guests.Count < options.Guests)
                 {
-                    bool searches = searched is not { } since || time.GetElapsedTime(since) >= s_searchInterval;
                     if (await FindOtherAsync(last: null, searches ? SearchedPages : 0, ending) is { } message)
                     {
                         options.Idle.Begin();
@@ -80,7 +77,8 @@ public sealed partial class QueueConsumer<T>(
                         _guestPace.Found();
                         continue;
                     }
-                    searched = searches ? time.GetTimestamp() : searched;
+                    if (searches)
+                        _search.InVain();
                 }
             }
             catch (Exception failure) when (!ending.IsCancellationRequested)
@@ -155,6 +153,7 @@ public sealed partial class QueueConsumer<T>(
                 {
                     options.Idle.Begin();
                     _pace.Found();
+                    _search.Received();
                     return message;
                 }
             }

@@ -117,5 +117,5 @@ return await new RootCommand("Measures LLaDA.Batch")
     FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
     GapsBenchmark.Create(model, json), LoadingBenchmark.Create(json),
     ReversalCommand.Create(), InContextCommand.Create(json), ScalingCommand.Create(model, json),
-    FairnessCommand.Create(json), NowBenchmark.Create(json) }
+    FairnessCommand.Create(json), NowBenchmark.Create(json), CrowdCommand.Create(json) }
     .Parse(args).InvokeAsync();

@@ -34,6 +34,13 @@ internal sealed class TenantClient : IDisposable
     public Task<JsonNode> GetAsync(string path, CancellationToken cancellation) =>
         ReadAsync(_http.GetAsync(path, cancellation), cancellation);
 
+    /// <summary>Sends a request whose refusal is no failure.</summary>
+    public async Task<HttpResponseMessage> SendAsync(string path, object body, CancellationToken cancellation)
+    {
+        using var content = JsonContent.Create(body);
+        return await _http.PostAsync(path, content, cancellation);
+    }
+
     public async Task<JsonNode> PostAsync(string path, object body, CancellationToken cancellation)
     {
         using var content = JsonContent.Create(body);
