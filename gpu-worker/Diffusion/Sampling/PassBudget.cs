@@ -48,15 +48,25 @@ public static class PassBudget
         return (int)Math.Min(int.MaxValue, beside >= piece ? beside : freeBytes / (ofToken + ofPlace));
     }
 
+    /// <summary>
+    /// What a row of the whole context counts as in its largest pass, without guidance: its tokens and, where blocks are kept, the keys and
+    /// values of all of them.
+    /// </summary>
+    public static long TokensOfLongestRow(LLaDAConfig config, ScalarType computeType) => config.MaxSequenceLength
+        + (config.Family.IsBlockCausal ? (long)Math.Ceiling(config.MaxSequenceLength * KeptShare(config, computeType)) : 0);
+
     /// <summary>Tokens that the worker plans a pass with.</summary>
     /// <param name="freeBytes">Memory that the model's weights leave free.</param>
-    /// <returns>At least one canvas of full length; if even that does not fit, the pass fails with the error of the device.</returns>
+    /// <returns>
+    /// At least 1 and never more than fit. Where a row of the whole context fits, at least that row, so that it shares a pass. A longer row
+    /// passes alone, and fails with the error of the device where it does not fit.
+    /// </returns>
     public static int MaxTokens(LLaDAConfig config, ScalarType computeType, Device device, long freeBytes)
     {
-        long fitting = FittingTokens(config, computeType, freeBytes);
-        if (device.type == TorchSharp.DeviceType.CPU)
-            fitting = Math.Min(fitting, MaxTokensOnCpu);
-        return (int)Math.Max(fitting, config.MaxSequenceLength);
+        long wanted = device.type == TorchSharp.DeviceType.CPU
+            ? Math.Max(MaxTokensOnCpu, TokensOfLongestRow(config, computeType))
+            : int.MaxValue;
+        return (int)Math.Max(1, Math.Min(FittingTokens(config, computeType, freeBytes), wanted));
     }
 
     private static long KeptBytesPerToken(LLaDAConfig config, ScalarType computeType) =>

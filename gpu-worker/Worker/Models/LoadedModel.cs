@@ -31,7 +31,7 @@ internal sealed class LoadedModel : IDisposable
     private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, Hardware hardware)
     {
         (Id, _predictor, Tokenizer, _tensors) = (id, predictor, tokenizer, tensors);
-        int batchTokens = hardware.PassTokens(predictor.Config);
+        int batchTokens = PassTokens = hardware.PassTokens(predictor.Config);
         _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens, hardware.PrefixBytes(predictor.Config));
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
@@ -59,6 +59,12 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>The longest row, in tokens.</summary>
     public int ContextLength => _predictor.Config.ContextLength;
+
+    /// <summary>Tokens of all rows that share a pass.</summary>
+    public int PassTokens { get; }
+
+    /// <summary>What a row of the whole context counts as in a pass; one of more than <see cref="PassTokens"/> passes alone.</summary>
+    public long TokensOfLongestRow => PassBudget.TokensOfLongestRow(_predictor.Config, _predictor.ComputeType);
 
     /// <summary>Whether a token ends an answer.</summary>
     public bool IsEnd(int token) => _predictor.Config.IsEnd(token) || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;

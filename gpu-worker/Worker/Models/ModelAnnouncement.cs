@@ -44,11 +44,18 @@ internal sealed partial class ModelAnnouncement(
         };
         await catalog.RegisterAsync(record, cancellation);
         LogAnnounced(logger, id, model.ContextLength, rate);
+        if (model.TokensOfLongestRow > model.PassTokens)
+            LogShortPasses(logger, id, model.TokensOfLongestRow, model.PassTokens);
     }
 
     [LoggerMessage(EventId = 301, Level = LogLevel.Information,
         Message = "Model {Model} is available: context of {Context} tokens, {Rate:F0} token forwards per second")]
     private static partial void LogAnnounced(ILogger logger, string model, int context, double rate);
+
+    [LoggerMessage(EventId = 305, Level = LogLevel.Warning,
+        Message = "Model {Model}: a row of its whole context takes {Row} tokens of a pass, and a pass has {Pass}; such a row passes alone "
+            + "and fails where the memory does not hold it")]
+    private static partial void LogShortPasses(ILogger logger, string model, long row, int pass);
 
     [LoggerMessage(EventId = 302, Level = LogLevel.Error, Message = "Model {Model} cannot be used: {Reason}")]
     private static partial void LogUnusable(ILogger logger, string model, string reason);

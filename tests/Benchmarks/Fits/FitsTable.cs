@@ -118,7 +118,7 @@ internal static class FitsTable
     {
         var hardware = new Hardware(META, Type, bytes);
         long free = hardware.PassBytes(config);
-        bool isFitting = PassBudget.FittingTokens(config, Type, free) >= TokensOfCanvas(config);
+        bool isFitting = PassBudget.FittingTokens(config, Type, free) >= PassBudget.TokensOfLongestRow(config, Type);
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
         return new Fit(
@@ -128,14 +128,6 @@ internal static class FitsTable
             .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
         ]);
     }
-
-    /// <summary>
-    /// Tokens that a canvas of the whole context counts as in memory: a block-causal model keeps keys and values of all of it and passes a
-    /// block.
-    /// </summary>
-    private static double TokensOfCanvas(LLaDAConfig config) => config.BlockLength is { } blockLength
-        ? (config.MaxSequenceLength * PassBudget.KeptShare(config, Type)) + blockLength
-        : config.MaxSequenceLength;
 
     private static TrainingFit Training(string kind, LLaDAConfig config, long numTrained, ScalarType weightType, int length, long bytes)
     {

@@ -1,5 +1,6 @@
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
+using LLaDA.Diffusion.Tests.Families;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Sampling;
@@ -56,11 +57,42 @@ public sealed class PassBudgetTests
     public void Piece_is_bounded_by_the_vocabulary(int embeddingSize, int expected) =>
         Assert.Equal(expected, HeadPieces.Size(s_config with { EmbeddingSize = embeddingSize }));
 
-    [Fact]
-    public void Pass_takes_a_whole_canvas_even_where_it_does_not_fit()
+    /// <summary>
+    /// For memories from nothing to far more than the longest row takes, and contexts below and above what a CPU's pass takes.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(FamilyModels.Names), MemberType = typeof(FamilyModels))]
+    public void Pass_takes_the_longest_row_wherever_it_fits_and_never_more_than_fits(string family)
     {
-        Assert.Equal(s_config.MaxSequenceLength, PassBudget.MaxTokens(s_config, ScalarType.BFloat16, META, 0));
-        Assert.Equal(4096, PassBudget.MaxTokens(s_config with { MaxSequenceLength = 4096 }, ScalarType.Float32, CPU, long.MaxValue));
+        foreach (var device in new[] { CPU, META })
+        {
+            foreach (int context in new[] { 64, 4096, 100_000 })
+            {
+                var config = FamilyModels.All[family] with { MaxSequenceLength = context };
+                long row = PassBudget.TokensOfLongestRow(config, ScalarType.BFloat16);
+                for (long free = 0; free < 1L << 40; free = (free * 2) + 1)
+                {
+                    long fitting = PassBudget.FittingTokens(config, ScalarType.BFloat16, free);
+                    int planned = PassBudget.MaxTokens(config, ScalarType.BFloat16, device, free);
+
+                    Assert.InRange(planned, 1, Math.Max(1, fitting));
+                    Assert.True(planned >= Math.Min(row, fitting), $"{planned} of {fitting} tokens, and the longest row holds {row}");
+                }
+            }
+        }
+    }
+
+    /// <summary>What the engine counts: the first pass of a prompt that fills the context but for one block.</summary>
+    [Fact]
+    public void Longest_row_of_a_block_causal_model_holds_its_tokens_and_the_keys_and_values_of_all()
+    {
+        var config = FamilyModels.All["SDAR"] with { MaxSequenceLength = 64 };
+        double share = PassBudget.KeptShare(config, ScalarType.Float32);
+        int[] canvas = [.. Enumerable.Repeat(1, 60), .. Enumerable.Repeat(config.MaskTokenId, 4)];
+        using var row = DenoisingRow.Create(new SamplingRow(canvas, new SamplingOptions()), config);
+
+        Assert.Equal(PassBudget.TokensOfLongestRow(config, ScalarType.Float32), row.NumTokensHeld(share));
+        Assert.Equal(64, PassBudget.TokensOfLongestRow(FamilyModels.All["LLaDA"] with { MaxSequenceLength = 64 }, ScalarType.Float32));
     }
 
     [Fact]
