@@ -25,6 +25,13 @@ public sealed record TrainingBatch(int[][] Rows, int[] PromptLengths, int[] Ends
     /// <summary>Where the learnt tokens of a row lie; empty where its answer was cut off.</summary>
     public Range Learnt(int row) => PromptLengths[row]..Math.Max(PromptLengths[row], Ends[row]);
 
+    /// <summary>The same with every row twice, one behind the other.</summary>
+    internal TrainingBatch Twice()
+    {
+        static T[] Each<T>(T[] rows) => [.. rows.SelectMany(row => new[] { row, row })];
+        return new TrainingBatch(Each(Rows), Each(PromptLengths), Each(Ends));
+    }
+
     /// <summary>The same with every row cut to a length; a row whose whole answer is cut off teaches nothing.</summary>
     public TrainingBatch Cut(int length) => new(
         [.. Rows.Select(row => row[..length])],

@@ -42,6 +42,8 @@ public sealed class Denoising : ITrainingMethod
         _objective = options.FamilyObjective ?? DiffusionObjective.Of(weights.Model.Config);
         if (_objective.Validate().ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors));
+        if (options.HasComplements && weights.Model.Config.IsCausal)
+            throw new ArgumentException("A causal network has no masks, and so no complementary ones");
         bool trainsExperts = weights.Parameters.Any(entry =>
             entry.Name.Contains(".moe.router", StringComparison.Ordinal) || entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
         _balanceWeight = trainsExperts ? weights.Model.Config.Experts?.BalanceWeight ?? 0 : 0;
@@ -64,7 +66,7 @@ public sealed class Denoising : ITrainingMethod
     {
         var clean = CutSometimes(_training.Batch(step, _options.BatchSize), step);
         var objective = _options.NoiseLevels == NoiseLevels.All ? _objective : _objective with { NoiseLevels = _options.NoiseLevels };
-        var batch = Noise(objective, clean, _random, (uint)step, _options.StratifiesTimes, _options.MasksEveryRow);
+        var batch = Noise(objective, clean, _random, (uint)step, _options.StratifiesTimes, _options.MasksEveryRow, _options.HasComplements);
         return Slices(batch).Select(slice => (Action)(() => AddGradient(slice, sums)));
     }
 
@@ -88,22 +90,24 @@ public sealed class Denoising : ITrainingMethod
     }
 
     private NoisedBatch Noise(
-        DiffusionObjective objective, TrainingBatch batch, CounterRandom random, uint step, bool isStratified, bool masksEveryRow)
+        DiffusionObjective objective, TrainingBatch batch, CounterRandom random, uint step, bool isStratified, bool masksEveryRow,
+        bool hasComplements = false)
     {
         var config = _weights.Model.Config;
         if (config.IsCausal)
             return NextTokens.Of(batch, _options.Reduction);
         var reduction = _options.Reduction == LossReduction.Answer ? objective.Reduction : _options.Reduction;
         var noised = ForwardProcess.Noise(
-                batch, config.MaskTokenId, random, step, isStratified, objective.NoiseLevels, masksEveryRow, objective)
-            .Weigh(batch.PromptLengths, reduction, objective);
-        return objective.IsBlockDiffusion ? noised.WithClean(batch.Rows) : noised;
+            batch, config.MaskTokenId, random, step, isStratified, objective.NoiseLevels, masksEveryRow, objective, hasComplements);
+        var passed = hasComplements ? batch.Twice() : batch;
+        noised = noised.Weigh(passed.PromptLengths, reduction, objective);
+        return objective.IsBlockDiffusion ? noised.WithClean(passed.Rows) : noised;
     }
 
     /// <summary>The forward passes of a batch.</summary>
     private IEnumerable<NoisedBatch> Slices(NoisedBatch batch)
     {
-        int size = _options.MicroBatchSize ?? _options.BatchSize;
+        int size = _options.MicroBatchSize ?? _options.RowsOfStep;
         for (int first = 0; first < batch.BatchSize; first += size)
             yield return batch.Slice(first, Math.Min(size, batch.BatchSize - first));
     }

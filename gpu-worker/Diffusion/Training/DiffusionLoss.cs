@@ -32,7 +32,7 @@ public static class DiffusionLoss
         using var scope = NewDisposeScope();
         batch = batch.Weigh(promptLengths, reduction);
         var hidden = model.Hidden(batch.Pack(model));                                                           // [T, D]
-        return CrossEntropy(model, Masked(model, hidden, batch), [.. batch.Masked], batch.Weights).MoveToOuterDisposeScope();
+        return CrossEntropy(model, Masked(model, hidden, batch), [.. batch.Masked], batch.Weights, batch.Focal).MoveToOuterDisposeScope();
     }
 
     /// <summary>
@@ -63,7 +63,7 @@ public static class DiffusionLoss
         {
             using var chunkScope = NewDisposeScope();
             var chunk = masked.narrow(0, start, tokens.Length).detach().requires_grad_(true);
-            var loss = CrossEntropy(model, chunk, tokens, Weights(batch, start, tokens.Length));
+            var loss = CrossEntropy(model, chunk, tokens, Weights(batch, start, tokens.Length), batch.Focal);
             loss.backward();
             gradients.Add(chunk.grad!.MoveToOuterDisposeScope());
             total.add_(loss.detach(), StaticScalars.One);
@@ -83,7 +83,8 @@ public static class DiffusionLoss
         foreach (var (start, tokens) in Chunks(model, batch))
         {
             using var chunkScope = NewDisposeScope();
-            var loss = CrossEntropy(model, masked.narrow(0, start, tokens.Length), tokens, Weights(batch, start, tokens.Length));
+            var part = masked.narrow(0, start, tokens.Length);
+            var loss = CrossEntropy(model, part, tokens, Weights(batch, start, tokens.Length), batch.Focal);
             total.add_(loss, StaticScalars.One);
         }
         return total.cpu().item<float>();
@@ -128,10 +129,12 @@ public static class DiffusionLoss
     /// <param name="hidden">[N, D].</param>
     /// <param name="weights">[N].</param>
     /// <returns>A scalar.</returns>
-    private static Tensor CrossEntropy(MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights)
+    private static Tensor CrossEntropy(
+        MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights, FocalLoss? focal)
     {
         float[] factors = weights.ToArray();
-        return (CrossEntropies(model, hidden, tokens) * PinnedUpload.To(model.Device, factors)).sum();
+        var crossEntropies = CrossEntropies(model, hidden, tokens);
+        return ((focal?.Of(crossEntropies) ?? crossEntropies) * PinnedUpload.To(model.Device, factors)).sum();
     }
 
     /// <returns>[N].</returns>

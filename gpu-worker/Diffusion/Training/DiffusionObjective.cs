@@ -39,6 +39,9 @@ public sealed record DiffusionObjective(string Name)
     /// <summary>q of <see cref="TokenWeight.Cart"/>, in (0, 1).</summary>
     public double CartDecay { get; init; } = 0.1;
 
+    /// <summary>Null for plain cross entropy.</summary>
+    public FocalLoss? Focal { get; init; }
+
     /// <summary>How the weighted cross entropies become one number, unless the options say otherwise.</summary>
     public LossReduction Reduction { get; init; }
 
@@ -65,6 +68,7 @@ public sealed record DiffusionObjective(string Name)
     {
         ProbabilityFloor = ForwardProcess.Epsilon, Weight = TokenWeight.InverseProbability, NoiseLevels = NoiseLevels.All,
         Reduction = Reduction == LossReduction.Masked ? LossReduction.Token : Reduction,
+        Focal = null,
     };
 
     public double MaskProbability(double t) => ((1 - ProbabilityFloor) * t) + ProbabilityFloor;
@@ -76,10 +80,11 @@ public sealed record DiffusionObjective(string Name)
             yield return $"the floor of the mask probability is {ProbabilityFloor}; it must lie in [0, 1)";
         if (Weight == TokenWeight.Cart && !(CartDecay is > 0 and < 1))
             yield return $"the decay of the context-adaptive weight is {CartDecay}; it must lie in (0, 1)";
-        foreach (string error in NoiseLevels.Validate())
+        foreach (string error in NoiseLevels.Validate().Concat(Focal?.Validate() ?? []))
             yield return error;
     }
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Name} weighted by {Weight}")
-        + (Weight == TokenWeight.Cart ? string.Create(CultureInfo.InvariantCulture, $" {CartDecay}") : "");
+        + (Weight == TokenWeight.Cart ? string.Create(CultureInfo.InvariantCulture, $" {CartDecay}") : "")
+        + (Focal is null ? "" : string.Create(CultureInfo.InvariantCulture, $", focal {Focal.Gamma} scaled by {Focal.Scale}"));
 }

@@ -25,11 +25,20 @@ public static class ForwardProcess
     /// under this condition, p / (1 - (1 - p)^n) for n learnt tokens, so the expectation of the loss is unchanged.
     /// </param>
     /// <param name="objective">Gives the probability of a mask at t; LLaDA's unless given.</param>
+    /// <param name="hasComplements">
+    /// Each row is followed by the same one with its other learnt tokens masked, each with probability 1 - p. Then p = (1 - 2 epsilon) t +
+    /// epsilon, so that over all t both rows of a pair are alike. Not with <paramref name="masksEveryRow"/>.
+    /// </param>
     public static NoisedBatch Noise(
         TrainingBatch batch, int maskTokenId, CounterRandom random, uint step,
-        bool isStratified = false, NoiseLevels? levels = null, bool masksEveryRow = false, DiffusionObjective? objective = null)
+        bool isStratified = false, NoiseLevels? levels = null, bool masksEveryRow = false, DiffusionObjective? objective = null,
+        bool hasComplements = false)
     {
-        Func<double, double> probabilityOf = objective is null ? MaskProbability : objective.MaskProbability;
+        if (masksEveryRow && hasComplements)
+            throw new ArgumentException("A row and its complement mask every token once, so no mask is required", nameof(hasComplements));
+        double floor = objective?.ProbabilityFloor ?? Epsilon;
+        Func<double, double> probabilityOf = hasComplements ? t => ((1 - (2 * floor)) * t) + floor
+            : objective is null ? MaskProbability : objective.MaskProbability;
         double[] t = Times(batch.BatchSize, random, step, isStratified, levels ?? NoiseLevels.All);
         double[][] uniform = new double[batch.BatchSize][];
         for (int row = 0; row < uniform.Length; row++)
@@ -38,7 +47,15 @@ public static class ForwardProcess
             if (masksEveryRow)
                 RequireMask(uniform[row].AsSpan(batch.Learnt(row)), probabilityOf(t[row]), random, step, row);
         }
-        var noised = Noise(batch.Rows, maskTokenId, [.. t.Select(probabilityOf)], uniform, level => level).Restore(batch);
+        double[] probabilities = [.. t.Select(probabilityOf)];
+        if (hasComplements)
+        {
+            return Noise(
+                batch.Twice().Rows, maskTokenId, [.. probabilities.SelectMany(p => new[] { p, 1 - p })],
+                (row, position) => uniform[row / 2][position] < probabilities[row / 2] == (row % 2 == 0)).Restore(batch.Twice());
+        }
+        var noised = Noise(batch.Rows, maskTokenId, probabilities, (row, position) => uniform[row][position] < probabilities[row])
+            .Restore(batch);
         if (!masksEveryRow)
             return noised;
         return noised with
@@ -58,24 +75,22 @@ public static class ForwardProcess
     /// <param name="t">[B], in [0, 1].</param>
     /// <param name="uniform">[B][L], in [0, 1).</param>
     public static NoisedBatch Noise(int[][] x0, int maskTokenId, double[] t, double[][] uniform) =>
-        Noise(x0, maskTokenId, t, uniform, MaskProbability);
+        Noise(x0, maskTokenId, [.. t.Select(MaskProbability)], (row, position) => uniform[row][position] < MaskProbability(t[row]));
 
-    private static NoisedBatch Noise(
-        int[][] x0, int maskTokenId, double[] t, double[][] uniform, Func<double, double> probabilityOf)
+    private static NoisedBatch Noise(int[][] x0, int maskTokenId, double[] probabilities, Func<int, int, bool> masks)
     {
         int length = x0[0].Length;
         long[] noisy = new long[x0.Length * length];
         List<MaskedToken> masked = [];
         for (int row = 0; row < x0.Length; row++)
         {
-            double probability = probabilityOf(t[row]);
             for (int position = 0; position < length; position++)
             {
-                bool isMasked = uniform[row][position] < probability;
+                bool isMasked = masks(row, position);
                 int index = (row * length) + position;
                 noisy[index] = isMasked ? maskTokenId : x0[row][position];
                 if (isMasked)
-                    masked.Add(new MaskedToken(row, position, index, x0[row][position], probability));
+                    masked.Add(new MaskedToken(row, position, index, x0[row][position], probabilities[row]));
             }
         }
         return new NoisedBatch(noisy, x0.Length, length, masked);

@@ -28,6 +28,9 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
     /// </remarks>
     public float[]? Weights { get; init; }
 
+    /// <summary>How the cross entropies are changed before they are weighted; null for not at all.</summary>
+    public FocalLoss? Focal { get; init; }
+
     /// <summary>x_0, [B * L], where block diffusion passes it behind x_t; null elsewhere.</summary>
     public long[]? Clean { get; init; }
 
@@ -74,7 +77,7 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
 
     /// <summary>The same with the weights that an objective gives.</summary>
     public NoisedBatch Weigh(int[] promptLengths, LossReduction reduction, DiffusionObjective objective) =>
-        this with { Weights = LossWeights.Of(promptLengths, this, reduction, objective) };
+        this with { Weights = LossWeights.Of(promptLengths, this, reduction, objective), Focal = objective.Focal };
 
     /// <returns>[B, L], int64.</returns>
     public Tensor ToTensor(Device device) => PinnedUpload.To(device, Tokens, [BatchSize, Length]);
@@ -110,6 +113,7 @@ public sealed record NoisedBatch(long[] Tokens, int BatchSize, int Length, IRead
             Clean = Clean?[first..(first + count)],
             Samples = Samples?[firstRow..(firstRow + numRows)],
             Share = Share * numRows / BatchSize,
+            Focal = Focal,
         };
     }
 

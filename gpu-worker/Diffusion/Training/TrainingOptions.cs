@@ -23,7 +23,7 @@ public sealed record TrainingOptions
     public ReinforcementOptions? Reinforcement { get; init; }
 
     /// <summary>Rows that pass in a step: of a method that makes several of an example, more than examples.</summary>
-    public int RowsOfStep => BatchSize * (Preference?.RowsOfPair ?? Reinforcement?.RowsOfPrompt ?? 1);
+    public int RowsOfStep => BatchSize * (Preference?.RowsOfPair ?? Reinforcement?.RowsOfPrompt ?? (HasComplements ? 2 : 1));
 
     /// <summary>Whether the method holds the policy against what it was at first: a second copy, unless adapters are trained.</summary>
     public bool HasReference => Preference is not null || Reinforcement is not null;
@@ -74,6 +74,16 @@ public sealed record TrainingOptions
     public bool MasksEveryRow { get; init; }
 
     /// <summary>
+    /// Trains each row twice in a step, the second time with its other learnt tokens masked, so that every token is learnt once (LLaDA2.0's
+    /// supervised fine-tuning). A step has twice the rows. Not with <see cref="MasksEveryRow"/>, nor with pairs or rewards.
+    /// </summary>
+    /// <remarks>
+    /// The second row has the noise level 1 - t. Over all levels the expectation of the loss is that of one row; over some of them the
+    /// second row trains the mirrored ones.
+    /// </remarks>
+    public bool HasComplements { get; init; }
+
+    /// <summary>
     /// Keeps the EMA of the weights, with this decay at most, in [0, 1); null keeps none. The EMA is validated, and is the result of the
     /// run.
     /// </summary>
@@ -103,7 +113,7 @@ public sealed record TrainingOptions
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
         $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, ")
         + string.Create(CultureInfo.InvariantCulture, $"random lengths {RandomLengthRatio}, ")
-        + Average + (MasksEveryRow ? ", a mask in every row" : "");
+        + Average + (MasksEveryRow ? ", a mask in every row" : "") + (HasComplements ? ", complementary masks" : "");
 
     /// <summary>The average that is kept, in the words of <see cref="Objective"/>.</summary>
     internal string Average => string.Create(CultureInfo.InvariantCulture, $"average {(object?)EmaDecay ?? "none"}");
@@ -123,6 +133,8 @@ public sealed record TrainingOptions
             yield return $"the EMA decay is {EmaDecay}; it must lie in [0, 1)";
         if (Preference is not null && Reinforcement is not null)
             yield return "preferences and reinforcement exclude each other";
+        if (HasComplements && (MasksEveryRow || HasReference))
+            yield return "complementary masks exclude a mask in every row, preferences and reinforcement";
         var ofMethod = Preference?.Validate() ?? Reinforcement?.Validate() ?? [];
         foreach (string error in LearningRate.Validate().Concat(NoiseLevels.Validate()).Concat(ofMethod))
             yield return error;

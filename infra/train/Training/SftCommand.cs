@@ -33,12 +33,23 @@ internal sealed class SftCommand
         Description = "Draws masks until each answer has one, with corrected weights",
     };
 
+    private readonly Option<bool> _complements = new("--complementary-masks")
+    {
+        Description = "Trains each example twice a step, the second time with its other tokens masked",
+    };
+
+    private readonly Option<double?> _focalGamma = new("--focal-gamma")
+    {
+        Description = "Focal loss: a token's cross entropy is multiplied by (1 - its probability) to this power, 0 or at least 1",
+    };
+
     public static Command Create()
     {
         var options = new SftCommand();
         var command = new Command("sft", "Fine-tunes a model on instructions");
         options._tuning.AddTo(
-            command, options._longExamples, options._reduction, options._ignoresPadding, options._masksEveryRow);
+            command, options._longExamples, options._reduction, options._ignoresPadding, options._masksEveryRow, options._complements,
+            options._focalGamma);
         command.SetAction((parse, cancellation) => Task.Run(() => options.Run(parse, cancellation), cancellation));
         return command;
     }
@@ -55,6 +66,10 @@ internal sealed class SftCommand
         {
             Reduction = parse.GetValue(_reduction),
             MasksEveryRow = parse.GetValue(_masksEveryRow),
+            HasComplements = parse.GetValue(_complements),
+            FamilyObjective = parse.GetValue(_focalGamma) is { } gamma
+                ? DiffusionObjective.Of(tuning.Config) with { Focal = new FocalLoss(gamma) }
+                : null,
         };
         using var model = tuning.Load(data.Training, options);
         tuning.Train(model, new Denoising(model.Weights, data.Training, data.HeldOut, options), options, cancellation);

@@ -42,6 +42,11 @@ public sealed class TrainingTests
             AssertClose(expected, actual * weighted.Masked.Count, 1e-6);
         foreach (var (weight, objective) in objectives)
             AssertClose(losses.GetProperty(weight).GetDouble(), Loss(model, Dream(golden, "train", objective)));
+        var focal = train.GetProperty("focal");
+        AssertClose(losses.GetProperty("focal_original").GetDouble(), Loss(model, Dream(golden, "train", DiffusionObjective.Dream with
+        {
+            Focal = new FocalLoss(focal.GetProperty("gamma").GetDouble(), focal.GetProperty("alpha").GetDouble()),
+        })));
         AssertClose(
             losses.GetProperty("original_eos_as_one").GetDouble(),
             Loss(model, Dream(golden, "train.eos_as_one", DiffusionObjective.Dream)));

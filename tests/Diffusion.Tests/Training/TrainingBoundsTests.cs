@@ -20,6 +20,8 @@ public sealed class TrainingBoundsTests
         s_options with { WeightDecay = double.NaN },
         s_options with { MaxGradNorm = -1 },
         s_options with { MaxGradNorm = double.NaN },
+        s_options with { HasComplements = true, MasksEveryRow = true },
+        s_options with { HasComplements = true, Preference = new() },
     ];
 
     public static TheoryData<TrainingOptions> On =>
@@ -27,6 +29,7 @@ public sealed class TrainingBoundsTests
         s_options with { BatchSize = 1, MicroBatchSize = 1, CheckpointInterval = 1, ValidationInterval = 1, NumCheckpoints = 1 },
         s_options with { Beta1 = 0, Beta2 = 0, EmaDecay = 0, WeightDecay = 0 },
         s_options with { RandomLengthRatio = 1 },
+        s_options with { HasComplements = true },
         s_options with { LearningRate = new(1e-3, 1e-3, 0, 0, 1) },
         s_options with { LearningRate = new(1e-3, 0, 5, 5, 10) },
     ];
