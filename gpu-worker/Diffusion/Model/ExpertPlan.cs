@@ -6,15 +6,16 @@ namespace LLaDA.Diffusion.Model;
 /// <param name="Places">Where each token's choices went, token by token, [T * chosen].</param>
 internal sealed record ExpertPlan(long[] Gathered, IReadOnlyList<(int Expert, int Start, int Count)> Runs, long[] Places)
 {
-    /// <summary>
-    /// An expert's tokens are padded to a multiple of this with another copy of its first one. Matrix products of very few rows take
-    /// other paths through the processor and round differently, so a token's result would depend on the others.
-    /// </summary>
-    public const int Multiple = 16;
+    /// <summary><see cref="Runs"/> as block.torchscript reads them, on the CPU.</summary>
+    public TorchSharp.torch.Tensor RunNumbers =>
+        TorchSharp.torch.tensor([.. Runs.SelectMany(run => new long[] { run.Expert, run.Start, run.Count })]);
 
     /// <param name="experts">Of each token, token by token, [T * chosen].</param>
     /// <param name="numChosen">Experts of a token.</param>
-    public static ExpertPlan Of(ReadOnlySpan<long> experts, int numExperts, int numChosen)
+    /// <param name="multiple">
+    /// An expert's tokens are padded to a multiple of this with further copies of its first one (<see cref="RowMultiple"/>).
+    /// </param>
+    public static ExpertPlan Of(ReadOnlySpan<long> experts, int numExperts, int numChosen, int multiple)
     {
         int[] counts = new int[numExperts];
         foreach (long expert in experts)
@@ -28,7 +29,7 @@ internal sealed record ExpertPlan(long[] Gathered, IReadOnlyList<(int Expert, in
             next[expert] = numPlaces;
             if (counts[expert] == 0)
                 continue;
-            int count = (counts[expert] + Multiple - 1) / Multiple * Multiple;
+            int count = (counts[expert] + multiple - 1) / multiple * multiple;
             runs.Add((expert, numPlaces, count));
             numPlaces += count;
         }

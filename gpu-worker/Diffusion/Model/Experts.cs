@@ -39,13 +39,15 @@ public sealed class Experts : nn.Module
     /// <summary>By name of the parameter.</summary>
     internal IReadOnlyDictionary<string, AdaptedWeight> Adapted { get; }
 
+    internal bool HasAdapter => Adapted.Values.Any(weight => weight.Adapter is not null);
+
     /// <summary>The chosen experts' outputs of each token, weighted and added up in the order of its choice.</summary>
     /// <param name="input">[T, D].</param>
     /// <returns>[T, D], in the type of the input.</returns>
     internal Tensor Apply(Tensor input, RouterChoice choice)
     {
         using var scope = NewDisposeScope();
-        var plan = Plan(choice);
+        var plan = Plan(choice, input.dtype);
         var gathered = input.index_select(0, PinnedUpload.To(input.device, plan.Gathered));                      // [P, D]
         var projections = Adapted.ToDictionary(
             entry => entry.Key, entry => (Weights: Of(entry.Value.Weight), Adapt: entry.Value.Adapter?.OfExperts()));
@@ -67,24 +69,43 @@ public sealed class Experts : nn.Module
             .Aggregate((sum, term) => sum.Add(term)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>x + the same of h, and of a shared expert where there is one, in one native call.</summary>
+    /// <summary>
+    /// x + the same of h, and of a shared expert where there is one, in one native call: expert by expert, or all at once where the device
+    /// can (<see cref="GroupedExperts"/>).
+    /// </summary>
     /// <param name="x">[T, D].</param>
     /// <param name="h">[T, D].</param>
     /// <param name="shared">Gate, up and down of the shared expert; empty for none.</param>
     internal Tensor AddByScript(TorchScript script, Tensor x, Tensor h, RouterChoice choice, Tensor[] shared)
     {
         using var scope = NewDisposeScope();
-        var plan = Plan(choice);
-        long[] runs = [.. plan.Runs.SelectMany(run => new long[] { run.Expert, run.Start, run.Count })];
+        Tensor[] stacks = [_gate, _up, _down];
+        if (_gate.dtype == h.dtype && GroupedExperts.Suit(script, h.device, h.dtype, _config, h.shape[1]))
+            return script.Call("grouped_experts", x, h, choice.Experts, choice.Weights, stacks, shared).MoveToOuterDisposeScope();
+        var plan = Plan(choice, h.dtype);
         return script.Call(
-            "experts", x, h, choice.Weights, PinnedUpload.To(h.device, plan.Gathered), tensor(runs),
-            PinnedUpload.To(h.device, plan.Places), new Tensor[] { _gate, _up, _down }, shared).MoveToOuterDisposeScope();
+            "experts", x, h, choice.Weights, PinnedUpload.To(h.device, plan.Gathered), plan.RunNumbers,
+            PinnedUpload.To(h.device, plan.Places), stacks, shared).MoveToOuterDisposeScope();
     }
 
-    private ExpertPlan Plan(RouterChoice choice)
+    private ExpertPlan Plan(RouterChoice choice, ScalarType type)
     {
         using var host = choice.Experts.cpu().contiguous();
-        return ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen);
+        return ExpertPlan.Of([.. host.data<long>()], _config.NumExperts, _config.NumChosen, Multiple(type));
+    }
+
+    /// <summary>In training the largest, since sums over places would depend on it.</summary>
+    private int Multiple(ScalarType type)
+    {
+        return is_grad_enabled() || HasAdapter
+            ? RowMultiple.Largest
+            : Math.Max(RowMultiple.OfFunction(_config.Width), new[] { _gate, _up, _down }.Max(OfProduct));
+
+        int OfProduct(Parameter stack)
+        {
+            using var first = stack.select(0, 0);
+            return RowMultiple.Of(first, bias: null, type);
+        }
     }
 
     /// <summary>An expert's matrix.</summary>

@@ -38,6 +38,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     private readonly RotaryEmbedding _rotary;
 
+    private (int NumThreads, int Multiple) _rowMultiple;
+
     private PromptVectors? _prompt;
 
     /// <summary>
@@ -102,6 +104,21 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     {
         get => _prompt;
         set => (_prompt, Config) = (value, Config with { NumVirtualTokens = value?.Count ?? 0 });
+    }
+
+    /// <summary>
+    /// What the tokens of a pass, and the places of the head, are filled up to a multiple of, so that neighbours do not change a row
+    /// (<see cref="Model.RowMultiple"/>).
+    /// </summary>
+    internal int RowMultiple
+    {
+        get
+        {
+            int numThreads = get_num_threads();
+            if (_rowMultiple.NumThreads != numThreads)
+                _rowMultiple = (numThreads, Math.Max(MultipleOfProducts(), MultipleOfFunctions()));
+            return HasAdapter ? Model.RowMultiple.Largest : _rowMultiple.Multiple;
+        }
     }
 
     /// <summary>Logits at every place.</summary>
@@ -185,6 +202,29 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         var logits = _head is null ? nn.functional.linear(h, _tokenEmbedding.weight!.to(ComputeType)) : _head.call(h);
         return logits.to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
+
+    private bool HasAdapter => _blocks.Any(block => block.HasAdapter);
+
+    private int MultipleOfProducts() => Products().Max(product => Model.RowMultiple.Of(product.Weight, product.Bias, product.Type));
+
+    /// <summary>Of gates, and of a router's scores.</summary>
+    private int MultipleOfFunctions()
+    {
+        int[] widths = [Config.FeedForwardWidth, Config.Experts?.SharedWidth ?? 0, Config.Experts?.NumExperts ?? 0];
+        return widths.Max(width => Model.RowMultiple.OfFunction(width));
+    }
+
+    /// <summary>The matrices that all tokens of a pass are multiplied with.</summary>
+    private IEnumerable<(Tensor Weight, Tensor? Bias, ScalarType Type)> Products() =>
+    [
+        .. modules().SelectMany(module => module switch
+        {
+            Linear linear => [(linear.Adapted.Weight, (Tensor?)linear.Bias, ComputeType)],
+            Router router => [(router.Weight, null, ScalarType.Float32)],
+            _ => (IEnumerable<(Tensor, Tensor?, ScalarType)>)[],
+        }),
+        .. _head is null ? [(_tokenEmbedding.weight!, null, ComputeType)] : Array.Empty<(Tensor, Tensor?, ScalarType)>(),
+    ];
 
     protected override void Dispose(bool disposing)
     {

@@ -27,7 +27,7 @@ public sealed class MixtureOfExperts : nn.Module
 
     /// <summary>Whether a part of it has one.</summary>
     internal bool HasAdapter =>
-        _experts.Adapted.Values.Concat(_shared?.Adapted ?? []).Any(weight => weight.Adapter is not null);
+        _experts.HasAdapter || (_shared?.Adapted ?? []).Any(weight => weight.Adapter is not null);
 
     /// <summary>x + the same of its norm, by the script of a block, without adapters.</summary>
     /// <param name="x">[T, D].</param>

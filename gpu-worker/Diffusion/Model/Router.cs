@@ -30,6 +30,9 @@ public sealed class Router : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>[experts, D], multiplied in float32.</summary>
+    internal Parameter Weight => _weight;
+
     /// <param name="input">[T, D].</param>
     internal RouterChoice Choose(Tensor input)
     {

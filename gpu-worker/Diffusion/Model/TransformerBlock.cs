@@ -105,6 +105,10 @@ public sealed class TransformerBlock : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>Whether a part of it has one.</summary>
+    internal bool HasAdapter =>
+        _experts is { HasAdapter: true } || Array.Exists(_linears, linear => linear.Adapted.Adapter is not null);
+
     /// <summary>Predicts by a script, and trains by modules; both compute the same.</summary>
     /// <param name="x">[T, D].</param>
     /// <param name="rotation">Of queries and keys, by position.</param>
@@ -112,8 +116,7 @@ public sealed class TransformerBlock : nn.Module
     /// <returns>[T, D].</returns>
     public Tensor Forward(Tensor x, Rotation rotation, PackedTokens packed)
     {
-        bool hasAdapter = _experts is { HasAdapter: true } || Array.Exists(_linears, linear => linear.Adapted.Adapter is not null);
-        return training || is_grad_enabled() || hasAdapter || BlockScript.Instance is not { } script
+        return training || is_grad_enabled() || HasAdapter || BlockScript.Instance is not { } script
             ? ForwardByModules(x, rotation, packed)
             : ForwardByScript(script, x, rotation, packed);
     }

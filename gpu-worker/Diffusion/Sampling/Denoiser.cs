@@ -105,8 +105,8 @@ internal sealed class Denoiser : IDisposable
     private Tensor Logits(Tensor hidden, List<long> places)
     {
         using var scope = NewDisposeScope();
-        int numPlaces = places.Count;
-        while (places.Count % StepPass.Multiple != 0)
+        int numPlaces = places.Count, multiple = _model.RowMultiple;
+        while (places.Count % multiple != 0)
             places.Add(0);
         var selected = hidden.index_select(0, PinnedUpload.To(_model.Device, [.. places]));
         return _model.Logits(selected).narrow(0, 0, numPlaces).MoveToOuterDisposeScope();

@@ -14,13 +14,6 @@ namespace LLaDA.Diffusion.Sampling;
 /// </remarks>
 internal sealed class StepPass
 {
-    /// <summary>
-    /// Tokens and predicted places are padded to a multiple of this. Matrix products of very few rows take other paths through the
-    /// processor
-    /// and round differently, so a row's result would depend on what else is in the pass.
-    /// </summary>
-    public const int Multiple = 16;
-
     private readonly MaskPredictor _model;
     private readonly List<long> _tokens = [];
     private readonly List<long> _positions = [];
@@ -56,7 +49,8 @@ internal sealed class StepPass
     /// <returns>[T, D].</returns>
     public Tensor Hidden()
     {
-        while (_tokens.Count % Multiple != 0)
+        int multiple = _model.RowMultiple;
+        while (_tokens.Count % multiple != 0)
         {
             _tokens.Add(_model.Config.PadTokenId);
             _positions.Add(0);

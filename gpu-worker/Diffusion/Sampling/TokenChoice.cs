@@ -100,9 +100,13 @@ internal static class TokenChoice
         var cumulative = probabilities.cumsum(-1);
         var mass = Last(cumulative);
         var best = tokens.index_select(0, rows).unsqueeze(1);
-        var drawn = FirstNotBelow(cumulative, Column(request => request.Draw) * mass);
-        var chosen = where(Flags(logits.device, chunk, request => request.IsDrawn), drawn, best);                 // [n, 1]
-        tokens.index_copy_(0, rows, chosen.squeeze(1));
+        var chosen = best;                                                                                       // [n, 1]
+        if (Array.Exists(chunk, entry => entry.Item.IsDrawn))
+        {
+            var drawn = FirstNotBelow(cumulative, Column(request => request.Draw) * mass);
+            chosen = where(Flags(logits.device, chunk, request => request.IsDrawn), drawn, best);
+            tokens.index_copy_(0, rows, chosen.squeeze(1));
+        }
         ranks.index_copy_(0, rows, Ranks(probabilities / mass, chosen, chunk));
     }
 

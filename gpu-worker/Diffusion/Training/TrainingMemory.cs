@@ -127,7 +127,7 @@ public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer
 
     /// <summary>Bytes that experts keep at most of the places that fill their tokens up (<see cref="ExpertPlan"/>).</summary>
     private static long BytesOfPadding(LLaDAConfig config, long tokens, long computeBytes) => config.Experts is { } experts
-        ? Math.Min(experts.NumExperts, tokens * experts.NumChosen) * (ExpertPlan.Multiple - 1)
+        ? Math.Min(experts.NumExperts, tokens * experts.NumChosen) * (RowMultiple.Largest - 1)
             * ((2L * config.ModelWidth) + (4L * experts.Width)) * computeBytes
         : 0;
 

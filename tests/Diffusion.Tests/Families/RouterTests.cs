@@ -74,7 +74,7 @@ public sealed class RouterTests
     {
         long[] experts = [2, 0, 2, 5, 0, 2];
 
-        var plan = ExpertPlan.Of(experts, numExperts: 6, numChosen: 2);
+        var plan = ExpertPlan.Of(experts, numExperts: 6, numChosen: 2, multiple: 16);
 
         Assert.Equal([(0, 0, 16), (2, 16, 16), (5, 32, 16)], plan.Runs);
         Assert.Equal(48, plan.Gathered.Length);

@@ -6,8 +6,6 @@ namespace LLaDA.Diffusion.Tests.Families;
 /// <summary>The promise of batching at the network: a row's hidden states depend on the row alone, bit for bit.</summary>
 public sealed class RowTests : IDisposable
 {
-    private const int Multiple = 16;
-
     private static readonly int[] s_lengths = [1, 7, 16, 30, 45, 64, 33];
 
     private readonly int _numThreads = get_num_threads();
@@ -52,7 +50,7 @@ public sealed class RowTests : IDisposable
             tokens.AddRange(row);
             positions.AddRange(Enumerable.Range(0, row.Length).Select(position => (long)position));
         }
-        while (tokens.Count % Multiple != 0)
+        while (tokens.Count % model.RowMultiple != 0)
         {
             tokens.Add(TinyModel.Pad);
             positions.Add(0);
