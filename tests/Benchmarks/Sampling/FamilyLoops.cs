@@ -8,8 +8,8 @@ namespace LLaDA.Batch.Benchmarks.Sampling;
 internal sealed record LoopResult(int[] Tokens, int Forwards, long TokenForwards);
 
 /// <summary>
-/// The official generation of each family at temperature 0 with one token a step, as it is described: one row, logits of all tokens that
-/// pass, no early stop.
+/// The official generation of each family at temperature 0 with one token a step, as it is described: logits of all tokens that pass, no
+/// early stop.
 /// </summary>
 internal static class FamilyLoops
 {
@@ -19,7 +19,7 @@ internal static class FamilyLoops
         using var noGradient = no_grad();
         var family = model.Config.Family;
         if (family == ModelFamilies.Dream)
-            return Dream(model, prompt, genLength);
+            return new LoopResult(Dream(model, [prompt], genLength)[0], genLength, (long)genLength * (prompt.Length + genLength));
         if (family == ModelFamilies.LLaDA2)
             return LLaDA2(model, prompt, genLength);
         if (family == ModelFamilies.Sdar)
@@ -28,29 +28,45 @@ internal static class FamilyLoops
         return new LoopResult(tokens, genLength, (long)genLength * (prompt.Length + genLength));
     }
 
-    /// <summary>Each pass takes the whole canvas; the masks with the lowest entropy are committed as the time schedule says.</summary>
-    private static LoopResult Dream(MaskPredictor model, int[] prompt, int genLength)
+    /// <summary>Prompts of one length together, which the official code of LLaDA, LLaDA-MoE and Dream can.</summary>
+    /// <returns>The new tokens of each row; null for a family whose official code takes one row.</returns>
+    public static int[][]? GenerateTogether(MaskPredictor model, int[][] prompts, int genLength, int blockLength)
+    {
+        using var noGradient = no_grad();
+        if (model.Config.Family.IsBlockCausal)
+            return null;
+        return model.Config.Family == ModelFamilies.Dream
+            ? Dream(model, prompts, genLength)
+            : OfficialLoop.Generate(model, prompts, genLength, blockLength, genLength);
+    }
+
+    /// <summary>Each pass takes the whole canvases; the masks with the lowest entropy are committed as the time schedule says.</summary>
+    private static int[][] Dream(MaskPredictor model, int[][] prompts, int genLength)
     {
         const float end = 1e-3f;
-        long[] x = Canvas(model, prompt, prompt.Length + genLength);
+        int length = prompts[0].Length + genLength;
+        long[][] rows = [.. prompts.Select(prompt => Canvas(model, prompt, length))];
         for (int step = 0; step < genLength; step++)
         {
             using var scope = NewDisposeScope();
             float t = 1 + ((end - 1) / genLength * step), s = 1 + ((end - 1) / genLength * (step + 1));
-            var logits = model.call(tensor(x).unsqueeze(0))[0];
-            logits = cat([logits.narrow(0, 0, 1), logits.narrow(0, 0, x.Length - 1)]);
-            logits.select(1, model.Config.MaskTokenId).fill_(float.NegativeInfinity);
+            var logits = model.call(tensor([.. rows.SelectMany(row => row)], [rows.Length, length]));
+            logits = cat([logits.narrow(1, 0, 1), logits.narrow(1, 0, length - 1)], 1);
+            logits.select(2, model.Config.MaskTokenId).fill_(float.NegativeInfinity);
             var probabilities = softmax(logits, -1);
             var entropy = (probabilities * (probabilities + 1e-10).log()).sum(-1);
             var (_, tokens) = probabilities.max(-1);
-            int[] masked = Masked(model, x, 0, x.Length);
-            int count = step == genLength - 1 ? masked.Length : (int)(masked.Length * (1 - (s / t)));
-            float[] ranks = [.. entropy.data<float>()];
-            long[] best = [.. tokens.data<long>()];
-            foreach (int position in masked.OrderByDescending(position => ranks[position]).Take(count))
-                x[position] = best[position];
+            foreach (var (row, x) in rows.Index())
+            {
+                int[] masked = Masked(model, x, 0, length);
+                int count = step == genLength - 1 ? masked.Length : (int)(masked.Length * (1 - (s / t)));
+                float[] ranks = [.. entropy[row].data<float>()];
+                long[] best = [.. tokens[row].data<long>()];
+                foreach (int position in masked.OrderByDescending(position => ranks[position]).Take(count))
+                    x[position] = best[position];
+            }
         }
-        return Result(x, prompt, genLength, genLength, (long)genLength * x.Length);
+        return [.. rows.Select(row => row.Skip(length - genLength).Select(token => (int)token).ToArray())];
     }
 
     /// <summary>Each pass takes everything up to the end of the current block, under the block mask.</summary>

@@ -4,20 +4,25 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Benchmarks.Sampling;
 
 /// <summary>
-/// The reference's generate() at temperature 0, as it is described: one row, a full forward pass with all logits in every step,
+/// The reference's generate() at temperature 0, as it is described: rows of one length, a full forward pass with all logits in every step,
 /// semi-autoregressive blocks, low-confidence remasking, no early stop.
 /// </summary>
 internal static class OfficialLoop
 {
     /// <returns>The new tokens.</returns>
-    public static int[] Generate(MaskPredictor model, int[] prompt, int genLength, int blockLength, int steps)
+    public static int[] Generate(MaskPredictor model, int[] prompt, int genLength, int blockLength, int steps) =>
+        Generate(model, [prompt], genLength, blockLength, steps)[0];
+
+    /// <summary>The same for prompts of one length, all in one pass.</summary>
+    public static int[][] Generate(MaskPredictor model, int[][] prompts, int genLength, int blockLength, int steps)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        int length = prompt.Length + genLength, stepsPerBlock = steps / (genLength / blockLength);
-        var x = full([1, length], model.Config.MaskTokenId, ScalarType.Int64);
-        x[0, ..prompt.Length] = tensor(prompt, ScalarType.Int64);
-        for (int start = prompt.Length; start < length; start += blockLength)
+        int promptLength = prompts[0].Length, length = promptLength + genLength, stepsPerBlock = steps / (genLength / blockLength);
+        var x = full([prompts.Length, length], model.Config.MaskTokenId, ScalarType.Int64);
+        for (int row = 0; row < prompts.Length; row++)
+            x[row, ..promptLength] = tensor(prompts[row], ScalarType.Int64);
+        for (int start = promptLength; start < length; start += blockLength)
         {
             for (int step = 0; step < stepsPerBlock; step++)
             {
@@ -27,11 +32,14 @@ internal static class OfficialLoop
                 var confidence = softmax(logits, -1).gather(-1, x0.unsqueeze(-1)).squeeze(-1);
                 var isMask = x == model.Config.MaskTokenId;
                 confidence = confidence.masked_fill(isMask.logical_not(), float.NegativeInfinity);
-                confidence[0, (start + blockLength)..] = float.NegativeInfinity;
-                var (_, chosen) = confidence[0].topk(blockLength / stepsPerBlock);
-                x[0].index_copy_(0, chosen, x0[0].index_select(0, chosen));
+                confidence[.., (start + blockLength)..] = float.NegativeInfinity;
+                for (int row = 0; row < prompts.Length; row++)
+                {
+                    var (_, chosen) = confidence[row].topk(blockLength / stepsPerBlock);
+                    x[row].index_copy_(0, chosen, x0[row].index_select(0, chosen));
+                }
             }
         }
-        return [.. x[0].data<long>().Skip(prompt.Length).Select(token => (int)token)];
+        return [.. x.data<long>().Select(token => (int)token).Chunk(length).Select(row => row[promptLength..])];
     }
 }
