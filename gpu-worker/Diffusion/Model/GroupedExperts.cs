@@ -56,16 +56,15 @@ internal static class GroupedExperts
         return
         [
             Values(1, NumTokens, width), tensor(experts, [NumTokens, numChosen]),
-            ones([NumTokens, numChosen], ScalarType.Float32) / numChosen,
+            tensor([.. Enumerable.Repeat(1f / numChosen, NumTokens * numChosen)], [NumTokens, numChosen]),
             Values(1 / Math.Sqrt(width), NumExperts, inner, width), Values(1 / Math.Sqrt(width), NumExperts, inner, width),
             Values(1 / Math.Sqrt(inner), NumExperts, width, inner),
         ];
 
         static Tensor Values(double size, params long[] shape)
         {
-            using var scale = size.ToScalar();
-            return arange(shape.Aggregate((product, side) => product * side), ScalarType.Float32).sin().mul(scale).view(shape)
-                .to(ScalarType.BFloat16);
+            int count = (int)shape.Aggregate((product, side) => product * side);
+            return tensor([.. Enumerable.Range(0, count).Select(index => (float)(size * Math.Sin(index)))], shape).to(ScalarType.BFloat16);
         }
     }
 

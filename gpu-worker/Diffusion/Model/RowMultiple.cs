@@ -59,8 +59,8 @@ internal static class RowMultiple
     internal static int Smallest(Func<Tensor, Tensor> product, long width, ScalarType type)
     {
         using var scope = NewDisposeScope();
-        var numbers = arange(NumTrialRows * width, ScalarType.Float32);
-        var rows = numbers.sin_().view(NumTrialRows, width).to(type);
+        float[] numbers = [.. Enumerable.Range(0, (int)(NumTrialRows * width)).Select(index => (float)Math.Sin(index))];
+        var rows = tensor(numbers, [NumTrialRows, width]).to(type);
         var among = product(rows);
         return Array.Find(s_smaller, IsSafe) is > 0 and var smallest ? smallest : Largest;
 
