@@ -68,9 +68,6 @@ public sealed class HardwareTests(TinyModel model)
         long count = config.NumParameters;
 
         card.RequireFit(config with { NumLayers = 20 }, "small");
-        var filled = card with { DeviceBytes = (2 * count) + 1000 };
-        var full = Assert.Throws<CheckpointException>(() => filled.RequireFit(config, "models/large"));
-        Assert.Contains("leaves no room for 16 tokens", full.Message, StringComparison.Ordinal);
         var refusal = Assert.Throws<CheckpointException>(() => card.RequireFit(config, "models/large"));
 
         Assert.Equal(

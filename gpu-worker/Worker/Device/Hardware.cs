@@ -14,9 +14,6 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
     /// <summary>Planned memory of a card of unknown size: 16 GB, the smallest on offer, less 2 GB for its driver.</summary>
     private const long UnknownDeviceBytes = 14L << 30;
 
-    /// <summary>Tokens of the smallest pass of a card, which is filled up to them.</summary>
-    private const int SmallestPass = 16;
-
     /// <summary>Tokens of all rows that share a forward pass; null plans them by model and memory.</summary>
     public int? BatchTokens { get; init; }
 
@@ -36,24 +33,20 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
         return new Hardware(hasCuda ? CUDA : CPU, type, bytes) { BatchTokens = options.BatchTokens };
     }
 
-    /// <summary>
-    /// Refuses a model whose weights do not fit, or leave a card no room for the smallest pass, before memory is taken for them.
-    /// </summary>
+    /// <summary>Refuses a model whose weights do not fit, before memory is taken for them.</summary>
     /// <param name="model">Named in the error.</param>
     /// <exception cref="CheckpointException">With the arithmetic.</exception>
     public void RequireFit(LLaDAConfig config, string model)
     {
         long size = ComputeType.ElementSize(), needed = config.NumParameters * size;
         long available = DeviceBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        bool isFitting = needed <= available;
-        if (isFitting && (DeviceBytes is null || PassBudget.FittingTokens(config, ComputeType, PassBytes(config)) >= SmallestPass))
+        if (needed <= available)
             return;
         string place = DeviceBytes is null ? "this machine's memory" : "the card";
-        string leaves = isFitting ? string.Create(CultureInfo.InvariantCulture, $", which leaves no room for {SmallestPass} tokens") : "";
         throw new CheckpointException(model, string.Create(
             CultureInfo.InvariantCulture,
             $"has {config.NumParameters:N0} parameters of {size} bytes, {needed / 1e9:F1} GB of weights, and {place} has "
-            + $"{available / 1e9:F1} GB{leaves}: register it for a profile with more"));
+            + $"{available / 1e9:F1} GB: register it for a profile with more"));
     }
 
     /// <summary>
