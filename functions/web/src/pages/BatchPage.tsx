@@ -1,12 +1,11 @@
 import { download, send } from "../api/client";
-import { usePolled } from "../api/polling";
 import type { Batch, Folder } from "../api/wire";
 import { count, duration, when, words } from "../format";
 import { go, href } from "../route";
 import { Action } from "../ui/Action";
 import { Copy, curl } from "../ui/Copy";
 import { Facts } from "../ui/Facts";
-import { Loading } from "../ui/Loading";
+import { ObjectPage } from "../ui/ObjectPage";
 import { Progress } from "../ui/Progress";
 import { State } from "../ui/State";
 import { BatchLines } from "./BatchLines";
@@ -16,77 +15,54 @@ const ended = ["completed", "failed", "expired", "cancelled"];
 
 export function BatchPage({ id }: { id: string }) {
   const base = `/v1/batches/${id}`;
-  const loaded = usePolled<Batch>(base, (batch) => (ended.includes(batch.status) ? null : 2));
   return (
-    <>
-      <p>
-        <a href={href("batches")}>All batches</a>
-      </p>
-      <h1>
-        <code>{id}</code>
-      </h1>
-      <Loading of={loaded}>
-        {(batch) => {
-          const isEnded = ended.includes(batch.status);
-          return (
-            <>
-              <p>
-                <State of={stateOf(batch)} />
+    <ObjectPage<Batch> id={id} base={base} room="batches" all="All batches" seconds={(batch) => (ended.includes(batch.status) ? null : 2)}>
+      {(batch, { change, remove }) => {
+        const isEnded = ended.includes(batch.status);
+        return (
+          <>
+            <p>
+              <State of={stateOf(batch)} />
+            </p>
+            <Progress {...batch.request_counts} />
+            <p class="actions">
+              {!isEnded && (
+                <Action confirm="Cancel this batch? Its finished lines are kept." run={() => change("cancel")}>
+                  Cancel
+                </Action>
+              )}
+              {isEnded && batch.request_counts.failed > 0 && (
+                <Action kind="main" run={() => retry(base)}>
+                  Retry the failed lines
+                </Action>
+              )}
+              {batch.output_file_id && (
+                <Action run={() => download(`/v1/files/${batch.output_file_id}/content`, `${id}-output.jsonl`)}>
+                  Download the answers
+                </Action>
+              )}
+              {batch.error_file_id && (
+                <Action run={() => download(`/v1/files/${batch.error_file_id}/content`, `${id}-errors.jsonl`)}>Download the errors</Action>
+              )}
+              {isEnded && (
+                <Action confirm="Delete this batch and its results?" run={remove}>
+                  Delete
+                </Action>
+              )}
+              <Copy label="Copy as curl" text={curl("GET", base)} />
+            </p>
+            {batch.errors?.data.map((error) => (
+              <p class="failure">
+                {error.line === null ? "" : `Line ${error.line}: `}
+                {error.message}
               </p>
-              <Progress {...batch.request_counts} />
-              <p class="actions">
-                {!isEnded && (
-                  <Action
-                    run={async () => {
-                      await send("POST", `${base}/cancel`);
-                      loaded.reload();
-                    }}
-                    confirm="Cancel this batch? Its finished lines are kept."
-                  >
-                    Cancel
-                  </Action>
-                )}
-                {isEnded && batch.request_counts.failed > 0 && (
-                  <Action kind="main" run={() => retry(base)}>
-                    Retry the failed lines
-                  </Action>
-                )}
-                {batch.output_file_id && (
-                  <Action run={() => download(`/v1/files/${batch.output_file_id}/content`, `${id}-output.jsonl`)}>
-                    Download the answers
-                  </Action>
-                )}
-                {batch.error_file_id && (
-                  <Action run={() => download(`/v1/files/${batch.error_file_id}/content`, `${id}-errors.jsonl`)}>
-                    Download the errors
-                  </Action>
-                )}
-                {isEnded && (
-                  <Action
-                    confirm="Delete this batch and its results?"
-                    run={async () => {
-                      await send("DELETE", base);
-                      go("batches");
-                    }}
-                  >
-                    Delete
-                  </Action>
-                )}
-                <Copy label="Copy as curl" text={curl("GET", base)} />
-              </p>
-              {batch.errors?.data.map((error) => (
-                <p class="failure">
-                  {error.line === null ? "" : `Line ${error.line}: `}
-                  {error.message}
-                </p>
-              ))}
-              <Facts of={facts(batch)} />
-              <BatchLines batch={batch} isEnded={isEnded} />
-            </>
-          );
-        }}
-      </Loading>
-    </>
+            ))}
+            <Facts of={facts(batch)} />
+            <BatchLines batch={batch} isEnded={isEnded} />
+          </>
+        );
+      }}
+    </ObjectPage>
   );
 }
 

@@ -1,4 +1,4 @@
-import { download, send } from "../api/client";
+import { download } from "../api/client";
 import { usePolled } from "../api/polling";
 import type { Checkpoint, FineTuningEvent, FineTuningJob, Page } from "../api/wire";
 import { count, duration, now, when } from "../format";
@@ -7,6 +7,8 @@ import { Action } from "../ui/Action";
 import { Copy, curl } from "../ui/Copy";
 import { Facts } from "../ui/Facts";
 import { Empty, Loading } from "../ui/Loading";
+import { ObjectPage } from "../ui/ObjectPage";
+import { PauseAction } from "../ui/PauseAction";
 import { State } from "../ui/State";
 import { Table } from "../ui/Table";
 import { JobCurves } from "./JobCurves";
@@ -15,75 +17,62 @@ const ended = ["succeeded", "failed", "cancelled"];
 
 export function JobPage({ id }: { id: string }) {
   const base = `/v1/fine_tuning/jobs/${id}`;
-  const loaded = usePolled<FineTuningJob>(base, (job) => (ended.includes(job.status) ? null : 2));
-  const change = async (verb: string) => {
-    await send("POST", `${base}/${verb}`);
-    loaded.reload();
-  };
   return (
-    <>
-      <p>
-        <a href={href("fine-tuning")}>All jobs</a>
-      </p>
-      <h1>
-        <code>{id}</code>
-      </h1>
-      <Loading of={loaded}>
-        {(job) => {
-          const isEnded = ended.includes(job.status);
-          return (
-            <>
-              <p>
-                <State of={job.status} />
-              </p>
-              {job.error?.message && <p class="failure">{job.error.message}</p>}
-              <p class="actions">
-                {job.status === "paused" ? (
-                  <Action kind="main" run={() => change("resume")}>
-                    Resume
-                  </Action>
-                ) : (
-                  !isEnded && <Action run={() => change("pause")}>Pause</Action>
-                )}
-                {!isEnded && (
-                  <Action confirm="Cancel this job? Its checkpoints are kept." run={() => change("cancel")}>
-                    Cancel
-                  </Action>
-                )}
-                {job.fine_tuned_model && (
-                  <a class="button main" href={href("try", job.fine_tuned_model)}>
-                    Try the result
-                  </a>
-                )}
-                {job.result_files.map((file) => (
-                  <Action run={() => download(`/v1/files/${file}/content`, `${id}-losses.csv`)}>Download the losses</Action>
-                ))}
-                <Copy label="Copy as curl" text={curl("GET", base)} />
-              </p>
-              <Facts
-                of={[
-                  ["Model", job.model],
-                  ["Result", job.fine_tuned_model && <code>{job.fine_tuned_model}</code>],
-                  ["Method", job.method.type],
-                  ["Training file", job.training_file && <code>{job.training_file}</code>],
-                  ["Created", when(job.created_at)],
-                  ["Ended", job.finished_at ? when(job.finished_at) : null],
-                  ["Time left", job.estimated_finish && !isEnded ? duration(job.estimated_finish - now()) : null],
-                  ["Tokens", job.trained_tokens === null ? null : count(job.trained_tokens)],
-                  ...Object.entries(job.hyperparameters).map(([name, value]): [string, string] => [
-                    name.replaceAll("_", " "),
-                    typeof value === "object" ? JSON.stringify(value) : String(value),
-                  ]),
-                ]}
-              />
-              <JobCurves job={job} isEnded={isEnded} />
-              <Checkpoints base={base} isEnded={isEnded} />
-              <Events base={base} isEnded={isEnded} />
-            </>
-          );
-        }}
-      </Loading>
-    </>
+    <ObjectPage<FineTuningJob>
+      id={id}
+      base={base}
+      room="fine-tuning"
+      all="All jobs"
+      seconds={(job) => (ended.includes(job.status) ? null : 2)}
+    >
+      {(job, { change }) => {
+        const isEnded = ended.includes(job.status);
+        return (
+          <>
+            <p>
+              <State of={job.status} />
+            </p>
+            {job.error?.message && <p class="failure">{job.error.message}</p>}
+            <p class="actions">
+              {!isEnded && <PauseAction isPaused={job.status === "paused"} change={change} />}
+              {!isEnded && (
+                <Action confirm="Cancel this job? Its checkpoints are kept." run={() => change("cancel")}>
+                  Cancel
+                </Action>
+              )}
+              {job.fine_tuned_model && (
+                <a class="button main" href={href("try", job.fine_tuned_model)}>
+                  Try the result
+                </a>
+              )}
+              {job.result_files.map((file) => (
+                <Action run={() => download(`/v1/files/${file}/content`, `${id}-losses.csv`)}>Download the losses</Action>
+              ))}
+              <Copy label="Copy as curl" text={curl("GET", base)} />
+            </p>
+            <Facts
+              of={[
+                ["Model", job.model],
+                ["Result", job.fine_tuned_model && <code>{job.fine_tuned_model}</code>],
+                ["Method", job.method.type],
+                ["Training file", job.training_file && <code>{job.training_file}</code>],
+                ["Created", when(job.created_at)],
+                ["Ended", job.finished_at ? when(job.finished_at) : null],
+                ["Time left", job.estimated_finish && !isEnded ? duration(job.estimated_finish - now()) : null],
+                ["Tokens", job.trained_tokens === null ? null : count(job.trained_tokens)],
+                ...Object.entries(job.hyperparameters).map(([name, value]): [string, string] => [
+                  name.replaceAll("_", " "),
+                  typeof value === "object" ? JSON.stringify(value) : String(value),
+                ]),
+              ]}
+            />
+            <JobCurves job={job} isEnded={isEnded} />
+            <Checkpoints base={base} isEnded={isEnded} />
+            <Events base={base} isEnded={isEnded} />
+          </>
+        );
+      }}
+    </ObjectPage>
   );
 }
 

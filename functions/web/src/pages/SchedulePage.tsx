@@ -1,51 +1,27 @@
-import { send } from "../api/client";
-import { usePolled } from "../api/polling";
 import type { Schedule, ScheduleRun } from "../api/wire";
 import { when, words } from "../format";
-import { go, href } from "../route";
+import { href } from "../route";
 import { Action } from "../ui/Action";
 import { Copy, curl } from "../ui/Copy";
 import { Facts } from "../ui/Facts";
 import { Listed } from "../ui/Listed";
-import { Loading } from "../ui/Loading";
+import { ObjectPage } from "../ui/ObjectPage";
+import { PauseAction } from "../ui/PauseAction";
 import { State } from "../ui/State";
 
 export function SchedulePage({ id }: { id: string }) {
   const base = `/v1/schedules/${id}`;
-  const loaded = usePolled<Schedule>(base, 15);
-  const change = async (verb: string) => {
-    await send("POST", `${base}/${verb}`);
-    loaded.reload();
-  };
   return (
     <>
-      <p>
-        <a href={href("schedules")}>All schedules</a>
-      </p>
-      <h1>
-        <code>{id}</code>
-      </h1>
-      <Loading of={loaded}>
-        {(schedule) => (
+      <ObjectPage<Schedule> id={id} base={base} room="schedules" all="All schedules" seconds={15}>
+        {(schedule, { change, remove }) => (
           <>
             <p>
               <State of={schedule.status} />
             </p>
             <p class="actions">
-              {schedule.status === "paused" ? (
-                <Action kind="main" run={() => change("resume")}>
-                  Resume
-                </Action>
-              ) : (
-                <Action run={() => change("pause")}>Pause</Action>
-              )}
-              <Action
-                confirm="Delete this schedule? Its jobs and models stay."
-                run={async () => {
-                  await send("DELETE", base);
-                  go("schedules");
-                }}
-              >
+              <PauseAction isPaused={schedule.status === "paused"} change={change} />
+              <Action confirm="Delete this schedule? Its jobs and models stay." run={remove}>
                 Delete
               </Action>
               <Copy label="Copy as curl" text={curl("GET", base)} />
@@ -80,7 +56,7 @@ export function SchedulePage({ id }: { id: string }) {
             />
           </>
         )}
-      </Loading>
+      </ObjectPage>
       <h2>Runs</h2>
       <Listed<ScheduleRun>
         base={`${base}/runs`}

@@ -1,44 +1,30 @@
 import { useState } from "preact/hooks";
 import { send } from "../api/client";
-import { usePolled } from "../api/polling";
 import type { Delivery, WebhookEndpoint } from "../api/wire";
 import { when } from "../format";
-import { go, href } from "../route";
+import { href } from "../route";
 import { Action } from "../ui/Action";
 import { Copy, curl } from "../ui/Copy";
 import { Facts } from "../ui/Facts";
 import { Listed } from "../ui/Listed";
-import { Loading } from "../ui/Loading";
+import { ObjectPage } from "../ui/ObjectPage";
 import { State } from "../ui/State";
 
 /** An endpoint with its deliveries. */
 export function WebhookPage({ id }: { id: string }) {
   const base = `/v1/webhook_endpoints/${id}`;
-  const loaded = usePolled<WebhookEndpoint>(base, null);
   const [tested, setTested] = useState<Delivery | null>(null);
   const test = async () => setTested(await send<Delivery>("POST", `${base}/test`));
   return (
     <>
-      <p>
-        <a href={href("webhooks")}>All endpoints</a>
-      </p>
-      <h1>
-        <code>{id}</code>
-      </h1>
-      <Loading of={loaded}>
-        {(endpoint) => (
+      <ObjectPage<WebhookEndpoint> id={id} base={base} room="webhooks" all="All endpoints" seconds={null}>
+        {(endpoint, { remove }) => (
           <>
             <p class="actions">
               <Action kind="main" run={test}>
                 Send a test
               </Action>
-              <Action
-                confirm={`Delete ${endpoint.url} and its log?`}
-                run={async () => {
-                  await send("DELETE", base);
-                  go("webhooks");
-                }}
-              >
+              <Action confirm={`Delete ${endpoint.url} and its log?`} run={remove}>
                 Delete
               </Action>
               <Copy label="Copy as curl" text={curl("POST", `${base}/test`)} />
@@ -57,7 +43,7 @@ export function WebhookPage({ id }: { id: string }) {
             />
           </>
         )}
-      </Loading>
+      </ObjectPage>
       <h2>Deliveries</h2>
       <Listed<Delivery>
         key={tested?.id}
