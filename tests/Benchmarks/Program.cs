@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Benchmarks;
+using LLaDA.Batch.Benchmarks.Devices;
 using LLaDA.Batch.Benchmarks.Fairness;
 using LLaDA.Batch.Benchmarks.Faults;
 using LLaDA.Batch.Benchmarks.Fits;
@@ -114,7 +115,7 @@ tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 
 return await new RootCommand("Measures LLaDA.Batch")
     { tables, pipeline, sampler, rows, block, families, trainer, fits, faults, schedules,
-    FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
+    DeviceCommand.Create(json), FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
     GapsBenchmark.Create(model, json), LoadingBenchmark.Create(json),
     ReversalCommand.Create(), InContextCommand.Create(json), ScalingCommand.Create(model, json),
     FairnessCommand.Create(json), NowBenchmark.Create(json), CrowdCommand.Create(json) }
