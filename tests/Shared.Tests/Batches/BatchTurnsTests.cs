@@ -93,6 +93,25 @@ public sealed class BatchTurnsTests
     }
 
     [Fact]
+    public void Batches_whose_last_shards_a_clock_sent_that_is_ahead_are_shared_by_weight_and_not_against_it()
+    {
+        var sent = s_now + s_hour;
+        var open = new[] { Low, Normal, High }.Select(priority => new OpenBatchRow
+        {
+            NumShards = 999, NumReleased = 1, Priority = priority, ReleasedAt = sent, ExpiresAt = s_now + s_day,
+        }).ToList();
+
+        for (int turn = 0; turn < 21; turn++)
+        {
+            var next = BatchTurns.Next(open, s_now)!;
+            next.NumReleased++;
+        }
+
+        Assert.Equal(0, BatchTurns.ClaimOf(sent, BatchTurns.GreatestWeight, s_now));
+        Assert.Equal([2, 5, 17], open.Select(row => row.NumReleased));
+    }
+
+    [Fact]
     public void Whatever_the_mix_no_wait_exceeds_its_bound()
     {
         for (int seed = 0; seed < 60; seed++)

@@ -2,6 +2,7 @@ using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
+using Microsoft.Extensions.Time.Testing;
 
 namespace LLaDA.Batch.Shared.Tests.Batches;
 
@@ -118,6 +119,29 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
         Assert.Empty(await TakeAsync(storage));
     }
 
+    [Theory]
+    [InlineData(BatchPriority.Normal, 6 * 60 * 60, true)]
+    [InlineData(BatchPriority.Normal, (6 * 60 * 60) + 1, false)]
+    [InlineData(BatchPriority.High, 24 * 60 * 60, true)]
+    [InlineData(BatchPriority.High, (24 * 60 * 60) + 1, false)]
+    [InlineData(BatchPriority.Low, 60, false)]
+    public async Task A_shard_is_ahead_from_six_hours_before_the_expiry_on_or_a_day_with_a_high_priority(
+        BatchPriority priority, int secondsLeft, bool isAhead)
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        var storage = await fixture.NewAccountAsync();
+        var batches = new BatchStore(storage, time);
+        var release = new ShardDispatcher(storage, batches, new WorkQueues(storage), time);
+        var batch = await PlannedAsync(
+            batches, "tenant", numShards: 1, priority: priority, expiresAt: time.GetUtcNow().AddSeconds(secondsLeft));
+
+        await release.FillWindowAsync("tenant", CancellationToken.None);
+        var open = (await batches.Open.FindAsync(batch.Key, CancellationToken.None))!;
+        await release.DispatchAgainAsync(open, [0], CancellationToken.None);
+
+        Assert.Equal([isAhead, isAhead], (await TakeAsync(storage)).Select(shard => shard.IsAhead));
+    }
+
     private async Task<(StorageAccount, BatchStore, ShardDispatcher)> NewAsync()
     {
         var storage = await fixture.NewAccountAsync();
@@ -125,9 +149,12 @@ public sealed class ShardDispatcherTests(StorageFixture fixture)
         return (storage, batches, new ShardDispatcher(storage, batches, new WorkQueues(storage), TimeProvider.System));
     }
 
-    private static async Task<BatchRecord> PlannedAsync(BatchStore batches, string tenant, int numShards, double seconds = 0)
+    private static async Task<BatchRecord> PlannedAsync(
+        BatchStore batches, string tenant, int numShards, double seconds = 0,
+        BatchPriority priority = BatchPriority.Normal, DateTimeOffset? expiresAt = null)
     {
-        var batch = new BatchRecord { PartitionKey = tenant, Status = BatchStatus.InProgress };
+        var batch = new BatchRecord { PartitionKey = tenant, Status = BatchStatus.InProgress, Priority = priority };
+        batch.ExpiresAt = expiresAt ?? batch.ExpiresAt;
         await batches.AddAsync(batch, inputBytes: 0, CancellationToken.None);
         var plan = new BatchPlan(
             "attempt", "model", StorageNames.DefaultProfile, numShards,
