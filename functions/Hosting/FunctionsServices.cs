@@ -50,9 +50,9 @@ public static class FunctionsServices
         services.AddSingleton(Read<SecretOptions>(configuration, SecretOptions.Section, secrets => secrets.Validate()));
         services.AddSingleton(Read<RetentionOptions>(configuration, RetentionOptions.Section, retention => retention.Validate()));
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = WireJson.Options.PropertyNamingPolicy);
-        services.AddSingleton(TimeProvider.System);
         var account = Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate());
         services.AddSingleton(new StorageAccount(account));
+        services.AddSingleton(provider => provider.GetRequiredService<StorageAccount>().Time);
         services.AddTelemetryExport(
             configuration, account, "llada-functions", tracing => tracing.AddSource(InvocationSource).AddAspNetCoreInstrumentation());
         services.AddSingleton<RowByRow>().AddSingleton<Readiness>().AddSingleton<QueueMetrics>();

@@ -26,7 +26,8 @@ internal static class WorkerServices
         var account = Settings.Read<StorageOptions>(configuration, StorageOptions.Section, storage => storage.Validate());
         services.Configure<HostOptions>(host => host.ShutdownTimeout = options.GracePeriod);
         services.AddTelemetryExport(configuration, account, "llada-worker");
-        services.AddSingleton(TimeProvider.System).AddSingleton(options).AddSingleton(new StorageAccount(account));
+        services.AddSingleton(options).AddSingleton(new StorageAccount(account));
+        services.AddSingleton(provider => provider.GetRequiredService<StorageAccount>().Time);
         services.AddSingleton(new JobOptions(options.LeaseDuration, options.Slice));
         services.AddSingleton<WorkQueues>().AddSingleton<ModelCatalog>();
         services.AddDevice(options).AddModels(options).AddShards().AddTraining(options);

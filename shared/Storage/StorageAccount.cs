@@ -17,14 +17,20 @@ public sealed class StorageAccount
     private readonly TokenCredential? _credential;
 
     /// <param name="configure">Changes the options of the clients before they are created.</param>
-    public StorageAccount(StorageOptions options, Action<ClientOptions>? configure = null)
+    /// <param name="machine">The machine's clock; null takes the system's.</param>
+    public StorageAccount(StorageOptions options, Action<ClientOptions>? configure = null, TimeProvider? machine = null)
     {
+        var clock = new StorageClock(machine ?? TimeProvider.System);
+        Time = clock;
         EndpointSuffix = options.EndpointSuffix;
         // Plain text: an encoding that only one side sets would send every message to the poison queue.
         var queueOptions = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None };
         var (blobOptions, tableOptions) = (new BlobClientOptions(), new TableClientOptions());
         foreach (ClientOptions client in new ClientOptions[] { blobOptions, queueOptions, tableOptions })
+        {
+            client.AddPolicy(clock.Policy, HttpPipelinePosition.BeforeTransport);
             configure?.Invoke(client);
+        }
         if (!string.IsNullOrEmpty(options.ConnectionString))
         {
             _blobs = new BlobServiceClient(options.ConnectionString, blobOptions);
@@ -43,6 +49,9 @@ public sealed class StorageAccount
     }
 
     public string EndpointSuffix { get; }
+
+    /// <summary>The account's own clock: the times that it writes and those that processes write are of one clock.</summary>
+    public TimeProvider Time { get; }
 
     public BlobContainerClient Container(string name) => _blobs.GetBlobContainerClient(name);
 

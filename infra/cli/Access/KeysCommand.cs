@@ -38,7 +38,7 @@ internal static class KeysCommand
             var (owner, label) = (parse.GetRequiredValue(tenant), parse.GetRequiredValue(name));
             var storage = target.Connect(parse);
             await storage.Table(StorageNames.KeysTable).CreateIfNotExistsAsync(cancellation);
-            var keys = new ApiKeys(storage, TimeProvider.System);
+            var keys = new ApiKeys(storage, storage.Time);
             string key = await keys.CreateAsync(owner, label, cancellation, parse.GetValue(priority));
             target.Report(parse).Result(new { key, tenant = owner, name = label }, key);
         });
@@ -52,7 +52,8 @@ internal static class KeysCommand
         command.SetAction(async (parse, cancellation) =>
         {
             List<Key> keys = [];
-            await foreach (var key in new ApiKeys(target.Connect(parse), TimeProvider.System).ListAsync(cancellation))
+            var storage = target.Connect(parse);
+            await foreach (var key in new ApiKeys(storage, storage.Time).ListAsync(cancellation))
             {
                 if (parse.GetValue(tenant) is not { } only || key.Tenant == only)
                     keys.Add(new Key(key.Id, key.Tenant, key.Name, key.MaxPriority.WireName(), key.CreatedAt, key.RevokedAt));
@@ -71,7 +72,8 @@ internal static class KeysCommand
         command.SetAction(async (parse, cancellation) =>
         {
             string key = parse.GetRequiredValue(id);
-            if (!await new ApiKeys(target.Connect(parse), TimeProvider.System).RevokeAsync(key, cancellation))
+            var storage = target.Connect(parse);
+            if (!await new ApiKeys(storage, storage.Time).RevokeAsync(key, cancellation))
                 throw new OperatorException($"There is no key {key}", ExitCodes.NotFound);
             target.Report(parse).Result(new { id = key, revoked = true }, $"Key {key} is revoked");
         });

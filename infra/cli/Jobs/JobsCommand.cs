@@ -38,11 +38,12 @@ internal static class JobsCommand
             if (most < 1)
                 throw new OperatorException("--limit must be at least 1");
             string? only = parse.GetValue(tenant);
-            var jobs = new AllJobs(target.Connect(parse), TimeProvider.System);
+            var storage = target.Connect(parse);
+            var jobs = new AllJobs(storage, storage.Time);
             var found = parse.GetValue(all)
                 ? await jobs.ListAllAsync(only, most, cancellation)
                 : await jobs.ListActiveAsync(only, cancellation);
-            var now = TimeProvider.System.GetUtcNow();
+            var now = storage.Time.GetUtcNow();
             target.Report(parse).Table(
                 found, ("ID", job => job.Id), ("TENANT", job => job.Tenant), ("STATUS", job => job.Status),
                 ("AGE", job => now - job.CreatedAt), ("DONE", Done), ("MODEL", job => job.Model), ("REASON", job => job.Reason));
@@ -57,7 +58,7 @@ internal static class JobsCommand
         command.SetAction(async (parse, cancellation) =>
         {
             var (storage, report) = (target.Connect(parse), target.Report(parse));
-            var time = TimeProvider.System;
+            var time = storage.Time;
             var job = await new AllJobs(storage, time).FindAsync(parse.GetRequiredValue(id), parse.GetValue(tenant), cancellation);
             if (job is BatchRecord batch)
                 report.Properties(await BatchDetails.FromAsync(batch, storage, time, cancellation));
@@ -73,7 +74,8 @@ internal static class JobsCommand
         var command = new Command("cancel", "Cancels a job. Finished lines and checkpoints are kept") { id, tenant };
         command.SetAction(async (parse, cancellation) =>
         {
-            var jobs = new AllJobs(target.Connect(parse), TimeProvider.System);
+            var storage = target.Connect(parse);
+            var jobs = new AllJobs(storage, storage.Time);
             var job = await jobs.FindAsync(parse.GetRequiredValue(id), parse.GetValue(tenant), cancellation);
             var cancelled = await jobs.CancelAsync(job, cancellation);
             target.Report(parse).Result(cancelled, $"{cancelled.Id} is {cancelled.Status}");

@@ -61,7 +61,7 @@ internal static class ModelsCommand
                 ModelName.RequireProfile(parse.GetRequiredValue(profile)), parse.GetValue(force));
             using var input = url is null ? ModelInput.Local(path) : await BlobModelInput.OpenAsync(url, storage, cancellation);
             void Uploaded(string file, ModelFile uploaded) => report.Progress($"{uploaded.Sha256}  {file}  {uploaded.Bytes:N0} bytes");
-            var model = await new ModelAddition(storage, TimeProvider.System).RunAsync(asked, input, Uploaded, cancellation);
+            var model = await new ModelAddition(storage, storage.Time).RunAsync(asked, input, Uploaded, cancellation);
             report.Result(
                 ModelView.From(model),
                 $"{model.Id} is added: {model.Family}, {Parameters(model)}, context of {model.ContextLength} tokens, "
@@ -108,7 +108,8 @@ internal static class ModelsCommand
         };
         command.SetAction(async (parse, cancellation) =>
         {
-            var removal = ModelRemoval.Create(target.Connect(parse), TimeProvider.System);
+            var storage = target.Connect(parse);
+            var removal = ModelRemoval.Create(storage, storage.Time);
             string id = parse.GetRequiredValue(name);
             string owner = Owner(parse.GetValue(tenant));
             var (model, hasDeletedFiles) = await RemoveAsync(removal, owner, id, parse.GetValue(force), cancellation);
@@ -148,7 +149,7 @@ internal static class ModelsCommand
         command.SetAction(async (parse, cancellation) =>
         {
             var storage = target.Connect(parse);
-            var unused = await new UnusedFolders(storage, TimeProvider.System).ListAsync(cancellation);
+            var unused = await new UnusedFolders(storage, storage.Time).ListAsync(cancellation);
             if (parse.GetValue(delete))
             {
                 foreach (var folder in unused)

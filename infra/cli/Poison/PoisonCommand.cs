@@ -24,7 +24,8 @@ internal static class PoisonCommand
         command.SetAction(async (parse, cancellation) =>
         {
             var report = target.Report(parse);
-            var queues = new PoisonQueues(target.Connect(parse), TimeProvider.System);
+            var storage = target.Connect(parse);
+            var queues = new PoisonQueues(storage, storage.Time);
             List<PoisonMessage> messages = [];
             List<string> rests = [];
             foreach (string name in await queues.FindAsync(parse.GetValue(queue), cancellation))
@@ -34,7 +35,7 @@ internal static class PoisonCommand
                 if (peeked.Rest(name) is { } rest)
                     rests.Add(rest);
             }
-            var now = TimeProvider.System.GetUtcNow();
+            var now = storage.Time.GetUtcNow();
             report.Table(
                 messages, ("QUEUE", message => message.PoisonQueue), ("AGE", message => now - message.InsertedAt),
                 ("TENANT", message => message.Tenant), ("JOB", message => message.Job ?? "names none"),
@@ -56,7 +57,8 @@ internal static class PoisonCommand
         {
             if (parse.GetValue(queue) is null == !parse.GetValue(all))
                 throw new OperatorException("Name the messages with one of --queue NAME and --all");
-            var queues = new PoisonQueues(target.Connect(parse), TimeProvider.System);
+            var storage = target.Connect(parse);
+            var queues = new PoisonQueues(storage, storage.Time);
             List<RedrivenQueue> redriven = [];
             foreach (string name in await queues.FindAsync(parse.GetValue(queue), cancellation))
                 redriven.Add(await queues.RedriveAsync(name, cancellation));

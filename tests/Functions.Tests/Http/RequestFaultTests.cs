@@ -11,6 +11,9 @@ public sealed class RequestFaultTests(StorageFixture fixture)
     [InlineData(Fault.KillBefore)]
     [InlineData(Fault.KillAfter)]
     [InlineData(Fault.StallToTheEnd)]
+    [InlineData(Fault.ClockAhead)]
+    [InlineData(Fault.ClockBehind)]
+    [InlineData(Fault.StorageFull)]
     public async Task Each_request_is_done_once_whatever_happens_at_whichever_call(Fault fault)
     {
         var random = new Random(Seed + (int)fault);

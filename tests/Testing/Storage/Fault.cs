@@ -34,6 +34,15 @@ public enum Fault
 
     /// <summary>The process stands still before the call and wakes up when all is done.</summary>
     StallToTheEnd,
+
+    /// <summary>The clock of the machine jumps forward by an hour before the call, and stays so.</summary>
+    ClockAhead,
+
+    /// <summary>The clock of the machine jumps back by an hour before the call, and stays so.</summary>
+    ClockBehind,
+
+    /// <summary>From the call on, storage has no room: it answers a number of writes with 507, without effect.</summary>
+    StorageFull,
 }
 
 /// <summary>The process that made the call is dead.</summary>

@@ -18,9 +18,8 @@ internal sealed class FunctionsProcess : ITrialProcess
     public FunctionsProcess(string connectionString, FaultyTransport transport, bool isRetried, TimeProvider time)
     {
         Transport = transport;
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client =>
+        var storage = transport.Account(connectionString, time, client =>
         {
-            client.Transport = transport;
             client.Retry.MaxRetries = isRetried ? 1 : 0;
             client.Retry.Delay = TimeSpan.FromMilliseconds(1);
         });
@@ -35,7 +34,7 @@ internal sealed class FunctionsProcess : ITrialProcess
             .AddFunctions(configuration)
             .AddSingleton(new System.Diagnostics.DiagnosticListener("a process"))
             .AddSingleton(storage)
-            .AddSingleton(time)
+            .AddSingleton(storage.Time)
             .BuildServiceProvider();
         _api = RestApi.Build(_services);
     }

@@ -85,11 +85,9 @@ public sealed class ScheduleTrial
         var configuration = new ConfigurationBuilder()
             .AddInMemoryCollection(new Dictionary<string, string?> { ["Storage:ConnectionString"] = _connectionString }).Build();
         return new ServiceCollection().AddLogging().AddFunctions(configuration)
-            .AddSingleton(clock).AddSingleton(new StorageAccount(new StorageOptions { ConnectionString = _connectionString }, client =>
-        {
-            client.Transport = transport;
-            client.Retry.MaxRetries = 0;
-        })).BuildServiceProvider();
+            .AddSingleton(clock)
+            .AddSingleton(transport.Account(_connectionString, clock, client => client.Retry.MaxRetries = 0))
+            .BuildServiceProvider();
     }
 
     private async Task<ScheduleRecord> PrepareAsync(ServiceProvider services, CancellationToken cancellation)

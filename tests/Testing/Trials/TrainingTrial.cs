@@ -3,6 +3,8 @@ using Azure.Core;
 using Azure.Storage.Queues.Models;
 using LLaDA.Batch.Functions.FineTuning;
 using LLaDA.Batch.Functions.Hosting;
+using LLaDA.Batch.Functions.Retention;
+using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
@@ -52,6 +54,9 @@ internal sealed class TrainingTrial(
         new(_storage, new ModelCatalog(_storage), new ModelDeletion(new ModelCatalog(_storage), new ModelFolders(_storage)), Time);
 
     public StorageAccount Storage => _storage;
+
+    /// <summary>The calls to storage of the process that met the fault last.</summary>
+    public IReadOnlyCollection<string> LastLog { get; private set; } = [];
 
     /// <summary>Storage with its tables, containers and queues, and the model.</summary>
     public async Task PrepareAsync()
@@ -112,6 +117,17 @@ internal sealed class TrainingTrial(
         return services.GetRequiredService<TrainingMessageHandler>();
     }
 
+    /// <summary>Registers an endpoint that hears of every end.</summary>
+    public Task AddEndpointAsync() => Functions<WebhookEndpoints>(Sound()).AddAsync(
+        Tenant, SortableKey.Create(Time), "https://example.com/hook", WebhookEvent.Types, CancellationToken.None);
+
+    /// <summary>A day passes, and a host deletes what has had its time.</summary>
+    public Task PurgeAsync()
+    {
+        Time.Advance(TimeSpan.FromDays(1.1));
+        return Functions<RetentionTimer>(Sound()).RunAsync(CancellationToken.None);
+    }
+
     /// <summary>Plans the job.</summary>
     public async Task PlanAsync(FineTuningJobRecord job) =>
         await Functions<PlanFineTuningHandler>(Sound()).RunAsync(Message(job), CancellationToken.None);
@@ -122,12 +138,15 @@ internal sealed class TrainingTrial(
     /// </summary>
     /// <param name="inFunctions">It is the functions, while they plan, finish and sweep.</param>
     /// <param name="isTwice">Every message is delivered twice, at once, to two processes.</param>
+    /// <param name="isCancelled">It is cancelled once the fault has taken its process.</param>
     /// <returns>Calls to storage that the process with the fault made.</returns>
     /// <exception cref="TrialException">The job came to no end.</exception>
     public async Task<int> RunAsync(
-        FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0, bool inFunctions = false, bool isTwice = false)
+        FineTuningJobRecord job, Fault fault = Fault.None, int atCall = 0, bool inFunctions = false, bool isTwice = false,
+        bool isCancelled = false)
     {
         var faulty = new FaultyTransport(fault, atCall);
+        LastLog = faulty.Log;
         var (transport, functions) = inFunctions ? (Sound(), faulty) : (faulty, Sound());
         var first = Worker(transport);
         _wake = fault == Fault.StallBriefly ? faulty.Wake : null;
@@ -144,6 +163,8 @@ internal sealed class TrainingTrial(
             any |= await TakeAsync(
                 StorageNames.FinishTrainingQueue, functions, (process, message, stop) =>
                     Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
+            if (isCancelled && faulty.IsGone)
+                await Jobs.UpdateAsync(job, current => current.TryCancel(Time.GetUtcNow()), CancellationToken.None);
             if (any)
                 continue;
             if (++idle > MaxIdleRounds)
@@ -273,22 +294,21 @@ internal sealed class TrainingTrial(
     private ServiceProvider Process(
         FaultyTransport transport, Action<IServiceCollection> compose, TimeProvider? time = null, bool isWorker = false)
     {
-        var options = new StorageOptions { ConnectionString = connectionString };
-        var storage = new StorageAccount(options, client =>
+        var storage = transport.Account(connectionString, time ?? Time, client =>
         {
-            (client.Transport, client.Retry.MaxRetries) = (transport, 0);
+            client.Retry.MaxRetries = 0;
             if (isWorker)
                 client.AddPolicy(new WorkerRoles(connectionString), HttpPipelinePosition.PerCall);
         });
         var services = new ServiceCollection().AddLogging(Configure);
         compose(services);
-        _processes.Add(services.AddSingleton(storage).AddSingleton(time ?? Time).BuildServiceProvider());
+        _processes.Add(services.AddSingleton(storage).AddSingleton(storage.Time).BuildServiceProvider());
         return _processes[^1];
     }
 
     private IConfiguration Configuration(params (string Key, string Value)[] settings) => new ConfigurationBuilder()
         .AddInMemoryCollection(
-            [new("Storage:ConnectionString", connectionString),
+            [new("Storage:ConnectionString", connectionString), new("Secrets:Key", Convert.ToBase64String(new byte[32])),
             .. settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))])
         .Build();
 }

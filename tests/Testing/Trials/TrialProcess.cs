@@ -21,9 +21,8 @@ internal sealed class TrialProcess : ITrialProcess
     public TrialProcess(string connectionString, FaultyTransport transport, bool isRetried, ModelHost models, TimeProvider time)
     {
         _transport = transport;
-        var storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString }, client =>
+        var storage = transport.Account(connectionString, time, client =>
         {
-            client.Transport = transport;
             client.Retry.MaxRetries = isRetried ? 1 : 0;
             client.Retry.Delay = TimeSpan.FromMilliseconds(1);
         });
@@ -33,7 +32,7 @@ internal sealed class TrialProcess : ITrialProcess
             .AddFunctions(configuration)
             .AddWorker(configuration)
             .AddSingleton(storage)
-            .AddSingleton(time)
+            .AddSingleton(storage.Time)
             .AddSingleton(models)
             .BuildServiceProvider();
     }
