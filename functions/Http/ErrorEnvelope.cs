@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using LLaDA.Batch.Shared.Observability;
+using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
 using Microsoft.AspNetCore.WebUtilities;
 
@@ -10,7 +11,8 @@ namespace LLaDA.Batch.Functions.Http;
 /// <summary>Gives every answer a request id, and every failure OpenAI's envelope. No browser may guess the type of an answer.</summary>
 public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnvelope> logger)
 {
-    private const int RetryAfterSeconds = 2;
+    /// <summary>Storage that fails, and a disk that is full, take longer to come back than another failure.</summary>
+    private const int RetryAfterSeconds = 2, StorageRetryAfterSeconds = 5;
 
     public async Task InvokeAsync(HttpContext context)
     {
@@ -42,6 +44,14 @@ public sealed partial class ErrorEnvelope(RequestDelegate next, ILogger<ErrorEnv
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             // The client has gone.
+        }
+        catch (Exception exception) when (StorageFault.Is(exception))
+        {
+            LogFailed(logger, requestId, context.Request.Method, context.Request.Path, exception);
+            context.Response.Headers.RetryAfter = Seconds(StorageRetryAfterSeconds);
+            string message = $"The service's storage does not answer or has no room; send the request again. This one was {requestId}";
+            var error = new ApiError(message, "server_error", Param: null, "storage_unavailable");
+            await WriteAsync(context, StatusCodes.Status503ServiceUnavailable, error);
         }
         catch (Exception exception)
         {

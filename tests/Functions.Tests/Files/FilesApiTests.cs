@@ -144,7 +144,7 @@ public sealed class FilesApiTests(StorageFixture fixture)
         string id = Text(await plane.UploadAsync("{}"), "id");
 
         faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal) && call.Contains(path, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/files/{id}")).StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await plane.Client.DeleteAsync($"/v1/files/{id}")).StatusCode);
         faults.Refuses = _ => false;
 
         await AssertErrorAsync(await plane.Client.GetAsync($"/v1/files/{id}"), HttpStatusCode.NotFound, null);
@@ -166,7 +166,7 @@ public sealed class FilesApiTests(StorageFixture fixture)
 
         faults.Refuses = call => !call.StartsWith("DELETE", StringComparison.Ordinal)
             && !call.StartsWith("GET", StringComparison.Ordinal) && call.Contains("/files(", StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.PostAsync("/v1/files", form)).StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await plane.Client.PostAsync("/v1/files", form)).StatusCode);
 
         Assert.Empty(await plane.Storage.Container(StorageNames.FilesContainer).GetBlobsAsync().ToListAsync());
     }

@@ -149,7 +149,7 @@ public sealed class IdempotencyTests(StorageFixture fixture)
         faults.Refuses = call => call.EndsWith($"/{StorageNames.PlanQueue}/messages", StringComparison.Ordinal);
 
         using (var failed = await PostAsync(plane, "/v1/batches", body, "key"))
-            Assert.Equal(HttpStatusCode.InternalServerError, failed.StatusCode);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, failed.StatusCode);
         faults.Refuses = _ => false;
         string id = Id(JsonNode.Parse(await TextAsync(await PostAsync(plane, "/v1/batches", body, "key")))!);
 

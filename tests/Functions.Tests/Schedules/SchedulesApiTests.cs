@@ -154,7 +154,7 @@ public sealed class SchedulesApiTests(StorageFixture fixture)
 
         faults.Refuses = call => call.StartsWith("DELETE", StringComparison.Ordinal)
             && call.Contains("/scheduleruns(", StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.InternalServerError, (await plane.Client.DeleteAsync($"/v1/schedules/{id}")).StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await plane.Client.DeleteAsync($"/v1/schedules/{id}")).StatusCode);
         faults.Refuses = _ => false;
 
         await AssertErrorAsync(await plane.Client.GetAsync($"/v1/schedules/{id}"), HttpStatusCode.NotFound, parameter: null);

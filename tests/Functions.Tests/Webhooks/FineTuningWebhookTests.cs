@@ -66,7 +66,7 @@ public sealed class FineTuningWebhookTests(StorageFixture fixture)
 
         failing.Path = $"/{StorageNames.WebhookQueue}/messages";
         using (var answer = await plane.Client.PostAsync($"/v1/fine_tuning/jobs/{job.Id}/cancel", content: null))
-            Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         Assert.Equal(FineTuningStatus.Cancelled, (await FindAsync(plane, job.Id)).Status);
         Assert.Empty(await TakeAsync(plane));
         await plane.Get<FineTuningSweep>().RunAsync(CancellationToken.None);
