@@ -10,6 +10,12 @@ public sealed record RetentionOptions
     /// <summary>The time without progress after which a deletion counts as interrupted.</summary>
     internal static readonly TimeSpan StalledAfter = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long a run may be alive after the end of its job, which it notices within seconds unless its process stands still.</summary>
+    internal static readonly TimeSpan RunsAlive = TimeSpan.FromDays(1);
+
+    /// <summary>How long after the end of a job is looked for what its runs left behind.</summary>
+    internal static readonly TimeSpan LookedForLeftovers = TimeSpan.FromDays(4);
+
     /// <summary>How long an Idempotency-Key gives the same answer.</summary>
     internal static readonly TimeSpan Idempotency = TimeSpan.FromHours(24);
 

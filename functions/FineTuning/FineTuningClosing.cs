@@ -21,7 +21,7 @@ internal sealed class FineTuningClosing(
         if (await jobs.Open.FindAsync(job.Key, cancellation) is null)
             return;
         await events.AddAsync(job, EndOf(job), cancellation);
-        await tuned.DeleteLeftoversAsync(job, cancellation);
+        await tuned.DeleteLeftoversAsync(job, mayRun: true, cancellation);
         await webhooks.SendAsync(job, cancellation);
         await jobs.Open.DeleteAsync(job.Key, cancellation);
         await turns.FillAsync(job.Tenant, cancellation);    // its place is free
@@ -44,7 +44,7 @@ internal sealed class FineTuningClosing(
     }
 
     /// <summary>A finish publishes the result before it ends the job, which may have ended otherwise in between, and been closed.</summary>
-    private async Task WithdrawResultAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    internal async Task WithdrawResultAsync(FineTuningJobRecord job, CancellationToken cancellation)
     {
         await tuned.RemoveResultAsync(job, cancellation);
         if (job.ResultFileKey is { } key)

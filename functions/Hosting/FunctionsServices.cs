@@ -92,7 +92,7 @@ public static class FunctionsServices
         services.AddSingleton<UploadStore>().AddSingleton<UploadBlocks>();
         services.AddSingleton<UploadParts>().AddSingleton<UploadCompletion>();
         services.AddSingleton<IPurge, ExpiredUploads>();
-        services.AddSingleton<IPurge, EndedBatches>();
+        services.AddSingleton<IPurge, EndedBatches>().AddSingleton<IPurge, LeftCheckpoints>();
         services.AddSingleton(Read<WebhookOptions>(configuration, WebhookOptions.Section, webhooks => webhooks.Validate()));
         services.AddSingleton(PublicConnections.Default);
         services.AddSingleton<WebhookEndpoints>().AddSingleton<WebhookClient>().AddSingleton<DeliverWebhookHandler>();

@@ -55,13 +55,15 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
         deletion.DeleteAsync(job.Tenant, NameOf(job), cancellation);
 
     /// <summary>Deletes the unneeded uploads of an ended job: all states, and checkpoints that were never published.</summary>
-    public async Task DeleteLeftoversAsync(FineTuningJobRecord job, CancellationToken cancellation)
+    /// <param name="mayRun">Whether a run may be alive: the last published checkpoint stays, which it may be about to register.</param>
+    public async Task DeleteLeftoversAsync(FineTuningJobRecord job, bool mayRun, CancellationToken cancellation)
     {
         var checkpoints = Checkpoints.ListAsync(CheckpointRecord.Partition(job), after: null, cancellation);
         var published = await checkpoints
             .Select(checkpoint => FineTuningBlobs.Folder(job, checkpoint.RunNumber, checkpoint.Step))
             .ToHashSetAsync(cancellationToken: cancellation);
-        published.Add(FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep));    // it may be about to be registered
+        if (mayRun || await FindLastCheckpointAsync(job, cancellation) is not null)
+            published.Add(FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep));
         var blobs = new FineTuningBlobs(storage, job);
         await blobs.DeleteStatesAsync(keptRun: 0, keptStep: 0, cancellation);
         await blobs.DeleteModelsAsync(published, cancellation);

@@ -54,7 +54,7 @@ internal sealed partial class TrainingMessageHandler(
             LogStale(logger, exception.Message);
             // The job may have been closed while this run still uploaded a checkpoint.
             if (await jobs.FindAsync(run.Key, CancellationToken.None) is { IsTerminal: true } ended)
-                await tuned.DeleteLeftoversAsync(ended, CancellationToken.None);
+                await tuned.DeleteLeftoversAsync(ended, mayRun: true, CancellationToken.None);
         }
         catch (Exception failure) when (Reason(failure) is { } reason)
         {
