@@ -160,11 +160,11 @@ internal sealed class TrainingTrial(
             any |= await TakeAsync(
                 StorageNames.TrainQueue(StorageNames.DefaultProfile), transport, (process, message, stop) =>
                     (process == transport ? first : Worker(process)).RunAsync(message, stop));
+            if (isCancelled && faulty.IsGone)
+                await Jobs.UpdateAsync(job, current => current.TryCancel(Time.GetUtcNow()), CancellationToken.None);
             any |= await TakeAsync(
                 StorageNames.FinishTrainingQueue, functions, (process, message, stop) =>
                     Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
-            if (isCancelled && faulty.IsGone)
-                await Jobs.UpdateAsync(job, current => current.TryCancel(Time.GetUtcNow()), CancellationToken.None);
             if (any)
                 continue;
             if (++idle > MaxIdleRounds)
