@@ -125,10 +125,10 @@ public sealed class FullStorageTests(StorageFixture fixture)
         }
     }
 
-    private static HttpContent UploadBody() =>
+    private static JsonContent UploadBody() =>
         JsonContent.Create(new { purpose = "batch", filename = "a.jsonl", mime_type = "text/jsonl", bytes = 3 });
 
-    private static HttpContent PartBody() => new MultipartFormDataContent { { new ByteArrayContent("abc"u8.ToArray()), "data", "part" } };
+    private static MultipartFormDataContent PartBody() => new() { { new ByteArrayContent("abc"u8.ToArray()), "data", "part" } };
 
     private static async Task<string> BegunAsync(ControlPlane plane) =>
         (await ReadAsync(await plane.Client.PostAsync("/v1/uploads", UploadBody())))["id"]!.GetValue<string>();
