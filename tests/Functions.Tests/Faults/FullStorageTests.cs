@@ -95,7 +95,8 @@ public sealed class FullStorageTests(StorageFixture fixture)
             case "file":
                 return ("/v1/files", () => new MultipartFormDataContent
                 {
-                    { new StringContent("batch"), "purpose" }, { new ByteArrayContent(Encoding.UTF8.GetBytes(Lines(1))), "file", "a.jsonl" },
+                    { new StringContent("batch"), "purpose" },
+                    { new ByteArrayContent(Encoding.UTF8.GetBytes(Lines(1))), "file", "a.jsonl" },
                 });
             case "upload":
                 return ("/v1/uploads", UploadBody);
