@@ -27,9 +27,12 @@ internal static class AnswersApi
         string endpoint, HttpContext context, AnswerKeys keys, AnswerStart start, IServiceProvider services)
     {
         var (tenant, cancellation) = (context.Tenant(), context.RequestAborted);
+        long received = services.GetRequiredService<TimeProvider>().GetTimestamp();
         var preference = Preference.Read(context.Request);
         var work = await keys.FindAsync(context, endpoint);
         var body = await JsonBody.ReadAsync(context.Request, cancellation);
+        using var place = await PlaceAsync(tenant, work, preference, services, cancellation);
+        preference = Remaining(preference, services.GetRequiredService<TimeProvider>().GetElapsedTime(received));
         var (request, answer) = await StartAsync(endpoint, tenant, work, body, start, services, cancellation);
         try
         {
@@ -43,6 +46,21 @@ internal static class AnswersApi
             await services.GetRequiredService<AnswerEnding>().CancelAsync(answer, CancellationToken.None);
         }
     }
+
+    /// <returns>Null for an answer that nobody waits for, or that is in work already.</returns>
+    private static async Task<IDisposable?> PlaceAsync(
+        string tenant, AnswerWork work, Preference preference, IServiceProvider services, CancellationToken cancellation) =>
+        preference.RespondsAsync || work.Answer is not null
+            ? null
+            : await services.GetRequiredService<AnswersInWork>().EnterAsync(tenant, preference.Wait ?? s_usualWait, cancellation);
+
+    /// <summary>The wait for a place is a part of the time that the client is willing to wait.</summary>
+    private static Preference Remaining(Preference preference, TimeSpan waited) => waited < TimeSpan.FromSeconds(1)
+        ? preference
+        : preference with
+        {
+            Wait = TimeSpan.FromSeconds(Math.Max(0, Math.Ceiling(((preference.Wait ?? s_usualWait) - waited).TotalSeconds))),
+        };
 
     private static async Task<(AnswerRequest Request, BatchRecord Answer)> StartAsync(
         string endpoint,

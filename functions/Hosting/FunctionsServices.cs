@@ -69,7 +69,7 @@ public static class FunctionsServices
         services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
         services.AddSingleton<IdempotencyRecords>().AddSingleton<IPurge, ExpiredIdempotencyKeys>();
         services.AddSingleton<AnswerKeys>().AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>();
-        services.AddSingleton<AnswerRoom>().AddSingleton<AnswerPlaces>().AddSingleton<WaitPace>();
+        services.AddSingleton<AnswerRoom>().AddSingleton<AnswersInWork>().AddSingleton<AnswerPlaces>().AddSingleton<WaitPace>();
         services.AddSingleton<AnswerStream>();
         services.AddSingleton(new EventStreams(AreServed: true));
         services.AddSingleton<AnswerEnding>().AddSingleton<AnswerSweep>();

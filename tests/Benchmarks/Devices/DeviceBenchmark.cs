@@ -148,7 +148,7 @@ internal sealed class DeviceBenchmark(LLaDAConfig config, Device device, ScalarT
             new SamplingOptions { BlockLength = BlockLength, Cache = cache })),
     ];
 
-    private IEnumerable<int> Prompt(int row)
+    private int[] Prompt(int row)
     {
         var random = new Random(row);
         return Enumerable.Range(0, PromptLength).Select(_ => random.Next(config.EosTokenId)).ToArray();
