@@ -21,6 +21,9 @@ public sealed class Experts : nn.Module
 
     private readonly ExpertConfig _config;
 
+    /// <summary>The last one found; looking it up makes tensors.</summary>
+    private (ScalarType Type, int NumThreads, int Value) _multiple;
+
     internal Experts(ExpertConfig config, long width, ScalarType type, Device device)
         : base(nameof(Experts))
     {
@@ -97,9 +100,15 @@ public sealed class Experts : nn.Module
     /// <summary>In training the largest, since sums over places would depend on it.</summary>
     private int Multiple(ScalarType type)
     {
-        return is_grad_enabled() || HasAdapter
-            ? RowMultiple.Largest
-            : Math.Max(RowMultiple.OfFunction(_config.Width), new[] { _gate, _up, _down }.Max(OfProduct));
+        if (is_grad_enabled() || HasAdapter)
+            return RowMultiple.Largest;
+        int numThreads = get_num_threads();
+        if ((_multiple.Type, _multiple.NumThreads) != (type, numThreads))
+        {
+            int ofProducts = new[] { _gate, _up, _down }.Max(OfProduct);
+            _multiple = (type, numThreads, Math.Max(RowMultiple.OfFunction(_config.Width), ofProducts));
+        }
+        return _multiple.Value;
 
         int OfProduct(Parameter stack)
         {
