@@ -74,7 +74,8 @@ internal sealed class PlainNetwork(MaskPredictor model) : IDisposable
 /// <summary>Keys and values of a batch of canvases in all layers (Fast-dLLM's cache).</summary>
 internal sealed class PlainCache(PlainNetwork network, int numRows, int length) : IDisposable
 {
-    private readonly Tensor[] _keys = Layers(network, numRows, length), _values = Layers(network, numRows, length);
+    private readonly Tensor[] _keys = Layers(network, numRows, length);
+    private readonly Tensor[] _values = Layers(network, numRows, length);
 
     /// <param name="keys">[B, K, n, E], of the positions from <paramref name="start"/> on.</param>
     /// <returns>[B, K, L, E] each.</returns>
@@ -94,6 +95,7 @@ internal sealed class PlainCache(PlainNetwork network, int numRows, int length) 
     private static Tensor[] Layers(PlainNetwork network, int numRows, int length) =>
     [
         .. Enumerable.Range(0, network.Config.NumLayers).Select(_ => zeros(
-            [numRows, network.Config.NumKeyValueHeads, length, network.Config.HeadWidth], network.Type, network.Device).DetachFromDisposeScope()),
+            [numRows, network.Config.NumKeyValueHeads, length, network.Config.HeadWidth], network.Type, network.Device)
+            .DetachFromDisposeScope()),
     ];
 }
