@@ -39,6 +39,9 @@ internal sealed class TrainingTrial(
     private const int MaxIdleRounds = 60;
     private static readonly TimeSpan s_idleTime = TimeSpan.FromMinutes(3);
 
+    /// <summary>How long a received message is hidden: longer than a whole training takes on the busiest machine.</summary>
+    private static readonly TimeSpan s_messageTime = TimeSpan.FromHours(1);
+
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
     private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
     private readonly List<ServiceProvider> _processes = [];
@@ -185,7 +188,7 @@ internal sealed class TrainingTrial(
         var queue = _storage.Queue(name);
         List<QueueMessage> failed = [];
         bool any = false;
-        while ((await queue.ReceiveMessageAsync(TimeSpan.FromMinutes(5))).Value is { } message)
+        while ((await queue.ReceiveMessageAsync(s_messageTime)).Value is { } message)
         {
             if (await deliver(message.Body.ToObjectFromJson<TrainingMessage>(WireJson.Options)!))
             {
