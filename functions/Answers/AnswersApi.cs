@@ -47,7 +47,7 @@ internal static class AnswersApi
         }
     }
 
-    /// <returns>Null for an answer that nobody waits for, or that is in work already.</returns>
+    /// <returns>Null for an answer that no request waits for, or that is in work already.</returns>
     private static async Task<IDisposable?> PlaceAsync(
         string tenant, AnswerWork work, Preference preference, IServiceProvider services, CancellationToken cancellation) =>
         preference.RespondsAsync || work.Answer is not null

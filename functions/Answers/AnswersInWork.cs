@@ -7,7 +7,7 @@ namespace LLaDA.Batch.Functions.Answers;
 /// Lets some answers of a tenant be in work at a time in this process, of those that a request waits for, and the others wait in order
 /// before anything is written. So a tenant's crowd never fills the places of a worker, and another tenant's message finds one free.
 /// </summary>
-/// <remarks>Answers that nobody waits for (<c>respond-async</c>) are written at once and are not counted here.</remarks>
+/// <remarks>Answers that no request waits for (<c>respond-async</c>) are written at once and are not counted here.</remarks>
 internal sealed class AnswersInWork : IDisposable
 {
     /// <summary>Of a tenant; fewer than the places of a worker for answers, which are 64 by default.</summary>
