@@ -11,7 +11,8 @@ out=$root/artifacts/device
 
 publish() {
   for project in tests/Benchmarks tests/Diffusion.Tests; do
-    dotnet publish "$root/$project" -c Release -r linux-x64 --self-contained -p:PublishLibTorch=false -o "$out/$(basename $project)"
+    dotnet publish "$root/$project" -c Release -r linux-x64 --self-contained -p:PublishLibTorch=false -p:ErrorOnDuplicatePublishOutputFiles=false \
+      -o "$out/$(basename $project)"
   done
   # A build of libtorch for CPUs, and what else the two programs do not load, would only be carried.
   find "$out" -name '*.pdb' -delete
