@@ -10,7 +10,7 @@ public sealed record RetentionOptions
     /// <summary>The time without progress after which a deletion counts as interrupted.</summary>
     internal static readonly TimeSpan StalledAfter = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a run may be alive after the end of its job: seconds, unless its process stands still.</summary>
+    /// <summary>How long a run may outlive its job: seconds, unless its process is suspended.</summary>
     internal static readonly TimeSpan RunsAlive = TimeSpan.FromDays(1);
 
     /// <summary>How long after the end of a job is looked for what its runs left behind.</summary>

@@ -57,7 +57,7 @@ public sealed class StorageClockTests(StorageFixture fixture)
     public async Task A_machine_that_slept_catches_up_with_the_next_answer()
     {
         var (account, machine) = Account();
-        var asleep = new FakeTimeProvider(_right.GetUtcNow());     // its monotonic time stands still
+        var asleep = new FakeTimeProvider(_right.GetUtcNow());     // its monotonic time does not advance
         var sleeper = new MachineClock(asleep);
         var transport = new FaultyTransport(Fault.None, 0) { Clock = machine };
         var slept = new StorageAccount(

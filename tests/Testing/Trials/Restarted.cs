@@ -42,7 +42,7 @@ internal sealed class Restarted<TProcess>(TrialOptions options, Func<FaultyTrans
     /// <summary>What was under way when the fault happened; null when it did not.</summary>
     public string? HitIn { get; private set; }
 
-    /// <summary>Whether work stands still since a process does.</summary>
+    /// <summary>Whether work is stalled because a process is.</summary>
     public bool HasStalled => _stalled.Count > 0;
 
     /// <summary>Has the process that does the work now do a piece of it.</summary>

@@ -25,7 +25,7 @@ internal static class TrainingLeftovers
             .ListAsync(FineTuningEvents.Partition(job), after: null, CancellationToken.None)
             .CountAsync(entry => entry.Message.StartsWith("The job ", StringComparison.Ordinal));
         if (ends != 1)
-            throw new TrialException($"{ends} events tell of the end");
+            throw new TrialException($"{ends} events report the end");
         await RequireNewsAsync(trial.Storage, job);
     }
 
