@@ -71,7 +71,7 @@ internal static class AnswersApi
         IServiceProvider services,
         CancellationToken cancellation)
     {
-        using var place = await services.GetRequiredService<AnswerPlaces>().EnterAsync(tenant, cancellation);
+        using var place = await services.GetRequiredService<AnswerStarts>().EnterAsync(tenant, cancellation);
         var models = services.GetRequiredService<ModelCatalog>();
         var room = services.GetRequiredService<AnswerRoom>();
         var counting = work.Answer is null ? room.EnterAsync(tenant, cancellation) : Task.CompletedTask;

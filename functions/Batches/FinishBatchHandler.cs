@@ -13,6 +13,7 @@ namespace LLaDA.Batch.Functions.Batches;
 internal sealed partial class FinishBatchHandler(
     BatchStore batches,
     StorageAccount storage,
+    BatchPlans plans,
     MissingParts missing,
     ResultFiles results,
     BatchClosing closing,
@@ -39,7 +40,7 @@ internal sealed partial class FinishBatchHandler(
     private async Task RunAsync(BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
-        var plan = await blobs.FindPlanAsync(cancellation);
+        var plan = await plans.FindAsync(batch, cancellation);
         var parts = await blobs.Parts.ListAsync(cancellation);
         bool isComplete = plan is not null && parts.Count == plan.Shards.Count;
         var ending = BatchEnding.Of(batch, isComplete, parts.Values.Any(part => part.Expired > 0), time.GetUtcNow());
@@ -66,7 +67,8 @@ internal sealed partial class FinishBatchHandler(
         CancellationToken cancellation)
     {
         await using var heartbeat = new Heartbeat(token => batches.TouchAsync(batch, token), time);
-        var unanswered = Enumerable.Range(0, plan.Shards.Count).Where(shard => !parts.ContainsKey(shard));
+        int[] unanswered = [.. Enumerable.Range(0, plan.Shards.Count).Where(shard => !parts.ContainsKey(shard))];
+        await SettledShards.AnswerAsync(blobs, plan, unanswered, cancellation);
         var written = await missing.WriteAsync(batch, plan, unanswered, ending.Reason, cancellation);
         int refused = await results.WriteAsync(batch, PartJoiner.ReadAsync(blobs, plan, cancellation), cancellation);
         return PartCounts.Sum(parts.Values.Concat(written)).WithRefused(refused, DocumentWriter.NotWritten);

@@ -14,6 +14,7 @@ namespace LLaDA.Batch.Functions.Batches;
 internal sealed partial class PlanBatchHandler(
     BatchStore batches,
     StorageAccount storage,
+    BatchPlans plans,
     BatchInput input,
     ShardDispatcher dispatcher,
     PlanTurns<OpenBatchRow, BatchRecord> turns,
@@ -74,10 +75,10 @@ internal sealed partial class PlanBatchHandler(
     private async Task PlanAsync(BatchRecord batch, CancellationToken cancellation)
     {
         var blobs = new BatchBlobs(storage, batch);
-        var plan = await blobs.FindPlanAsync(cancellation) ?? await PlanAsync(batch, blobs, cancellation);
+        var plan = await plans.FindAsync(batch, cancellation) ?? await PlanAsync(batch, blobs, cancellation);
         if (plan is null)
             return;
-        await AnswerSettledAsync(blobs, plan, cancellation);
+        await SettledShards.AnswerAsync(blobs, plan, Enumerable.Range(0, plan.Shards.Count), cancellation);
 
         var begun = await batches.UpdateAsync(batch, current => current.TryBegin(plan, time.GetUtcNow()), cancellation);
         if (begun.Row is not { Status: BatchStatus.InProgress })
@@ -98,24 +99,10 @@ internal sealed partial class PlanBatchHandler(
             await shards.CloseWindowAsync(model, cancellation);
             var plan = new BatchPlan(
                 planId, model.Id, model.Profile, shards.NumLines, shards.Shards, shards.EstimatedTokens, shards.LimitOf(model));
-            return await blobs.PublishPlanAsync(plan, cancellation);
+            return await plans.FindAsync(batch, cancellation) ?? await blobs.PublishPlanAsync(plan, cancellation);
         }
         await RefuseAsync(batch, errors, cancellation);
         return null;
-    }
-
-    /// <summary>Lines whose outcome is known get their part here, before the batch is in progress.</summary>
-    private static async Task AnswerSettledAsync(BatchBlobs blobs, BatchPlan plan, CancellationToken cancellation)
-    {
-        foreach (var (shard, _) in plan.Shards.Index().Where(entry => entry.Item.IsRefused))
-        {
-            if (await blobs.Shards.FindAsync(plan.PlanId, shard, cancellation) is not { } stored)
-                continue;   // lost: the sweep answers its lines
-            SettledLine[] lines = [.. stored.Select(SettledLine.From)];
-            int failed = lines.Count(line => line.IsError);
-            var counts = new PartCounts(lines.Length - failed, failed, PromptTokens: 0, CompletionTokens: 0);
-            await blobs.Parts.WriteAsync(shard, [.. lines.Select(line => line.ToPartLine())], counts, cancellation);
-        }
     }
 
     private async Task RefuseAsync(BatchRecord batch, BatchValidationErrors errors, CancellationToken cancellation)

@@ -75,7 +75,7 @@ internal sealed class ShardWriter(BatchBlobs blobs, string planId, int maxLineSe
             Add(lines, isRefused: true, seconds: 0);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = cancellation };
         await Parallel.ForEachAsync(cut, options, async (shard, stop) =>
-            await blobs.Shards.WriteAsync(planId, shard.Shard, Content(shard.Lines), stop));
+            await blobs.Shards.WriteAsync(planId, shard.Shard, Content(shard.Lines), stop, _shards[shard.Shard]));
         _settled.Clear();
         _window.Clear();
         _windowBytes = 0;

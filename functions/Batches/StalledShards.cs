@@ -6,10 +6,15 @@ namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
 /// Looks for dispatched shards of a batch that no worker has: their messages are sent again, and the lines of a shard whose blob is lost
-/// are answered with an error.
+/// are answered with an error. A plan whose blob is lost is made anew first: workers drop the messages of a batch without one.
 /// </summary>
 internal sealed partial class StalledShards(
-    StorageAccount storage, ShardDispatcher dispatcher, MissingParts missing, WorkQueues queues, ILogger<StalledShards> logger)
+    StorageAccount storage,
+    BatchPlans plans,
+    ShardDispatcher dispatcher,
+    MissingParts missing,
+    WorkQueues queues,
+    ILogger<StalledShards> logger)
 {
     /// <returns>Whether every shard has its part.</returns>
     public async Task<bool> CheckAsync(OpenBatchRow open, BatchRecord batch, CancellationToken cancellation)
@@ -22,13 +27,16 @@ internal sealed partial class StalledShards(
         int[] waiting = [.. Enumerable.Range(0, open.NumReleased).Where(shard => !parts.ContainsKey(shard))];
         if (waiting.Length == 0 || !await queues.HasDrainedAsync(queue, open.ReleasedAt!.Value, cancellation))
             return false;
+        if (await plans.FindAsync(batch, cancellation) is not { } plan)
+            return false;
+        await SettledShards.AnswerAsync(blobs, plan, waiting, cancellation);
         List<int> unsent = [], lost = [];
         foreach (int shard in waiting)
         {
             bool? isLeased = await blobs.Shards.FindLeaseAsync(open.PlanId!, shard, cancellation);
             if (isLeased is null && await blobs.Shards.FindAsync(open.PlanId!, shard, cancellation) is null)
                 lost.Add(shard);    // looked for twice
-            else if (isLeased != true)
+            else if (isLeased != true && !plan.Shards[shard].IsRefused)
                 unsent.Add(shard);
         }
         if (unsent.Count > 0)
@@ -36,17 +44,11 @@ internal sealed partial class StalledShards(
             LogResent(logger, batch.Id, queue);
             await dispatcher.DispatchAgainAsync(open, unsent, cancellation);
         }
-        return lost.Count > 0 && await AnswerAsync(batch, blobs, lost, parts.Count, cancellation);
-    }
-
-    private async Task<bool> AnswerAsync(
-        BatchRecord batch, BatchBlobs blobs, List<int> lost, int numParts, CancellationToken cancellation)
-    {
-        if (await blobs.FindPlanAsync(cancellation) is not { } plan)
+        if (lost.Count == 0)
             return false;
         LogLost(logger, batch.Id, lost.Count);
         await missing.WriteAsync(batch, plan, lost, NotRunReason.Lost, cancellation);
-        return numParts + lost.Count == plan.Shards.Count;
+        return parts.Count + lost.Count == plan.Shards.Count;
     }
 
     [LoggerMessage(EventId = 221, Level = LogLevel.Warning, Message = "{Batch} has not moved for a while; sent to queue {Queue} again")]

@@ -64,12 +64,12 @@ public static class FunctionsServices
         services.AddSingleton<BatchView>().AddSingleton<LineResults>().AddSingleton<BatchCheck>();
         services.AddSingleton(Read<PriceOptions>(configuration, PriceOptions.Section, prices => prices.Validate()));
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
-        services.AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
+        services.AddSingleton<BatchPlans>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
         services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
         services.AddSingleton<IdempotencyRecords>().AddSingleton<IPurge, ExpiredIdempotencyKeys>();
         services.AddSingleton<AnswerKeys>().AddSingleton<AnswerStart>().AddSingleton<AnswerWait>().AddSingleton<AnswerDelivery>();
-        services.AddSingleton<AnswerRoom>().AddSingleton<AnswersInWork>().AddSingleton<AnswerPlaces>().AddSingleton<WaitPace>();
+        services.AddSingleton<AnswerRoom>().AddSingleton<AnswersInWork>().AddSingleton<AnswerStarts>().AddSingleton<WaitPace>();
         services.AddSingleton<AnswerStream>();
         services.AddSingleton(new EventStreams(AreServed: true));
         services.AddSingleton<AnswerEnding>().AddSingleton<AnswerSweep>();

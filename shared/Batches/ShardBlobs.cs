@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Azure;
 using Azure.Storage.Blobs.Models;
@@ -11,12 +12,39 @@ namespace LLaDA.Batch.Shared.Batches;
 /// <summary>The shards of a batch: their lines, the right to work on them, and the attempts that were made.</summary>
 public sealed class ShardBlobs
 {
+    private const string Extension = ".jsonl", PlannedName = "planned";
+
     private readonly BatchFolder _folder;
 
     internal ShardBlobs(BatchFolder folder) => _folder = folder;
 
-    public Task WriteAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
-        Blob(planId, shard).UploadAsync(lines.ToStream(), new BlobUploadOptions(), cancellation);
+    /// <param name="planned">
+    /// The plan's entry of the shard, which the blob keeps as well: the plan is made anew from its shards where its own blob is lost.
+    /// </param>
+    public Task WriteAsync(
+        string planId, int shard, BinaryData lines, CancellationToken cancellation, PlannedShard? planned = null)
+    {
+        var options = new BlobUploadOptions();
+        if (planned is not null)
+            options.Metadata = new Dictionary<string, string> { [PlannedName] = JsonSerializer.Serialize(planned, WireJson.Options) };
+        return Blob(planId, shard).UploadAsync(lines.ToStream(), options, cancellation);
+    }
+
+    /// <summary>The plan's entries of the shards whose blobs exist, by shard number.</summary>
+    /// <returns>Null for a shard that does not keep its entry, as those of earlier versions.</returns>
+    public async Task<IReadOnlyDictionary<int, PlannedShard?>> ListPlannedAsync(string planId, CancellationToken cancellation)
+    {
+        var options = new GetBlobsOptions { Prefix = _folder.NameOf(FolderOf(planId)), Traits = BlobTraits.Metadata };
+        Dictionary<int, PlannedShard?> shards = [];
+        await foreach (var blob in _folder.Container.GetBlobsAsync(options, cancellation))
+        {
+            int shard = int.Parse(blob.Name[options.Prefix.Length..^Extension.Length], CultureInfo.InvariantCulture);
+            shards[shard] = blob.Metadata.TryGetValue(PlannedName, out string? planned)
+                ? JsonSerializer.Deserialize<PlannedShard>(planned, WireJson.Options)
+                : null;
+        }
+        return shards;
+    }
 
     /// <summary>Writes a shard whose lines are already known to be its only ones; a second write leaves it as it is.</summary>
     public Task WriteOnceAsync(string planId, int shard, BinaryData lines, CancellationToken cancellation) =>
@@ -97,7 +125,9 @@ public sealed class ShardBlobs
     private BlockBlobClient Blob(string planId, int shard) =>
         _folder.Container.GetBlockBlobClient(_folder.NameOf(Name(planId, shard)));
 
-    private static string Name(string planId, int shard) => $"shards/{planId}/{shard:D6}.jsonl";
+    private static string Name(string planId, int shard) => $"{FolderOf(planId)}{shard:D6}{Extension}";
+
+    private static string FolderOf(string planId) => $"shards/{planId}/";
 
     private static string AttemptsName(int shard) => $"attempts/{shard:D6}";
 

@@ -31,6 +31,18 @@ public sealed class ShardMessageHandlerTests(StorageFixture fixture, TinyModel m
         Assert.Equal(18 * 2, counts.CompletionTokens);
     }
 
+    /// <summary>The functions write its part, again where storage lost it.</summary>
+    [Fact]
+    public async Task A_shard_whose_outcome_the_plan_knows_is_left_alone()
+    {
+        using var worker = await WorkerUnderTest.CreateAsync(fixture.NewConnectionString(), model.Folder);
+        var batch = await worker.PlanAsync([[WorkerUnderTest.Line(1, new { code = "too_much_work", message = "no" })]], settledShard: 0);
+
+        await worker.Shards.RunAsync(Message(batch, 0), CancellationToken.None);
+
+        Assert.False(await new BatchBlobs(worker.Storage, batch).Parts.ExistsAsync(0, CancellationToken.None));
+    }
+
     [Fact]
     public async Task A_message_that_comes_twice_gives_the_same_part()
     {

@@ -73,9 +73,10 @@ internal sealed class WorkerUnderTest : IDisposable
 
     /// <summary>Plans a batch whose shards wait for a worker.</summary>
     /// <param name="shards">By shard, the lines of its blob.</param>
+    /// <param name="settledShard">One whose outcome the plan knows; null for none.</param>
     public async Task<BatchRecord> PlanAsync(
         IReadOnlyList<string[]> shards, string endpoint = BatchEndpoint.Infill, string modelId = TinyModel.Id,
-        WorkLimit? limit = null)
+        WorkLimit? limit = null, int? settledShard = null)
     {
         var batches = Get<BatchStore>();
         var batch = new BatchRecord
@@ -92,7 +93,7 @@ internal sealed class WorkerUnderTest : IDisposable
             var content = BinaryData.FromString(string.Concat(lines.Select(line => line + "\n")));
             await blobs.Shards.WriteAsync(PlanId, shard, content, CancellationToken.None);
         }
-        var planned = shards.Select(lines => new PlannedShard(0, lines.Length));
+        var planned = shards.Index().Select(shard => new PlannedShard(0, shard.Item.Length, IsRefused: shard.Index == settledShard));
         int numLines = shards.Sum(lines => lines.Length);
         var plan = new BatchPlan(PlanId, modelId, StorageNames.DefaultProfile, numLines, [.. planned], Limit: limit);
         await blobs.PublishPlanAsync(plan, CancellationToken.None);

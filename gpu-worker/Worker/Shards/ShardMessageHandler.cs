@@ -48,8 +48,8 @@ internal sealed class ShardMessageHandler(
     {
         var finding = blobs.Parts.ExistsAsync(shard, stop);      // beside the lease: an answer at once waits for each call to storage
         await using var lease = await blobs.Shards.TryLeaseAsync(plan.PlanId, shard, options.LeaseDuration, time, stop);
-        if (await finding)
-            return false;
+        if (await finding || plan.Shards[shard].IsRefused)
+            return false;   // the functions write the part of a settled shard
         if (lease is null)
             throw new TryAgainException(options.LeaseDuration / 4, "another worker has the shard");
         await using var watch = new BatchWatch(batches, batch, time);

@@ -16,7 +16,7 @@ public sealed class AnswerCrowdTests(StorageFixture fixture)
     [Fact]
     public async Task However_many_answers_of_a_tenant_start_a_few_are_at_storage_and_another_tenants_starts_beside_them()
     {
-        const int count = 3 * AnswerPlaces.AtOnce;
+        const int count = 3 * AnswerStarts.AtOnce;
         var faults = new StorageFaults();
         await using var plane = await StartAsync(fixture, faults);
         using var other = await plane.NewClientAsync(Other);
@@ -27,7 +27,7 @@ public sealed class AnswerCrowdTests(StorageFixture fixture)
             string path = Uri.UnescapeDataString(call);
             if (!path.Contains("/active(", StringComparison.Ordinal) || !path.Contains($"'{Tenant}|", StringComparison.Ordinal))
                 return;
-            if (Interlocked.Increment(ref held) == AnswerPlaces.AtOnce)
+            if (Interlocked.Increment(ref held) == AnswerStarts.AtOnce)
                 full.SetResult();
             await gate.Task;
         };
@@ -37,7 +37,7 @@ public sealed class AnswerCrowdTests(StorageFixture fixture)
         using var lone = await plane.AskAsync(client: other, headers: s_doNotWait);
 
         Assert.Equal(HttpStatusCode.Accepted, lone.StatusCode);
-        Assert.Equal(AnswerPlaces.AtOnce, held);
+        Assert.Equal(AnswerStarts.AtOnce, held);
         gate.SetResult();
         foreach (var response in await Task.WhenAll(crowd))
         {

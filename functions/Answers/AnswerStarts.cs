@@ -6,12 +6,12 @@ namespace LLaDA.Batch.Functions.Answers;
 /// Lets a few answers of a tenant start at a time in this process, and the others wait in order: each start makes about ten calls to
 /// storage, and with a few, a tenant's crowd leaves storage to the starts of others.
 /// </summary>
-internal sealed class AnswerPlaces : IDisposable
+internal sealed class AnswerStarts : IDisposable
 {
     /// <summary>Starts of a tenant at a time.</summary>
     public const int AtOnce = 8;
 
-    private readonly PartitionedRateLimiter<string> _places = PartitionedRateLimiter.Create<string, string>(
+    private readonly PartitionedRateLimiter<string> _starts = PartitionedRateLimiter.Create<string, string>(
         tenant => RateLimitPartition.GetConcurrencyLimiter(tenant, _ => new ConcurrencyLimiterOptions
         {
             PermitLimit = AtOnce,
@@ -23,7 +23,7 @@ internal sealed class AnswerPlaces : IDisposable
     /// <summary>Waits for a place.</summary>
     /// <returns>The place; dispose it once the answer has started.</returns>
     public async Task<IDisposable> EnterAsync(string tenant, CancellationToken cancellation) =>
-        await _places.AcquireAsync(tenant, permitCount: 1, cancellation);
+        await _starts.AcquireAsync(tenant, permitCount: 1, cancellation);
 
-    public void Dispose() => _places.Dispose();
+    public void Dispose() => _starts.Dispose();
 }
