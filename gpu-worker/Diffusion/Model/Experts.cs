@@ -63,7 +63,7 @@ public sealed class Experts : nn.Module
                 var output = nn.functional.linear(tokens, projections[name].Weights(expert).to(input.dtype));
                 return projections[name].Adapt?.Invoke(tokens, output, expert) ?? output;
             }
-            outputs.Add(Project("down_proj", nn.functional.silu(Project("gate_proj", x)) * Project("up_proj", x)));
+            outputs.Add(Project("down_proj", Logistic.Silu(Project("gate_proj", x)) * Project("up_proj", x)));
         }
         var ofTokens = cat(outputs).index_select(0, PinnedUpload.To(input.device, plan.Places))
             .view(input.shape[0], _config.NumChosen, -1).unbind(1);                                             // chosen times [T, D]

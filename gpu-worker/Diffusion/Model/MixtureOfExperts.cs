@@ -83,6 +83,6 @@ public sealed class SharedExpert : nn.Module
     internal Tensor Forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        return _down.call(nn.functional.silu(_gate.call(input)) * _up.call(input)).MoveToOuterDisposeScope();
+        return _down.call(Logistic.Silu(_gate.call(input)) * _up.call(input)).MoveToOuterDisposeScope();
     }
 }

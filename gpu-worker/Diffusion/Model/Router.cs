@@ -65,7 +65,7 @@ public sealed class Router : nn.Module
 
     private RouterChoice BySigmoid(Tensor logits)
     {
-        var scores = logits.sigmoid();
+        var scores = Logistic.Sigmoid(logits);
         var experts = Best(AmongBestGroups(Biased(scores.detach())), _config.NumChosen);
         var weights = scores.gather(1, experts);
         if (_config.NumChosen > 1)

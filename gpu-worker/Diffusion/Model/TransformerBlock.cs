@@ -116,7 +116,7 @@ public sealed class TransformerBlock : nn.Module
     /// <returns>[T, D].</returns>
     public Tensor Forward(Tensor x, Rotation rotation, PackedTokens packed)
     {
-        return training || is_grad_enabled() || HasAdapter || BlockScript.Instance is not { } script
+        return training || is_grad_enabled() || Logistic.IsRecomputed || HasAdapter || BlockScript.Instance is not { } script
             ? ForwardByModules(x, rotation, packed)
             : ForwardByScript(script, x, rotation, packed);
     }
@@ -153,7 +153,7 @@ public sealed class TransformerBlock : nn.Module
 
     private Tensor Gated(Tensor h)
     {
-        var gated = nn.functional.silu(_gateProjection!.call(h)) * _upProjection!.call(h);  // [T, F]
+        var gated = Logistic.Silu(_gateProjection!.call(h)) * _upProjection!.call(h);  // [T, F]
         return _downProjection!.call(gated);
     }
 

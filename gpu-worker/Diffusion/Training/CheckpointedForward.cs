@@ -29,6 +29,7 @@ internal sealed class CheckpointedForward
         _packed = batch.Pack(model) with { OnChoice = balance is null ? null : balance.Count };
         _rotation = model.Rotate(_packed);
         using var noGradient = recomputes ? no_grad() : null;
+        using var recomputed = recomputes ? Logistic.Recomputed() : null;
         var x = model.Embed(_packed.Tokens);
         for (int layer = 0; layer < model.Config.NumLayers; layer++)
         {

@@ -39,6 +39,39 @@ public sealed class RowTests : IDisposable
             Assert.True(one.equal(other).all().item<bool>());
     }
 
+    /// <summary>
+    /// libtorch cuts the gates of so many rows into a chunk for each thread, and with more than two threads chunks end within a vector.
+    /// </summary>
+    [Theory]
+    [InlineData("LLaDA", 3)]
+    [InlineData("LLaDA", 5)]
+    [InlineData("LLaDA2", 3)]
+    public void Row_has_the_same_bits_among_so_many_that_threads_share_them(string family, int numThreads)
+    {
+        const int length = 16, fewest = 26, most = 70;
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        set_num_threads(numThreads);
+        var small = FamilyModels.All[family];
+        var config = small with
+        {
+            ModelWidth = 96, FeedForwardWidth = 160,
+            Experts = small.Experts is { } experts ? experts with { Width = 64, SharedWidth = 160 } : null,
+        };
+        using var model = TinyModel.Random(config, seed: 3);
+        var random = new Random(5);
+        long[][] rows = [.. Enumerable.Range(0, most).Select(_ =>
+            Enumerable.Range(0, length).Select(_ => (long)random.Next(TinyModel.NumTextTokens)).ToArray())];
+        Tensor[] alone = [.. rows.Select(row => Pass(model, [row])[0])];
+
+        for (int count = fewest; count <= most; count++)
+        {
+            using var pass = NewDisposeScope();
+            foreach (var (index, row) in Pass(model, rows[..count]).Index())
+                Assert.True(row.equal(alone[index]).all().item<bool>(), $"row {index} of {count}");
+        }
+    }
+
     /// <summary>The hidden states of each row of a pass that is filled up as a step of the sampler is.</summary>
     private static Tensor[] Pass(MaskPredictor model, long[][] rows)
     {
