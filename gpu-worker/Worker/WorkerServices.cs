@@ -64,6 +64,7 @@ internal static class WorkerServices
         .AddSingleton(new TrainingFolders(options.TrainingPath))
         .AddSingleton<TrainingInputs>()
         .AddSingleton<TrainingCheckpoints>()
+        .AddSingleton(new TrainingTimes(options.Slice))
         .AddSingleton<TrainingRun>()
         .AddSingleton<TrainingMessageHandler>();
 }

@@ -59,11 +59,15 @@ public sealed class WorkQueues(StorageAccount storage)
     }
 
     /// <summary>Whether a message of another tenant waits to be received, as far as storage shows.</summary>
-    public async Task<bool> HoldsOtherTenantsAsync(string queue, string tenant, CancellationToken cancellation)
+    public async Task<bool> HoldsOtherTenantsAsync(string queue, string tenant, CancellationToken cancellation) =>
+        (await ListWaitingTenantsAsync(queue, cancellation)).Any(other => other != tenant);
+
+    /// <summary>The tenants of messages that wait to be received, as far as storage shows.</summary>
+    public async Task<IReadOnlySet<string>> ListWaitingTenantsAsync(string queue, CancellationToken cancellation)
     {
         var first = (await storage.Queue(queue).PeekMessagesAsync(Shown, cancellation)).Value;
-        return Array.Exists(first, message => MessageReader.TryRead<TenantOfMessage>(message.Body.ToString()) is { } other
-            && other.Tenant != tenant);
+        return first.Select(message => MessageReader.TryRead<TenantOfMessage>(message.Body.ToString())?.Tenant).OfType<string>()
+            .ToHashSet(StringComparer.Ordinal);
     }
 
     private Task SendAsync<T>(string queue, T message, TimeSpan delay, CancellationToken cancellation) =>

@@ -25,6 +25,7 @@ internal sealed partial class TrainingMessageHandler(
     StorageAccount storage,
     WorkQueues queues,
     JobOptions options,
+    TrainingTimes times,
     TimeProvider time,
     ILogger<TrainingMessageHandler> logger)
 {
@@ -45,7 +46,7 @@ internal sealed partial class TrainingMessageHandler(
             return;
         try
         {
-            var trained = await RunSliceAsync(run, lease.Lost, stop);
+            var trained = await RunTurnAsync(run, lease.Lost, stop);
             if (trained.HasLastCheckpoint)
                 await queues.SendFinishTrainingAsync(trained.Key, CancellationToken.None);
         }
@@ -67,15 +68,15 @@ internal sealed partial class TrainingMessageHandler(
         }
     }
 
-    /// <exception cref="TryAgainException">Its slice was over: the job goes to the end of the queue.</exception>
-    private async Task<FineTuningJobRecord> RunSliceAsync(FineTuningJobRecord run, CancellationToken lost, CancellationToken stop)
+    /// <exception cref="TryAgainException">Its turn was over: the job goes to the end of the queue.</exception>
+    private async Task<FineTuningJobRecord> RunTurnAsync(FineTuningJobRecord run, CancellationToken lost, CancellationToken stop)
     {
         string queue = StorageNames.TrainQueue(run.Profile!);
-        await using var slice = new Slice(
-            options.Slice, static () => true, token => queues.HoldsOtherTenantsAsync(queue, run.Tenant, token), time);
-        var trained = await runner.RunAsync(run, lost, slice.Over, stop);
-        return slice.Over.IsCancellationRequested && trained is { HasLastCheckpoint: false, Status: FineTuningStatus.Running }
-            ? throw new TryAgainException(TimeSpan.Zero, "its slice was over and others wait; its last step is kept")
+        await using var turn = new TrainingTurn(
+            run.Tenant, options.Slice, times, token => queues.ListWaitingTenantsAsync(queue, token), time);
+        var trained = await runner.RunAsync(run, turn, lost, stop);
+        return turn.Over.IsCancellationRequested && trained is { HasLastCheckpoint: false, Status: FineTuningStatus.Running }
+            ? throw new TryAgainException(TimeSpan.Zero, "its turn was over and others wait; its last step is kept")
             : trained;
     }
 

@@ -23,14 +23,14 @@ internal sealed class TrainingRun(
     private const int MaxMetricEvents = 100;
 
     /// <param name="run">The job, as its run began.</param>
+    /// <param name="turn">Once it is over, the step in progress is kept in a checkpoint.</param>
     /// <param name="lost">The lease was lost: another run may train the job, so nothing more is written.</param>
-    /// <param name="over">Others wait: the step in progress is kept in a checkpoint, and the job goes to the end of the queue.</param>
-    /// <param name="stop">The worker shuts down: likewise.</param>
+    /// <param name="stop">The worker shuts down: as at the end of the turn.</param>
     /// <returns>The job as this run left it.</returns>
     /// <exception cref="StaleRunException">A later run has begun, or the job has ended.</exception>
     /// <exception cref="OperationCanceledException">The run was stopped before its end.</exception>
     public async Task<FineTuningJobRecord> RunAsync(
-        FineTuningJobRecord run, CancellationToken lost, CancellationToken over, CancellationToken stop)
+        FineTuningJobRecord run, TrainingTurn turn, CancellationToken lost, CancellationToken stop)
     {
         await using var watch = new TrainingWatch(jobs, run, time);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(lost, watch.Unwanted);
@@ -51,8 +51,9 @@ internal sealed class TrainingRun(
                 await ResumeAsync(job, input, opening.Token);
             if (job.HasLastCheckpoint)
                 return job;
-            bool WantsToStop() => watch.IsPaused || over.IsCancellationRequested || stop.IsCancellationRequested;
+            bool WantsToStop() => watch.IsPaused || turn.Over.IsCancellationRequested || stop.IsCancellationRequested;
             await using var session = await TrainingSession.OpenAsync(tensors, hardware, setup, WantsToStop, opening.Token);
+            turn.Start();
             return await TrainAsync(job, setup, session, WantsToStop, ending.Token, stop);
         }
         catch (OperationCanceledException) when (watch.Unwanted.IsCancellationRequested)
