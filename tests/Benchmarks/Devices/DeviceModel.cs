@@ -1,3 +1,4 @@
+using LLaDA.Batch.Benchmarks.Fits;
 using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
 
@@ -9,20 +10,7 @@ internal static class DeviceModel
     private const double StandardDeviation = 0.02;
 
     /// <summary>LLaDA-8B with a context of 1,024 tokens.</summary>
-    public static LLaDAConfig Large { get; } = new()
-    {
-        ModelWidth = 4096,
-        NumLayers = 32,
-        NumHeads = 32,
-        NumKeyValueHeads = 32,
-        FeedForwardWidth = 12_288,
-        VocabularySize = 126_464,
-        EmbeddingSize = 126_464,
-        MaxSequenceLength = 1024,
-        MaskTokenId = 126_336,
-        EosTokenId = 126_081,
-        PadTokenId = 126_081,
-    };
+    public static LLaDAConfig Large { get; } = FitsTable.Large with { MaxSequenceLength = 1024 };
 
     /// <summary>Of the same proportions, for a CPU.</summary>
     public static LLaDAConfig Small { get; } = Large with

@@ -39,7 +39,8 @@ internal static class FitsTable
     private static readonly (string Name, long Bytes)[] s_cards =
         [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
 
-    private static readonly LLaDAConfig s_large = new()
+    /// <summary>LLaDA-8B.</summary>
+    public static LLaDAConfig Large { get; } = new()
     {
         ModelWidth = 4096,
         NumLayers = 32,
@@ -56,9 +57,9 @@ internal static class FitsTable
 
     /// <summary>The 1B model of LLaDA's paper.</summary>
     private static readonly LLaDAConfig s_small =
-        s_large with { ModelWidth = 2048, NumLayers = 22, NumKeyValueHeads = 4, FeedForwardWidth = 5634 };
+        Large with { ModelWidth = 2048, NumLayers = 22, NumKeyValueHeads = 4, FeedForwardWidth = 5634 };
 
-    private static readonly LLaDAConfig s_llada2 = s_large with
+    private static readonly LLaDAConfig s_llada2 = Large with
     {
         Family = ModelFamilies.LLaDA2, ModelWidth = 2048, NumLayers = 20, NumHeads = 16, NumKeyValueHeads = 4, HeadWidth = 128,
         RotaryWidth = 64, FeedForwardWidth = 5120, VocabularySize = 157_184, EmbeddingSize = 157_184, MaxSequenceLength = 32_768,
@@ -77,13 +78,13 @@ internal static class FitsTable
         Experts = new ExpertConfig { Router = RouterKind.Softmax, NumExperts = 64, NumChosen = 8, Width = 1024 },
     };
 
-    private static readonly LLaDAConfig s_dream = s_large with
+    private static readonly LLaDAConfig s_dream = Large with
     {
         Family = ModelFamilies.Dream, ModelWidth = 3584, NumLayers = 28, NumHeads = 28, NumKeyValueHeads = 4, FeedForwardWidth = 18_944,
         VocabularySize = 152_064, EmbeddingSize = 152_064, MaxSequenceLength = 32_768, HasQkvBias = true,
     };
 
-    private static readonly LLaDAConfig s_sdar = s_large with
+    private static readonly LLaDAConfig s_sdar = Large with
     {
         Family = ModelFamilies.Sdar, NumLayers = 36, NumKeyValueHeads = 8, VocabularySize = 151_936, EmbeddingSize = 151_936,
         MaxSequenceLength = 32_768, HasQkNorm = true, BlockLength = 4,
@@ -92,7 +93,7 @@ internal static class FitsTable
     public static void Run(string bundled, FileInfo? json)
     {
         (string, LLaDAConfig)[] models = [
-            ("LLaDA-8B", s_large), ("LLaDA-1B", s_small), ("LLaDA-MoE-7B-A1B", s_lladaMoe), ("LLaDA2-mini", s_llada2),
+            ("LLaDA-8B", Large), ("LLaDA-1B", s_small), ("LLaDA-MoE-7B-A1B", s_lladaMoe), ("LLaDA2-mini", s_llada2),
             ("Dream-7B", s_dream), ("SDAR-8B", s_sdar),
             (Path.GetFileName(bundled), LLaDAConfigJson.Read(Path.Combine(bundled, Checkpoint.ConfigFile)))];
         List<Fit> fits = [.. models.SelectMany(model => s_cards.Select(card => Of(model.Item1, model.Item2, card.Name, card.Bytes)))];

@@ -20,9 +20,12 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills, AzuriteSaves saves)
     /// </summary>
     private static readonly TimeSpan s_repetitions = TimeSpan.FromSeconds(15);
 
-    private readonly List<string> _violations = [];
+    private readonly List<string> _violations = [], _failures = [];
 
     public IReadOnlyList<string> Violations => _violations;
+
+    /// <summary>Jobs that failed, and why.</summary>
+    public IReadOnlyList<string> Failures => _failures;
 
     public async Task<IReadOnlyList<SoakRow>> RunAsync(IReadOnlyList<SoakTenant> tenants, CancellationToken cancellation)
     {
@@ -58,6 +61,7 @@ internal sealed class SoakCheck(IReadOnlyList<Kill> kills, AzuriteSaves saves)
                 return row with { Succeeded = 1 };
             case "failed":
                 string reason = (state["errors"] ?? state["error"])?.ToJsonString() ?? "";
+                _failures.Add($"{job.Path}: {reason}");
                 // The rule of three runs without a checkpoint may meet a training whose workers are killed.
                 return job.NumLines == 0 && reason.Contains("server_error", StringComparison.Ordinal)
                     ? row with { Failed = 1 }

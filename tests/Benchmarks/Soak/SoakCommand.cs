@@ -81,7 +81,7 @@ internal static class SoakCommand
         var rows = await check.RunAsync(tenants, cancellation);
         KillRow[] killed = [.. s_programs.Select(program => new KillRow(program, kills.Count(kill => kill.Program == program)))];
         SavesRow[] saved = [.. saves.Summary];
-        Report(rows, killed, saved, check.Violations, waited);
+        Report(rows, killed, saved, check, waited);
         if (json is not null)
             ResultFile.Write(json.FullName, new { jobs = rows, kills = killed, saves = saved });
         tenants.ForEach(tenant => tenant.Client.Dispose());
@@ -128,7 +128,7 @@ internal static class SoakCommand
     }
 
     private static void Report(
-        IReadOnlyList<SoakRow> rows, KillRow[] kills, SavesRow[] saves, IReadOnlyList<string> violations, TimeSpan waited)
+        IReadOnlyList<SoakRow> rows, KillRow[] kills, SavesRow[] saves, SoakCheck check, TimeSpan waited)
     {
         foreach (var row in rows)
             Console.WriteLine(row);
@@ -137,8 +137,10 @@ internal static class SoakCommand
         Console.WriteLine($"Gone and saved: {rows.Sum(row => row.Lost)}, gone and not saved: {rows.Sum(row => row.Forgotten)}");
         Console.WriteLine($"Kills: {string.Join(", ", kills.Select(kill => $"{kill.Program} {kill.Kills}"))}");
         Console.WriteLine($"All jobs had ended {waited.TotalSeconds:F0} s after the last kill");
-        foreach (string violation in violations)
+        foreach (string failure in check.Failures)
+            Console.WriteLine($"Failed: {failure}");
+        foreach (string violation in check.Violations)
             Console.WriteLine($"VIOLATION: {violation}");
-        Console.WriteLine(violations.Count == 0 ? "Every line once, every job ended, nothing acknowledged missing" : "NOT as it must be");
+        Console.WriteLine(check.Violations.Count == 0 ? "Every line once, every job ended, nothing acknowledged missing" : "NOT as it must be");
     }
 }
