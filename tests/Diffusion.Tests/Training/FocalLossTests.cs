@@ -19,6 +19,25 @@ public sealed class FocalLossTests
             Assert.Equal(0.25 * (1 - p) * (1 - p) * -Math.Log(p), loss, 1e-6);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3.5)]
+    public void Gradient_is_that_of_the_whole_product(double gamma)
+    {
+        using var scope = NewDisposeScope();
+        double[] probabilities = [0.9, 0.5, 0.1];
+        var crossEntropies = tensor([.. probabilities.Select(p => (float)-Math.Log(p))]).requires_grad_(true);
+
+        new FocalLoss(gamma, 0.25).Of(crossEntropies).sum().backward();
+
+        foreach (var (p, gradient) in probabilities.Zip(crossEntropies.grad!.data<float>().ToArray()))
+        {
+            double expected = 0.25 * (Math.Pow(1 - p, gamma) + (gamma * Math.Pow(1 - p, gamma - 1) * p * -Math.Log(p)));
+            Assert.Equal(expected, gradient, 1e-6);
+        }
+    }
+
     [Fact]
     public void Gamma_0_is_plain_cross_entropy_and_its_gradient_to_the_bit()
     {
