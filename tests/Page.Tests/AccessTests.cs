@@ -61,7 +61,7 @@ public sealed class AccessTests(PageFixture fixture)
             Body = """{"error": {"message": "The key is not known", "param": null, "code": "invalid_api_key"}}""",
         }));
 
-        await Expect(opened.Page.GetByText("The key is wrong or was revoked")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Expect(opened.Page.GetByText("The key is wrong or was revoked")).ToBeVisibleAsync();
         await Expect(opened.Page.Locator("tbody tr").First).ToBeVisibleAsync();
     }
 
@@ -76,6 +76,6 @@ public sealed class AccessTests(PageFixture fixture)
         await Expect(opened.Page.GetByText("The server cannot be reached")).ToBeVisibleAsync();
         await opened.Page.UnrouteAllAsync();
 
-        await Expect(opened.Page.GetByText("The server cannot be reached")).ToHaveCountAsync(0, new() { Timeout = 30_000 });
+        await Expect(opened.Page.GetByText("The server cannot be reached")).ToHaveCountAsync(0);
     }
 }

@@ -13,7 +13,7 @@ public sealed class ApiReferenceTests(PageFixture fixture)
         await opened.Page.GotoAsync(opened.Address + "/docs");
 
         await Expect(opened.Page.GetByRole(AriaRole.Heading,
-            new() { Name = "Responses" }).First).ToBeVisibleAsync(new() { Timeout = 30_000 });
+            new() { Name = "Responses" }).First).ToBeVisibleAsync();
         Assert.Empty(opened.Complaints);
     }
 }

@@ -47,7 +47,7 @@ public sealed class EveryPageTests(PageFixture fixture)
                 await opened.Page.SetViewportSizeAsync(1100, 760);
                 await opened.GoAsync(route);
                 await Expect(opened.Heading(heading)).ToBeVisibleAsync();
-                await Expect(opened.Page.GetByText(shows).First).ToBeAttachedAsync(new() { Timeout = 15_000 });
+                await Expect(opened.Page.GetByText(shows).First).ToBeAttachedAsync();
                 if (scheme == ColorScheme.Light && s_pictures is not null)
                     await opened.Page.ScreenshotAsync(new() { Path = Path.Combine(s_pictures, $"{NameOf(route)}.png") });
                 await opened.AssertSoundAsync();

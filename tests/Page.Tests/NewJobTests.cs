@@ -100,13 +100,13 @@ public sealed partial class NewJobTests(PageFixture fixture)
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         string sentence = (await answer.Content.ReadFromJsonAsync<JsonNode>())!["error"]!["message"]!.GetValue<string>();
         Assert.StartsWith("method.", sentence, StringComparison.Ordinal);
-        await Expect(Refusal(opened)).ToHaveTextAsync(sentence, new() { Timeout = 30_000 });
+        await Expect(Refusal(opened)).ToHaveTextAsync(sentence);
     }
 
     /// <summary>Asserts that the page of a job is open which shows the values, and cancels the job.</summary>
     private static async Task AssertStartedAsync(OpenedPage opened, params (string Name, string Value)[] values)
     {
-        await Expect(opened.Page).ToHaveURLAsync(JobAddress(), new() { Timeout = 30_000 });
+        await Expect(opened.Page).ToHaveURLAsync(JobAddress());
         foreach (var (name, value) in values)
             await Expect(opened.Page.Locator($"dt:text-is(\"{name}\") + dd")).ToHaveTextAsync(value);
         await opened.Button("Cancel").ClickAsync();

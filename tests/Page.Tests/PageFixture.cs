@@ -9,6 +9,9 @@ namespace LLaDA.Batch.Page.Tests;
 /// <summary>The whole system with the bundled models, and a browser.</summary>
 public sealed class PageFixture : IAsyncLifetime
 {
+    /// <summary>What a page shows after a request may take that long on a busy machine.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+
     private IPlaywright? _playwright;
 
     public string DataFolder { get; } = Directory.CreateTempSubdirectory("llada-page-").FullName;
@@ -21,6 +24,7 @@ public sealed class PageFixture : IAsyncLifetime
     {
         var stack = LocalStack.StartAsync(new LocalStackOptions(DataFolder), _ => { }, CancellationToken.None);
         _playwright = await Playwright.CreateAsync();
+        Assertions.SetDefaultExpectTimeout((float)s_patience.TotalMilliseconds);
         Browser = await _playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = await Chromium.FindAsync(),

@@ -18,7 +18,7 @@ public sealed class WebhookPageTests(PageFixture fixture)
 
         await Expect(opened.Page.GetByRole(Microsoft.Playwright.AriaRole.Status).GetByText("gave up")).ToBeVisibleAsync();
         await Expect(opened.Page.Locator("td", new() { HasText = "The endpoint cannot be reached" }))
-            .ToHaveCountAsync(1, new() { Timeout = 30_000 });
+            .ToHaveCountAsync(1);
         await Expect(opened.Page.Locator("td", new() { HasText = "webhook_endpoint.test" })).ToHaveCountAsync(1);
         await opened.AssertSoundAsync();
     }
