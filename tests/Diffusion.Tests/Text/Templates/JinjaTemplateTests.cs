@@ -128,5 +128,17 @@ public sealed class JinjaTemplateTests
         }
     }
 
+    [Theory]
+    [InlineData("{{% for c in t %}}{{{{ loop.{0} }}}}{{% endfor %}}")]
+    [InlineData("{{{{ t.{0}() }}}}")]
+    public void Long_name_of_a_template_is_cut_in_the_sentence(string template)
+    {
+        string source = string.Format(System.Globalization.CultureInfo.InvariantCulture, template, new string('n', 10_000));
+
+        string message = Assert.Throws<TemplateException>(() => Render(source)).Message;
+
+        Assert.InRange(message.Length, 200, 503);
+    }
+
     private static string Render(string template) => new JinjaTemplate(template).Render(TemplateValues.Map(Variables)).Text;
 }
