@@ -18,6 +18,7 @@ internal static class FamilyModels
     public static IReadOnlyDictionary<string, LLaDAConfig> All { get; } = new Dictionary<string, LLaDAConfig>
     {
         ["LLaDA"] = TinyModel.Config,
+        ["iLLaDA"] = TinyModel.Config with { Family = ModelFamilies.ILLaDA, EmbeddingSize = 40, HasQkvBias = false, TiesWeights = true },
         ["LLaDA-MoE"] = TinyModel.Config with
         {
             Family = ModelFamilies.LLaDAMoE, EmbeddingSize = 40, HasQkvBias = false, HasQkNorm = true, RotaryWidth = 4, Experts = s_experts,

@@ -8,7 +8,7 @@ namespace LLaDA.Batch.Testing;
 /// <summary>Models of every family with random weights, each as the model <see cref="TinyModel.Id"/> of a folder of its own.</summary>
 public static class TinyFamilies
 {
-    public static IReadOnlyList<string> Names { get; } = ["LLaDA-MoE", "LLaDA2", "Dream", "SDAR"];
+    public static IReadOnlyList<string> Names { get; } = ["iLLaDA", "LLaDA-MoE", "LLaDA2", "Dream", "SDAR"];
 
     /// <returns>The folder of models.</returns>
     public static string Create(string name)
@@ -45,6 +45,7 @@ public static class TinyFamilies
         };
         return name switch
         {
+            "iLLaDA" => config with { NumKeyValueHeads = 1, TiesWeights = true },
             "LLaDA-MoE" => config with { HasQkNorm = true, Experts = experts },
             "LLaDA2" => config with
             {
