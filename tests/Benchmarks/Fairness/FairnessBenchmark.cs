@@ -21,7 +21,9 @@ internal static class FairnessBenchmark
     [
         new("idle", Victims.OneGap, []),
         .. WorkerAttacks.All.Select(attack => new Scenario(attack.Name, Victims.OneGap, [attack])),
+        new(WorkerAttacks.Lines.Name, Victims.OneGap, [WorkerAttacks.Lines]),
         new("all of the worker at once", Victims.OneGap, WorkerAttacks.All),
+        new("everything at once", Victims.OneGap, [.. WorkerAttacks.All, FunctionsAttacks.Plans, FunctionsAttacks.Webhooks]),
         new("idle plans", FunctionsVictims.Plan, []),
         new(FunctionsAttacks.Plans.Name, FunctionsVictims.Plan, [FunctionsAttacks.Plans]),
         new("idle webhooks", FunctionsVictims.Webhook, []),
@@ -41,7 +43,7 @@ internal static class FairnessBenchmark
         foreach (var scenario in Scenarios.Where(scenario => names.Count == 0 || names.Any(scenario.Name.Contains)))
         {
             var (seconds, throughput) = await MeasureAsync(scenario, requests, headStart, cancellation);
-            double At(double share) => seconds[Math.Min(seconds.Count - 1, (int)(share * seconds.Count))];
+            double At(double share) => seconds[Math.Clamp((int)Math.Ceiling(share * seconds.Count) - 1, 0, seconds.Count - 1)];
             Console.WriteLine($"| {scenario.Name} | {scenario.Victim.Name} | {requests} | {At(0.5):F1} | {At(0.95):F1} | {At(0.99):F1} |");
             var (beside, victim) = (scenario.Name, scenario.Victim.Name);
             waits.Add(new { beside, victim, requests, P50 = At(0.5), P95 = At(0.95), P99 = At(0.99) });

@@ -9,6 +9,10 @@ internal static class WorkerAttacks
 
     public static Attack Trainings { get; } = new("3 trainings of 50 epochs, 256 rows and rank 512", "steps", StartTrainingsAsync);
 
+    /// <summary>As many lines as a night's batch has, each of them small.</summary>
+    public static Attack Lines { get; } = new("10,000 lines of one gap", "lines", (client, stop) =>
+        StartBatchAsync(client, Infill, 10_000, line => new JsonObject { ["text"] = $"And God said unto [MASK] in the year {line}." }, stop));
+
     public static IReadOnlyList<Attack> All { get; } =
     [
         new("40 score lines of 65,536 samples", "lines", (client, stop) => StartBatchAsync(client, Score, 40, line => new JsonObject
