@@ -42,12 +42,15 @@ internal static class Folders
     /// <exception cref="StackException">The disk of the folder has less free space.</exception>
     public static void RequireFreeSpace(string folder, long bytes)
     {
-        long free = new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
+        long free = FreeBytes(folder);
         if (free >= bytes)
             return;
         throw new StackException(
             $"{folder} has {free >> 20} MB of free disk space and needs {bytes >> 20} MB: free some, or choose another folder with --data");
     }
+
+    /// <summary>Free space of the folder's disk.</summary>
+    public static long FreeBytes(string folder) => new DriveInfo(Path.GetFullPath(folder)).AvailableFreeSpace;
 
     public static StackException NotWritable(string folder, Exception exception) =>
         new($"{folder} cannot be written ({Reason(exception)}): choose another folder with --data");

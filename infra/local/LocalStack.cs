@@ -14,7 +14,11 @@ namespace LLaDA.Batch.Local;
 /// <param name="ModelsFolder">Null takes the bundled models.</param>
 /// <param name="Settings">Environment variables for functions and worker.</param>
 public sealed record LocalStackOptions(
-    string DataFolder, int Port = 0, string? ModelsFolder = null, IReadOnlyDictionary<string, string>? Settings = null);
+    string DataFolder, int Port = 0, string? ModelsFolder = null, IReadOnlyDictionary<string, string>? Settings = null)
+{
+    /// <summary>With less free disk space, functions and worker stop.</summary>
+    public long MinFreeBytes { get; init; } = 100L << 20;
+}
 
 /// <summary>Azurite, the functions in their Local host and a CPU worker, each in a process of its own.</summary>
 public sealed class LocalStack : IAsyncDisposable
@@ -24,6 +28,8 @@ public sealed class LocalStack : IAsyncDisposable
 
     private const long NeededBytes = 200L << 20;
 
+    private static readonly TimeSpan s_diskInterval = TimeSpan.FromSeconds(2);
+
     private readonly List<StackProcess> _processes = [];
     private readonly FileLock _dataLock;
     private readonly LocalStackOptions _options;
@@ -31,7 +37,7 @@ public sealed class LocalStack : IAsyncDisposable
     private readonly SecretFiles _secrets;
     private readonly CancellationTokenSource _stopping = new();
     private AzuriteServer? _azurite;
-    private Task _restoring = Task.CompletedTask;
+    private Task _restoring = Task.CompletedTask, _watching = Task.CompletedTask;
 
     private LocalStack(string dataFolder, FileLock dataLock, LocalStackOptions options, Action<string> report)
     {
@@ -67,6 +73,7 @@ public sealed class LocalStack : IAsyncDisposable
             Folders.RequireFreeSpace(data, NeededBytes);
             FreePort.Require(options.Port);
             await stack.StartProcessesAsync(cancellation);
+            stack._watching = stack.WatchDiskAsync();
             return stack;
         }
         catch
@@ -86,7 +93,7 @@ public sealed class LocalStack : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _restoring;
+        await Task.WhenAll(_restoring, _watching);
         foreach (var process in Enumerable.Reverse(_processes))
             await process.DisposeAsync();
         File.Delete(Path.Combine(DataFolder, StorageOptions.ConnectionStringFile));
@@ -150,6 +157,33 @@ public sealed class LocalStack : IAsyncDisposable
         catch (Exception exception) when (exception is Azure.RequestFailedException or AggregateException or OperationCanceledException)
         {
             _report($"Azurite does not answer after its restart: {exception.Message.ReplaceLineEndings(" ")}");
+        }
+    }
+
+    /// <summary>
+    /// Stops what writes before the disk is full: Azurite would go on to acknowledge, and could not save what it acknowledges.
+    /// </summary>
+    private async Task WatchDiskAsync()
+    {
+        using var timer = new PeriodicTimer(s_diskInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopping.Token))
+            {
+                if (Folders.FreeBytes(DataFolder) >= _options.MinFreeBytes)
+                    continue;
+                _report(
+                    $"{DataFolder} has less than {_options.MinFreeBytes >> 20} MB of free disk space: functions and worker stop, since "
+                    + "Azurite could not save what they write; free some, stop this program and start it again");
+                foreach (var process in Enumerable.Reverse(_processes))
+                    await process.DisposeAsync();
+                _processes.Clear();
+                return;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The stack stops.
         }
     }
 

@@ -38,6 +38,31 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         Assert.Single(await Batches.LinesAsync(next, found, "output_file_id"));
     }
 
+    /// <summary>The trial's disk counts as full from the start.</summary>
+    [Fact]
+    public async Task Before_the_disk_is_full_what_writes_stops_and_says_so()
+    {
+        ConcurrentQueue<string> lines = new();
+        var options = new LocalStackOptions(_folder) { MinFreeBytes = long.MaxValue };
+        await using var stack = await LocalStack.StartAsync(options, lines.Enqueue, CancellationToken.None);
+        using var client = stack.CreateClient();
+
+        await UntilAsync(async () =>
+        {
+            try
+            {
+                (await client.GetAsync("/healthz")).Dispose();
+                return false;
+            }
+            catch (HttpRequestException)
+            {
+                return true;
+            }
+        });
+
+        Assert.Single(lines, line => line.Contains("MB of free disk space: functions and worker stop", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task A_process_that_dies_is_started_again_and_reported()
     {
