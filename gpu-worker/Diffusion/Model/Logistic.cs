@@ -6,8 +6,8 @@ namespace LLaDA.Diffusion.Model;
 
 /// <summary>sigmoid(x) = 1 / (1 + exp(-x)) and silu(x) = x sigmoid(x), [...].</summary>
 /// <remarks>
-/// On a CPU, libtorch rounds its own otherwise at the end of a tensor, and at the end of each thread's chunk of a large one, so a row's bits
-/// would depend on the rows beside it. Its exp and its quotients have the same bits everywhere, so prediction is computed from them.
+/// On a CPU, libtorch rounds its own otherwise at the end of a tensor, and at the end of each thread's chunk of a large one, so a row's
+/// bits would depend on the rows beside it. Its exp and its quotients have the same bits everywhere, so prediction is computed from them.
 /// With a gradient, libtorch's own are taken.
 /// </remarks>
 internal static class Logistic

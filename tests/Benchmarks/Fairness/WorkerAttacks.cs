@@ -11,7 +11,8 @@ internal static class WorkerAttacks
 
     /// <summary>As many lines as a night's batch has, each of them small.</summary>
     public static Attack Lines { get; } = new("10,000 lines of one gap", "lines", (client, stop) =>
-        StartBatchAsync(client, Infill, 10_000, line => new JsonObject { ["text"] = $"And God said unto [MASK] in the year {line}." }, stop));
+        StartBatchAsync(
+            client, Infill, 10_000, line => new JsonObject { ["text"] = $"And God said unto [MASK] in the year {line}." }, stop));
 
     public static IReadOnlyList<Attack> All { get; } =
     [

@@ -141,6 +141,7 @@ internal static class SoakCommand
             Console.WriteLine($"Failed: {failure}");
         foreach (string violation in check.Violations)
             Console.WriteLine($"VIOLATION: {violation}");
-        Console.WriteLine(check.Violations.Count == 0 ? "Every line once, every job ended, nothing acknowledged missing" : "NOT as it must be");
+        bool isGood = check.Violations.Count == 0;
+        Console.WriteLine(isGood ? "Every line once, every job ended, nothing acknowledged missing" : "NOT as it must be");
     }
 }

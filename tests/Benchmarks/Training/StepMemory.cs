@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace LLaDA.Batch.Benchmarks.Training;
 
 /// <summary>
-/// The most memory that a step of SFT, and one of preferences, takes with LLaDA's vocabulary, above weights, gradients and the optimizer's state. Linux only: it
-/// reads the process's own high-water mark.
+/// The most memory that a step of SFT, and one of preferences, takes with LLaDA's vocabulary, above weights, gradients and the optimizer's
+/// state. Linux only: it reads the process's own high-water mark.
 /// </summary>
 internal static class StepMemory
 {
