@@ -38,7 +38,8 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
         (checkpoint.PartitionKey, checkpoint.RowKey) = (CheckpointRecord.Partition(job), CheckpointRecord.Key(checkpoint.Step));
         checkpoint.CreatedAt = time.GetUtcNow();
         await RegisterAsync(job, from, checkpoint.Model, checkpoint.RunNumber, checkpoint.Step, cancellation);
-        if (await Checkpoints.FindAsync(checkpoint.PartitionKey, checkpoint.RowKey, cancellation) is null)
+        var known = await Checkpoints.FindAsync(checkpoint.PartitionKey, checkpoint.RowKey, cancellation);
+        if (known?.RunNumber != checkpoint.RunNumber)   // another run's where storage had lost that one
             await Checkpoints.PutAsync(checkpoint, cancellation);
     }
 

@@ -19,6 +19,9 @@ public enum FineTuningEventKind
 
     /// <summary>A count of the examples that are longer than the model's context.</summary>
     LongExamples,
+
+    /// <summary>Storage has lost the checkpoint from which a run was to resume.</summary>
+    LostCheckpoint,
 }
 
 /// <summary>An event of a job.</summary>

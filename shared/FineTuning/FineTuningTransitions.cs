@@ -159,6 +159,15 @@ public sealed partial class FineTuningJobRecord
         return true;
     }
 
+    /// <summary>Storage has lost the published checkpoint: the run begins from the start.</summary>
+    public bool TryLoseCheckpoint(int run)
+    {
+        if (!IsWritableBy(run))
+            return false;
+        (CheckpointRun, CheckpointStep, Step, TrainedTokens) = (0, 0, 0, 0);
+        return true;
+    }
+
     /// <summary>The run ended through no fault of the job.</summary>
     public bool TryExcuse(int run)
     {

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.Json;
+using Azure;
 using LLaDA.Batch.Shared.Files;
 using LLaDA.Batch.Shared.FineTuning;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Storage;
-using LLaDA.Diffusion;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Training;
 using LLaDA.Diffusion.Training.Reporting;
@@ -60,19 +60,39 @@ internal sealed class TrainingCheckpoints(
     }
 
     /// <summary>Downloads the published checkpoint into the run's folder, where the trainer resumes from it.</summary>
-    public async Task RestoreAsync(FineTuningJobRecord job, string runFolder, CancellationToken cancellation)
+    /// <returns>False where storage has lost some of it, as a killed Azurite does; nothing of it is in the folder then.</returns>
+    public async Task<bool> TryRestoreAsync(FineTuningJobRecord job, string runFolder, CancellationToken cancellation)
+    {
+        string local = Directory.CreateDirectory(Trainer.CheckpointFolder(runFolder, job.CheckpointStep)).FullName;
+        if (await DownloadAsync(job, local, cancellation) || await DownloadAsync(job, local, cancellation))      // looked for twice
+        {
+            File.Move(Path.Combine(local, MetricsLog.FileName), Path.Combine(runFolder, MetricsLog.FileName), overwrite: true);
+            return true;
+        }
+        Directory.Delete(local, recursive: true);
+        return false;
+    }
+
+    /// <returns>Whether all of it was there.</returns>
+    private async Task<bool> DownloadAsync(FineTuningJobRecord job, string local, CancellationToken cancellation)
     {
         string model = FineTuningBlobs.Folder(job, job.CheckpointRun, job.CheckpointStep);
-        string local = Directory.CreateDirectory(Trainer.CheckpointFolder(runFolder, job.CheckpointStep)).FullName;
-        var json = await folders.FindManifestAsync(model, cancellation) ?? throw new CheckpointException(model, "no longer exists");
-        var manifest = ModelManifest.Parse(json, model);
-        foreach (string name in manifest.Files.Keys)
+        try
         {
-            await using var file = File.Create(Path.Combine(local, name));
-            await folders.DownloadAsync(model, name, file, cancellation);
+            if (await folders.FindManifestAsync(model, cancellation) is not { } json)
+                return false;
+            foreach (string name in ModelManifest.Parse(json, model).Files.Keys)
+            {
+                await using var file = File.Create(Path.Combine(local, name));
+                await folders.DownloadAsync(model, name, file, cancellation);
+            }
+            await new FineTuningBlobs(storage, job).ReadStateAsync(job.CheckpointRun, job.CheckpointStep, local, cancellation);
+            return File.Exists(Path.Combine(local, Manifest.FileName)) && File.Exists(Path.Combine(local, MetricsLog.FileName));
         }
-        await new FineTuningBlobs(storage, job).ReadStateAsync(job.CheckpointRun, job.CheckpointStep, local, cancellation);
-        File.Move(Path.Combine(local, MetricsLog.FileName), Path.Combine(runFolder, MetricsLog.FileName), overwrite: true);
+        catch (RequestFailedException failure) when (failure.Status == 404)
+        {
+            return false;
+        }
     }
 
     private async Task UploadAsync(FineTuningJobRecord job, TrainingSetup setup, TrainingProgress progress, CancellationToken cancellation)

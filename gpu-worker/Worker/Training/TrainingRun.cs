@@ -48,7 +48,7 @@ internal sealed class TrainingRun(
             var job = await jobs.UpdateRunAsync(run, current => current.TrySetSteps(run.RunNumber, numSteps), opening.Token);
 
             if (job.CheckpointStep > 0)
-                await ResumeAsync(job, input, opening.Token);
+                job = await ResumeAsync(job, input, opening.Token);
             if (job.HasLastCheckpoint)
                 return job;
             bool WantsToStop() => watch.IsPaused || turn.Over.IsCancellationRequested || stop.IsCancellationRequested;
@@ -99,12 +99,23 @@ internal sealed class TrainingRun(
         return job;
     }
 
-    /// <summary>Restores the last checkpoint, and completes its publication if the run that published it was interrupted.</summary>
-    private async Task ResumeAsync(FineTuningJobRecord job, TrainingInput input, CancellationToken cancellation)
+    /// <summary>
+    /// Restores the last checkpoint, and completes its publication if the run that published it was interrupted. Without it, storage having
+    /// lost it, the training begins from the start, and comes to the same result.
+    /// </summary>
+    private async Task<FineTuningJobRecord> ResumeAsync(FineTuningJobRecord job, TrainingInput input, CancellationToken cancellation)
     {
-        await checkpoints.RestoreAsync(job, input.Folder, cancellation);
+        if (!await checkpoints.TryRestoreAsync(job, input.Folder, cancellation))
+        {
+            string message = $"The checkpoint of step {job.CheckpointStep} is lost; training starts from the beginning";
+            var lost = new FineTuningEvent(FineTuningEventKind.LostCheckpoint, message)
+                { Step = job.CheckpointStep, Run = job.RunNumber, Level = "warn" };
+            await events.AddAsync(job, lost, cancellation);
+            return await jobs.UpdateRunAsync(job, current => current.TryLoseCheckpoint(job.RunNumber), cancellation);
+        }
         if (MetricsLog.Read(input.Folder).LastOrDefault(metrics => metrics.Step == job.CheckpointStep) is { } metrics)
             await checkpoints.ConfirmAsync(job, input.From, metrics, cancellation);
+        return job;
     }
 
     private async Task ReportAsync(FineTuningJobRecord job, TrainingMetrics metrics, TimeSpan timePerStep, CancellationToken cancellation)

@@ -32,6 +32,7 @@ public sealed class FineTuningTransitionTests
             ("give up runs", OutOfRuns(job => job.TryGiveUpRuns(s_failure, s_now)), [(Queued, Failed), (Running, Failed)]),
             .. OfRun("set steps", (job, run) => job.TrySetSteps(run, 5), fails: false),
             .. OfRun("report", (job, run) => job.TryReport(run, 5, s_now), fails: false),
+            .. OfRun("lose the checkpoint", (job, run) => job.TryLoseCheckpoint(run), fails: false),
             .. OfRun("publish", (job, run) => job.TryPublish(run, 5, 50), fails: false),
             .. OfRun("excuse", (job, run) => job.TryExcuse(run), fails: false),
             .. OfRun("fail the run", (job, run) => job.TryFailRun(run, s_failure, s_now), fails: true),

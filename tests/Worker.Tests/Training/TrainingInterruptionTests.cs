@@ -45,6 +45,40 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
         Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
     }
 
+    /// <summary>As a killed Azurite does, which forgets blobs and rows each to an instant of their own.</summary>
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task A_job_whose_checkpoint_storage_has_lost_starts_from_the_beginning_and_ends_as_an_undisturbed_one(
+        bool losesState, bool losesModel)
+    {
+        var undisturbed = await _trials.UndisturbedAsync(rank: 2);
+        var trial = _trials.New();
+        var job = await trial.CreateAsync(Job(rank: 2), Examples);
+        await trial.PlanAsync(job);
+        using var shutdown = new CancellationTokenSource();
+        var running = trial.Worker().RunAsync(TrainingTrial.Message(job), shutdown.Token);
+        while ((await trial.FindAsync(job)).CheckpointStep == 0)
+            await Task.Yield();
+        await shutdown.CancelAsync();
+        await Task.WhenAny(running);
+        var blobs = new FineTuningBlobs(trial.Storage, job);
+        if (losesState)
+            await blobs.DeleteStatesAsync(keptRun: 0, keptStep: 0, CancellationToken.None);
+        if (losesModel)
+            await blobs.DeleteModelsAsync(new HashSet<string>(), CancellationToken.None);
+
+        await trial.RunAsync(job);
+
+        var result = await trial.ResultAsync(job);
+        Assert.Equal((undisturbed.Model, undisturbed.Metrics), (result.Model, result.Metrics));
+        var checkpoints = await trial.Models.Checkpoints.ListAsync(CheckpointRecord.Partition(job), after: null, CancellationToken.None)
+            .ToListAsync();
+        var ended = await trial.FindAsync(job);
+        Assert.All(checkpoints, checkpoint => Assert.Equal(ended.CheckpointRun, checkpoint.RunNumber));
+    }
+
     [Fact]
     public async Task A_job_whose_slice_is_over_makes_room_for_another_tenant_and_ends_as_an_undisturbed_one()
     {
