@@ -65,7 +65,7 @@ public sealed class TryPageTests(PageFixture fixture)
     {
         await using var opened = await OpenedPage.AtAsync(fixture, fixture.Stack.ApiKey);
         await opened.Page.GetByLabel("Chat").CheckAsync();
-        await opened.Page.GetByLabel("Model").SelectOptionAsync("llada-tiny-instruct");
+        await opened.Page.GetByLabel("Model").SelectOptionAsync("llada-tiny-base");
         await opened.Page.Locator("#text").FillAsync("What is a fox?");
         await opened.Page.GetByText("Parameters", new() { Exact = true }).ClickAsync();
         await opened.Page.GetByLabel("Answers").FillAsync("2");
