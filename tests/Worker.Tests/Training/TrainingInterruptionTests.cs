@@ -27,14 +27,7 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     {
         var undisturbed = await _trials.UndisturbedAsync(rank: 2);
         var trial = _trials.New();
-        var job = await trial.CreateAsync(Job(rank: 2), Examples);
-        await trial.PlanAsync(job);
-        using var shutdown = new CancellationTokenSource();
-        var running = trial.Worker().RunAsync(TrainingTrial.Message(job), shutdown.Token);
-        while ((await trial.FindAsync(job)).CheckpointStep == 0)
-            await Task.Yield();
-        await shutdown.CancelAsync();
-        await Task.WhenAny(running);
+        var job = await StoppedAsync(trial);
 
         int step = (await trial.FindAsync(job)).CheckpointStep;
         Assert.InRange(step, 1, NumSteps);
@@ -55,14 +48,7 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     {
         var undisturbed = await _trials.UndisturbedAsync(rank: 2);
         var trial = _trials.New();
-        var job = await trial.CreateAsync(Job(rank: 2), Examples);
-        await trial.PlanAsync(job);
-        using var shutdown = new CancellationTokenSource();
-        var running = trial.Worker().RunAsync(TrainingTrial.Message(job), shutdown.Token);
-        while ((await trial.FindAsync(job)).CheckpointStep == 0)
-            await Task.Yield();
-        await shutdown.CancelAsync();
-        await Task.WhenAny(running);
+        var job = await StoppedAsync(trial);
         var blobs = new FineTuningBlobs(trial.Storage, job);
         if (losesState)
             await blobs.DeleteStatesAsync(keptRun: 0, keptStep: 0, CancellationToken.None);
@@ -273,6 +259,20 @@ public sealed class TrainingInterruptionTests(StorageFixture fixture, TinyModel 
     }
 
     /// <summary>Pauses a job when its run has taken a step; the run has not seen it yet.</summary>
+    /// <summary>A job whose worker was told to stop once it had published a checkpoint.</summary>
+    private static async Task<FineTuningJobRecord> StoppedAsync(TrainingTrial trial)
+    {
+        var job = await trial.CreateAsync(Job(rank: 2), Examples);
+        await trial.PlanAsync(job);
+        using var shutdown = new CancellationTokenSource();
+        var running = trial.Worker().RunAsync(TrainingTrial.Message(job), shutdown.Token);
+        while ((await trial.FindAsync(job)).CheckpointStep == 0)
+            await Task.Yield();
+        await shutdown.CancelAsync();
+        await Task.WhenAny(running);
+        return job;
+    }
+
     private static async Task<(FineTuningJobRecord Job, Task Running)> PauseAtWorkAsync(TrainingTrial trial)
     {
         var job = await trial.CreateAsync(Job(rank: 2), Examples);
