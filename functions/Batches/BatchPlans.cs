@@ -5,7 +5,7 @@ using LLaDA.Batch.Shared.Storage;
 namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
-/// Finds the plan of a batch. A plan whose blob is lost, as a killed Azurite forgets the last ones, is made anew from its shards: the
+/// Finds the plan of a batch. A plan whose blob is lost, as a killed Azurite forgets the last ones, is rebuilt from its shards: the
 /// parts that exist are numbered by it, so another planning could answer a line twice, or never.
 /// </summary>
 internal sealed partial class BatchPlans(
@@ -30,6 +30,6 @@ internal sealed partial class BatchPlans(
         return await blobs.PublishPlanAsync(restored, cancellation);
     }
 
-    [LoggerMessage(EventId = 204, Level = LogLevel.Error, Message = "{Batch} lost its plan, which is made anew from its shards")]
+    [LoggerMessage(EventId = 204, Level = LogLevel.Error, Message = "{Batch} lost its plan, which is rebuilt from its shards")]
     private static partial void LogLost(ILogger logger, string batch);
 }

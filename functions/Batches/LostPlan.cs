@@ -43,7 +43,7 @@ internal static class LostPlan
         return WithWindows(shards);
     }
 
-    /// <summary>Numbers the windows anew: those on both sides of a shard whose window is unknown become one.</summary>
+    /// <summary>Numbers the windows from 0 on: those on both sides of a shard whose window is unknown become one.</summary>
     private static List<PlannedShard> WithWindows(PlannedShard[] shards)
     {
         List<PlannedShard> numbered = [];

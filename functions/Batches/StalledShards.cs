@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Functions.Batches;
 
 /// <summary>
 /// Looks for dispatched shards of a batch that no worker has: their messages are sent again, and the lines of a shard whose blob is lost
-/// are answered with an error. A plan whose blob is lost is made anew first: workers drop the messages of a batch without one.
+/// are answered with an error. A plan whose blob is lost is rebuilt first: workers drop the messages of a batch without one.
 /// </summary>
 internal sealed partial class StalledShards(
     StorageAccount storage,

@@ -19,7 +19,7 @@ public sealed class ShardBlobs
     internal ShardBlobs(BatchFolder folder) => _folder = folder;
 
     /// <param name="planned">
-    /// The plan's entry of the shard, which the blob keeps as well: the plan is made anew from its shards where its own blob is lost.
+    /// The plan's entry of the shard, which the blob keeps as well: the plan is rebuilt from its shards where its own blob is lost.
     /// </param>
     public Task WriteAsync(
         string planId, int shard, BinaryData lines, CancellationToken cancellation, PlannedShard? planned = null)

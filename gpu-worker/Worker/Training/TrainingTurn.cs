@@ -17,6 +17,7 @@ internal sealed class TrainingTurn : IAsyncDisposable
     private readonly string _tenant;
     private readonly TimeSpan _slice;
     private readonly TrainingTimes _times;
+    private readonly Func<CancellationToken, Task<IReadOnlySet<string>>> _listWaitingAsync;
     private readonly TimeProvider _time;
     private readonly long _began;
     private readonly JobWatch _watch;
@@ -33,7 +34,8 @@ internal sealed class TrainingTurn : IAsyncDisposable
         TimeProvider time)
     {
         (_tenant, _slice, _times, _time, _began) = (tenant, slice, times, time, time.GetTimestamp());
-        _watch = new JobWatch(async stop => !MayBeOver || !IsOver(await listWaitingAsync(stop)), s_interval, time);
+        _listWaitingAsync = listWaitingAsync;
+        _watch = new JobWatch(async stop => !await IsOverAsync(stop), s_interval, time);
     }
 
     /// <summary>Cancelled once it is over.</summary>
@@ -47,6 +49,9 @@ internal sealed class TrainingTurn : IAsyncDisposable
 
     /// <summary>The first step begins: what was before it is what another turn costs.</summary>
     public void Start() => Volatile.Write(ref _start, Elapsed.Ticks);
+
+    /// <summary>Whether it is over now. Asks who waits only where that decides.</summary>
+    public async Task<bool> IsOverAsync(CancellationToken cancellation) => MayBeOver && IsOver(await _listWaitingAsync(cancellation));
 
     /// <summary>Ends the turn: its time counts as the tenant's.</summary>
     public async ValueTask DisposeAsync()

@@ -6,13 +6,13 @@ using static LLaDA.Batch.Functions.Tests.ControlPlane;
 
 namespace LLaDA.Batch.Functions.Tests.Batches;
 
-/// <summary>A batch whose plan a killed Azurite forgot: it is made anew from what is left, and every line has one answer.</summary>
+/// <summary>A batch whose plan a killed Azurite forgot: it is rebuilt from what is left, and every line has one answer.</summary>
 public sealed class LostPlanTests(StorageFixture fixture)
 {
     private static readonly CancellationToken s_none = CancellationToken.None;
 
     [Fact]
-    public async Task A_lost_plan_is_made_anew_as_it_was()
+    public async Task A_lost_plan_is_rebuilt_as_it_was()
     {
         await using var plane = await StartAsync(fixture);
         var batch = await plane.PlannedAsync(Lines(4_100) + Line("long", new string('x', 200_000) + "[MASK:2]") + "\n");
