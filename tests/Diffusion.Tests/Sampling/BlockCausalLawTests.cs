@@ -37,6 +37,9 @@ public sealed class BlockCausalLawTests : IDisposable
             Seed = seed,
         }, prompt);
 
+    /// <summary>Of a probability: what decides by less may be decided otherwise by other numbers of rows.</summary>
+    private const float Rounding = 1e-6f;
+
     private readonly MaskPredictor _model = TinyModel.Random(s_config);
     private readonly Sampler _sampler;
 
@@ -96,7 +99,11 @@ public sealed class BlockCausalLawTests : IDisposable
         ForAny((row, sampled, _) =>
         {
             if (row.Options is { Temperature: 0, Remasking: Remasking.LowConfidence, Threshold: null, EditingThreshold: null, CfgScale: 0 })
-                Assert.Equal(Plain(row), sampled.Tokens);
+            {
+                var (expected, margin) = Plain(row);
+                if (margin > Rounding)
+                    Assert.Equal(expected, sampled.Tokens);
+            }
         }, iterations: 60);
 
     [Fact]
@@ -137,9 +144,11 @@ public sealed class BlockCausalLawTests : IDisposable
         Assert.Equal(2 * (4 + 3), sampled.NumForwards);
     }
 
-    /// <summary>One token a step with a whole pass each, without a cache.</summary>
-    private int[] Plain(SamplingRow row)
+    /// <summary>One token a step with a whole pass each, without a cache, whose numbers of rows round otherwise.</summary>
+    /// <returns>The tokens, and the smallest difference of probabilities that decided about one.</returns>
+    private (int[] Tokens, float Margin) Plain(SamplingRow row)
     {
+        float margin = 1;
         using var noGradient = no_grad();
         int length = row.Options.BlockLength ?? s_config.BlockLength!.Value;
         int numTokens = row.Canvas.Count, end = (numTokens + length - 1) / length * length;
@@ -157,13 +166,21 @@ public sealed class BlockCausalLawTests : IDisposable
                 var probabilities = nn.functional.softmax(_model.Logits(_model.Hidden(packed)), -1);
                 var allowed = probabilities.narrow(1, 0, s_config.VocabularySize).clone();
                 allowed.select(1, M).fill_(0);
-                var (best, chosen) = allowed.max(-1);
-                int[] masked = [.. Enumerable.Range(start, length).Where(position => canvas[position] == M)];
-                foreach (int position in masked.OrderByDescending(position => best[position].item<float>()).Take(quotas.Dequeue()))
-                    canvas[position] = (int)chosen[position].item<long>();
+                var (best, chosen) = allowed.topk(2, -1);
+                float Best(int position, int rank = 0) => best[position, rank].item<float>();
+                int[] masked = [.. Enumerable.Range(start, length).Where(position => canvas[position] == M).OrderByDescending(
+                    position => Best(position))];
+                int quota = Math.Min(quotas.Dequeue(), masked.Length);
+                if (quota > 0 && quota < masked.Length)
+                    margin = Math.Min(margin, Best(masked[quota - 1]) - Best(masked[quota]));
+                foreach (int position in masked.Take(quota))
+                {
+                    margin = Math.Min(margin, Best(position) - Best(position, rank: 1));
+                    canvas[position] = (int)chosen[position, 0].item<long>();
+                }
             }
         }
-        return canvas[..numTokens];
+        return (canvas[..numTokens], margin);
     }
 
     private void ForAny(Action<SamplingRow, SampledRow, IReadOnlyList<int[]>> holds, int iterations = 25) =>
