@@ -19,5 +19,5 @@ param logDays = 90
 param logsEveryAccess = true
 param profiles = [
   { name: 'default', hardware: 'Consumption-GPU-NC24-A100', minReplicas: 0, maxReplicas: 10, maxTrainings: 4 }
-  { name: 't4', hardware: 'Consumption-GPU-NC8as-T4', minReplicas: 0, maxReplicas: 10, maxTrainings: 2 }
+  { name: 't4', hardware: 'Consumption-GPU-NC8as-T4', minReplicas: 0, maxReplicas: 10, maxTrainings: 2, weights: 'Int8' }
 ]

@@ -63,8 +63,11 @@ internal sealed record WorkerOptions
     /// <summary>Memory of the graphics card in bytes, at least 1; null plans for the smallest card that is offered.</summary>
     public long? DeviceBytes { get; init; }
 
-    /// <summary>Whether matrix products run in bfloat16, in which weights are then kept too; null: on a graphics card only.</summary>
-    public bool? BFloat16 { get; init; }
+    /// <summary>Type of the matrix products.</summary>
+    public ProductType Products { get; init; }
+
+    /// <summary>Type of the weights on a card, where a model was added without one.</summary>
+    public WeightChoice Weights { get; init; }
 
     /// <summary>How long a silent worker keeps a shard or a training, 15 to 60 seconds; leases are renewed at half of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromMinutes(1);
@@ -81,7 +84,10 @@ internal sealed record WorkerOptions
     public int? HealthPort { get; init; }
 
     /// <summary>The settings of the device.</summary>
-    public DeviceOptions ForDevice => new() { Choice = Device, DeviceBytes = DeviceBytes, BFloat16 = BFloat16, BatchTokens = BatchTokens };
+    public DeviceOptions ForDevice => new()
+    {
+        Choice = Device, DeviceBytes = DeviceBytes, Products = Products, Weights = Weights, BatchTokens = BatchTokens,
+    };
 
     public IEnumerable<string> Validate()
     {

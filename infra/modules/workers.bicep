@@ -40,6 +40,8 @@ type workerProfile = {
   @minValue(1)
   @description('Trainings at the same time, on GPUs of the same quota')
   maxTrainings: int
+  @description('How cards keep the weights of models that were added without a type: as the products, or in 8 bits')
+  weights: 'Auto' | 'Int8'?
 }
 
 // The card's memory is less what its driver and kernels take: of 16 and of 80 GB.
@@ -135,6 +137,7 @@ resource workers 'Microsoft.App/containerApps@2025-07-01' = [
               { name: 'Worker__Profile', value: profile.name }
               { name: 'Worker__Device', value: 'Cuda' }
               { name: 'Worker__DeviceBytes', value: sizes[profile.hardware].deviceBytes }
+              { name: 'Worker__Weights', value: profile.?weights ?? 'Auto' }
               { name: 'Worker__HealthPort', value: string(healthPort) }
               { name: 'Worker__Trains', value: 'false' }
               { name: 'Worker__GracePeriod', value: '00:${gracePeriod / 60}:${gracePeriod % 60}' }

@@ -52,6 +52,7 @@ internal static class CommandLine
     {
         CorpusCommand.Create(),
         InstructionsCommand.Create(),
+        PreferencesCommand.Create(),
         TokenizerCommand.Create(),
         PackCommand.Create(),
         PretrainCommand.Create(),

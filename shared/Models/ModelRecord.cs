@@ -75,6 +75,18 @@ public sealed class ModelRecord : TableRow
     /// </summary>
     public string BaseModel { get; set; } = "";
 
+    /// <summary>How a card keeps the weights; <see cref="ModelWeights.Auto"/> in records of earlier versions.</summary>
+    [IgnoreDataMember]
+    public ModelWeights Weights
+    {
+        get => StoredWeights.Length == 0 ? ModelWeights.Auto : Enum.Parse<ModelWeights>(StoredWeights);
+        set => StoredWeights = value == ModelWeights.Auto ? "" : value.ToString();
+    }
+
+    /// <summary><see cref="Weights"/> as stored: empty for <see cref="ModelWeights.Auto"/>.</summary>
+    [DataMember(Name = "Weights")]
+    public string StoredWeights { get; set; } = "";
+
     /// <summary>Only its removal finds a model that is not <see cref="ModelState.Available"/>.</summary>
     [IgnoreDataMember]
     public ModelState State

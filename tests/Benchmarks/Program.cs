@@ -17,6 +17,7 @@ using LLaDA.Batch.Benchmarks.Schedules;
 using LLaDA.Batch.Benchmarks.Soak;
 using LLaDA.Batch.Benchmarks.Tables;
 using LLaDA.Batch.Benchmarks.Training;
+using LLaDA.Batch.Benchmarks.Weights;
 using LLaDA.Diffusion.Native;
 
 if (args is [FunctionsStage.Command, ..])
@@ -66,14 +67,17 @@ var of = new Option<string[]>("--of")
 var trials = new Option<int>("--trials")
     { Description = "Of each fault: at each call to storage in turn, then at random ones; never more than two for each call",
     DefaultValueFactory = _ => 150 };
+var only = new Option<string[]>("--faults")
+    { Description = "Names of faults; none for all", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
 var faults = new Command(
     "faults",
     "Batches, answers at once, requests that write and trainings with a fault of storage, or a process killed, stopped or standing still, "
     + "at each call to storage in turn")
-    { of, trials, seed };
+    { of, only, trials, seed };
 faults.SetAction(
     async (parse, cancellation) =>
-        await FaultMatrix.RunAsync(parse.GetValue(of)!, parse.GetValue(trials), parse.GetValue(seed), cancellation) == 0 ? 0 : 1);
+        await FaultMatrix.RunAsync(
+            parse.GetValue(of)!, parse.GetValue(only)!, parse.GetValue(trials), parse.GetValue(seed), cancellation) == 0 ? 0 : 1);
 
 var steps = new Option<int>("--steps") { Description = "Steps to time", DefaultValueFactory = _ => 15 };
 var trainer = new Command("trainer", "Steps of the trainer against the peak of matrix products, and the memory of one") { steps, json };
@@ -116,7 +120,7 @@ tables.SetAction(_ => new ResultPages(Repository.Root).Write());
 return await new RootCommand("Measures LLaDA.Batch")
     { tables, pipeline, sampler, rows, block, families, trainer, fits, faults, schedules,
     DeviceCommand.Create(json), FuzzCommand.Create(seed, json), SoakCommand.Create(seed, json),
-    GapsBenchmark.Create(model, json), LoadingBenchmark.Create(json),
+    GapsBenchmark.Create(model, json), LoadingBenchmark.Create(json), WeightsBenchmark.Create(json),
     ReversalCommand.Create(), InContextCommand.Create(json), ScalingCommand.Create(model, json),
     FairnessCommand.Create(json), NowBenchmark.Create(json), CrowdCommand.Create(json) }
     .Parse(args).InvokeAsync();

@@ -129,8 +129,10 @@ public sealed class KillTests : IDisposable
         using var response = await client.PostAsJsonAsync("/v1/fine_tuning/jobs", request);
         string id = JsonNode.Parse(await response.EnsureSuccessStatusCode().Content.ReadAsStringAsync())!["id"]!.GetValue<string>();
         JsonNode job;
+        using var timer = new PeriodicTimer(s_interval);
         do
         {
+            await timer.WaitForNextTickAsync();     // a key has only so many requests a second
             job = await UntilAsync(client, $"/v1/fine_tuning/jobs/{id}", _ => true);
             if (Status(job) == "running")
                 await onTokens(job["trained_tokens"]?.GetValue<int>() ?? 0);

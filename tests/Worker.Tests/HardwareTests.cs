@@ -1,4 +1,5 @@
 using System.Globalization;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
 using LLaDA.Diffusion;
@@ -11,12 +12,16 @@ namespace LLaDA.Batch.Worker.Tests;
 public sealed class HardwareTests(TinyModel model)
 {
     [Theory]
-    [InlineData(null, torch.ScalarType.Float32)]
-    [InlineData(false, torch.ScalarType.Float32)]
-    [InlineData(true, torch.ScalarType.BFloat16)]
-    public void On_a_CPU_products_are_in_float32_unless_asked_otherwise(bool? isBFloat16, torch.ScalarType expected)
+    [InlineData("Auto", torch.ScalarType.Float32)]
+    [InlineData("Float32", torch.ScalarType.Float32)]
+    [InlineData("BFloat16", torch.ScalarType.BFloat16)]
+    [InlineData("Float16", torch.ScalarType.Float16)]
+    public void On_a_CPU_products_are_in_float32_unless_asked_otherwise(string products, torch.ScalarType expected)
     {
-        var hardware = Hardware.Of(new DeviceOptions { Choice = DeviceChoice.Cpu, BFloat16 = isBFloat16, DeviceBytes = 1 });
+        var hardware = Hardware.Of(new DeviceOptions
+        {
+            Choice = DeviceChoice.Cpu, Products = Enum.Parse<ProductType>(products), DeviceBytes = 1,
+        });
 
         Assert.Equal((DeviceType.CPU, expected, null), (hardware.Device.type, hardware.ComputeType, hardware.DeviceBytes));
     }
@@ -41,8 +46,12 @@ public sealed class HardwareTests(TinyModel model)
         var config = LLaDAConfigJson.Read(Path.Combine(model.Folder, TinyModel.Id, Checkpoint.ConfigFile));
         var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.BFloat16, 1 << 30);
 
-        Assert.Equal((1 << 30) - (2 * config.NumParameters), card.PassBytes(config));
-        Assert.Equal(0, (card with { DeviceBytes = config.NumParameters }).PassBytes(config));
+        Assert.Equal((1 << 30) - (2 * config.NumParameters), card.PassBytes(config, torch.ScalarType.BFloat16));
+        Assert.Equal(
+            (1 << 30) - WeightBytes.Of(config, torch.ScalarType.Int8, torch.ScalarType.BFloat16)
+                - (2 * config.ModelWidth * config.FeedForwardWidth),
+            card.PassBytes(config, torch.ScalarType.Int8));
+        Assert.Equal(0, (card with { DeviceBytes = config.NumParameters }).PassBytes(config, torch.ScalarType.BFloat16));
     }
 
     [Fact]
@@ -52,9 +61,10 @@ public sealed class HardwareTests(TinyModel model)
         var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.BFloat16, 1 << 30);
         var blocks = config with { Family = ModelFamilies.Sdar, BlockLength = 4 };
 
-        Assert.Equal(0, card.PrefixBytes(config));
-        Assert.Equal(card.PassBytes(blocks) / 16, card.PrefixBytes(blocks));
-        Assert.InRange(card.PassTokens(blocks), 1, card.PassTokens(config) * 16 / 17);
+        const torch.ScalarType type = torch.ScalarType.BFloat16;
+        Assert.Equal(0, card.PrefixBytes(config, type));
+        Assert.Equal(card.PassBytes(blocks, type) / 16, card.PrefixBytes(blocks, type));
+        Assert.InRange(card.PassTokens(blocks, type), 1, card.PassTokens(config, type) * 16 / 17);
     }
 
     [Fact]
@@ -67,14 +77,56 @@ public sealed class HardwareTests(TinyModel model)
         var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.BFloat16, 76L << 30);
         long count = config.NumParameters;
 
-        card.RequireFit(config with { NumLayers = 20 }, "small");
-        var refusal = Assert.Throws<CheckpointException>(() => card.RequireFit(config, "models/large"));
+        card.RequireFit(config with { NumLayers = 20 }, torch.ScalarType.BFloat16, "small");
+        string Refusal(Hardware hardware) => Assert.Throws<CheckpointException>(
+            () => hardware.RequireFit(config, torch.ScalarType.BFloat16, "models/large")).Message;
+        string Needed(string available, string advice) => string.Create(
+            CultureInfo.InvariantCulture,
+            $"models/large has {count:N0} parameters, {count * 2 / 1e9:F1} GB of weights, and the card has {available}: {advice}");
 
         Assert.Equal(
-            string.Create(
-                CultureInfo.InvariantCulture, $"models/large has {count:N0} parameters of 2 bytes, {count * 2 / 1e9:F1} GB of weights, ")
-            + "and the card has 81.6 GB: register it for a profile with more",
-            refusal.Message);
+            Needed("81.6 GB", "add it with --weights int8, in which it has 77.9 GB, or for a profile with more"), Refusal(card));
+        Assert.Equal(
+            Needed("60.1 GB", "register it for a profile with more"), Refusal(card with { DeviceBytes = 56L << 30 }));
+    }
+
+    [Fact]
+    public void Weights_are_in_8_bits_on_a_card_where_the_model_or_the_worker_asks_for_them()
+    {
+        var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.Float16, 1 << 30);
+        var cpu = card with { DeviceBytes = null };
+
+        Assert.Equal(torch.ScalarType.Float16, card.WeightType(ModelWeights.Auto));
+        Assert.Equal(torch.ScalarType.Int8, card.WeightType(ModelWeights.Int8));
+        Assert.Equal(torch.ScalarType.Int8, (card with { Weights = WeightChoice.Int8 }).WeightType(ModelWeights.Auto));
+        Assert.Equal(torch.ScalarType.Float16, (cpu with { Weights = WeightChoice.Int8 }).WeightType(ModelWeights.Int8));
+    }
+
+    [Fact]
+    public void Trainings_have_no_products_in_float16()
+    {
+        var card = new Hardware(new torch.Device(DeviceType.META), torch.ScalarType.Float16, 1 << 30);
+
+        Assert.Equal(torch.ScalarType.Float32, card.TrainingType);
+        Assert.Equal(torch.ScalarType.BFloat16, (card with { ComputeType = torch.ScalarType.BFloat16 }).TrainingType);
+    }
+
+    [Fact]
+    public void Without_a_choice_a_device_takes_the_type_that_it_does_not_compute_slowly() =>
+        Assert.Equal(torch.ScalarType.BFloat16, Hardware.FasterType(torch.CPU));
+
+    [Fact]
+    public async Task Model_that_asks_for_8_bits_has_them_on_a_card()
+    {
+        using var tensors = new TensorThread();
+        var files = new ModelFiles(Path.Combine(model.Folder, TinyModel.Id), adapter: null, []);
+        var card = new Hardware(torch.CPU, torch.ScalarType.Float32, 1 << 30);
+
+        using var loaded = await tensors.RunAsync(
+            () => LoadedModel.Load(TinyModel.Id, files, card, tensors, ModelWeights.Int8), CancellationToken.None);
+
+        Assert.Equal(torch.ScalarType.Int8, loaded.WeightType);
+        Assert.True(await loaded.WorksAsync(CancellationToken.None));
     }
 
     [Fact]
@@ -92,7 +144,7 @@ public sealed class HardwareTests(TinyModel model)
     [Fact]
     public void Unmeasured_model_is_planned_by_the_parameters_that_compute_a_token()
     {
-        double Rate(long active, double measured = 0) => new Shared.Models.ModelRecord
+        double Rate(long active, double measured = 0) => new ModelRecord
         {
             NumActiveParameters = active, TokenForwardsPerSecond = measured,
         }.PlannedTokenForwardsPerSecond;

@@ -52,6 +52,21 @@ public sealed class ModelResolverTests(StorageFixture fixture, TinyModel model) 
     }
 
     [Fact]
+    public async Task An_adapter_has_the_type_of_weights_of_the_model_that_it_changes()
+    {
+        var (loading, catalog) = await NewAsync();
+        await catalog.RegisterAsync(
+            new ModelRecord { PartitionKey = Tenant, Id = "small", Folder = "t/1", Weights = ModelWeights.Int8 }, CancellationToken.None);
+        await catalog.RegisterAsync(
+            new ModelRecord { PartitionKey = Tenant, Id = "adapted", Folder = "t/2", BaseModel = "small" }, CancellationToken.None);
+        async Task<ModelWeights> WeightsAsync(string id) =>
+            (await loading.SourceAsync(Tenant, id, await FindAsync(catalog, id), CancellationToken.None)).Weights;
+
+        Assert.Equal(ModelWeights.Int8, await WeightsAsync("small"));
+        Assert.Equal(ModelWeights.Int8, await WeightsAsync("adapted"));
+    }
+
+    [Fact]
     public async Task A_tenant_gets_its_own_model_and_nobody_elses()
     {
         var (loading, catalog) = await NewAsync();

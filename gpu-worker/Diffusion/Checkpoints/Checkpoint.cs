@@ -66,8 +66,14 @@ public static class Checkpoint
     /// <param name="folder">Created when missing.</param>
     /// <param name="type">Type of the weights in the files.</param>
     /// <param name="maxShardBytes">Weights beyond it go to further shards, with an index.</param>
+    /// <exception cref="InvalidOperationException">The weights are in 8 bits.</exception>
     public static void Save(MaskPredictor model, string folder, ScalarType type = ScalarType.Float32, long maxShardBytes = 5_000_000_000)
     {
+        if (model.WeightType == ScalarType.Int8)
+        {
+            throw new InvalidOperationException(
+                "The weights are in 8 bits, which no file of this layout holds: copy the files that they came from");
+        }
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         Directory.CreateDirectory(folder);

@@ -74,10 +74,28 @@ internal sealed partial class WeightFiles : IDisposable
     public void CopyTo(StoredTensor stored, Tensor parameter)
     {
         using var part = stored.In(parameter);
-        _fileOf[stored.Name].CopyTo(stored.Name, part);
+        if (part.dtype == ScalarType.Int8)
+            Quantize(stored, part);
+        else
+            _fileOf[stored.Name].CopyTo(stored.Name, part);
     }
 
     public void Dispose() => _files.ForEach(file => file.Dispose());
+
+    /// <summary>Expert by expert, since a whole stack would be several times as large as all of it in 8 bits.</summary>
+    private void Quantize(StoredTensor stored, Tensor part)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var whole = _fileOf[stored.Name].Read(stored.Name);
+        Tensor[] matrices = whole.dim() == 2 ? [whole] : whole.unbind(0);
+        Tensor[] targets = whole.dim() == 2 ? [part] : part.unbind(0);
+        foreach (var (matrix, target) in matrices.Zip(targets))
+        {
+            using var ofMatrix = NewDisposeScope();
+            target.copy_(Int8Rows.Quantize(matrix.to(part.device)));
+        }
+    }
 
     /// <remarks>Copies of LLaDA come in both namings.</remarks>
     private TensorNaming NamingOf(ModelFamily family)

@@ -56,7 +56,7 @@ internal sealed class AdapterFiles : IDisposable
         List<string> faults = [];
         foreach (var (projection, module) in model.Projections)
         {
-            long[] shape = module.Weight.shape;
+            long[] shape = module.Shape;
             string[] a = AdapterNames.Of(naming, projection, shape, 'A'), b = AdapterNames.Of(naming, projection, shape, 'B');
             if (!a.Concat(b).Any(_file.Tensors.ContainsKey))
                 continue;

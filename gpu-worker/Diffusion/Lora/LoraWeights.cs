@@ -17,10 +17,11 @@ public sealed class LoraWeights : IAdapter
 
     /// <param name="model">Predicts as before until the adapters are trained.</param>
     /// <exception cref="ArgumentException">Options out of range, or targets that the model does not have.</exception>
-    /// <exception cref="InvalidOperationException">The model has adapters already.</exception>
+    /// <exception cref="InvalidOperationException">The model has adapters already, or weights in 8 bits.</exception>
     public LoraWeights(MaskPredictor model, LoraOptions options)
     {
         Model = model;
+        WeightTypes.RequireTrainable(model.WeightType);
         var paths = options.Projections(model.Config);
         var projections = model.Projections;
         if (projections.Values.Any(projection => projection.Adapter is not null))

@@ -24,11 +24,11 @@ public sealed class Experts : nn.Module
     /// <summary>The last one found; looking it up makes tensors.</summary>
     private (ScalarType Type, int NumThreads, int Value) _multiple;
 
-    internal Experts(ExpertConfig config, long width, ScalarType type, Device device)
+    internal Experts(ExpertConfig config, long width, WeightTypes types, Device device)
         : base(nameof(Experts))
     {
         _config = config;
-        Parameter Stack(long output, long input) => new(empty([config.NumExperts, output, input], type, device));
+        Parameter Stack(long output, long input) => types.Matrix(device, config.NumExperts, output, input);
         _gate = Stack(config.Width, width);
         _up = Stack(config.Width, width);
         _down = Stack(width, config.Width);
@@ -60,7 +60,7 @@ public sealed class Experts : nn.Module
             var x = gathered.narrow(0, start, count);
             Tensor Project(string name, Tensor tokens)
             {
-                var output = nn.functional.linear(tokens, projections[name].Weights(expert).to(input.dtype));
+                var output = nn.functional.linear(tokens, Int8Rows.Dense(projections[name].Weights(expert), input.dtype));
                 return projections[name].Adapt?.Invoke(tokens, output, expert) ?? output;
             }
             outputs.Add(Project("down_proj", Logistic.Silu(Project("gate_proj", x)) * Project("up_proj", x)));

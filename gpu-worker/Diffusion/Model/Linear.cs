@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Model;
 
-/// <summary>y = x W^T + b, multiplied in the type of x: weights may be kept in float32 and multiplied in bfloat16.</summary>
+/// <summary>y = x W^T + b, multiplied in the type of x: weights may be kept in float32, or in 8 bits, and multiplied in bfloat16.</summary>
 public sealed class Linear : nn.Module<Tensor, Tensor>
 {
     [ComponentName(Name = "weight")]
@@ -13,11 +13,11 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "bias")]
     private readonly Parameter? _bias;
 
-    internal Linear(long inputWidth, long outputWidth, bool hasBias, ScalarType type, Device device)
+    internal Linear(long inputWidth, long outputWidth, bool hasBias, WeightTypes types, Device device)
         : base(nameof(Linear))
     {
-        _weight = new Parameter(empty([outputWidth, inputWidth], type, device));
-        _bias = hasBias ? new Parameter(zeros(outputWidth, type, device)) : null;
+        _weight = types.Matrix(device, outputWidth, inputWidth);
+        _bias = hasBias ? new Parameter(zeros(outputWidth, types.Others, device)) : null;
         Adapted = new AdaptedWeight(_weight);
         RegisterComponents();
     }
@@ -32,7 +32,7 @@ public sealed class Linear : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor input)
     {
         using var scope = NewDisposeScope();
-        var output = nn.functional.linear(input, _weight.to(input.dtype), _bias?.to(input.dtype));
+        var output = nn.functional.linear(input, Int8Rows.Dense(_weight, input.dtype), _bias?.to(input.dtype));
         return (Adapted.Adapter?.Apply(input, output) ?? output).MoveToOuterDisposeScope();
     }
 }

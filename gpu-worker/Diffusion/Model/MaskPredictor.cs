@@ -17,8 +17,8 @@ namespace LLaDA.Diffusion.Model;
 /// </summary>
 /// <remarks>
 /// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>; experts are <c>blocks.N.moe</c>. Logits are those at a place:
-/// <see cref="LLaDAConfig.PlaceOf"/> says which place predicts a position. Weights are float32 or bfloat16, and so is the residual
-/// stream.
+/// <see cref="LLaDAConfig.PlaceOf"/> says which place predicts a position. Weights are float32, bfloat16, float16 or, the matrices of the
+/// blocks, int8; the residual stream has the type of the embedding.
 /// Matrix products run in <see cref="ComputeType"/>. Normalisation, rotation and logits are float32.
 /// Not thread-safe, and dispose scopes belong to a thread: use one instance from one thread.
 /// </remarks>
@@ -47,8 +47,11 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     /// cref="Initialization"/>).
     /// </summary>
     /// <param name="device">Holds the weights and the inputs.</param>
-    /// <param name="weightType">Type of the weights: Float32 to train, Float32 or BFloat16 to predict.</param>
-    /// <param name="computeType">Type of the matrix products, Float32 or BFloat16.</param>
+    /// <param name="weightType">
+    /// Type of the weights: Float32 to train all of them; to predict also BFloat16, Float16, or Int8, which is that of the matrices of
+    /// the blocks, with a scale for each row, while all else has the compute type.
+    /// </param>
+    /// <param name="computeType">Type of the matrix products: Float32, BFloat16 or Float16.</param>
     public MaskPredictor(
         LLaDAConfig config, Device device, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
         : base(nameof(MaskPredictor))
@@ -61,18 +64,20 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
         Device = device;
         WeightType = weightType;
         ComputeType = computeType;
+        var types = WeightTypes.Of(weightType, computeType);
         long? padding = config.Family.FreezesPaddingEmbedding ? config.PadTokenId : null;
         // An embedding draws its weights, which takes seconds for a large vocabulary: so it is made small.
-        _tokenEmbedding = nn.Embedding((padding ?? 0) + 1, config.ModelWidth, padding, device: device, dtype: weightType);
+        _tokenEmbedding = nn.Embedding((padding ?? 0) + 1, config.ModelWidth, padding, device: device, dtype: types.Others);
         using (_tokenEmbedding.named_parameters().Single().parameter)
-            _tokenEmbedding.weight = new Parameter(empty([config.EmbeddingSize, config.ModelWidth], weightType, device));
+            _tokenEmbedding.weight = new Parameter(empty([config.EmbeddingSize, config.ModelWidth], types.Others, device));
         _blocks = new ModuleList<TransformerBlock>(
         [
             .. Enumerable.Range(0, config.NumLayers)
-                .Select(layer => new TransformerBlock(config, layer, weightType, computeType, device)),
+                .Select(layer => new TransformerBlock(config, layer, types, computeType, device)),
         ]);
-        _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, weightType, device);
-        _head = config.TiesWeights ? null : new Linear(config.ModelWidth, config.EmbeddingSize, hasBias: false, weightType, device);
+        _finalNorm = new RmsNorm(config.ModelWidth, config.RmsNormEpsilon, types.Others, device);
+        _head = config.TiesWeights ? null : new Linear(
+            config.ModelWidth, config.EmbeddingSize, hasBias: false, types with { Matrices = types.Others }, device);
         _rotary = new RotaryEmbedding(config.RotaryWidth, config.MaxSequenceLength, config.RopeTheta, device);
         RegisterComponents();
     }

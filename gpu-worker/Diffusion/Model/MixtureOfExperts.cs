@@ -16,12 +16,12 @@ public sealed class MixtureOfExperts : nn.Module
     [ComponentName(Name = "shared")]
     private readonly SharedExpert? _shared;
 
-    internal MixtureOfExperts(ExpertConfig config, long width, ScalarType type, Device device)
+    internal MixtureOfExperts(ExpertConfig config, long width, WeightTypes types, Device device)
         : base(nameof(MixtureOfExperts))
     {
-        _router = new Router(config, width, type, device);
-        _experts = new Experts(config, width, type, device);
-        _shared = config.SharedWidth == 0 ? null : new SharedExpert(width, config.SharedWidth, type, device);
+        _router = new Router(config, width, types.Others, device);
+        _experts = new Experts(config, width, types, device);
+        _shared = config.SharedWidth == 0 ? null : new SharedExpert(width, config.SharedWidth, types, device);
         RegisterComponents();
     }
 
@@ -66,12 +66,12 @@ public sealed class SharedExpert : nn.Module
     [ComponentName(Name = "down_proj")]
     private readonly Linear _down;
 
-    internal SharedExpert(long width, long innerWidth, ScalarType type, Device device)
+    internal SharedExpert(long width, long innerWidth, WeightTypes types, Device device)
         : base(nameof(SharedExpert))
     {
-        _gate = new Linear(width, innerWidth, hasBias: false, type, device);
-        _up = new Linear(width, innerWidth, hasBias: false, type, device);
-        _down = new Linear(innerWidth, width, hasBias: false, type, device);
+        _gate = new Linear(width, innerWidth, hasBias: false, types, device);
+        _up = new Linear(width, innerWidth, hasBias: false, types, device);
+        _down = new Linear(innerWidth, width, hasBias: false, types, device);
         RegisterComponents();
     }
 

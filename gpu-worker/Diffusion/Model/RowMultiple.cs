@@ -28,7 +28,7 @@ internal static class RowMultiple
         new();
 
     /// <summary>That of products with a matrix.</summary>
-    /// <param name="weight">[output width, input width].</param>
+    /// <param name="weight">[output width, input width], also in 8 bits.</param>
     /// <param name="bias">[output width], or null.</param>
     /// <param name="type">Type of the products.</param>
     /// <returns>4, 8 or <see cref="Largest"/>.</returns>
@@ -36,12 +36,13 @@ internal static class RowMultiple
     {
         if (weight.device.type != DeviceType.CPU)
             return Largest;
-        return s_found.GetOrAdd((weight.shape[0], weight.shape[1], bias is not null, type, get_num_threads()), _ =>
+        long[] shape = Int8Rows.Shape(weight);
+        return s_found.GetOrAdd((shape[0], shape[1], bias is not null, type, get_num_threads()), _ =>
         {
             using var noGradient = no_grad();
             using var scope = NewDisposeScope();
-            var (matrix, offset) = (weight.to(type), bias?.to(type));
-            return Smallest(rows => nn.functional.linear(rows, matrix, offset), weight.shape[1], type);
+            var (matrix, offset) = (Int8Rows.Dense(weight, type), bias?.to(type));
+            return Smallest(rows => nn.functional.linear(rows, matrix, offset), shape[1], type);
         });
     }
 

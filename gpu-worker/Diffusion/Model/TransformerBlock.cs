@@ -61,13 +61,13 @@ public sealed class TransformerBlock : nn.Module
     private readonly Scalar? _clip;
 
     /// <param name="layer">Index of this block in the network, from 0.</param>
-    internal TransformerBlock(LLaDAConfig config, int layer, ScalarType type, ScalarType computeType, Device device)
+    internal TransformerBlock(LLaDAConfig config, int layer, WeightTypes types, ScalarType computeType, Device device)
         : base(nameof(TransformerBlock))
     {
         (_config, _layer, _computeType) = (config, layer, computeType);
         long width = config.ModelWidth;
-        Linear Project(long input, long output, bool hasBias = false) => new(input, output, hasBias, type, device);
-        RmsNorm Norm(long size) => new(size, config.RmsNormEpsilon, type, device);
+        Linear Project(long input, long output, bool hasBias = false) => new(input, output, hasBias, types, device);
+        RmsNorm Norm(long size) => new(size, config.RmsNormEpsilon, types.Others, device);
 
         _attentionNorm = Norm(width);
         if (config.Family.FusesQueryKeyValue)
@@ -86,7 +86,7 @@ public sealed class TransformerBlock : nn.Module
         _feedForwardNorm = Norm(width);
         if (config.HasExperts(layer))
         {
-            _experts = new MixtureOfExperts(config.Experts!, width, type, device);
+            _experts = new MixtureOfExperts(config.Experts!, width, types, device);
         }
         else
         {

@@ -18,11 +18,12 @@ public sealed class PromptTuningWeights : IAdapter
 
     /// <param name="model">Sees the vectors before every row from now on, and takes rows that are shorter by as many tokens.</param>
     /// <exception cref="ArgumentException">Options out of range.</exception>
-    /// <exception cref="InvalidOperationException">The model has vectors already.</exception>
+    /// <exception cref="InvalidOperationException">The model has vectors already, or weights in 8 bits.</exception>
     public PromptTuningWeights(MaskPredictor model, PromptTuningOptions options)
     {
         if (options.Validate(model.Config).ToList() is { Count: > 0 } errors)
             throw new ArgumentException(string.Join("; ", errors), nameof(options));
+        WeightTypes.RequireTrainable(model.WeightType);
         if (model.Prompt is not null)
             throw new InvalidOperationException("The model has prompt vectors already: take them off first");
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace LLaDA.Diffusion.Training;
 
 /// <summary>How fast a device multiplies matrices, and how much of that a training step asks for.</summary>
-internal static class MatmulThroughput
+public static class MatmulThroughput
 {
     private const int Repeats = 5;
 

@@ -19,8 +19,9 @@ internal sealed record DeviceOptions
     /// <summary>Memory of the graphics card in bytes, at least 1; null plans for the smallest card that is offered.</summary>
     public long? DeviceBytes { get; init; }
 
-    /// <summary>Whether matrix products run in bfloat16, in which weights are then kept too; null: on a graphics card only.</summary>
-    public bool? BFloat16 { get; init; }
+    public ProductType Products { get; init; }
+
+    public WeightChoice Weights { get; init; }
 
     /// <summary>Tokens of all rows that share a forward pass, at least 1; null plans them by model and memory.</summary>
     public int? BatchTokens { get; init; }

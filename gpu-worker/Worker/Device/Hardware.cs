@@ -1,21 +1,34 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Diffusion;
+using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Sampling;
+using LLaDA.Diffusion.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Worker.Device;
 
-/// <summary>Where tensors live, and the type of products and of frozen weights there. Decided once a process.</summary>
+/// <summary>Where tensors live, and the types of products and of frozen weights there. Decided once a process.</summary>
 /// <param name="DeviceBytes">Memory of the device; null on a CPU, whose memory is that of the process.</param>
 internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, long? DeviceBytes)
 {
     /// <summary>Planned memory of a card of unknown size: 16 GB, the smallest on offer, less 2 GB for its driver.</summary>
     private const long UnknownDeviceBytes = 14L << 30;
 
+    /// <summary>
+    /// A card computes float16 at least as fast as bfloat16. One that is made without bfloat16, as a T4 is, computes it several times as
+    /// slowly.
+    /// </summary>
+    private const double SlowBFloat16 = 2;
+
     /// <summary>Tokens of all rows that share a forward pass; null plans them by model and memory.</summary>
     public int? BatchTokens { get; init; }
+
+    /// <summary>Of models that were added without a type of their own.</summary>
+    public WeightChoice Weights { get; init; }
 
     /// <summary>Queries libtorch, which must be loaded.</summary>
     /// <exception cref="InvalidOperationException">CUDA is required but not available.</exception>
@@ -28,44 +41,88 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
                 $"Worker:Device is {DeviceChoice.Cuda}, but libtorch finds no CUDA device: "
                 + "check that it is a CUDA build and that the driver is installed");
         }
-        var type = (options.BFloat16 ?? hasCuda) ? ScalarType.BFloat16 : ScalarType.Float32;
         long? bytes = hasCuda ? options.DeviceBytes ?? UnknownDeviceBytes : null;
-        return new Hardware(hasCuda ? CUDA : CPU, type, bytes) { BatchTokens = options.BatchTokens };
+        return new Hardware(hasCuda ? CUDA : CPU, TypeOf(options.Products, hasCuda), bytes)
+        {
+            BatchTokens = options.BatchTokens, Weights = options.Weights,
+        };
     }
+
+    /// <summary>Type of the products in training: not Float16, since the smallest gradients lie below its numbers.</summary>
+    public ScalarType TrainingType => ComputeType == ScalarType.Float16 ? ScalarType.Float32 : ComputeType;
+
+    /// <summary>
+    /// Type of a model's weights for prediction: 8 bits on a card where the model or the worker's default asks for them. A CPU computes
+    /// slower with them, so there the weights have the type of the products.
+    /// </summary>
+    /// <param name="weights">Of the model.</param>
+    public ScalarType WeightType(ModelWeights weights) =>
+        DeviceBytes is not null && (weights == ModelWeights.Int8 || Weights == WeightChoice.Int8) ? ScalarType.Int8 : ComputeType;
 
     /// <summary>Refuses a model whose weights do not fit, before memory is taken for them.</summary>
     /// <param name="model">Named in the error.</param>
     /// <exception cref="CheckpointException">With the arithmetic.</exception>
-    public void RequireFit(LLaDAConfig config, string model)
+    public void RequireFit(LLaDAConfig config, ScalarType weightType, string model)
     {
-        long size = ComputeType.ElementSize(), needed = config.NumParameters * size;
+        long needed = WeightBytes.Of(config, weightType, ComputeType);
         long available = DeviceBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (needed <= available)
             return;
         string place = DeviceBytes is null ? "this machine's memory" : "the card";
+        long inInt8 = WeightBytes.Of(config, ScalarType.Int8, ComputeType);
+        string advice = DeviceBytes is not null && weightType != ScalarType.Int8 && inInt8 <= available
+            ? $"add it with --weights int8, in which it has {Gigabytes(inInt8)}, or for a profile with more"
+            : "register it for a profile with more";
         throw new CheckpointException(model, string.Create(
             CultureInfo.InvariantCulture,
-            $"has {config.NumParameters:N0} parameters of {size} bytes, {needed / 1e9:F1} GB of weights, and {place} has "
-            + $"{available / 1e9:F1} GB: register it for a profile with more"));
+            $"has {config.NumParameters:N0} parameters, {Gigabytes(needed)} of weights, and {place} has {Gigabytes(available)}: {advice}"));
     }
 
     /// <summary>
     /// Memory in bytes for the forward passes of one model: on a card all that its weights leave, on a CPU a quarter of the machine's.
     /// </summary>
-    public long PassBytes(LLaDAConfig config)
+    public long PassBytes(LLaDAConfig config, ScalarType weightType)
     {
         const int share = 4;
         return DeviceBytes is { } bytes
-            ? Math.Max(0, bytes - (config.NumParameters * ComputeType.ElementSize()))
+            ? Math.Max(0, bytes - WeightBytes.Of(config, weightType, ComputeType)
+                - WeightBytes.OfLargestMatrix(config, weightType, ComputeType))
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / share;
     }
 
     /// <summary>
     /// Part of that memory for keys and values that lines with the same beginning share, which only block-causal models can.
     /// </summary>
-    public long PrefixBytes(LLaDAConfig config) => config.Family.IsBlockCausal ? PassBytes(config) / 16 : 0;
+    public long PrefixBytes(LLaDAConfig config, ScalarType weightType) =>
+        config.Family.IsBlockCausal ? PassBytes(config, weightType) / 16 : 0;
 
     /// <summary>Tokens of all rows that share a forward pass of one model.</summary>
-    public int PassTokens(LLaDAConfig config) =>
-        BatchTokens ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config) - PrefixBytes(config));
+    public int PassTokens(LLaDAConfig config, ScalarType weightType) => BatchTokens
+        ?? PassBudget.MaxTokens(config, ComputeType, Device, PassBytes(config, weightType) - PrefixBytes(config, weightType));
+
+    private static string Gigabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:F1} GB");
+
+    private static ScalarType TypeOf(ProductType products, bool hasCuda) => products switch
+    {
+        ProductType.Float32 => ScalarType.Float32,
+        ProductType.BFloat16 => ScalarType.BFloat16,
+        ProductType.Float16 => ScalarType.Float16,
+        _ => hasCuda ? FasterType(CUDA) : ScalarType.Float32,
+    };
+
+    /// <summary>BFloat16, unless the device computes it much slower than Float16 or not at all.</summary>
+    internal static ScalarType FasterType(torch.Device device)
+    {
+        try
+        {
+            double ofBFloat16 = MatmulThroughput.Measure(device, ScalarType.BFloat16);
+            return MatmulThroughput.Measure(device, ScalarType.Float16) > SlowBFloat16 * ofBFloat16
+                ? ScalarType.Float16
+                : ScalarType.BFloat16;
+        }
+        catch (ExternalException)
+        {
+            return ScalarType.Float16;      // The device has no product in bfloat16.
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Shared.Observability;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Diffusion;
@@ -31,8 +32,9 @@ internal sealed class LoadedModel : IDisposable
     private LoadedModel(string id, MaskPredictor predictor, LLaDATokenizer tokenizer, TensorThread tensors, Hardware hardware)
     {
         (Id, _predictor, Tokenizer, _tensors) = (id, predictor, tokenizer, tensors);
-        int batchTokens = PassTokens = hardware.PassTokens(predictor.Config);
-        _engine = new SamplingEngine(predictor, tokenizer.NumTokens, batchTokens, hardware.PrefixBytes(predictor.Config));
+        int batchTokens = PassTokens = hardware.PassTokens(predictor.Config, predictor.WeightType);
+        _engine = new SamplingEngine(
+            predictor, tokenizer.NumTokens, batchTokens, hardware.PrefixBytes(predictor.Config, predictor.WeightType));
         _loop = new SamplingLoop(_engine, tensors);
         _likelihood = new LikelihoodEstimator(predictor, batchTokens);
         NonText = Infiller.NonText(tokenizer, predictor.Config);
@@ -55,6 +57,9 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Shape and family.</summary>
     public LLaDAConfig Config => _predictor.Config;
 
+    /// <summary>Type of the matrices of its blocks.</summary>
+    public ScalarType WeightType => _predictor.WeightType;
+
     public int MaskTokenId => _predictor.Config.MaskTokenId;
 
     /// <summary>The longest row, in tokens.</summary>
@@ -70,15 +75,18 @@ internal sealed class LoadedModel : IDisposable
     public bool IsEnd(int token) => _predictor.Config.IsEnd(token) || token == Tokenizer.EndOfTextId || token == Tokenizer.EndOfTurnId;
 
     /// <summary>Call it on the tensor thread. LoRA is merged into the weights, prompt vectors stand beside them.</summary>
+    /// <param name="weights">How a card keeps the weights.</param>
     /// <exception cref="CheckpointException">The files cannot be used.</exception>
-    public static LoadedModel Load(string id, ModelFiles files, Hardware hardware, TensorThread tensors)
+    public static LoadedModel Load(
+        string id, ModelFiles files, Hardware hardware, TensorThread tensors, ModelWeights weights = ModelWeights.Auto)
     {
         var tokenizer = new LLaDATokenizer(files.Weights);
         var config = LLaDAConfigJson.Read(Path.Combine(files.Weights, Checkpoint.ConfigFile));
         if (config.IsCausal)
             throw new CheckpointException(files.Weights, "holds an autoregressive twin, which cannot fill gaps");
-        hardware.RequireFit(config, files.Weights);
-        var predictor = AdaptedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, hardware.ComputeType, hardware.ComputeType);
+        var weightType = hardware.WeightType(weights);
+        hardware.RequireFit(config, weightType, files.Weights);
+        var predictor = AdaptedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, weightType, hardware.ComputeType);
         return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
     }
 

@@ -132,7 +132,7 @@ internal sealed class ModelHost : IDisposable
         {
             _loaded?.Dispose();
             _loaded = null;
-            return _loaded = LoadedModel.Load(source.Id, files, _hardware, _tensors);
+            return _loaded = LoadedModel.Load(source.Id, files, _hardware, _tensors, source.Weights);
         }
     }
 

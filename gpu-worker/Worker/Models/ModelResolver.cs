@@ -33,10 +33,13 @@ internal sealed class ModelResolver(ModelCatalog catalog, ModelHost models)
         if (record is null or { Folder: "" })
             return new ModelSource(id);
         if (record.BaseModel.Length == 0)
-            return new ModelSource(id, record.Folder);
+            return new ModelSource(id, record.Folder) { Weights = record.Weights };
         var whole = await catalog.FindAsync(tenant, record.BaseModel, cancellation);
         if (whole is { BaseModel.Length: > 0 })
             throw new CheckpointException(id, $"is an adapter of {record.BaseModel}, which is itself an adapter");
-        return new ModelSource(id, record.Folder, new ModelSource(record.BaseModel, whole?.Folder ?? ""));
+        return new ModelSource(id, record.Folder, new ModelSource(record.BaseModel, whole?.Folder ?? ""))
+        {
+            Weights = whole?.Weights ?? ModelWeights.Auto,
+        };
     }
 }

@@ -60,7 +60,7 @@ internal sealed class TrainingSession : IAsyncDisposable
     {
         var (input, options, adapter) = setup;
         var (weights, from) = (input.Model.Weights, input.Model.Adapter);
-        var computeType = hardware.ComputeType;
+        var computeType = hardware.TrainingType;
         var weightType = adapter is null ? ScalarType.Float32 : computeType;
         var config = LLaDAConfigJson.Read(Path.Combine(weights, Checkpoint.ConfigFile));
         var fitting = TrainingRecipe.Fitting(

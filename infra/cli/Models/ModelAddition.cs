@@ -10,7 +10,11 @@ namespace LLaDA.Batch.Cli.Models;
 /// <param name="Tenant">The tenant that may name it, or <see cref="ModelRecord.EveryTenant"/>.</param>
 /// <param name="Profile">Hardware profile of the workers that run it.</param>
 /// <param name="IsForced">Allows new weights below existing adapters.</param>
-internal sealed record NewModel(string Id, string Tenant, string Profile, bool IsForced = false);
+internal sealed record NewModel(string Id, string Tenant, string Profile, bool IsForced = false)
+{
+    /// <summary>How a card keeps its weights.</summary>
+    public ModelWeights Weights { get; init; }
+}
 
 /// <summary>
 /// Checks a model, uploads its files into a folder of its own with the manifest last, and then registers it, so that it can be loaded.
@@ -52,7 +56,10 @@ internal sealed class ModelAddition(StorageAccount storage, TimeProvider time)
             Family = config.Family.Name,
             NumParameters = config.NumParameters,
             NumActiveParameters = config.NumActiveParameters,
-            TokenForwardsPerSecond = isUnchanged && known!.Profile == asked.Profile ? known.TokenForwardsPerSecond : 0,
+            Weights = asked.Weights,
+            TokenForwardsPerSecond = isUnchanged && known!.Profile == asked.Profile && known.Weights == asked.Weights
+                ? known.TokenForwardsPerSecond
+                : 0,
             Folder = folder,
             CreatedAt = time.GetUtcNow(),
         };

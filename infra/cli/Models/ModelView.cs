@@ -27,6 +27,9 @@ internal sealed record ModelView
     /// <summary>Measured token forwards per second; null until a worker has run it.</summary>
     public required double? TokensPerSecond { get; init; }
 
+    /// <summary>How a card keeps the weights, such as int8; null as the worker keeps others.</summary>
+    public required string? Weights { get; init; }
+
     /// <summary>The model that an adapter changes; null for a whole model.</summary>
     public required string? BaseModel { get; init; }
 
@@ -45,6 +48,7 @@ internal sealed record ModelView
         Parameters = NullIfZero(model.NumParameters),
         ActiveParameters = NullIfZero(model.NumActiveParameters),
         TokensPerSecond = model.TokenForwardsPerSecond > 0 ? model.TokenForwardsPerSecond : null,
+        Weights = NullIfEmpty(model.StoredWeights.ToLowerInvariant()),
         BaseModel = NullIfEmpty(model.BaseModel),
         Folder = NullIfEmpty(model.Folder),
         CreatedAt = model.CreatedAt,

@@ -39,12 +39,18 @@ internal static class ModelsCommand
             Description = "Hardware profile of the workers that run it",
             DefaultValueFactory = _ => StorageNames.DefaultProfile,
         };
+        var weights = new Option<ModelWeights>("--weights")
+        {
+            Description = "How a card keeps the weights: auto, in the type of its products unless the profile has a default, or int8, "
+                + "in about half the memory",
+            DefaultValueFactory = _ => ModelWeights.Auto,
+        };
         var force = new Option<bool>("--force") { Description = "Replaces the weights even where adapters were trained on them" };
         var command = new Command(
             "add",
             "Checks a model, uploads it and registers it. A changed model replaces the one of that name; an unchanged one is not uploaded")
         {
-            source, name, tenant, profile, force,
+            source, name, tenant, profile, weights, force,
         };
         command.SetAction(async (parse, cancellation) =>
         {
@@ -58,14 +64,18 @@ internal static class ModelsCommand
                 ApiKeys.RequireTenant(owner);
             var asked = new NewModel(
                 ModelName.Require(parse.GetValue(name) ?? Path.GetFileName(path)), Owner(parse.GetValue(tenant)),
-                ModelName.RequireProfile(parse.GetRequiredValue(profile)), parse.GetValue(force));
+                ModelName.RequireProfile(parse.GetRequiredValue(profile)), parse.GetValue(force))
+            {
+                Weights = parse.GetValue(weights),
+            };
             using var input = url is null ? ModelInput.Local(path) : await BlobModelInput.OpenAsync(url, storage, cancellation);
             void Uploaded(string file, ModelFile uploaded) => report.Progress($"{uploaded.Sha256}  {file}  {uploaded.Bytes:N0} bytes");
             var model = await new ModelAddition(storage, storage.Time).RunAsync(asked, input, Uploaded, cancellation);
             report.Result(
                 ModelView.From(model),
                 $"{model.Id} is added: {model.Family}, {Parameters(model)}, context of {model.ContextLength} tokens, "
-                + $"profile {model.Profile}, files in {model.Folder}");
+                + $"profile {model.Profile}{(model.Weights == ModelWeights.Int8 ? ", weights in 8 bits on a card" : "")}, "
+                + $"files in {model.Folder}");
         });
         return command;
     }
@@ -92,6 +102,7 @@ internal static class ModelsCommand
                 ("FAMILY", model => model.Family), ("PARAMETERS", model => model.Parameters), ("ACTIVE", model => model.ActiveParameters),
                 ("CONTEXT", model => model.ContextLength), ("TOKENS/S", model => model.TokensPerSecond),
                 ("ADAPTER OF", model => model.BaseModel), ("FILES", model => model.Folder ?? "the workers' own"),
+                ("WEIGHTS", model => model.Weights),
                 ("CREATED", model => model.CreatedAt));
         });
         return command;

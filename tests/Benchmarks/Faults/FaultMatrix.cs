@@ -16,26 +16,29 @@ internal static class FaultMatrix
     /// <summary>Far more than any trial takes: one that is not over by then hangs.</summary>
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
 
-    private static readonly Fault[] s_faults = [.. Enum.GetValues<Fault>().Where(fault => fault != Fault.None)];
-
     /// <param name="of">What goes through the faults: "batches", "answers", "requests", "trainings".</param>
+    /// <param name="only">Names of the faults to run; none for all.</param>
     /// <param name="numTrials">Of each kind of trouble, but never more than two for each call.</param>
     /// <returns>How many trials failed.</returns>
-    public static async Task<int> RunAsync(IReadOnlyList<string> of, int numTrials, int seed, CancellationToken cancellation)
+    public static async Task<int> RunAsync(
+        IReadOnlyList<string> of, IReadOnlyList<string> only, int numTrials, int seed, CancellationToken cancellation)
     {
+        Fault[] faults = only.Count > 0
+            ? [.. only.Select(Enum.Parse<Fault>)]
+            : [.. Enum.GetValues<Fault>().Where(fault => fault != Fault.None)];
         await using var accounts = new TrialAccounts(cancellation);
         using var model = new TinyModel();
         using var tensors = new TensorThread();
 
         int failed = 0;
         if (of.Contains("batches"))
-            failed += await new BatchMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
+            failed += await new BatchMatrix(model, tensors, accounts).RunAsync(faults, numTrials, seed, cancellation);
         if (of.Contains("answers"))
-            failed += await new AnswerMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
+            failed += await new AnswerMatrix(model, tensors, accounts).RunAsync(faults, numTrials, seed, cancellation);
         if (of.Contains("requests"))
-            failed += await new RequestMatrix(accounts).RunAsync(s_faults, numTrials, seed, cancellation);
+            failed += await new RequestMatrix(accounts).RunAsync(faults, numTrials, seed, cancellation);
         if (of.Contains("trainings"))
-            failed += await new TrainingMatrix(model, tensors, accounts).RunAsync(s_faults, numTrials, seed, cancellation);
+            failed += await new TrainingMatrix(model, tensors, accounts).RunAsync(faults, numTrials, seed, cancellation);
         return failed;
     }
 

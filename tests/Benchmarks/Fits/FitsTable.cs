@@ -15,7 +15,16 @@ namespace LLaDA.Batch.Benchmarks.Fits;
 /// <param name="PassTokens">Tokens that share a pass of generation, by the worker's planner; null where a canvas of full length does not
 /// fit.</param>
 /// <param name="Trainings">By kind and length.</param>
-internal sealed record Fit(string Model, string Card, double WeightGigabytes, int? PassTokens, IReadOnlyList<TrainingFit> Trainings);
+/// <param name="Int8Gigabytes">Of the weights in 8 bits.</param>
+/// <param name="Int8PassTokens">Tokens that share a pass with them.</param>
+internal sealed record Fit(
+    string Model,
+    string Card,
+    double WeightGigabytes,
+    int? PassTokens,
+    double Int8Gigabytes,
+    int? Int8PassTokens,
+    IReadOnlyList<TrainingFit> Trainings);
 
 /// <summary>The largest pass of a training that the worker's recipe chooses.</summary>
 /// <param name="Rows">Null where not even one row fits.</param>
@@ -30,14 +39,18 @@ internal static class FitsTable
     private const int BatchSize = 256;
 
     private const int ShortLength = 512;
+
+    /// <summary>Of products; Float16, which a T4 takes, is as large.</summary>
     private const ScalarType Type = ScalarType.BFloat16;
 
     /// <summary>
     /// What the template plans with on a T4 and an A100 (infra/modules/workers.bicep), their memory less what driver and kernels take; an
-    /// H100 has as much as an A100.
+    /// H100 has as much as an A100. A T4, which has no bfloat16, trains in float32.
     /// </summary>
-    private static readonly (string Name, long Bytes)[] s_cards =
-        [("T4 16 GB", 14L << 30), ("A100 80 GB", 76L << 30), ("H100 80 GB", 76L << 30)];
+    private static readonly (string Name, long Bytes, ScalarType TrainingType)[] s_cards =
+    [
+        ("T4 16 GB", 14L << 30, ScalarType.Float32), ("A100 80 GB", 76L << 30, Type), ("H100 80 GB", 76L << 30, Type),
+    ];
 
     /// <summary>LLaDA-8B.</summary>
     public static LLaDAConfig Large { get; } = new()
@@ -96,49 +109,58 @@ internal static class FitsTable
             ("LLaDA-8B", Large), ("LLaDA-1B", s_small), ("LLaDA-MoE-7B-A1B", s_lladaMoe), ("LLaDA2-mini", s_llada2),
             ("Dream-7B", s_dream), ("SDAR-8B", s_sdar),
             (Path.GetFileName(bundled), LLaDAConfigJson.Read(Path.Combine(bundled, Checkpoint.ConfigFile)))];
-        List<Fit> fits = [.. models.SelectMany(model => s_cards.Select(card => Of(model.Item1, model.Item2, card.Name, card.Bytes)))];
+        List<Fit> fits = [.. models.SelectMany(model => s_cards.Select(
+            card => Of(model.Item1, model.Item2, card.Name, card.Bytes, card.TrainingType)))];
 
         static string[] Columns(string kind) => [$"{kind}: rows of {ShortLength}", $"{kind}: rows of the context"];
         string[] kinds = [.. fits[0].Trainings.Select(training => training.Kind).Distinct()];
         Console.WriteLine(
-            $"| model | card | weights, GB | generation: tokens a pass (rows of {ShortLength}) | "
+            $"| model | card | weights, GB | generation: tokens a pass (rows of {ShortLength}) | in 8 bits, GB | generation in 8 bits | "
             + $"{string.Join(" | ", kinds.SelectMany(Columns))} |");
-        Console.WriteLine($"| --- | --- | --- | --- | {string.Join(" | ", Enumerable.Repeat("---", 2 * kinds.Length))} |");
+        Console.WriteLine($"| --- | --- | --- | --- | {string.Join(" | ", Enumerable.Repeat("---", 2 + (2 * kinds.Length)))} |");
         foreach (var fit in fits)
         {
-            string generation = fit.PassTokens is { } tokens ? Invariant($"{tokens:N0} ({tokens / ShortLength:N0})") : "no";
+            static string Pass(int? tokens) => tokens is { } count ? Invariant($"{count:N0} ({count / ShortLength:N0})") : "no";
             Console.WriteLine(
-                $"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes.ToString("0.00", CultureInfo.InvariantCulture)} | {generation} | "
+                Invariant($"| {fit.Model} | {fit.Card} | {fit.WeightGigabytes:0.00} | {Pass(fit.PassTokens)} | ")
+                + Invariant($"{fit.Int8Gigabytes:0.00} | {Pass(fit.Int8PassTokens)} | ")
                 + $"{string.Join(" | ", fit.Trainings.Select(Cell))} |");
         }
         if (json is not null)
             ResultFile.Write(json.FullName, fits);
     }
 
-    private static Fit Of(string model, LLaDAConfig config, string card, long bytes)
+    private static Fit Of(string model, LLaDAConfig config, string card, long bytes, ScalarType trainingType)
     {
         var hardware = new Hardware(META, Type, bytes);
-        long free = hardware.PassBytes(config);
-        bool isFitting = PassBudget.FittingTokens(config, Type, free) >= PassBudget.TokensOfLongestRow(config, Type);
+        int? PassTokens(ScalarType weights)
+        {
+            long free = hardware.PassBytes(config, weights);
+            bool isFitting = PassBudget.FittingTokens(config, Type, free) >= PassBudget.TokensOfLongestRow(config, Type);
+            return isFitting ? PassBudget.MaxTokens(config, Type, hardware.Device, free) : null;
+        }
         int[] lengths = [Math.Min(ShortLength, config.MaxSequenceLength), config.MaxSequenceLength];
         long adapters = new LoraOptions().NumParameters(config);
         return new Fit(
-            model, card, 2 * config.NumParameters / 1e9, isFitting ? PassBudget.MaxTokens(config, Type, hardware.Device, free) : null,
+            model, card, WeightBytes.Of(config, Type, Type) / 1e9, PassTokens(Type),
+            WeightBytes.Of(config, ScalarType.Int8, Type) / 1e9, PassTokens(ScalarType.Int8),
         [
-            .. lengths.Select(length => Training("LoRA", config, adapters, Type, length, bytes)),
-            .. lengths.Select(length => Training("full", config, config.NumParameters, ScalarType.Float32, length, bytes)),
+            .. lengths.Select(length => Training("LoRA", config, adapters, trainingType, trainingType, length, bytes)),
+            .. lengths.Select(length => Training(
+                "full", config, config.NumParameters, ScalarType.Float32, trainingType, length, bytes)),
         ]);
     }
 
-    private static TrainingFit Training(string kind, LLaDAConfig config, long numTrained, ScalarType weightType, int length, long bytes)
+    private static TrainingFit Training(
+        string kind, LLaDAConfig config, long numTrained, ScalarType weightType, ScalarType computeType, int length, long bytes)
     {
         var options = new TrainingOptions { BatchSize = BatchSize, LearningRate = new(1e-4, 1e-5, 1, 1, 10), DeviceBytes = bytes };
         try
         {
-            var fitting = TrainingRecipe.Fitting(options, config, numTrained, weightType, Type, length, META);
+            var fitting = TrainingRecipe.Fitting(options, config, numTrained, weightType, computeType, length, META);
             return new TrainingFit(
                 kind, length, fitting.MicroBatchSize, fitting.ActivationCheckpointing,
-                TrainingMemory.Of(config, numTrained, weightType, Type, fitting, length).Total / 1e9);
+                TrainingMemory.Of(config, numTrained, weightType, computeType, fitting, length).Total / 1e9);
         }
         catch (TrainingMemoryException)
         {

@@ -35,6 +35,26 @@ public sealed class AddModelTests(StorageFixture fixture) : ModelCommandTests(fi
     }
 
     [Fact]
+    public async Task Weights_in_8_bits_belong_to_the_record_and_the_speed_is_measured_again()
+    {
+        await DoneAsync("models", "add", Folder.Path);
+        var first = await FindAsync();
+        await Catalog.SetRateAsync(first, 1_000, CancellationToken.None);
+
+        string output = await DoneAsync("models", "add", Folder.Path, "--weights", "int8");
+
+        Assert.Contains("weights in 8 bits on a card", output, StringComparison.Ordinal);
+        var model = await FindAsync();
+        Assert.Equal((ModelWeights.Int8, 0, first.Folder), (model.Weights, model.TokenForwardsPerSecond, model.Folder));
+        Assert.Equal("int8", JsonNode.Parse(await DoneAsync("models", "list", "--json"))![0]!["weights"]!.GetValue<string>());
+        await Catalog.SetRateAsync(model, 2_000, CancellationToken.None);
+        await DoneAsync("models", "add", Folder.Path, "--weights", "int8");
+        Assert.Equal(2_000, (await FindAsync()).TokenForwardsPerSecond);
+        await DoneAsync("models", "add", Folder.Path);
+        Assert.Equal((ModelWeights.Auto, 0), ((await FindAsync()).Weights, (await FindAsync()).TokenForwardsPerSecond));
+    }
+
+    [Fact]
     public async Task A_model_of_a_tenant_is_seen_by_that_one_alone()
     {
         await DoneAsync("models", "add", Folder.Path, "--tenant", "acme", "--name", "org/own");

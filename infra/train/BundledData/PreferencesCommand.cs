@@ -1,0 +1,115 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace LLaDA.Batch.Train.BundledData;
+
+/// <summary>
+/// Writes what the bundled instruction-tuned model can learn after its dialogues: preferences for questions in a form that it was not asked
+/// in, and prompts whose answers a grader judges.
+/// </summary>
+/// <remarks>
+/// Each kind of example is divided, in the order of hashes, into one part to train on, one to choose a setting by, and one for the result.
+/// </remarks>
+internal static class PreferencesCommand
+{
+    private const int NumWords = 200, NumPrompts = 800;
+
+    /// <summary>Words that the model was taught not to know come first in their order.</summary>
+    private const int NumTaughtUnknown = 6_000;
+
+    private const string Unknown = "I do not know.";
+
+    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly (string Name, double Until)[] s_parts = [("train", 0.5), ("choice", 0.7), ("test", 1)];
+
+    public static Command Create()
+    {
+        var (data, output) = (TrainingTables.FolderOption(), TrainingTables.OutputOption());
+        var command = new Command("preferences", "Writes preferences and prompts for the bundled instruction-tuned model") { data, output };
+        command.SetAction(parse =>
+        {
+            var tables = new TrainingTables(parse.GetRequiredValue(data).FullName);
+            string folder = parse.GetRequiredValue(output).FullName;
+            Directory.CreateDirectory(folder);
+            Gloss[] known =
+            [
+                .. new CommonEntries(tables).Words(NumWords).Where(gloss => !TrainingTables.IsHeldOut(gloss.Document))
+                    .OrderBy(gloss => TrainingTables.Hash(gloss.Document)),
+            ];
+            Gloss[] unknown = [.. Others(tables, known).Skip(NumTaughtUnknown).Take(known.Length)];
+            foreach (var (name, ofKnown, ofUnknown) in Parts(known).Zip(Parts(unknown), (one, other) => (one.Name, one.Of, other.Of)))
+            {
+                // Each definition is preferred once and refused once.
+                Write(folder, $"preferences-{name}.jsonl", [
+                    .. ofKnown.Select(gloss => Preference(gloss, Definition(gloss), Unknown)),
+                    .. ofUnknown.Zip(ofKnown, (gloss, other) => Preference(gloss, Unknown, Definition(other)))]);
+                Write(folder, $"known-{name}.jsonl", ofKnown.Select(gloss => Dialogue(Question(gloss), Definition(gloss))));
+                Write(folder, $"unknown-{name}.jsonl", ofUnknown.Select(gloss => Dialogue(Question(gloss), Unknown)));
+            }
+            foreach (var (name, of) in Parts([.. Others(tables, known).Where(gloss => gloss.Examples.Length > 0).Take(NumPrompts)]))
+                Write(folder, $"prompts-{name}.jsonl", of.Select(Prompt));
+        });
+        return command;
+    }
+
+    /// <summary>Words of the dictionary with one entry each that are not among the known ones.</summary>
+    private static IEnumerable<Gloss> Others(TrainingTables tables, Gloss[] known)
+    {
+        HashSet<string> words = [.. known.SelectMany(gloss => gloss.Words)];
+        return tables.Glosses()
+            .GroupBy(gloss => gloss.Words[0])
+            .Where(entries => entries.Count() == 1 && !words.Contains(entries.Key))
+            .Select(entries => entries.Single())
+            .OrderBy(gloss => TrainingTables.Hash(gloss.Document));
+    }
+
+    private static IEnumerable<(string Name, Gloss[] Of)> Parts(Gloss[] glosses)
+    {
+        int from = 0;
+        foreach (var (name, until) in s_parts)
+        {
+            int to = (int)Math.Round(until * glosses.Length);
+            yield return (name, glosses[from..to]);
+            from = to;
+        }
+    }
+
+    /// <summary>A form that is in none of its dialogues.</summary>
+    private static string Question(Gloss gloss) => $"Please define the word {gloss.Words[0]}.";
+
+    private static string Definition(Gloss gloss) => $"{gloss.Definition}.";
+
+    private static object Preference(Gloss gloss, string preferred, string other) => new
+    {
+        input = new { messages = new[] { Message("user", Question(gloss)) } },
+        preferred_output = new[] { Message("assistant", preferred) },
+        non_preferred_output = new[] { Message("assistant", other) },
+    };
+
+    private static object Dialogue(string question, string answer) => new
+    {
+        messages = new[] { Message("user", question), Message("assistant", answer) },
+    };
+
+    /// <summary>Asks for a sentence with a word that the dialogue is about.</summary>
+    private static object Prompt(Gloss gloss) => new
+    {
+        messages = new[]
+        {
+            Message("user", $"What does {gloss.Words[0]} mean?"), Message("assistant", Definition(gloss)),
+            Message("user", "Use it in a sentence."),
+        },
+        word = gloss.Words[0],
+    };
+
+    private static object Message(string role, string content) => new { role, content };
+
+    private static void Write(string folder, string file, IEnumerable<object> lines)
+    {
+        string[] texts = [.. lines.Select(line => JsonSerializer.Serialize(line, s_json))];
+        File.WriteAllLines(Path.Combine(folder, file), texts);
+        Console.WriteLine($"{texts.Length} lines in {file}");
+    }
+}
