@@ -22,8 +22,8 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
     /// <summary>Steps from which on the usual rate suffices.</summary>
     private const int UsualSteps = 1000;
 
-    /// <summary>Adapters have a higher usual rate.</summary>
-    private const double MaxMultiplier = 8, MaxAdapterMultiplier = 4;
+    /// <summary>Prompt vectors have a usual rate that is high already.</summary>
+    private const double MaxMultiplier = 8, MaxPromptMultiplier = 4;
 
     /// <summary>Of text in natural languages; only a guess at the number of sequences is made from it.</summary>
     private const int BytesPerToken = 4;
@@ -45,7 +45,7 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         var reinforcement = job.Reinforcement is { } json ? ReinforcementSettings.Parse(json) : null;
         int numIterations = reinforcement?.NumIterations ?? 1;
         double multiplier = job.LearningRateMultiplier
-            ?? LearningRateMultiplierOf((double)epochs * rows / batchSize * numIterations, job.TrainsAdapter);
+            ?? LearningRateMultiplierOf((double)epochs * rows / batchSize * numIterations, job.NumVirtualTokens is not null);
         return new AutoHyperparameters(epochs, batchSize, multiplier)
         {
             Preference = job.Method == FineTuningMethod.Dpo ? s_published : null,
@@ -73,9 +73,9 @@ internal sealed record AutoHyperparameters(int Epochs, int BatchSize, double Lea
         Math.Clamp(rows, 1, MinBatchSize),
         method == FineTuningMethod.Reinforcement ? MaxPrompts : MaxBatchSize);
 
-    /// <returns>1 to 8, or to 4 for an adapter: a training of few steps takes larger ones.</returns>
-    private static double LearningRateMultiplierOf(double steps, bool isAdapter) =>
-        Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, isAdapter ? MaxAdapterMultiplier : MaxMultiplier), 2);
+    /// <returns>1 to 8, or to 4 for prompt vectors: a training of few steps takes larger ones.</returns>
+    private static double LearningRateMultiplierOf(double steps, bool isPrompt) =>
+        Math.Round(Math.Clamp(UsualSteps / Math.Max(1, steps), 1, isPrompt ? MaxPromptMultiplier : MaxMultiplier), 2);
 
     private static long Rows(FineTuningMethod method, int numLines, long numBytes, int contextLength) =>
         method == FineTuningMethod.Pretrain ? numBytes / (BytesPerToken * Math.Max(1, contextLength)) : numLines;

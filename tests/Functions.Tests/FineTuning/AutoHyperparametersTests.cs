@@ -20,7 +20,8 @@ public sealed class AutoHyperparametersTests
         int numLines, int epochs, int batchSize, double multiplier)
     {
         Assert.Equal(new AutoHyperparameters(epochs, batchSize, multiplier), Of(new FineTuningJobRecord(), numLines));
-        Assert.Equal(Math.Min(4, multiplier), Of(new FineTuningJobRecord { LoraRank = 8 }, numLines).LearningRateMultiplier);
+        Assert.Equal(multiplier, Of(new FineTuningJobRecord { LoraRank = 8 }, numLines).LearningRateMultiplier);
+        Assert.Equal(Math.Min(4, multiplier), Of(new FineTuningJobRecord { NumVirtualTokens = 8 }, numLines).LearningRateMultiplier);
     }
 
     [Theory]

@@ -127,7 +127,7 @@ public sealed class FineTuningApiTests(StorageFixture fixture)
             created["hyperparameters"]!.ToJsonString());
         Assert.Equal("queued", planned["status"]!.GetValue<string>());
         Assert.Equal(
-            """{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":4,"lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""",
+            """{"n_epochs":2,"batch_size":4,"learning_rate_multiplier":8,"lora":{"rank":4,"alpha":8},"noise":{"min":0.3,"max":1}}""",
             planned["method"]!["supervised"]!["hyperparameters"]!.ToJsonString());
         Assert.Equal(("mine", 7), (planned["user_provided_suffix"]!.GetValue<string>(), planned["seed"]!.GetValue<int>()));
         Assert.Equal("b", planned["metadata"]!["a"]!.GetValue<string>());
