@@ -81,6 +81,7 @@ public sealed class FineTunedModels(StorageAccount storage, ModelCatalog catalog
             NumParameters = from.NumParameters,
             NumActiveParameters = from.NumActiveParameters,
             TokenForwardsPerSecond = from.TokenForwardsPerSecond,
+            Weights = from.Weights,
             Folder = FineTuningBlobs.Folder(job, run, step),
             BaseModel = !job.TrainsAdapter ? "" : from.BaseModel.Length > 0 ? from.BaseModel : from.Id,
             CreatedAt = time.GetUtcNow(),

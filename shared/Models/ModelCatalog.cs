@@ -38,11 +38,12 @@ public sealed class ModelCatalog(StorageAccount storage)
         await _records.PutAsync(model, cancellation);
     }
 
-    /// <summary>Records the measured speed of a model, unless one is recorded or its files have changed.</summary>
+    /// <summary>Records the measured speed of a model, unless one is recorded or its files or their type in memory have changed.</summary>
     public Task SetRateAsync(ModelRecord model, double tokenForwardsPerSecond, CancellationToken cancellation) =>
         _records.UpdateAsync(model.PartitionKey, model.RowKey, current =>
         {
-            if (current.TokenForwardsPerSecond > 0 || current.Folder != model.Folder)
+            if (current.TokenForwardsPerSecond > 0 || current.Folder != model.Folder
+                || current.Weights != model.Weights)
                 return false;
             current.TokenForwardsPerSecond = tokenForwardsPerSecond;
             return true;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using LLaDA.Batch.Shared.Models;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Models;
@@ -85,7 +86,7 @@ public sealed class HardwareTests(TinyModel model)
             $"models/large has {count:N0} parameters, {count * 2 / 1e9:F1} GB of weights, and the card has {available}: {advice}");
 
         Assert.Equal(
-            Needed("81.6 GB", "add it with --weights int8, in which it has 77.9 GB, or for a profile with more"), Refusal(card));
+            Needed("81.6 GB", "add it with --weights int8, in which it has 78.4 GB, or for a profile with more"), Refusal(card));
         Assert.Equal(
             Needed("60.1 GB", "register it for a profile with more"), Refusal(card with { DeviceBytes = 56L << 30 }));
     }
@@ -111,9 +112,16 @@ public sealed class HardwareTests(TinyModel model)
         Assert.Equal(torch.ScalarType.BFloat16, (card with { ComputeType = torch.ScalarType.BFloat16 }).TrainingType);
     }
 
-    [Fact]
-    public void Without_a_choice_a_device_takes_the_type_that_it_does_not_compute_slowly() =>
-        Assert.Equal(torch.ScalarType.BFloat16, Hardware.FasterType(torch.CPU));
+    [Theory]
+    [InlineData(60e12, 8e12, torch.ScalarType.Float16)]
+    [InlineData(60e12, 40e12, torch.ScalarType.BFloat16)]
+    [InlineData(900e12, 900e12, torch.ScalarType.BFloat16)]
+    [InlineData(60e12, null, torch.ScalarType.Float16)]
+    public void Without_a_choice_a_card_predicts_in_float16_where_it_is_slow_at_bfloat16(
+        double ofFloat16, double? ofBFloat16, torch.ScalarType expected) =>
+        Assert.Equal(
+            expected,
+            Hardware.FasterType(type => type == torch.ScalarType.Float16 ? ofFloat16 : ofBFloat16 ?? throw new NoProductException()));
 
     [Fact]
     public async Task Model_that_asks_for_8_bits_has_them_on_a_card()
@@ -155,4 +163,6 @@ public sealed class HardwareTests(TinyModel model)
         Assert.Equal((200_000, 1_000), (Rate(7_000_000), Rate(500_000_000_000)));
         Assert.Equal(5, Rate(8_000_000_000, measured: 5));
     }
+
+    private sealed class NoProductException : ExternalException;
 }

@@ -38,9 +38,17 @@ public static class Checkpoint
     /// <param name="computeType">Type of the matrix products.</param>
     /// <exception cref="CheckpointException">The folder does not hold exactly what its config.json asks for.</exception>
     public static MaskPredictor Load(
-        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
+        string folder, Device? device = null, ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32) =>
+        LoadChanged(folder, device, weightType, computeType, changeOf: null);
+
+    /// <summary>The same with changed matrices.</summary>
+    /// <param name="changeOf">The change of matrices before they are rounded to 8 bits, given the network without its weights.</param>
+    internal static MaskPredictor LoadChanged(
+        string folder, Device? device, ScalarType weightType, ScalarType computeType, Func<MaskPredictor, MatrixChange>? changeOf)
     {
         LibTorch.Load();
+        if (weightType == ScalarType.Int8 && !Int8Rows.AreOffered)
+            throw new CheckpointException(folder, "cannot be kept in 8 bits with this build of libtorch: load it in another type");
         var config = WithEndOfTurn(LLaDAConfigJson.Read(Path.Combine(folder, ConfigFile)), folder);
         using var weights = new WeightFiles(folder);
         var layout = weights.Match(config);
@@ -49,8 +57,9 @@ public static class Checkpoint
         try
         {
             var parameters = Tensors(model).ToDictionary();
+            var change = changeOf?.Invoke(model);
             foreach (var stored in layout.Tensors)
-                weights.CopyTo(stored, parameters[stored.Parameter]);
+                weights.CopyTo(stored, parameters[stored.Parameter], change);
             model.eval();
             return model;
         }

@@ -8,6 +8,13 @@ namespace LLaDA.Diffusion.Checkpoints;
 /// <param name="AreExpertsStacked">Whether one tensor holds all experts of a layer.</param>
 internal sealed record StoredLayout(IReadOnlyList<StoredTensor> Tensors, bool AreExpertsStacked);
 
+/// <summary>Changes a matrix while it is loaded.</summary>
+/// <param name="parameter">Name in <see cref="MaskPredictor"/>.</param>
+/// <param name="expert">From 0; 0 where there are none.</param>
+/// <param name="matrix">[output width, input width], float32, on the CPU.</param>
+/// <returns>The matrix with its change.</returns>
+internal delegate Tensor MatrixChange(string parameter, int expert, Tensor matrix);
+
 /// <summary>The weights of a checkpoint folder: model.safetensors or, where there is none, the shards that the index names.</summary>
 internal sealed partial class WeightFiles : IDisposable
 {
@@ -71,11 +78,12 @@ internal sealed partial class WeightFiles : IDisposable
         throw new CheckpointException(_folder, $"does not fit its config.json: {string.Join("; ", faults.Take(MaxFaultsListed))}{more}");
     }
 
-    public void CopyTo(StoredTensor stored, Tensor parameter)
+    /// <param name="change">Of matrices that are rounded to 8 bits, before they are; null for none.</param>
+    public void CopyTo(StoredTensor stored, Tensor parameter, MatrixChange? change = null)
     {
         using var part = stored.In(parameter);
         if (part.dtype == ScalarType.Int8)
-            Quantize(stored, part);
+            Quantize(stored, part, change);
         else
             _fileOf[stored.Name].CopyTo(stored.Name, part);
     }
@@ -83,17 +91,19 @@ internal sealed partial class WeightFiles : IDisposable
     public void Dispose() => _files.ForEach(file => file.Dispose());
 
     /// <summary>Expert by expert, since a whole stack would be several times as large as all of it in 8 bits.</summary>
-    private void Quantize(StoredTensor stored, Tensor part)
+    /// <remarks>It runs on the CPU, since a card may have room for the result alone.</remarks>
+    private void Quantize(StoredTensor stored, Tensor part, MatrixChange? change)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var whole = _fileOf[stored.Name].Read(stored.Name);
         Tensor[] matrices = whole.dim() == 2 ? [whole] : whole.unbind(0);
         Tensor[] targets = whole.dim() == 2 ? [part] : part.unbind(0);
-        foreach (var (matrix, target) in matrices.Zip(targets))
+        foreach (var (index, (matrix, target)) in matrices.Zip(targets).Index())
         {
             using var ofMatrix = NewDisposeScope();
-            target.copy_(Int8Rows.Quantize(matrix.to(part.device)));
+            var full = matrix.to(ScalarType.Float32);
+            target.copy_(Int8Rows.Quantize(change?.Invoke(stored.Parameter, stored.Expert ?? index, full) ?? full));
         }
     }
 

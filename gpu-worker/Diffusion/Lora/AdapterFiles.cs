@@ -111,6 +111,23 @@ internal sealed class AdapterFiles : IDisposable
         }
     }
 
+    /// <summary>The same for one matrix at a time, while it is loaded; valid as long as this is.</summary>
+    public MatrixChange ChangeOf(MaskPredictor model)
+    {
+        var matched = Match(model);
+        return (parameter, expert, matrix) =>
+        {
+            const string weight = ".weight";
+            string path = parameter.EndsWith(weight, StringComparison.Ordinal) ? parameter[..^weight.Length] : parameter;
+            if (!matched.TryGetValue(path, out var names))
+                return matrix;
+            using var scope = NewDisposeScope();
+            using var scale = Config.Scale.ToScalar();
+            Tensor Read(string[] parts) => _file.Read(parts[expert]).to(ScalarType.Float32);
+            return matrix.add(matmul(Read(names.B), Read(names.A)), scale).MoveToOuterDisposeScope();
+        };
+    }
+
     public void Dispose() => _file.Dispose();
 
     /// <summary>The matrix, or those of each expert.</summary>

@@ -15,10 +15,13 @@ public static class MergedCheckpoint
         ScalarType weightType = ScalarType.Float32, ScalarType computeType = ScalarType.Float32)
     {
         using var files = adapter is null ? null : new AdapterFiles(adapter);
-        var model = Checkpoint.Load(folder, device, weightType, computeType);
+        bool isInt8 = weightType == ScalarType.Int8;
+        var model = Checkpoint.LoadChanged(
+            folder, device, weightType, computeType, isInt8 && files is not null ? files.ChangeOf : null);
         try
         {
-            files?.MergeInto(model);
+            if (!isInt8)
+                files?.MergeInto(model);
             return model;
         }
         catch

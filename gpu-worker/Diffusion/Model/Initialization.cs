@@ -11,8 +11,10 @@ namespace LLaDA.Diffusion.Model;
 public static class Initialization
 {
     /// <summary>Draws every weight of the model from the seed; the same seed gives the same weights.</summary>
+    /// <exception cref="InvalidOperationException">The weights are in 8 bits.</exception>
     public static void Initialize(this MaskPredictor model, long seed)
     {
+        WeightTypes.RequireTrainable(model.WeightType);
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var random = new Generator((ulong)seed);

@@ -15,7 +15,10 @@ internal static class Int8Rows
 {
     private const int ScaleBytes = 4;
 
-    private static readonly Scalar s_largest = 127.ToScalar();
+    private static readonly Scalar s_largest = 127.ToScalar(), s_smallest = (-127).ToScalar();
+
+    /// <summary>Whether this libtorch fits the script that reads them.</summary>
+    public static bool AreOffered => BlockScript.Instance is not null;
 
     /// <param name="shape">[..., output width, input width].</param>
     /// <returns>The shape in which such a matrix is stored.</returns>
@@ -34,7 +37,7 @@ internal static class Int8Rows
         var full = matrix.to(ScalarType.Float32);
         var scale = full.abs().amax([-1], keepdim: true).div(s_largest);                      // [..., output width, 1]
         var divisor = where(scale.eq(StaticScalars.Zero), ones_like(scale), scale);
-        var numbers = full.div(divisor).round().to(ScalarType.Int8);
+        var numbers = full.div(divisor).round().clamp(s_smallest, s_largest).to(ScalarType.Int8);
         return cat([numbers, Script.Call("bytes_of", scale)], -1).MoveToOuterDisposeScope();
     }
 
@@ -46,7 +49,5 @@ internal static class Int8Rows
     }
 
     /// <summary>libtorch reads bytes as numbers of another type in scripts alone.</summary>
-    /// <exception cref="InvalidOperationException">This libtorch does not fit the script.</exception>
-    private static TorchScript Script => BlockScript.Instance
-        ?? throw new InvalidOperationException("This build of libtorch keeps no weights in 8 bits: load the model in another type");
+    private static TorchScript Script => BlockScript.Instance ?? throw new InvalidOperationException("This libtorch does not fit the script");
 }

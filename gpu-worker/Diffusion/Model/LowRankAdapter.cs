@@ -77,13 +77,12 @@ internal sealed class LowRankAdapter : IDisposable
 
     public void MergeInto(Tensor weight) => Merge(weight, A, B, _scale);
 
-    /// <summary>W + scale B A, computed in float32 and rounded once to the type of W, in 8 bits with new scales.</summary>
+    /// <summary>W + scale B A, computed in float32 and rounded once to the type of W.</summary>
     public static void Merge(Tensor weight, Tensor a, Tensor b, Scalar scale)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var merged = Int8Rows.Dense(weight, ScalarType.Float32).add(matmul(b, a), scale);
-        weight.copy_(weight.dtype == ScalarType.Int8 ? Int8Rows.Quantize(merged) : merged);
+        weight.copy_(weight.to(ScalarType.Float32).add(matmul(b, a), scale));
     }
 
     private static Parameter Lasting(Tensor values, bool isTrained = true)

@@ -18,7 +18,7 @@ namespace LLaDA.Diffusion.Model;
 /// <remarks>
 /// Parameters are named as in GSAI-ML/LLaDA below <c>model.transformer.</c>; experts are <c>blocks.N.moe</c>. Logits are those at a place:
 /// <see cref="LLaDAConfig.PlaceOf"/> says which place predicts a position. Weights are float32, bfloat16, float16 or, the matrices of the
-/// blocks, int8; the residual stream has the type of the embedding.
+/// blocks, int8; the residual stream has the type of the embedding, and float32 beside products in float16.
 /// Matrix products run in <see cref="ComputeType"/>. Normalisation, rotation and logits are float32.
 /// Not thread-safe, and dispose scopes belong to a thread: use one instance from one thread.
 /// </remarks>
@@ -186,7 +186,12 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
 
     /// <param name="tokens">[T].</param>
     /// <returns>[T, D].</returns>
-    internal Tensor Embed(Tensor tokens) => _prompt?.Embed(tokens, _tokenEmbedding) ?? _tokenEmbedding.call(tokens);
+    internal Tensor Embed(Tensor tokens)
+    {
+        using var scope = NewDisposeScope();
+        var embedded = _prompt?.Embed(tokens, _tokenEmbedding) ?? _tokenEmbedding.call(tokens);
+        return (ComputeType == ScalarType.Float16 ? embedded.to(ScalarType.Float32) : embedded).MoveToOuterDisposeScope();
+    }
 
     internal Tensor Block(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
         _blocks[layer].Forward(x, rotation, packed);

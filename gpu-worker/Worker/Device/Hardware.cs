@@ -64,18 +64,20 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
     /// <exception cref="CheckpointException">With the arithmetic.</exception>
     public void RequireFit(LLaDAConfig config, ScalarType weightType, string model)
     {
-        long needed = WeightBytes.Of(config, weightType, ComputeType);
+        long needed = Bytes(weightType), inInt8 = Bytes(ScalarType.Int8);
         long available = DeviceBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (needed <= available)
             return;
         string place = DeviceBytes is null ? "this machine's memory" : "the card";
-        long inInt8 = WeightBytes.Of(config, ScalarType.Int8, ComputeType);
         string advice = DeviceBytes is not null && weightType != ScalarType.Int8 && inInt8 <= available
             ? $"add it with --weights int8, in which it has {Gigabytes(inInt8)}, or for a profile with more"
             : "register it for a profile with more";
         throw new CheckpointException(model, string.Create(
             CultureInfo.InvariantCulture,
             $"has {config.NumParameters:N0} parameters, {Gigabytes(needed)} of weights, and {place} has {Gigabytes(available)}: {advice}"));
+
+        long Bytes(ScalarType type) =>
+            WeightBytes.Of(config, type, ComputeType) + WeightBytes.OfLargestMatrix(config, type, ComputeType);
     }
 
     /// <summary>
@@ -107,22 +109,23 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
         ProductType.Float32 => ScalarType.Float32,
         ProductType.BFloat16 => ScalarType.BFloat16,
         ProductType.Float16 => ScalarType.Float16,
-        _ => hasCuda ? FasterType(CUDA) : ScalarType.Float32,
+        _ => hasCuda ? FasterType(type => MatmulThroughput.Measure(CUDA, type)) : ScalarType.Float32,
     };
 
-    /// <summary>BFloat16, unless the device computes it much slower than Float16 or not at all.</summary>
-    internal static ScalarType FasterType(torch.Device device)
+    /// <summary>The type of a card's products, by how fast it multiplies in both.</summary>
+    /// <param name="measure">Operations a second; throws where the device has no product of the type.</param>
+    internal static ScalarType FasterType(Func<ScalarType, double> measure)
     {
+        double ofFloat16 = measure(ScalarType.Float16), ofBFloat16 = 0;
         try
         {
-            double ofBFloat16 = MatmulThroughput.Measure(device, ScalarType.BFloat16);
-            return MatmulThroughput.Measure(device, ScalarType.Float16) > SlowBFloat16 * ofBFloat16
-                ? ScalarType.Float16
-                : ScalarType.BFloat16;
+            // Twice, since the device's clock may rise at first.
+            ofBFloat16 = Math.Max(measure(ScalarType.BFloat16), measure(ScalarType.BFloat16));
         }
         catch (ExternalException)
         {
-            return ScalarType.Float16;      // The device has no product in bfloat16.
+            // It has none.
         }
+        return ofFloat16 > SlowBFloat16 * ofBFloat16 ? ScalarType.Float16 : ScalarType.BFloat16;
     }
 }

@@ -18,7 +18,7 @@ namespace LLaDA.Batch.Worker.Models;
 internal sealed class LoadedModel : IDisposable
 {
     private const int WarmupPasses = 1, MaxMeasuredPasses = 4;
-    private const int MeasuredRows = 8, MeasuredLength = 128;
+    private const int MeasuredRows = 8, MeasuredLength = 128, TriedLength = 32;
 
     /// <summary>Behind it no further pass is measured: one of a slow device is long enough, and the worker's start waits for it.</summary>
     private static readonly TimeSpan s_measuredTime = TimeSpan.FromMilliseconds(100);
@@ -87,7 +87,14 @@ internal sealed class LoadedModel : IDisposable
         var weightType = hardware.WeightType(weights);
         hardware.RequireFit(config, weightType, files.Weights);
         var predictor = AdaptedCheckpoint.Load(files.Weights, files.Adapter, hardware.Device, weightType, hardware.ComputeType);
-        return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
+        if (IsFinite(predictor))
+            return new LoadedModel(id, predictor, tokenizer, tensors, hardware);
+        predictor.Dispose();
+        throw new CheckpointException(
+            files.Weights,
+            hardware.ComputeType == ScalarType.Float16
+                ? "computes numbers that float16 does not hold: set Worker__Products to BFloat16 or Float32"
+                : "computes numbers that are not finite: its weights are damaged");
     }
 
     /// <summary>The operations that lines run on this model, from any thread.</summary>
@@ -143,6 +150,22 @@ internal sealed class LoadedModel : IDisposable
         using var scope = NewDisposeScope();
         var logits = _predictor.forward(full([1, 1], MaskTokenId, ScalarType.Int64, _predictor.Device));
         return logits.sum().item<float>();
+    }
+
+    /// <summary>Whether a short row of text and masks gives numbers.</summary>
+    private static bool IsFinite(MaskPredictor predictor)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        var config = predictor.Config;
+        int length = Math.Min(TriedLength, config.MaxSequenceLength);
+        long[] canvas =
+        [
+            .. Enumerable.Range(0, length).Select(place => (long)(place < config.NumVirtualTokens
+                ? config.EmbeddingSize + place
+                : place % 2 == 0 ? config.MaskTokenId : place % config.VocabularySize)),
+        ];
+        return predictor.forward(tensor(canvas, device: predictor.Device).unsqueeze(0)).isfinite().all().item<bool>();
     }
 
     private double MeasureTokensPerSecond()

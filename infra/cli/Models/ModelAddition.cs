@@ -12,8 +12,8 @@ namespace LLaDA.Batch.Cli.Models;
 /// <param name="IsForced">Allows new weights below existing adapters.</param>
 internal sealed record NewModel(string Id, string Tenant, string Profile, bool IsForced = false)
 {
-    /// <summary>How a card keeps its weights.</summary>
-    public ModelWeights Weights { get; init; }
+    /// <summary>How a card keeps its weights; null as the model of that name had them.</summary>
+    public ModelWeights? Weights { get; init; }
 }
 
 /// <summary>
@@ -46,6 +46,7 @@ internal sealed class ModelAddition(StorageAccount storage, TimeProvider time)
         if (known is not null && !isUnchanged && !asked.IsForced)
             await RequireNoAdaptersAsync(known, cancellation);
 
+        var weights = asked.Weights ?? known?.Weights ?? ModelWeights.Auto;
         string folder = isUnchanged ? known!.Folder : ModelFolders.NewFolder(asked.Tenant, time);
         var model = new ModelRecord
         {
@@ -56,8 +57,8 @@ internal sealed class ModelAddition(StorageAccount storage, TimeProvider time)
             Family = config.Family.Name,
             NumParameters = config.NumParameters,
             NumActiveParameters = config.NumActiveParameters,
-            Weights = asked.Weights,
-            TokenForwardsPerSecond = isUnchanged && known!.Profile == asked.Profile && known.Weights == asked.Weights
+            Weights = weights,
+            TokenForwardsPerSecond = isUnchanged && known!.Profile == asked.Profile && known.Weights == weights
                 ? known.TokenForwardsPerSecond
                 : 0,
             Folder = folder,

@@ -39,12 +39,12 @@ internal static class ModelsCommand
             Description = "Hardware profile of the workers that run it",
             DefaultValueFactory = _ => StorageNames.DefaultProfile,
         };
-        var weights = new Option<ModelWeights>("--weights")
+        var weights = new Option<string?>("--weights")
         {
             Description = "How a card keeps the weights: auto, in the type of its products unless the profile has a default, or int8, "
-                + "in about half the memory",
-            DefaultValueFactory = _ => ModelWeights.Auto,
+                + "in about half the memory. Without it as the model of that name had them, or auto",
         };
+        weights.AcceptOnlyFromAmong("auto", "int8");
         var force = new Option<bool>("--force") { Description = "Replaces the weights even where adapters were trained on them" };
         var command = new Command(
             "add",
@@ -66,7 +66,7 @@ internal static class ModelsCommand
                 ModelName.Require(parse.GetValue(name) ?? Path.GetFileName(path)), Owner(parse.GetValue(tenant)),
                 ModelName.RequireProfile(parse.GetRequiredValue(profile)), parse.GetValue(force))
             {
-                Weights = parse.GetValue(weights),
+                Weights = parse.GetValue(weights) is { } kept ? Enum.Parse<ModelWeights>(kept, ignoreCase: true) : null,
             };
             using var input = url is null ? ModelInput.Local(path) : await BlobModelInput.OpenAsync(url, storage, cancellation);
             void Uploaded(string file, ModelFile uploaded) => report.Progress($"{uploaded.Sha256}  {file}  {uploaded.Bytes:N0} bytes");

@@ -26,7 +26,7 @@ internal static class PreferencesCommand
 
     public static Command Create()
     {
-        var (data, output) = (TrainingTables.FolderOption(), TrainingTables.OutputOption());
+        var (data, output) = (TrainingTables.FolderOption(), new Option<DirectoryInfo>("--out") { Description = "Folder for the files", Required = true });
         var command = new Command("preferences", "Writes preferences and prompts for the bundled instruction-tuned model") { data, output };
         command.SetAction(parse =>
         {
@@ -38,7 +38,7 @@ internal static class PreferencesCommand
                 .. new CommonEntries(tables).Words(NumWords).Where(gloss => !TrainingTables.IsHeldOut(gloss.Document))
                     .OrderBy(gloss => TrainingTables.Hash(gloss.Document)),
             ];
-            Gloss[] unknown = [.. Others(tables, known).Skip(NumTaughtUnknown).Take(known.Length)];
+            Gloss[] others = [.. Others(tables, known).Skip(NumTaughtUnknown)], unknown = others[..known.Length];
             foreach (var (name, ofKnown, ofUnknown) in Parts(known).Zip(Parts(unknown), (one, other) => (one.Name, one.Of, other.Of)))
             {
                 // Each definition is preferred once and refused once.
@@ -48,7 +48,7 @@ internal static class PreferencesCommand
                 Write(folder, $"known-{name}.jsonl", ofKnown.Select(gloss => Dialogue(Question(gloss), Definition(gloss))));
                 Write(folder, $"unknown-{name}.jsonl", ofUnknown.Select(gloss => Dialogue(Question(gloss), Unknown)));
             }
-            foreach (var (name, of) in Parts([.. Others(tables, known).Where(gloss => gloss.Examples.Length > 0).Take(NumPrompts)]))
+            foreach (var (name, of) in Parts([.. others.Skip(unknown.Length).Where(gloss => gloss.Examples.Length > 0).Take(NumPrompts)]))
                 Write(folder, $"prompts-{name}.jsonl", of.Select(Prompt));
         });
         return command;

@@ -170,7 +170,18 @@ public sealed class StoredRowTests(StorageFixture fixture)
             ["BaseModel"] = "org/base", ["State"] = stored, ["CreatedAt"] = s_time,
         },
         model => Assert.Equal((state, "org/model", 4096), (model.State, model.Id, model.ContextLength)),
-        added: [("Family", ""), ("NumParameters", 0L), ("NumActiveParameters", 0L)]);
+        added: [("Family", ""), ("NumParameters", 0L), ("NumActiveParameters", 0L), ("Weights", "")]);
+
+    [Fact]
+    public async Task A_model_in_8_bits() => await fixture.AssertKeptAsync<ModelRecord>(
+        StorageNames.ModelsTable,
+        new()
+        {
+            ["Id"] = "org/model", ["Profile"] = "gpu", ["ContextLength"] = 4096, ["TokenForwardsPerSecond"] = 9.5, ["Folder"] = "acme/f",
+            ["BaseModel"] = "", ["State"] = "Known", ["CreatedAt"] = s_time, ["Weights"] = "Int8", ["Family"] = "LLaDA",
+            ["NumParameters"] = 5L, ["NumActiveParameters"] = 5L,
+        },
+        model => Assert.Equal(ModelWeights.Int8, model.Weights));
 
     [Fact]
     public async Task A_file() => await fixture.AssertKeptAsync<FileRecord>(

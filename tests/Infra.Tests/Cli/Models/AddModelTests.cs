@@ -48,9 +48,9 @@ public sealed class AddModelTests(StorageFixture fixture) : ModelCommandTests(fi
         Assert.Equal((ModelWeights.Int8, 0, first.Folder), (model.Weights, model.TokenForwardsPerSecond, model.Folder));
         Assert.Equal("int8", JsonNode.Parse(await DoneAsync("models", "list", "--json"))![0]!["weights"]!.GetValue<string>());
         await Catalog.SetRateAsync(model, 2_000, CancellationToken.None);
-        await DoneAsync("models", "add", Folder.Path, "--weights", "int8");
-        Assert.Equal(2_000, (await FindAsync()).TokenForwardsPerSecond);
         await DoneAsync("models", "add", Folder.Path);
+        Assert.Equal((ModelWeights.Int8, 2_000), ((await FindAsync()).Weights, (await FindAsync()).TokenForwardsPerSecond));
+        await DoneAsync("models", "add", Folder.Path, "--weights", "auto");
         Assert.Equal((ModelWeights.Auto, 0), ((await FindAsync()).Weights, (await FindAsync()).TokenForwardsPerSecond));
     }
 

@@ -27,6 +27,7 @@ public sealed class PreferencesTests : IDisposable
         var learnt = File.ReadLines(Path.Combine(_folder, "dialogues", "train.jsonl"))
             .Select(line => JsonNode.Parse(line)!["messages"]![0]!["content"]!.GetValue<string>()).ToHashSet();
         Assert.DoesNotContain(s_parts.SelectMany(part => Lines($"unknown-{part}")), line => learnt.Contains(InLearntForm(line)));
+        Assert.DoesNotContain(s_parts.SelectMany(part => Lines($"prompts-{part}")), line => learnt.Contains(Question(line, "messages")));
         Assert.All(s_parts.SelectMany(part => Lines($"known-{part}")), line => Assert.Contains(InLearntForm(line), learnt));
     }
 
