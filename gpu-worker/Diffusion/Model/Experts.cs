@@ -88,7 +88,8 @@ public sealed class Experts : nn.Module
         var plan = Plan(choice, h.dtype);
         return script.Call(
             "experts", x, h, choice.Weights, PinnedUpload.To(h.device, plan.Gathered), plan.RunNumbers,
-            PinnedUpload.To(h.device, plan.Places), stacks, shared).MoveToOuterDisposeScope();
+            PinnedUpload.To(h.device, plan.Places), stacks, shared, Logistic.IsWhole(_config.Width),
+            Logistic.IsWhole(_config.SharedWidth)).MoveToOuterDisposeScope();
     }
 
     private ExpertPlan Plan(RouterChoice choice, ScalarType type)

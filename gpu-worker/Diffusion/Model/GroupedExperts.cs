@@ -76,6 +76,6 @@ internal static class GroupedExperts
         var plan = ExpertPlan.Of([.. trial[1].data<long>()], NumExperts, (int)trial[1].shape[1], RowMultiple.Largest);
         return script.Call(
             "experts", zeros_like(trial[0]), trial[0], trial[2], tensor(plan.Gathered), plan.RunNumbers, tensor(plan.Places), trial[3..],
-            Array.Empty<Tensor>());
+            Array.Empty<Tensor>(), false, false);
     }
 }

@@ -49,5 +49,6 @@ internal static class Int8Rows
     }
 
     /// <summary>libtorch reads bytes as numbers of another type in scripts alone.</summary>
-    private static TorchScript Script => BlockScript.Instance ?? throw new InvalidOperationException("This libtorch does not fit the script");
+    private static TorchScript Script => BlockScript.Instance
+        ?? throw new InvalidOperationException("This libtorch does not fit the script");
 }

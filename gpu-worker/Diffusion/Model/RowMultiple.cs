@@ -20,7 +20,7 @@ internal static class RowMultiple
     private const int NumTrialRows = 64, MaxTrialRows = 32;
 
     /// <summary>In bfloat16, of 64 bytes each; float32 has half as many.</summary>
-    private const int NumbersOfTwoVectors = 64;
+    public const int NumbersOfTwoVectors = 64;
 
     private static readonly int[] s_smaller = [4, 8];
 

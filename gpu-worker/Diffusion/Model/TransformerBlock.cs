@@ -137,7 +137,7 @@ public sealed class TransformerBlock : nn.Module
         {
             return script.Call("block", [
                 .. attention, _feedForwardNorm.Weight, _gateProjection!.Adapted.Weight, _upProjection!.Adapted.Weight,
-                _downProjection!.Adapted.Weight]).MoveToOuterDisposeScope();
+                _downProjection!.Adapted.Weight, Logistic.IsWhole(_config.FeedForwardWidth)]).MoveToOuterDisposeScope();
         }
         var attended = script.Call("attend", attention);
         return _experts.AddByScript(script, attended, _feedForwardNorm, _computeType, OnChoice(packed)).MoveToOuterDisposeScope();

@@ -26,7 +26,8 @@ internal static class PreferencesCommand
 
     public static Command Create()
     {
-        var (data, output) = (TrainingTables.FolderOption(), new Option<DirectoryInfo>("--out") { Description = "Folder for the files", Required = true });
+        var data = TrainingTables.FolderOption();
+        var output = new Option<DirectoryInfo>("--out") { Description = "Folder for the files", Required = true };
         var command = new Command("preferences", "Writes preferences and prompts for the bundled instruction-tuned model") { data, output };
         command.SetAction(parse =>
         {

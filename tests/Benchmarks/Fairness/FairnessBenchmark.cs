@@ -50,7 +50,8 @@ internal static class FairnessBenchmark
             foreach (var (attack, during, alone) in throughput)
             {
                 Console.WriteLine($"  {attack.Name}: {during:G3} {attack.Unit} a minute beside the victim, {alone:G3} alone");
-                throughputs.Add(new { beside, Attack = attack.Name, attack.Unit, during, alone, Share = during / alone });
+                double? share = alone > 0 ? during / alone : null;
+                throughputs.Add(new { beside, Attack = attack.Name, attack.Unit, during, alone, share });
             }
             if (json is not null)
                 ResultFile.Write(json.FullName, new { waits, throughputs });
@@ -87,6 +88,7 @@ internal static class FairnessBenchmark
                 long sent = Stopwatch.GetTimestamp();
                 await requestAsync(cancellation);
                 seconds.Add(Stopwatch.GetElapsedTime(sent).TotalSeconds);
+                await Console.Error.WriteLineAsync($"  request {seconds.Count} waited {seconds[^1]:F1} s");
                 await Task.Delay(s_pause, cancellation);
             }
             double[] between = await ReadAsync(meters, cancellation);

@@ -138,7 +138,8 @@ public sealed class Int8Tests : IDisposable
         using var scope = NewDisposeScope();
         using var model = Saved(family);
         // The changes are small beside a step: rounding the base first would lose them.
-        using (var lora = new LoraWeights(model, new LoraOptions { Rank = 4, Alpha = 4, Seed = 2, Targets = target is null ? null : [target] }))
+        var options = new LoraOptions { Rank = 4, Alpha = 4, Seed = 2, Targets = target is null ? null : [target] };
+        using (var lora = new LoraWeights(model, options))
         {
             foreach (var (_, parameter) in lora.Parameters)
                 parameter.normal_(0, 0.01);

@@ -17,7 +17,7 @@ public sealed class LogisticTests : IDisposable
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var numbers = (randn(200_000, generator: new Generator(1)) * 4).to(type);
+        var numbers = (randn([200_000, 1], generator: new Generator(1)) * 4).to(type);
         set_num_threads(1);
         foreach (var function in new Func<Tensor, Tensor>[] { Logistic.Silu, Logistic.Sigmoid })
         {
@@ -32,6 +32,32 @@ public sealed class LogisticTests : IDisposable
                     Assert.True(function(numbers.narrow(0, start, count)).equal(expected.narrow(0, start, count)).all().item<bool>(),
                         $"{count} with {threads} threads");
                 }
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void Row_of_whole_vectors_has_the_same_bits_among_any_number_of_rows(ScalarType type)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var (threads, width) in new[] { (1, 64), (1, 192), (2, 128), (2, 768), (3, 384), (4, 768), (5, 3840) })
+        {
+            set_num_threads(threads);
+            Assert.True(Logistic.IsWhole(width));
+            Assert.False(Logistic.IsWhole(width + 64 - (threads == 1 ? 1 : 0)));
+            int most = 300_000 / width;
+            var rows = (randn([most, width], generator: new Generator(1)) * 4).to(type);
+            var expected = Logistic.Silu(rows);
+            Assert.True(expected.equal(nn.functional.silu(rows)).all().item<bool>());
+            for (int count = 1; count < most; count += 1 + (most / 50))
+            {
+                using var trial = NewDisposeScope();
+                Assert.True(
+                    Logistic.Silu(rows.narrow(0, most - count, count)).equal(expected.narrow(0, most - count, count)).all().item<bool>(),
+                    $"{count} rows of {width} with {threads} threads");
             }
         }
     }
