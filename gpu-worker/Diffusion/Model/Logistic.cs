@@ -8,7 +8,7 @@ namespace LLaDA.Diffusion.Model;
 /// <remarks>
 /// On a CPU, libtorch rounds its own otherwise at the end of a tensor, and at the end of each thread's chunk of a large one, so a row's
 /// bits would depend on the rows beside it. Its exp and its quotients have the same bits everywhere, so prediction is computed from them,
-/// which takes about twice as long. With a gradient libtorch's own are taken, and its silu where rows are so long that every chunk is
+/// which is slower. With a gradient libtorch's own are taken, and its silu where rows are so long that every chunk is
 /// whole vectors (<see cref="IsWhole"/>).
 /// </remarks>
 internal static class Logistic

@@ -19,8 +19,8 @@ internal sealed record Hardware(torch.Device Device, ScalarType ComputeType, lon
     private const long UnknownDeviceBytes = 14L << 30;
 
     /// <summary>
-    /// A card computes float16 at least as fast as bfloat16. One that is made without bfloat16, as a T4 is, computes it several times as
-    /// slowly.
+    /// A card computes float16 at least as fast as bfloat16. One that is made without bfloat16, as a T4 is, is expected to compute it
+    /// several times as slowly.
     /// </summary>
     private const double SlowBFloat16 = 2;
 
