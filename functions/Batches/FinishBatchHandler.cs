@@ -17,12 +17,19 @@ internal sealed partial class FinishBatchHandler(
     MissingParts missing,
     ResultFiles results,
     BatchClosing closing,
+    FinishPlaces places,
+    WorkQueues queues,
     TimeProvider time,
     ILogger<FinishBatchHandler> logger)
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
-        if (await batches.FindAsync(message.Key, cancellation) is { IsTerminal: false, IsNow: false } batch)
+        if (await batches.FindAsync(message.Key, cancellation) is not { IsTerminal: false, IsNow: false } batch)
+            return;
+        using var place = places.TryEnter(batch);
+        if (place is null)
+            await PostponeAsync(batch, cancellation);
+        else
             await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
     }
 
@@ -56,6 +63,13 @@ internal sealed partial class FinishBatchHandler(
         if (await batches.FindAsync(batch.Key, cancellation) is { IsTerminal: false })
             await EndAsync(settled.Row!, ending, counts, cancellation);
         await results.DeleteOrphansAsync(settled.Row!, cancellation);
+    }
+
+    /// <summary>Puts the message behind those of others: the tenant's places are taken by batches that take long to end.</summary>
+    private Task PostponeAsync(BatchRecord batch, CancellationToken cancellation)
+    {
+        Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "finish"), Telemetry.With(Telemetry.Outcome, "postponed"));
+        return queues.SendFinishAsync(batch.Key, places.Wait(batch.Tenant), cancellation);
     }
 
     private async Task<PartCounts> JoinAsync(

@@ -64,7 +64,8 @@ public static class FunctionsServices
         services.AddSingleton<BatchView>().AddSingleton<LineResults>().AddSingleton<BatchCheck>();
         services.AddSingleton(Read<PriceOptions>(configuration, PriceOptions.Section, prices => prices.Validate()));
         services.AddSingleton<ShardDispatcher>().AddSingleton<BatchInput>().AddSingleton<ResultFiles>();
-        services.AddSingleton<BatchPlans>().AddSingleton<PlanBatchHandler>().AddSingleton<FinishBatchHandler>();
+        services.AddSingleton<BatchPlans>().AddSingleton<PlanBatchHandler>();
+        services.AddSingleton<FinishPlaces>().AddSingleton<FinishBatchHandler>();
         services.AddSingleton<BatchClosing>().AddSingleton<BatchCancellation>().AddSingleton<MissingParts>();
         services.AddSingleton<BatchSweep>().AddSingleton<StalledBatches>().AddSingleton<StalledShards>().AddSingleton<LostLines>();
         services.AddSingleton<IdempotencyRecords>().AddSingleton<IPurge, ExpiredIdempotencyKeys>();

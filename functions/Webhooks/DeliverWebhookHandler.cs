@@ -9,9 +9,6 @@ namespace LLaDA.Batch.Functions.Webhooks;
 /// <summary>Delivers an event to an endpoint, with retries over 24 hours until the endpoint confirms it.</summary>
 internal sealed partial class DeliverWebhookHandler
 {
-    /// <summary>How long a message waits for a place of its tenant; spread, so that all of a tenant's do not come back at once.</summary>
-    private static readonly TimeSpan s_shortestWait = TimeSpan.FromSeconds(5), s_longestWait = TimeSpan.FromSeconds(15);
-
     private readonly WebhookEndpoints _endpoints;
     private readonly BatchWebhooks _webhooks;
     private readonly BatchStore _batches;
@@ -66,6 +63,12 @@ internal sealed partial class DeliverWebhookHandler
 
     public async Task RunAsync(WebhookMessage message, CancellationToken cancellation)
     {
+        using var place = _places.TryEnter(message.Tenant);
+        if (place is null)
+        {
+            await PostponeAsync(message, cancellation);
+            return;
+        }
         if (await FindAsync(message, cancellation) is not { } ended
             || await FindTargetAsync(message, ended, cancellation) is not { } target)
             return;     // the job or the endpoint is gone
@@ -110,12 +113,6 @@ internal sealed partial class DeliverWebhookHandler
     private async Task RunAsync(
         WebhookMessage message, WebhookTarget target, WebhookEvent webhookEvent, CancellationToken cancellation)
     {
-        using var place = _places.TryEnter(target.Tenant);
-        if (place is null)
-        {
-            await PostponeAsync(message, cancellation);
-            return;
-        }
         var outcome = await _delivery.RunAsync(target, webhookEvent, cancellation);
         TimeSpan? delay = outcome.IsLast || message.Attempt >= WebhookOptions.Delays.Count ? null : WebhookOptions.Delays[message.Attempt];
         if (delay is { } pause)
@@ -149,8 +146,7 @@ internal sealed partial class DeliverWebhookHandler
     private Task PostponeAsync(WebhookMessage message, CancellationToken cancellation)
     {
         Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "webhook"), Telemetry.With(Telemetry.Outcome, "postponed"));
-        var delay = s_shortestWait + (Random.Shared.NextDouble() * (s_longestWait - s_shortestWait));
-        return _queues.SendWebhookAsync(message, delay, cancellation);
+        return _queues.SendWebhookAsync(message, _places.Wait(message.Tenant), cancellation);
     }
 
     [LoggerMessage(

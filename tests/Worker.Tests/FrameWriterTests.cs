@@ -17,11 +17,12 @@ public sealed class FrameWriterTests(StorageFixture fixture)
         var storage = new StorageAccount(new StorageOptions { ConnectionString = fixture.NewConnectionString() });
         await storage.EnsureCreatedAsync([StorageNames.DefaultProfile], CancellationToken.None);
         var frames = new BatchBlobs(storage, new JobKey("tenant", "now-1")).Frames;
-        var time = new FakeTimeProvider();
+        var time = new CountedTime();
         await using var writer = new FrameWriter(frames, time);
 
         writer.Show(Step(1));
         await WaitAsync(frames, numFrames: 1);
+        await UntilAsync(() => time.NumTimers == 1);    // it pauses: time that is advanced before is lost
         for (int step = 2; step <= 50; step++)
             writer.Show(Step(step));
         time.Advance(s_interval - TimeSpan.FromMilliseconds(1));
@@ -43,6 +44,27 @@ public sealed class FrameWriterTests(StorageFixture fixture)
             await Task.Delay(10, patience.Token);
     }
 
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var patience = new CancellationTokenSource(s_patience);
+        while (!holds())
+            await Task.Delay(10, patience.Token);
+    }
+
     private static async Task<IReadOnlyList<AnswerFrame>> ReadAsync(FrameBlob frames) =>
         (await frames.ReadAsync(default, CancellationToken.None)).Frames;
+
+    private sealed class CountedTime : FakeTimeProvider
+    {
+        private int _numTimers;
+
+        public int NumTimers => Volatile.Read(ref _numTimers);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            Interlocked.Increment(ref _numTimers);
+            return timer;
+        }
+    }
 }

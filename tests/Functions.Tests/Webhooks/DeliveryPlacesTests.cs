@@ -43,4 +43,17 @@ public sealed class DeliveryPlacesTests
 
         Assert.All(Enumerable.Range(0, 4), _ => Assert.NotNull(_places.TryEnter("slow")));
     }
+
+    [Fact]
+    public void Those_without_a_place_come_back_one_after_the_other()
+    {
+        using var first = _places.TryEnter("slow", isLarge: true);
+        using var second = _places.TryEnter("slow", isLarge: true);
+        var waits = Enumerable.Range(0, 20).Select(_ => _places.Wait("slow").TotalSeconds).ToList();
+        var others = Enumerable.Range(0, 2_000).Select(_ => _places.Wait("slow").TotalSeconds).ToList();
+
+        Assert.Equal(Enumerable.Range(0, 20).Select(index => 5 + (0.5 * index)), waits);
+        Assert.Equal((5, 300), (others.Min(), others.Max()));
+        Assert.Equal(5, _places.Wait("other").TotalSeconds);
+    }
 }

@@ -5,7 +5,7 @@ using Azure.Core;
 using Azure.Core.Pipeline;
 using LLaDA.Batch.Shared.Storage;
 
-namespace LLaDA.Batch.Functions.Tests.Webhooks;
+namespace LLaDA.Batch.Functions.Tests;
 
 /// <summary>A message as storage took it.</summary>
 /// <param name="Delay">How long it stays invisible.</param>
