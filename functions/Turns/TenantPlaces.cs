@@ -21,7 +21,7 @@ internal abstract class TenantPlaces(TimeProvider time)
     /// calls to storage whether there is a place or not; where they are too many for that, several at a time.
     /// </summary>
     private static readonly TimeSpan
-        s_shortestWait = TimeSpan.FromSeconds(5), s_longestWait = TimeSpan.FromMinutes(5), s_betweenReturns = TimeSpan.FromSeconds(0.5);
+        s_shortestWait = TimeSpan.FromSeconds(5), s_longestWait = TimeSpan.FromMinutes(5), s_betweenReturns = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Messages> _tenants = [];

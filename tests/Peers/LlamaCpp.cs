@@ -17,7 +17,7 @@ internal sealed class LlamaCpp : IDisposable
     /// <param name="maxTokens">Tokens of all of them.</param>
     public LlamaCpp(string path, int vocabularySize, int maxRows, int maxTokens, int numThreads)
     {
-        IModelParams files = new ModelParams(path) { GpuLayerCount = 0, UseMemorymap = true };
+        IModelParams files = new ModelParams(path) { GpuLayerCount = 0 };
         using (files.ToLlamaModelParams(out var parameters))
             _model = SafeLlamaModelHandle.LoadFromFile(path, parameters);
         IContextParams passes = new ModelParams(path)
@@ -36,7 +36,7 @@ internal sealed class LlamaCpp : IDisposable
 
     /// <summary>One pass of rows that do not see each other.</summary>
     /// <returns>Logits of all tokens, one row after the other, until the next pass.</returns>
-    public unsafe ReadOnlySpan<float> Forward(IReadOnlyList<int[]> rows)
+    public ReadOnlySpan<float> Forward(IReadOnlyList<int[]> rows)
     {
         _batch.Clear();
         for (int row = 0; row < rows.Count; row++)

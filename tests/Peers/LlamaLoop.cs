@@ -25,28 +25,23 @@ internal static class LlamaLoop
 
     public static int Best(ReadOnlySpan<float> logits) => TensorPrimitives.IndexOfMax(logits);
 
+    /// <summary>Keeps the most probable token of the masked position whose probability is highest.</summary>
     private static void CommitBest(int[] row, int start, int count, ReadOnlySpan<float> logits, LLaDAConfig config)
     {
-        var (best, token, confidence) = (-1, 0, double.NegativeInfinity);
+        float[] scratch = new float[config.EmbeddingSize];
+        var (best, token, confidence) = (-1, 0, float.NegativeInfinity);
         for (int position = start; position < start + count; position++)
         {
             if (row[position] != config.MaskTokenId)
                 continue;
             var here = logits.Slice(position * config.EmbeddingSize, config.EmbeddingSize);
             int chosen = Best(here);
-            double logProbability = -LogSumExpOver(here, here[chosen]);
-            if (logProbability > confidence)
-                (best, token, confidence) = (position, chosen, logProbability);
+            TensorPrimitives.Subtract(here, here[chosen], scratch);
+            TensorPrimitives.Exp(scratch, scratch);
+            float probability = 1 / TensorPrimitives.Sum<float>(scratch);
+            if (probability > confidence)
+                (best, token, confidence) = (position, chosen, probability);
         }
         row[best] = token;
-    }
-
-    /// <summary>ln of the sum of exp(logit - largest): minus the log-probability of the largest.</summary>
-    private static double LogSumExpOver(ReadOnlySpan<float> logits, float largest)
-    {
-        double sum = 0;
-        foreach (float logit in logits)
-            sum += Math.Exp(logit - largest);
-        return Math.Log(sum);
     }
 }

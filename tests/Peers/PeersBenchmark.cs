@@ -55,7 +55,7 @@ internal static class PeersBenchmark
             {
                 using var noGradient = no_grad();
                 var model = Create(name, tiny, Path.Combine(root, name));
-                foreach (var (precision, type, gguf) in s_precisions)
+                foreach (var (precision, type, gguf) in s_precisions.Where(kind => model.Types.Contains(kind.Type)))
                     times.AddRange(Measure(model, precision, type, gguf, root, numThreads, logits));
                 if (json is not null)
                     File.WriteAllText(json.FullName, JsonSerializer.Serialize(new PeersResult(logits, times), s_json) + "\n");
@@ -71,9 +71,10 @@ internal static class PeersBenchmark
 
     private static PeerModel Create(string name, string tiny, string folder) => name switch
     {
-        "tiny" => new PeerModel("bundled base, 7.2 M", tiny),
+        "tiny" => new PeerModel("bundled base, 7.2 M", tiny) { IsSmall = true },
         "100M" => PeerModel.Random("97.5 M", folder, width: 768, numLayers: 12, feedForwardWidth: 2048, ScalarType.Float32),
-        "500M" => PeerModel.Random("497 M", folder, width: 1280, numLayers: 24, feedForwardWidth: 3456, ScalarType.BFloat16),
+        "500M" => PeerModel.Random("497 M", folder, width: 1280, numLayers: 24, feedForwardWidth: 3456, ScalarType.BFloat16)
+            with { Types = [ScalarType.BFloat16] },
         _ => throw new ArgumentException($"There is no model '{name}'.", nameof(name)),
     };
 
@@ -92,6 +93,12 @@ internal static class PeersBenchmark
             rows.Add(new PeerRow(peer.Name, kept, measure, ours, theirs, theirs / ours));
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"| {peer.Name} | {kept} | {measure} | {ours:G4} | {theirs:G4} | {theirs / ours:F2} |"));
+        }
+
+        void AddBytes(string measure, double ours, double theirs)
+        {
+            if (type == ScalarType.BFloat16)
+                Add(measure, "8 bit beside bfloat16", ours, theirs);
         }
 
         MaskPredictor? model = null;
@@ -121,7 +128,6 @@ internal static class PeersBenchmark
                     Console.WriteLine(row);
             }
 
-            string eight = $"8 bit against {precision}";
             foreach (var (length, numRows) in s_passes)
             {
                 int[][] tokens = Tokens(length, numRows, numTokens);
@@ -136,9 +142,14 @@ internal static class PeersBenchmark
                     () => quantized.Forward(tokens));
                 string measure = $"pass of {length} tokens, {numRows} at once, ms";
                 Add(measure, precision, ours * 1e3, theirs * 1e3);
-                Add(measure, eight, ours * 1e3, bytewise * 1e3);
+                AddBytes(measure, ours * 1e3, bytewise * 1e3);
             }
-            Generate(model, llama!, quantized, (measure, kept, ours, theirs) => Add(measure, kept, ours, theirs), precision, eight);
+            int[] batches = peer.IsSmall ? [1, MaxRows] : [1];
+            Generate(model, llama!, quantized, batches, (measure, ours, theirs, bytewise) =>
+            {
+                Add(measure, precision, ours, theirs);
+                AddBytes(measure, ours, bytewise);
+            });
         }
         finally
         {
@@ -152,10 +163,10 @@ internal static class PeersBenchmark
     }
 
     private static void Generate(
-        MaskPredictor model, LlamaCpp llama, LlamaCpp quantized, Action<string, string, double, double> add, string precision, string eight)
+        MaskPredictor model, LlamaCpp llama, LlamaCpp quantized, int[] batches, Action<string, double, double, double> add)
     {
         using var sampler = new Sampler(model);
-        foreach (int numRows in new[] { 1, MaxRows })
+        foreach (int numRows in batches)
         {
             int[][] prompts = Tokens(PromptLength, numRows, model.Config.MaskTokenId);
             int[][] canvases = [.. prompts.Select(prompt =>
@@ -167,8 +178,7 @@ internal static class PeersBenchmark
                 SamplingRow[] rows = [.. canvases.Select(canvas => new SamplingRow(canvas, options))];
                 var ours = Seconds(() => sampler.Sample(rows));
                 string measure = $"{GenLength} tokens, {name}, {numRows} at once, s";
-                add(measure, precision, ours, theirs);
-                add(measure, eight, ours, bytewise);
+                add(measure, ours, theirs, bytewise);
             }
         }
     }
@@ -183,7 +193,8 @@ internal static class PeersBenchmark
         int same = 0, count = ours.Length / vocabulary;
         for (int place = 0; place < count; place++)
         {
-            var (mine, other) = (ours.AsSpan(place * vocabulary, vocabulary), theirs.Slice(place * vocabulary, vocabulary));
+            var mine = ours.AsSpan(place * vocabulary, vocabulary);
+            var other = theirs.Slice(place * vocabulary, vocabulary);
             for (int token = 0; token < vocabulary; token++)
             {
                 difference = Math.Max(difference, Math.Abs(mine[token] - other[token]));

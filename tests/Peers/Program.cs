@@ -1,8 +1,10 @@
 using System.CommandLine;
 using LLaDA.Batch.Peers;
 using LLaDA.Diffusion.Native;
+using LLama.Native;
 
 LibTorch.Load();
+NativeLibraryConfig.All.WithLogCallback((_, _) => { });    // it says what it reserves
 var models = new Option<string[]>("--models")
 {
     Description = "Names of models: tiny, 100M, 500M",
@@ -10,7 +12,11 @@ var models = new Option<string[]>("--models")
     DefaultValueFactory = _ => ["tiny", "100M", "500M"],
 };
 var threads = new Option<int>("--threads") { Description = "Threads of every peer", DefaultValueFactory = _ => 1 };
-var bundled = new Option<DirectoryInfo>("--tiny") { Description = "Folder of the bundled model", Required = true };
+var bundled = new Option<DirectoryInfo>("--tiny")
+{
+    Description = "Folder of the bundled model",
+    DefaultValueFactory = _ => new DirectoryInfo(Path.Combine("gpu-worker", "models", "llada-tiny-base")),
+};
 var json = new Option<FileInfo?>("--json") { Description = "Also writes the results as JSON, as tests/Benchmarks/results keeps them" };
 var command = new RootCommand("The same weights in LLaDA.Batch and in llama.cpp, in one run") { models, threads, bundled, json };
 command.SetAction(parse => PeersBenchmark.Run(

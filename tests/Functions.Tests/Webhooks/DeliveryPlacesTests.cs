@@ -52,7 +52,7 @@ public sealed class DeliveryPlacesTests
         var waits = Enumerable.Range(0, 20).Select(_ => _places.Wait("slow").TotalSeconds).ToList();
         var others = Enumerable.Range(0, 2_000).Select(_ => _places.Wait("slow").TotalSeconds).ToList();
 
-        Assert.Equal(Enumerable.Range(0, 20).Select(index => 5 + (0.5 * index)), waits);
+        Assert.Equal(Enumerable.Range(0, 20).Select(index => 5.0 + index), waits);
         Assert.Equal((5, 300), (others.Min(), others.Max()));
         Assert.Equal(5, _places.Wait("other").TotalSeconds);
     }

@@ -9,6 +9,12 @@ namespace LLaDA.Batch.Peers;
 /// <param name="Folder">Of its checkpoint.</param>
 internal sealed record PeerModel(string Name, string Folder)
 {
+    /// <summary>Types of weights to compare it in.</summary>
+    public IReadOnlyList<ScalarType> Types { get; init; } = [ScalarType.Float32, ScalarType.BFloat16];
+
+    /// <summary>Whether rows are generated together as well, which takes llama.cpp minutes with a larger one.</summary>
+    public bool IsSmall { get; init; }
+
     private const int MaxSequenceLength = 1024, EmbeddingSize = 16_384;
 
     /// <summary>Random weights in the shape of LLaDA, written as a checkpoint.</summary>
