@@ -24,12 +24,7 @@ internal sealed partial class FinishBatchHandler(
 {
     public async Task RunAsync(FinishMessage message, CancellationToken cancellation)
     {
-        if (await batches.FindAsync(message.Key, cancellation) is not { IsTerminal: false, IsNow: false } batch)
-            return;
-        using var place = places.TryEnter(batch);
-        if (place is null)
-            await PostponeAsync(batch, cancellation);
-        else
+        if (await batches.FindAsync(message.Key, cancellation) is { IsTerminal: false, IsNow: false } batch)
             await TracedWork.RunAsync("finish", batch.Id, batch.TraceParent, () => RunAsync(batch, cancellation));
     }
 
@@ -48,6 +43,12 @@ internal sealed partial class FinishBatchHandler(
     {
         var blobs = new BatchBlobs(storage, batch);
         var plan = await plans.FindAsync(batch, cancellation);
+        using var place = FinishPlaces.IsLarge(plan) ? places.TryEnter(batch.Key) : null;
+        if (place is null && FinishPlaces.IsLarge(plan))
+        {
+            await PostponeAsync(batch, cancellation);
+            return;
+        }
         var parts = await blobs.Parts.ListAsync(cancellation);
         bool isComplete = plan is not null && parts.Count == plan.Shards.Count;
         var ending = BatchEnding.Of(batch, isComplete, parts.Values.Any(part => part.Expired > 0), time.GetUtcNow());
@@ -65,11 +66,14 @@ internal sealed partial class FinishBatchHandler(
         await results.DeleteOrphansAsync(settled.Row!, cancellation);
     }
 
-    /// <summary>Puts the message behind those of others: the tenant's places are taken by batches that take long to end.</summary>
-    private Task PostponeAsync(BatchRecord batch, CancellationToken cancellation)
+    /// <summary>Puts the message behind those of others: the tenant's places are taken by other large batches.</summary>
+    private async Task PostponeAsync(BatchRecord batch, CancellationToken cancellation)
     {
         Telemetry.Retries.Add(1, Telemetry.With(Telemetry.Work, "finish"), Telemetry.With(Telemetry.Outcome, "postponed"));
-        return queues.SendFinishAsync(batch.Key, places.Wait(batch.Tenant), cancellation);
+        if (places.Wait(batch.Key) is not { } wait)
+            return;
+        await queues.SendFinishAsync(batch.Key, wait, cancellation);
+        places.Sent(batch.Key, wait);
     }
 
     private async Task<PartCounts> JoinAsync(

@@ -12,10 +12,7 @@ namespace LLaDA.Batch.Functions.Batches;
 /// </summary>
 internal sealed class MissingParts(StorageAccount storage, LostLines lostLines)
 {
-    /// <summary>
-    /// Shards at a time. A cancelled batch may have a missing part for each line, at two storage calls each, and its end is not urgent: with
-    /// 16 at a time a small storage account was busy with it alone.
-    /// </summary>
+    /// <summary>Shards at a time. Each takes two or more calls to storage, and the end of a cancelled or expired batch is not urgent.</summary>
     private const int Concurrency = 4;
 
     /// <param name="shards">Shards without a part.</param>

@@ -73,7 +73,7 @@ internal sealed partial class DeliverWebhookHandler
             || await FindTargetAsync(message, ended, cancellation) is not { } target)
             return;     // the job or the endpoint is gone
         await TracedWork.RunAsync(
-            "webhook", ended.Event.Data.Id, ended.TraceParent, () => RunAsync(message, target, ended.Event, cancellation));
+            "webhook", ended.Event.Data.Id, ended.TraceParent, () => RunAsync(message, target, ended.Event, place, cancellation));
     }
 
     private async Task SendAsync(string tenant, string type, Func<string, WebhookMessage> messageTo, CancellationToken cancellation)
@@ -111,8 +111,9 @@ internal sealed partial class DeliverWebhookHandler
     }
 
     private async Task RunAsync(
-        WebhookMessage message, WebhookTarget target, WebhookEvent webhookEvent, CancellationToken cancellation)
+        WebhookMessage message, WebhookTarget target, WebhookEvent webhookEvent, DeliveryPlace place, CancellationToken cancellation)
     {
+        place.Start();
         var outcome = await _delivery.RunAsync(target, webhookEvent, cancellation);
         TimeSpan? delay = outcome.IsLast || message.Attempt >= WebhookOptions.Delays.Count ? null : WebhookOptions.Delays[message.Attempt];
         if (delay is { } pause)

@@ -47,13 +47,54 @@ public sealed class DeliveryPlacesTests
     [Fact]
     public void Those_without_a_place_come_back_one_after_the_other()
     {
-        using var first = _places.TryEnter("slow", isLarge: true);
-        using var second = _places.TryEnter("slow", isLarge: true);
-        var waits = Enumerable.Range(0, 20).Select(_ => _places.Wait("slow").TotalSeconds).ToList();
-        var others = Enumerable.Range(0, 2_000).Select(_ => _places.Wait("slow").TotalSeconds).ToList();
+        using var first = _places.TryEnter("slow");
+        using var second = _places.TryEnter("slow");
+        _time.Advance(TimeSpan.FromSeconds(2));
+        var waits = Enumerable.Range(0, 20).Select(_ => Wait()).ToList();
+        var others = Enumerable.Range(0, 2_000).Select(_ => Wait()).ToList();
 
-        Assert.Equal(Enumerable.Range(0, 20).Select(index => 5.0 + index), waits);
+        Assert.Equal(Enumerable.Range(0, 20).Select(index => 5 + (0.5 * index)), waits);
         Assert.Equal((5, 300), (others.Min(), others.Max()));
         Assert.Equal(5, _places.Wait("other").TotalSeconds);
     }
+
+    [Fact]
+    public void They_come_back_as_fast_as_two_at_a_time_are_delivered()
+    {
+        using var slow = _places.TryEnter("slow");
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Deliver(TimeSpan.FromSeconds(10), times: 40);
+        double ofSlow = Between();
+        Deliver(TimeSpan.FromMilliseconds(10), times: 100);
+
+        Assert.Equal(5, ofSlow, 0.1);
+        Assert.Equal(0.05, Between(), 0.001);
+
+        double Between() => -Wait() + Wait();
+
+        void Deliver(TimeSpan duration, int times)
+        {
+            for (int delivery = 0; delivery < times; delivery++)
+            {
+                using var place = _places.TryEnter("slow");
+                _time.Advance(duration);
+            }
+        }
+    }
+
+    [Fact]
+    public void What_was_looked_up_before_is_not_the_endpoints_time()
+    {
+        var first = _places.TryEnter("tenant")!;
+        using var second = _places.TryEnter("tenant")!;
+        _time.Advance(TimeSpan.FromSeconds(2));
+        first.Start();
+        second.Start();
+
+        Assert.NotNull(_places.TryEnter("tenant"));
+        first.Dispose();
+        Assert.NotNull(_places.TryEnter("tenant"));
+    }
+
+    private double Wait() => _places.Wait("slow").TotalSeconds;
 }
