@@ -18,7 +18,9 @@ internal sealed class FinishPlaces(TimeProvider time)
     /// <summary>How long a message waits; spread, so that all of a tenant's do not come back at once.</summary>
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromSeconds(5), s_longestWait = TimeSpan.FromSeconds(15);
 
-    /// <summary>Waiting batches of a tenant for which the wait doubles: each return costs some calls to storage, so about one comes a second.</summary>
+    /// <summary>
+    /// Waiting batches of a tenant for which the wait doubles: each return costs some calls to storage, so about one comes a second.
+    /// </summary>
     private const int DoublesEvery = 10;
 
     private readonly Lock _lock = new();

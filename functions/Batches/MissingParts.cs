@@ -12,7 +12,7 @@ namespace LLaDA.Batch.Functions.Batches;
 /// </summary>
 internal sealed class MissingParts(StorageAccount storage, LostLines lostLines)
 {
-    /// <summary>Shards at a time. Each takes two or more calls to storage, and the end of a cancelled or expired batch is not urgent.</summary>
+    /// <summary>Shards at a time. Each takes some calls to storage, and the end of a cancelled or expired batch is not urgent.</summary>
     private const int Concurrency = 4;
 
     /// <param name="shards">Shards without a part.</param>

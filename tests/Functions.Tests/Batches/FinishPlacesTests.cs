@@ -63,7 +63,7 @@ public sealed class FinishPlacesTests(StorageFixture fixture)
     {
         await using var plane = await StartAsync(fixture, services => services.AddSingleton(provider =>
             _messages.Account(provider.GetRequiredService<IConfiguration>()["Storage:ConnectionString"]!)));
-        var batch = await plane.PlannedAsync(string.Concat(Enumerable.Range(1, 70).Select(index => Line($"id-{index}", "[MASK:400] x") + "\n")));
+        var batch = await plane.PlannedAsync(Lines(70, "[MASK:400] x"));
         Assert.True(FinishPlaces.IsLarge(await plane.Blobs(batch).FindPlanAsync(CancellationToken.None)));
         await plane.Client.PostAsync($"/v1/batches/{batch.Id}/cancel", content: null);
         plane.Time.Advance(BatchTimes.CancelGrace);
