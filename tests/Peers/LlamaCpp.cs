@@ -44,7 +44,7 @@ internal sealed class LlamaCpp : IDisposable
             for (int position = 0; position < rows[row].Length; position++)
                 _batch.Add(rows[row][position], position, (LLamaSeqId)row, logits: true);
         }
-        if (_context.Encode(_batch) != 0)
+        if (_context.Encode(_batch) != DecodeResult.Ok)
             throw new InvalidOperationException("llama.cpp could not compute the pass");
         return _context.GetLogits(_batch.TokenCount)[..(_batch.TokenCount * _vocabularySize)];
     }
