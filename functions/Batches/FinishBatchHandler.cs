@@ -43,8 +43,8 @@ internal sealed partial class FinishBatchHandler(
     {
         var blobs = new BatchBlobs(storage, batch);
         var plan = await plans.FindAsync(batch, cancellation);
-        using var place = FinishPlaces.IsLarge(plan) ? places.TryEnter(batch.Key) : null;
-        if (place is null && FinishPlaces.IsLarge(plan))
+        using var place = places.TryEnter(batch.Key, plan?.Shards.Count ?? 0);
+        if (place is null)
         {
             await PostponeAsync(batch, cancellation);
             return;

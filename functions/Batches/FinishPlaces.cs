@@ -1,4 +1,3 @@
-using LLaDA.Batch.Shared.Batches;
 using LLaDA.Batch.Shared.Storage;
 
 namespace LLaDA.Batch.Functions.Batches;
@@ -13,7 +12,7 @@ internal sealed class FinishPlaces(TimeProvider time)
     public const int MaxLarge = 2;
 
     /// <summary>A batch with more shards is large: each has a part, or needs one.</summary>
-    private const int LargeFrom = 64;
+    public const int LargeFrom = 64;
 
     /// <summary>How long a message waits; spread, so that all of a tenant's do not come back at once.</summary>
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromSeconds(5), s_longestWait = TimeSpan.FromSeconds(15);
@@ -27,13 +26,14 @@ internal sealed class FinishPlaces(TimeProvider time)
     private readonly HashSet<JobKey> _inWork = [];
     private readonly Dictionary<JobKey, DateTimeOffset> _waiting = [];
 
-    public static bool IsLarge(BatchPlan? plan) => plan?.Shards.Count > LargeFrom;
-
+    /// <param name="numShards">A small batch always gets a place, and takes none from others.</param>
     /// <returns>The place, to be disposed at the end; null when the batch has to wait, or is in work.</returns>
-    public IDisposable? TryEnter(JobKey batch)
+    public IDisposable? TryEnter(JobKey batch, int numShards)
     {
         lock (_lock)
         {
+            if (numShards <= LargeFrom)
+                return new Place(this, batch);
             if (_inWork.Count(other => other.Tenant == batch.Tenant) >= MaxLarge || !_inWork.Add(batch))
                 return null;
             _waiting.Remove(batch);

@@ -43,6 +43,8 @@ internal static class PeersBenchmark
     private static readonly (string Name, ScalarType Type, GgufType Gguf)[] s_precisions =
         [("float32", ScalarType.Float32, GgufType.F32), ("bfloat16", ScalarType.BFloat16, GgufType.BF16)];
 
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
     public static void Run(string[] names, int numThreads, string tiny, FileInfo? json)
     {
         set_num_threads(numThreads);
@@ -66,8 +68,6 @@ internal static class PeersBenchmark
             Directory.Delete(root, recursive: true);
         }
     }
-
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private static PeerModel Create(string name, string tiny, string folder) => name switch
     {

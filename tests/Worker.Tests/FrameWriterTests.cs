@@ -22,7 +22,7 @@ public sealed class FrameWriterTests(StorageFixture fixture)
 
         writer.Show(Step(1));
         await WaitAsync(frames, numFrames: 1);
-        await UntilAsync(() => time.NumTimers == 1);    // it pauses: time that is advanced before is lost
+        await UntilAsync(() => Task.FromResult(time.NumTimers == 1));    // it pauses: time that is advanced before is lost
         for (int step = 2; step <= 50; step++)
             writer.Show(Step(step));
         time.Advance(s_interval - TimeSpan.FromMilliseconds(1));
@@ -37,17 +37,12 @@ public sealed class FrameWriterTests(StorageFixture fixture)
 
     private static LineStep Step(int number) => new(Block: 0, number, NumMasked: 50 - number, () => new ShownText($"step {number}", 0));
 
-    private static async Task WaitAsync(FrameBlob frames, int numFrames)
-    {
-        using var patience = new CancellationTokenSource(s_patience);
-        while ((await ReadAsync(frames)).Count < numFrames)
-            await Task.Delay(10, patience.Token);
-    }
+    private static Task WaitAsync(FrameBlob frames, int numFrames) => UntilAsync(async () => (await ReadAsync(frames)).Count >= numFrames);
 
-    private static async Task UntilAsync(Func<bool> holds)
+    private static async Task UntilAsync(Func<Task<bool>> holds)
     {
         using var patience = new CancellationTokenSource(s_patience);
-        while (!holds())
+        while (!await holds())
             await Task.Delay(10, patience.Token);
     }
 

@@ -19,24 +19,26 @@ public sealed class FinishPlacesTests(StorageFixture fixture)
     {
         var places = new FinishPlaces(_time);
 
-        using var first = places.TryEnter(Key("1"));
-        Assert.Null(places.TryEnter(Key("1")));
-        using (places.TryEnter(Key("2")))
-            Assert.Null(places.TryEnter(Key("3")));
+        using var first = TryEnter(places, "1");
+        Assert.Null(TryEnter(places, "1"));
+        using (TryEnter(places, "2"))
+            Assert.Null(TryEnter(places, "3"));
 
-        Assert.NotNull(places.TryEnter(Key("3")));
-        Assert.NotNull(places.TryEnter(new JobKey("other", "1")));
+        Assert.NotNull(TryEnter(places, "3"));
+        Assert.NotNull(places.TryEnter(new JobKey("other", "1"), Large));
     }
 
     [Fact]
-    public void A_batch_is_large_by_its_shards()
+    public void Small_batches_do_not_wait_and_keep_no_large_one_waiting()
     {
-        static BatchPlan Plan(int numShards) =>
-            new("plan", "model", "profile", numShards, [.. Enumerable.Repeat(new PlannedShard(0, 1), numShards)]);
+        var places = new FinishPlaces(_time);
 
-        Assert.False(FinishPlaces.IsLarge(null));
-        Assert.False(FinishPlaces.IsLarge(Plan(64)));
-        Assert.True(FinishPlaces.IsLarge(Plan(65)));
+        Assert.All(Enumerable.Range(0, 8), number => Assert.NotNull(places.TryEnter(Key($"{number}"), FinishPlaces.LargeFrom)));
+        using var first = TryEnter(places, "8");
+        using var second = TryEnter(places, "9");
+        Assert.NotNull(second);
+        Assert.NotNull(places.TryEnter(Key("10"), FinishPlaces.LargeFrom));
+        Assert.Null(TryEnter(places, "11"));
     }
 
     [Fact]
@@ -64,13 +66,13 @@ public sealed class FinishPlacesTests(StorageFixture fixture)
         await using var plane = await StartAsync(fixture, services => services.AddSingleton(provider =>
             _messages.Account(provider.GetRequiredService<IConfiguration>()["Storage:ConnectionString"]!)));
         var batch = await plane.PlannedAsync(Lines(70, "[MASK:400] x"));
-        Assert.True(FinishPlaces.IsLarge(await plane.Blobs(batch).FindPlanAsync(CancellationToken.None)));
+        Assert.True((await plane.Blobs(batch).FindPlanAsync(CancellationToken.None))!.Shards.Count > FinishPlaces.LargeFrom);
         await plane.Client.PostAsync($"/v1/batches/{batch.Id}/cancel", content: null);
         plane.Time.Advance(BatchTimes.CancelGrace);
         int numSent = _messages.Sent.Count;
         var places = plane.Get<FinishPlaces>();
-        using (places.TryEnter(new JobKey(Tenant, "1")))
-        using (places.TryEnter(new JobKey(Tenant, "2")))
+        using (TryEnter(places, "1"))
+        using (TryEnter(places, "2"))
         {
             await plane.FinishAsync(batch);
             await plane.FinishAsync(batch);
@@ -84,6 +86,10 @@ public sealed class FinishPlacesTests(StorageFixture fixture)
 
         Assert.Equal(BatchStatus.Cancelled, (await plane.ReloadAsync(batch)).Status);
     }
+
+    private static int Large => FinishPlaces.LargeFrom + 1;
+
+    private static IDisposable? TryEnter(FinishPlaces places, string batch) => places.TryEnter(Key(batch), Large);
 
     private static JobKey Key(string batch) => new(Tenant, batch);
 }

@@ -1,8 +1,6 @@
 using System.Text;
-using Azure.Core;
 using Azure.Storage.Queues.Models;
 using LLaDA.Batch.Functions.FineTuning;
-using LLaDA.Batch.Functions.Hosting;
 using LLaDA.Batch.Functions.Retention;
 using LLaDA.Batch.Functions.Webhooks;
 using LLaDA.Batch.Shared.Files;
@@ -12,11 +10,8 @@ using LLaDA.Batch.Shared;
 using LLaDA.Batch.Shared.Queues;
 using LLaDA.Batch.Shared.Storage;
 using LLaDA.Batch.Shared.Wire;
-using LLaDA.Batch.Worker;
 using LLaDA.Batch.Worker.Device;
 using LLaDA.Batch.Worker.Training;
-using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 
@@ -28,12 +23,7 @@ namespace LLaDA.Batch.Testing;
 public sealed record Trained(FineTuningJobRecord Job, string Model, string Metrics);
 
 /// <summary>A fine-tuning job, its functions and its workers, over storage that may fail. Time is the trial's own.</summary>
-/// <param name="connectionString">An empty storage account.</param>
-/// <param name="modelsPath">A folder of models.</param>
-/// <param name="model">The one to tune.</param>
-/// <param name="log">Is told everything, also by the worker.</param>
-internal sealed class TrainingTrial(
-    string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null) : IAsyncDisposable
+internal sealed class TrainingTrial : IAsyncDisposable
 {
     public const string Tenant = "tenant";
     private const int MaxIdleRounds = 60;
@@ -43,11 +33,23 @@ internal sealed class TrainingTrial(
     private static readonly TimeSpan s_messageTime = TimeSpan.FromHours(1);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("llada-training-trial-").FullName;
-    private readonly StorageAccount _storage = new(new StorageOptions { ConnectionString = connectionString });
-    private readonly List<ServiceProvider> _processes = [];
+    private readonly StorageAccount _storage;
+    private readonly string _model;
+    private readonly TrainingProcesses _processes;
     private readonly List<Task> _stalled = [];
     private Action? _wake;
-    private int _numWorkers;
+
+    /// <param name="connectionString">An empty storage account.</param>
+    /// <param name="modelsPath">A folder of models.</param>
+    /// <param name="model">The one to tune.</param>
+    /// <param name="log">Is told everything, also by the worker.</param>
+    public TrainingTrial(
+        string connectionString, string modelsPath, string model, TensorThread tensors, ILoggerProvider? log = null)
+    {
+        _storage = new StorageAccount(new StorageOptions { ConnectionString = connectionString });
+        _model = model;
+        _processes = new TrainingProcesses(connectionString, modelsPath, _folder, tensors, Time, log);
+    }
 
     public FakeTimeProvider Time { get; } = new(TimeProvider.System.GetUtcNow());
 
@@ -68,7 +70,7 @@ internal sealed class TrainingTrial(
         await new ModelCatalog(_storage)
             .RegisterAsync(
                 new ModelRecord
-                { PartitionKey = ModelRecord.EveryTenant, Id = model, ContextLength = 64, TokenForwardsPerSecond = 1 },
+                { PartitionKey = ModelRecord.EveryTenant, Id = _model, ContextLength = 64, TokenForwardsPerSecond = 1 },
                 CancellationToken.None);
     }
 
@@ -88,7 +90,7 @@ internal sealed class TrainingTrial(
         if (job.RowKey.Length == 0)
             job.RowKey = SortableKey.Create(Time);
         (job.PartitionKey, job.Status) = (Tenant, FineTuningStatus.ValidatingFiles);
-        job.Model = job.Model.Length > 0 ? job.Model : model;
+        job.Model = job.Model.Length > 0 ? job.Model : _model;
         await Jobs.AddAsync(job, CancellationToken.None);
         await new WorkQueues(_storage).SendPlanTrainingAsync(job.Key, CancellationToken.None);
         return job;
@@ -107,33 +109,23 @@ internal sealed class TrainingTrial(
     public static TrainingMessage Message(FineTuningJobRecord job) => new(Tenant, job.RowKey);
 
     /// <summary>A worker's process, over storage of its own.</summary>
-    public TrainingMessageHandler Worker(FaultyTransport? transport = null, TimeProvider? time = null)
-    {
-        int number = ++_numWorkers;
-        var configuration = Configuration(
-            ("Worker:ModelsPath", modelsPath),
-            ("Worker:CachePath", Path.Combine(_folder, $"models{number}")),
-            ("Worker:TrainingPath", Path.Combine(_folder, $"training{number}")),
-            ("Worker:BatchTokens", "256"));
-        var services = Process(
-            transport ?? Sound(), services => services.AddWorker(configuration).AddSingleton(tensors), time, isWorker: true);
-        return services.GetRequiredService<TrainingMessageHandler>();
-    }
+    public TrainingMessageHandler Worker(FaultyTransport? transport = null, TimeProvider? time = null) =>
+        _processes.Worker(transport, time);
 
     /// <summary>Registers an endpoint that hears of every end.</summary>
-    public Task AddEndpointAsync() => Functions<WebhookEndpoints>(Sound()).AddAsync(
+    public Task AddEndpointAsync() => _processes.Functions<WebhookEndpoints>(TrainingProcesses.Sound()).AddAsync(
         Tenant, SortableKey.Create(Time), "https://example.com/hook", WebhookEvent.Types, CancellationToken.None);
 
     /// <summary>A day passes, and a host deletes what has had its time.</summary>
     public Task PurgeAsync()
     {
         Time.Advance(TimeSpan.FromDays(1.1));
-        return Functions<RetentionTimer>(Sound()).RunAsync(CancellationToken.None);
+        return _processes.Functions<RetentionTimer>(TrainingProcesses.Sound()).RunAsync(CancellationToken.None);
     }
 
     /// <summary>Plans the job.</summary>
     public async Task PlanAsync(FineTuningJobRecord job) =>
-        await Functions<PlanFineTuningHandler>(Sound()).RunAsync(Message(job), CancellationToken.None);
+        await _processes.Functions<PlanFineTuningHandler>(TrainingProcesses.Sound()).RunAsync(Message(job), CancellationToken.None);
 
     /// <summary>
     /// Takes the job from where it is to its end, message by message; what comes to nothing is found by a sweep. One worker, or the
@@ -150,7 +142,7 @@ internal sealed class TrainingTrial(
     {
         var faulty = new FaultyTransport(fault, atCall);
         LastLog = faulty.Log;
-        var (transport, functions) = inFunctions ? (Sound(), faulty) : (faulty, Sound());
+        var (transport, functions) = inFunctions ? (TrainingProcesses.Sound(), faulty) : (faulty, TrainingProcesses.Sound());
         var first = Worker(transport);
         _wake = fault == Fault.StallBriefly ? faulty.Wake : null;
         Task<bool> TakeAsync(string queue, FaultyTransport side, Func<FaultyTransport, TrainingMessage, CancellationToken, Task> handler) =>
@@ -159,7 +151,7 @@ internal sealed class TrainingTrial(
         {
             bool any = await TakeAsync(
                 StorageNames.PlanTrainingQueue, functions, (process, message, stop) =>
-                    Functions<PlanFineTuningHandler>(process).RunAsync(message, stop));
+                    _processes.Functions<PlanFineTuningHandler>(process).RunAsync(message, stop));
             any |= await TakeAsync(
                 StorageNames.TrainQueue(StorageNames.DefaultProfile), transport, (process, message, stop) =>
                     (process == transport ? first : Worker(process)).RunAsync(message, stop));
@@ -167,14 +159,14 @@ internal sealed class TrainingTrial(
                 await Jobs.UpdateAsync(job, current => current.TryCancel(Time.GetUtcNow()), CancellationToken.None);
             any |= await TakeAsync(
                 StorageNames.FinishTrainingQueue, functions, (process, message, stop) =>
-                    Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
+                    _processes.Functions<FinishFineTuningHandler>(process).RunAsync(message, stop));
             if (any)
                 continue;
             if (++idle > MaxIdleRounds)
                 throw new TrialException($"The job is still {(await FindAsync(job)).Status} after {fault} at call {atCall}, {faulty.Hit}");
             Time.Advance(s_idleTime);
             await BreakLeaseAsync(job);
-            await DeliverAsync(functions, isTwice: false, (process, stop) => Functions<FineTuningSweep>(process).RunAsync(stop));
+            await DeliverAsync(functions, isTwice: false, (process, stop) => _processes.Functions<FineTuningSweep>(process).RunAsync(stop));
         }
         faulty.Wake();
         await Task.WhenAll(_stalled.Select(TryAsync));
@@ -212,8 +204,8 @@ internal sealed class TrainingTrial(
     private async Task<bool> DeliverAsync(FaultyTransport side, bool isTwice, Func<FaultyTransport, CancellationToken, Task> handler)
     {
         bool wasStalled = _stalled.Count > 0;
-        var process = side.IsGone || wasStalled ? Sound() : side;
-        var second = isTwice ? TryAsync(handler(Sound(), CancellationToken.None)) : Task.FromResult(false);
+        var process = side.IsGone || wasStalled ? TrainingProcesses.Sound() : side;
+        var second = isTwice ? TryAsync(handler(TrainingProcesses.Sound(), CancellationToken.None)) : Task.FromResult(false);
         var running = handler(process, process.Stopping);
         if (await Task.WhenAny(running, process.Stalled) != running && process.IsStalled)
         {
@@ -269,8 +261,7 @@ internal sealed class TrainingTrial(
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in _processes)
-            await process.DisposeAsync();
+        await _processes.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }
 
@@ -280,38 +271,4 @@ internal sealed class TrainingTrial(
         if (await blobs.IsLeasedAsync(CancellationToken.None))
             await (await blobs.LeaseAsync(CancellationToken.None)).BreakAsync(TimeSpan.Zero);
     }
-
-    private void Configure(ILoggingBuilder logging)
-    {
-        if (log is not null)
-            logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log);
-    }
-
-    private static FaultyTransport Sound() => new(Fault.None, 0);
-
-    /// <summary>What a new process of the functions does.</summary>
-    private T Functions<T>(FaultyTransport transport)
-        where T : notnull => Process(transport, services => services.AddFunctions(Configuration())).GetRequiredService<T>();
-
-    /// <param name="isWorker">Whether it has the roles of a worker alone.</param>
-    private ServiceProvider Process(
-        FaultyTransport transport, Action<IServiceCollection> compose, TimeProvider? time = null, bool isWorker = false)
-    {
-        var storage = transport.Account(connectionString, time ?? Time, client =>
-        {
-            client.Retry.MaxRetries = 0;
-            if (isWorker)
-                client.AddPolicy(new WorkerRoles(connectionString), HttpPipelinePosition.PerCall);
-        });
-        var services = new ServiceCollection().AddLogging(Configure);
-        compose(services);
-        _processes.Add(services.AddSingleton(storage).AddSingleton(storage.Time).BuildServiceProvider());
-        return _processes[^1];
-    }
-
-    private IConfiguration Configuration(params (string Key, string Value)[] settings) => new ConfigurationBuilder()
-        .AddInMemoryCollection(
-            [new("Storage:ConnectionString", connectionString), new("Secrets:Key", Convert.ToBase64String(new byte[32])),
-            .. settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))])
-        .Build();
 }
