@@ -44,8 +44,7 @@ public sealed class Denoising : ITrainingMethod
             throw new ArgumentException(string.Join("; ", errors));
         if (options.HasComplements && weights.Model.Config.IsCausal)
             throw new ArgumentException("A causal network has no masks, and so no complementary ones");
-        bool trainsExperts = weights.Parameters.Any(entry =>
-            entry.Name.Contains(".moe.router", StringComparison.Ordinal) || entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
+        bool trainsExperts = weights.Parameters.Any(entry => entry.Name.Contains(".moe.experts", StringComparison.Ordinal));
         _balanceWeight = trainsExperts ? weights.Model.Config.Experts?.BalanceWeight ?? 0 : 0;
     }
 

@@ -48,19 +48,23 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void Balance_of_experts_is_trained_where_they_are()
     {
-        double First(string folder, bool isLora, double balanceWeight)
+        double First(string folder, bool isLora, double balanceWeight, params string[]? targets)
         {
             var config = FamilyModels.All["LLaDA-MoE"];
             using var model = TinyModel.Random(config with { Experts = config.Experts! with { BalanceWeight = balanceWeight } });
-            using var lora = isLora ? new LoraWeights(model, new LoraOptions { Rank = 2 }) : null;
+            using var lora = isLora ? new LoraWeights(model, new LoraOptions { Rank = 2, Targets = targets }) : null;
             ITrainedWeights weights = lora is null ? new FullWeights(model) : lora;
+            string objective = new Denoising(weights, TinyTraining.Text, null, s_options).Objective;
+            Assert.Equal(balanceWeight > 0 && (!isLora || targets is not null), objective.Contains("balance", StringComparison.Ordinal));
             return new Trainer(weights, TinyTraining.Text, null, s_options, _folder.File(folder)).Steps().First().Metrics.Loss;
         }
 
         double plain = First("plain", isLora: false, 0);
         // The balance is at best the number of a token's choices, 2, and counts once however many passes a step takes.
         Assert.InRange(First("balanced", isLora: false, 0.5) - plain, 0.99, 1.9);
-        Assert.Equal(plain, First("adapter", isLora: true, 0.5));
+        Assert.Equal(plain, First("adapter", isLora: true, 0.5, targets: null));
+        // Adapters of experts begin at nothing, so what they add to the loss is the balance.
+        Assert.InRange(First("experts", isLora: true, 0.5, "model.layers.*.mlp.experts.*.up_proj") - plain, 0.99, 1.9);
     }
 
     private static (double[] Losses, double[] Weights) Run(string family, bool isLora, string folder, int? stopAfter)

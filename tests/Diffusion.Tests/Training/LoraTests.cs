@@ -193,6 +193,25 @@ public sealed class LoraTests : IDisposable
         Assert.All(model.parameters(), parameter => Assert.True(parameter.requires_grad));
     }
 
+    [Theory]
+    [InlineData(-1, 1, "rank is -1; it must be at least 1")]
+    [InlineData(1, 0, "alpha is 0; it must be positive")]
+    [InlineData(1, -2, "alpha is -2; it must be positive")]
+    [InlineData(1, double.PositiveInfinity, "it must be positive")]
+    public void Rank_below_one_and_alpha_that_is_not_positive_and_finite_are_refused(int rank, double alpha, string fault)
+    {
+        var options = new LoraOptions { Rank = rank, Alpha = alpha };
+
+        string message = Assert.Throws<ArgumentException>(() => options.Projections(TinyModel.Config)).Message;
+
+        Assert.Contains(fault, message, StringComparison.Ordinal);
+        Assert.DoesNotContain("target", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Smallest_rank_and_alpha_are_taken() =>
+        Assert.NotEmpty(new LoraOptions { Rank = 1, Alpha = double.Epsilon }.Projections(TinyModel.Config));
+
     [Fact]
     public void Adapters_taken_off_leave_the_model_as_it_was_and_no_tensor_behind()
     {
