@@ -4,8 +4,7 @@ namespace LLaDA.Diffusion.Model;
 
 /// <summary>
 /// Keys and values of one canvas in all layers, kept between denoising steps (Fast-dLLM). Keys are kept after rotation, since positions
-/// never
-/// change.
+/// never change.
 /// </summary>
 /// <remarks>
 /// Where every token sees all, an approximation: every key depends on every token, so entries that are not recomputed are stale, and a pass
@@ -13,50 +12,51 @@ namespace LLaDA.Diffusion.Model;
 /// </remarks>
 public sealed class KeyValueCache : IDisposable
 {
-    /// <param name="length">Tokens of the canvas.</param>
-    /// <param name="type">The model's compute type.</param>
-    public KeyValueCache(LLaDAConfig config, int length, ScalarType type, Device device)
-    {
-        Length = length;
-        (Keys, Values) = (Layers(), Layers());
+    private int? _start;
 
-        Tensor Layers() =>
-            empty([config.NumLayers, length, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope();
-    }
-
-    private KeyValueCache(Tensor keys, Tensor values) => (Keys, Values, Length) = (keys, values, (int)keys.shape[1]);
+    internal KeyValueCache(KeyValueArena arena, int start, int length) => (Arena, _start, Length) = (arena, start, length);
 
     public int Length { get; }
 
-    /// <summary>[layers, L, K, E].</summary>
-    internal Tensor Keys { get; }
-
-    /// <summary>[layers, L, K, E].</summary>
-    internal Tensor Values { get; }
-
     /// <summary>Bytes of the keys and values.</summary>
-    public long NumBytes => 2 * Keys.numel() * Keys.element_size();
+    public long NumBytes => Length * Arena.BytesOfPlace;
 
+    internal KeyValueArena Arena { get; }
+
+    /// <summary>Its first place in the arena.</summary>
+    /// <exception cref="ObjectDisposedException">It is disposed, or its arena is.</exception>
+    internal int Start => _start ?? throw new ObjectDisposedException(nameof(KeyValueCache));
+
+    /// <summary>The place behind its last one.</summary>
+    internal int End => Start + Length;
+
+    /// <summary>Frees its places.</summary>
     public void Dispose()
     {
-        Keys.Dispose();
-        Values.Dispose();
+        if (_start is not null)
+            Arena.Return(this);
+        _start = null;
     }
 
+    /// <summary>Keys and values of a layer, [L, K, E] each, views of the arena.</summary>
+    internal Tensor[] Of(int layer) => Array.ConvertAll(Arena.Of(layer), all => all.narrow(0, Start, Length));
+
     /// <summary>Copies the keys and values of some positions out.</summary>
-    internal KeyValueCache Copy(int start, int length)
+    /// <returns>[2 * layers, length, K, E], keys and values of a layer next to each other.</returns>
+    internal Tensor Copy(int start, int length)
     {
         using var scope = NewDisposeScope();
-        Tensor Part(Tensor all) => all.narrow(1, start, length).clone().DetachFromDisposeScope();
-        return new KeyValueCache(Part(Keys), Part(Values));
+        var parts = Enumerable.Range(0, Arena.NumLayers).SelectMany(Of).Select(all => all.narrow(0, start, length));
+        return stack([.. parts]).DetachFromDisposeScope();
     }
 
     /// <summary>Takes over the keys and values of positions from <paramref name="start"/> on.</summary>
-    internal void Put(int start, KeyValueCache part)
+    /// <param name="part">As <see cref="Copy"/> gives it.</param>
+    internal void Put(int start, Tensor part)
     {
         using var scope = NewDisposeScope();
-        Keys.narrow(1, start, part.Length).copy_(part.Keys);
-        Values.narrow(1, start, part.Length).copy_(part.Values);
+        foreach (var (index, all) in Enumerable.Range(0, Arena.NumLayers).SelectMany(Of).Index())
+            all.narrow(0, start, part.shape[1]).copy_(part[index]);
     }
 
     /// <summary>Stores the keys and values of the tokens that passed.</summary>
@@ -66,12 +66,17 @@ public sealed class KeyValueCache : IDisposable
     /// <returns>The keys and values of the whole canvas, [L, K, E] each, views of the cache.</returns>
     internal (Tensor Keys, Tensor Values) Update(int layer, Tensor positions, Tensor keys, Tensor values)
     {
-        return (Updated(Keys, keys), Updated(Values, values));
-
-        Tensor Updated(Tensor all, Tensor passed)
-        {
-            var kept = all.select(0, layer);
-            return positions.shape[0] == Length ? kept.copy_(passed) : kept.index_copy_(0, positions, passed);
-        }
+        var kept = Of(layer);
+        return (kept[0].index_copy_(0, positions, keys), kept[1].index_copy_(0, positions, values));
     }
+
+    /// <returns>The place behind its new ones.</returns>
+    internal int MoveTo(int start)
+    {
+        _start = start;
+        return End;
+    }
+
+    /// <summary>Its arena gives up its places.</summary>
+    internal void Lose() => _start = null;
 }

@@ -151,8 +151,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     {
         using var scope = NewDisposeScope();
         packed = BlockCausalMask.Complete(packed, Config);
-        var boundsOn = BlockScript.JoinsRows(Config, Device, ComputeType) ? Device : null;
-        packed = packed with { Table = SegmentTable.Of(packed.Segments, boundsOn) };
+        bool joinsRows = BlockScript.JoinsRows(Config, Device, ComputeType);
+        packed = packed with { Table = SegmentTable.Of(packed.Segments, packed.Positions, joinsRows) };
         var rotation = Rotate(packed);
         var x = Embed(packed.Tokens);
         for (int layer = 0; layer < Config.NumLayers; layer++)

@@ -24,6 +24,7 @@ public sealed record Segment(int Start, int NumRows, int Length)
 
     /// <summary>
     /// Stores the keys and values of the tokens that pass, each at its position, and returns those of the whole canvas; null for no cache.
+    /// Such segments stand behind all others of a pass, and their caches lie in one arena.
     /// </summary>
     public KeyValueCache? Cache { get; init; }
 

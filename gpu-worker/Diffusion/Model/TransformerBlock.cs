@@ -124,15 +124,15 @@ public sealed class TransformerBlock : nn.Module
     private Tensor ForwardByScript(TorchScript script, Tensor x, Rotation rotation, PackedTokens packed)
     {
         using var scope = NewDisposeScope();
-        var table = packed.Table ?? SegmentTable.Of(packed.Segments);
+        var table = packed.Table ?? SegmentTable.Of(packed.Segments, packed.Positions);
         Linear[] projections = _fusedProjection is null ? [_queryProjection!, _keyProjection!, _valueProjection!] : [_fusedProjection];
         object?[] attention = [
             x, rotation.Cosine, rotation.Sine, _attentionNorm.Weight, Array.ConvertAll(projections, linear => linear.Adapted.Weight),
             projections.Select(linear => linear.Bias).OfType<Tensor>().ToArray(),
             _queryNorm is null ? Array.Empty<Tensor>() : [_queryNorm.Weight, _keyNorm!.Weight],
             _attentionOutput.Adapted.Weight, _attentionOutput.Bias, _attentionNorm.Epsilon, _clip, _config.NumHeads,
-            _config.NumKeyValueHeads, (int)_computeType, _config.IsCausal, _layer, packed.Positions, table.Numbers,
-            table.Bounds, table.Masks, table.Caches];
+            _config.NumKeyValueHeads, (int)_computeType, _config.IsCausal, table.Numbers,
+            table.Slots, table.Bounds, table.Masks, table.Kept(_layer)];
         if (_experts is null)
         {
             return script.Call("block", [

@@ -26,6 +26,7 @@ internal sealed class Denoiser : IDisposable
         if (config.IsCausal)
             throw new ArgumentException("An autoregressive twin does not denoise", nameof(model));
         _model = model;
+        Caches = new KeyValueArena(config, model.ComputeType, model.Device);
         _numTokens = Math.Min(numTokens ?? config.VocabularySize, config.VocabularySize);
         _placesAtOnce = placesAtOnce ?? HeadPieces.Size(config);
         _endOfText = new TokenSet([config.EosTokenId]);
@@ -33,13 +34,16 @@ internal sealed class Denoiser : IDisposable
         _mask = new TokenSet(config.MaskTokenId < _numTokens ? [config.MaskTokenId] : []);
     }
 
+    /// <summary>Where cached rows keep their keys and values.</summary>
+    public KeyValueArena Caches { get; }
+
     /// <param name="rows">None of them done.</param>
     /// <param name="onFailure">Called for a row whose transfer fails; the others continue.</param>
     public void Step(IReadOnlyList<DenoisingRow> rows, Action<DenoisingRow, Exception> onFailure)
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        var pass = new StepPass(_model, rows);
+        var pass = new StepPass(_model, Caches, rows);
         Candidate[] candidates = [.. rows.SelectMany(row => Candidates(row, pass))];
         var hidden = pass.Hidden();                                                                              // [T, D]
         Candidate[][] pieces = [.. candidates.Chunk(_placesAtOnce)];
@@ -49,6 +53,7 @@ internal sealed class Denoiser : IDisposable
 
     public void Dispose()
     {
+        Caches.Dispose();
         _endOfText.Dispose();
         _deferred.Dispose();
         _mask.Dispose();

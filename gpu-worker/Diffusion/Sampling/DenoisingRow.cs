@@ -105,12 +105,12 @@ internal abstract class DenoisingRow : IDisposable
     /// <summary>
     /// Keys and values of the canvas, or of the one with all given tokens masked; null where nothing is kept. Owned by this row.
     /// </summary>
-    public KeyValueCache? CacheOn(MaskPredictor model, bool isUnconditional)
+    public KeyValueCache? CacheIn(KeyValueArena arena, bool isUnconditional)
     {
         if (!KeepsKeysAndValues)
             return null;
         ref var cache = ref isUnconditional ? ref _unconditional : ref _conditional;
-        return cache ??= new KeyValueCache(Config, Canvas.Length, model.ComputeType, model.Device);
+        return cache ??= arena.Rent(Canvas.Length);
     }
 
     /// <summary>The row's share of a pass and of the memory for it, in tokens that pass.</summary>

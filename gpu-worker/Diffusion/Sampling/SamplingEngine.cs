@@ -103,7 +103,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         lock (_lock)
         {
             foreach (var request in _requests.Items)
+            {
                 request.Fail(exception);
+                request.Row?.Dispose();
+            }
             _requests.Clear();
         }
         Volatile.Write(ref _active, []);
@@ -128,13 +131,13 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
     private int StepTogether(Dictionary<DenoisingRow, Request> stepping)
     {
-        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), model);
+        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), _denoiser.Caches);
         if (ready.Count == 0)
             return 0;
         BlockCausalRow[] beginning = [.. ready.OfType<BlockCausalRow>().Where(row => row.SharesPrefix)];
         _denoiser.Step(ready, (row, exception) => stepping[row].Fail(exception));
         foreach (var row in beginning)
-            _prefixes.Keep(row, stepping[row].Party, model);
+            _prefixes.Keep(row, stepping[row].Party, _denoiser.Caches);
         return ready.Count;
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using LLaDA.Diffusion.Model;
+using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Sampling;
 
@@ -25,13 +26,13 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
     /// <summary>Gives rows the kept blocks that they begin with, before the step that passes the rest of their prefix.</summary>
     /// <param name="rows">Rows of the coming step, with their scopes.</param>
     /// <returns>The rows that pass: of those whose next block is the same, the first computes it, and the others wait for it.</returns>
-    public IReadOnlyList<DenoisingRow> Ready(IEnumerable<(DenoisingRow Row, string Scope)> rows, MaskPredictor model)
+    public IReadOnlyList<DenoisingRow> Ready(IEnumerable<(DenoisingRow Row, string Scope)> rows, KeyValueArena caches)
     {
         HashSet<Key> computed = [];
         List<DenoisingRow> ready = [];
         foreach (var (row, scope) in rows)
         {
-            if (maxBytes > 0 && row is BlockCausalRow { SharesPrefix: true } sharing && !TryReuse(sharing, scope, model, computed))
+            if (maxBytes > 0 && row is BlockCausalRow { SharesPrefix: true } sharing && !TryReuse(sharing, scope, caches, computed))
                 continue;
             ready.Add(row);
         }
@@ -39,12 +40,12 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
     }
 
     /// <summary>Keeps the blocks that a row has computed at its beginning.</summary>
-    public void Keep(BlockCausalRow row, string scope, MaskPredictor model)
+    public void Keep(BlockCausalRow row, string scope, KeyValueArena caches)
     {
         var keys = new PrefixKeys(row, scope);
         var path = Path(keys);
         Touch(path);
-        var cache = row.CacheOn(model, isUnconditional: false)!;
+        var cache = row.CacheIn(caches, isUnconditional: false)!;
         long bytesOfBlock = cache.NumBytes / cache.Length * keys.BlockLength;
         int numFitting = (int)Math.Min(keys.Count, maxBytes / bytesOfBlock);
         Evict(Math.Max(0, numFitting - path.Count) * bytesOfBlock);
@@ -67,13 +68,13 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
         NumBytes = 0;
     }
 
-    private bool TryReuse(BlockCausalRow row, string scope, MaskPredictor model, HashSet<Key> computed)
+    private bool TryReuse(BlockCausalRow row, string scope, KeyValueArena caches, HashSet<Key> computed)
     {
         var keys = new PrefixKeys(row, scope);
         var path = Path(keys);
         Touch(path);
         foreach (var (index, block) in path.Index().Skip(row.NumKept / keys.BlockLength))
-            row.CacheOn(model, isUnconditional: false)!.Put(index * keys.BlockLength, block.Values);
+            row.CacheIn(caches, isUnconditional: false)!.Put(index * keys.BlockLength, block.Values);
         row.Reuse(path.Count * keys.BlockLength);
         return path.Count == keys.Count || computed.Add(keys.At(path.Count, Last(path)));
     }
@@ -104,7 +105,7 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
         {
             _byUse.RemoveLast();
             _blocks.Remove(oldest.Key);
-            NumBytes -= oldest.Values.NumBytes;
+            NumBytes -= oldest.Values.numel() * oldest.Values.element_size();
             oldest.Values.Dispose();
         }
     }
@@ -117,7 +118,7 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
 
     private sealed class Block
     {
-        public Block(long id, Key key, KeyValueCache values)
+        public Block(long id, Key key, Tensor values)
         {
             (Id, Key, Values) = (id, key, values);
             Node = new LinkedListNode<Block>(this);
@@ -127,7 +128,7 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
 
         public Key Key { get; }
 
-        public KeyValueCache Values { get; }
+        public Tensor Values { get; }
 
         public LinkedListNode<Block> Node { get; }
     }

@@ -15,26 +15,24 @@ namespace LLaDA.Diffusion.Sampling;
 internal sealed class StepPass
 {
     private readonly MaskPredictor _model;
+    private readonly KeyValueArena _caches;
     private readonly List<long> _tokens = [];
     private readonly List<long> _positions = [];
     private readonly List<Segment> _segments = [];
     private readonly Dictionary<PassedRow, int> _starts = [];
 
-    public StepPass(MaskPredictor model, IReadOnlyList<DenoisingRow> rows)
+    /// <param name="caches">Where cached rows keep their keys and values.</param>
+    public StepPass(MaskPredictor model, KeyValueArena caches, IReadOnlyList<DenoisingRow> rows)
     {
-        _model = model;
+        (_model, _caches) = (model, caches);
         PassedRow[] passed = [
             .. rows.Select(row => new PassedRow(row, IsUnconditional: false)),
             .. rows.Where(row => row.IsGuided).Select(row => new PassedRow(row, IsUnconditional: true)),
         ];
         bool joinsRows = model.Device.type != TorchSharp.DeviceType.CPU;
-        foreach (var alike in passed.GroupBy(row => row.Row.KeepsKeysAndValues ? 0 : row.Row.Canvas.Length))
-        {
-            if (alike.Key == 0)
-                AddCached(alike);
-            else
-                AddWhole(joinsRows ? [[.. alike]] : alike.Chunk(1), length: alike.Key);
-        }
+        foreach (var alike in passed.Where(row => !row.Row.KeepsKeysAndValues).GroupBy(row => row.Row.Canvas.Length))
+            AddWhole(joinsRows ? [[.. alike]] : alike.Chunk(1), length: alike.Key);
+        AddCached(passed.Where(row => row.Row.KeepsKeysAndValues));
     }
 
     /// <summary>The place whose logits predict a position of a row.</summary>
@@ -75,7 +73,7 @@ internal sealed class StepPass
         {
             int start = _tokens.Count;
             int[] positions = Add(row);
-            var segment = new Segment(start, 1, positions.Length) { Cache = row.Row.CacheOn(_model, row.IsUnconditional) };
+            var segment = new Segment(start, 1, positions.Length) { Cache = row.Row.CacheIn(_caches, row.IsUnconditional) };
             if (row.Row.BlockLength is { } blockLength)
                 _segments.AddRange(Blocks(segment, positions, blockLength));
             else

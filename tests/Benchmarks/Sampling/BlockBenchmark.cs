@@ -53,7 +53,7 @@ internal static class BlockBenchmark
     private static BlockRow CachedBlocks(MaskPredictor model, int length)
     {
         using var scope = NewDisposeScope();
-        using var cache = new KeyValueCache(model.Config, length, model.ComputeType, model.Device);
+        using var cache = new KeyValueArena(model.Config, model.ComputeType, model.Device).Rent(length);
         var positions = arange(length, ScalarType.Int64);
         return Measure(model, $"1 x {length}, in cached blocks of {BlockLength}", new PackedTokens(positions, positions,
             [.. Enumerable.Range(0, length / BlockLength).Select(block => new Segment(block * BlockLength, 1, BlockLength)
@@ -64,7 +64,7 @@ internal static class BlockBenchmark
 
     private static BlockRow Measure(MaskPredictor model, string name, PackedTokens packed)
     {
-        packed = packed with { Table = SegmentTable.Of(packed.Segments) };
+        packed = packed with { Table = SegmentTable.Of(packed.Segments, packed.Positions) };
         var rotation = model.Rotate(packed);
         var x = model.Embed(packed.Tokens);
         int layer = model.Config.NumLayers - 1, numTokens = (int)x.shape[0];

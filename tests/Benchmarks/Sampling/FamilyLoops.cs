@@ -97,7 +97,7 @@ internal static class FamilyLoops
         long[] x = Canvas(model, prompt, (prompt.Length + genLength + length - 1) / length * length);
         int first = prompt.Length / length * length, forwards = 0;
         long tokenForwards = 0;
-        using var cache = new KeyValueCache(model.Config, x.Length, model.ComputeType, CPU);
+        using var cache = new KeyValueArena(model.Config, model.ComputeType, CPU).Rent(x.Length);
         if (first > 0)
             Pass(0, first);
         for (int start = first; start < x.Length; start += length)

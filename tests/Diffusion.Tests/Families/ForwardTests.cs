@@ -84,7 +84,7 @@ public sealed class ForwardTests
         using var model = golden.Load();
         int numCached = golden.Json.GetProperty("cache").GetProperty("cached_tokens").GetInt32();
         long[] tokens = golden.Tokens("cache.input_ids");
-        using var cache = new KeyValueCache(model.Config, tokens.Length, model.ComputeType, model.Device);
+        using var cache = new KeyValueArena(model.Config, model.ComputeType, model.Device).Rent(tokens.Length);
         int blockLength = model.Config.BlockLength!.Value;
 
         Pass(0, numCached, BlockCausalMask.Of(0, numCached, numCached, blockLength, model.Device));

@@ -44,8 +44,8 @@ public sealed class BlockScriptTests
         var small = Shapes[shape];
         using var model = TinyModel.Random(
             small with { ModelWidth = 96, FeedForwardWidth = 160, HeadWidth = small.HeadWidth }, 3, weightType, computeType);
-        using var cache = new KeyValueCache(model.Config, NumCached, computeType, CPU);
-        using var cacheOfModules = new KeyValueCache(model.Config, NumCached, computeType, CPU);
+        using var cache = new KeyValueArena(model.Config, computeType, CPU).Rent(NumCached);
+        using var cacheOfModules = new KeyValueArena(model.Config, computeType, CPU).Rent(NumCached);
         PackedTokens Pack(KeyValueCache cache, bool isFirst) => BlockCausalMask.Complete(PassOf(model, cache, isFirst), model.Config);
 
         foreach (bool isFirst in new[] { true, false, false })
@@ -58,8 +58,7 @@ public sealed class BlockScriptTests
                 var expected = model.BlockByModules(layer, x, rotation, packedOfModules);
                 x = model.Block(layer, x, rotation, packed);
                 AssertSameBits(expected, x);
-                AssertSameBits(cacheOfModules.Keys[layer], cache.Keys[layer]);
-                AssertSameBits(cacheOfModules.Values[layer], cache.Values[layer]);
+                Assert.All(cacheOfModules.Of(layer).Zip(cache.Of(layer)), pair => AssertSameBits(pair.First, pair.Second));
             }
         }
     }
@@ -74,19 +73,19 @@ public sealed class BlockScriptTests
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var model = TinyModel.Random(Shapes[shape]);
-        using var cache = new KeyValueCache(model.Config, NumCached, ScalarType.Float32, CPU);
+        using var cache = new KeyValueArena(model.Config, ScalarType.Float32, CPU).Rent(NumCached);
         foreach (bool isFirst in new[] { true, false })
         {
             var packed = PassOf(model, cache, isFirst);
             packed = packed with { Segments = [.. packed.Segments.Select(segment => segment with { Mask = null })] };
             var rotation = model.Rotate(packed);
             var x = model.Embed(packed.Tokens);
-            var table = SegmentTable.Of(packed.Segments, boundsOn: CPU);
-            Assert.Equal(2, table.Bounds.Length);
+            var table = SegmentTable.Of(packed.Segments, packed.Positions, joinsRows: true);
+            Assert.Equal(6, table.Bounds.Length);
 
             var together = model.Block(0, x, rotation, packed with { Table = table });
 
-            AssertSameBits(model.Block(0, x, rotation, packed with { Table = SegmentTable.Of(packed.Segments) }), together);
+            AssertSameBits(model.Block(0, x, rotation, packed), together);
         }
     }
 
@@ -96,7 +95,7 @@ public sealed class BlockScriptTests
         using var scope = NewDisposeScope();
         var segment = new Segment(0, 1, 4) { Mask = ones(1, 1, 1, 4, dtype: ScalarType.Bool) };
 
-        Assert.Empty(SegmentTable.Of([segment], boundsOn: CPU).Bounds);
+        Assert.Empty(SegmentTable.Of([segment], arange(4, ScalarType.Int64), joinsRows: true).Bounds);
         Assert.False(BlockScript.JoinsRows(TinyModel.Config, CPU, ScalarType.BFloat16));
     }
 
