@@ -7,25 +7,26 @@ namespace LLaDA.Diffusion.Model;
 /// attends to them where they lie.
 /// </summary>
 /// <remarks>
-/// It grows with the canvases, a layer at a time, and is empty where there is none. Used on the thread of the model.
+/// It grows to what the canvases need, a layer at a time, and is freed with the last of them. Used on the thread of the model.
 /// </remarks>
 /// <param name="type">The model's compute type.</param>
 public sealed class KeyValueArena(LLaDAConfig config, ScalarType type, Device device) : IDisposable
 {
     // By place.
     private readonly List<KeyValueCache> _caches = [];
-    private Tensor[] _keys = [], _values = [];
+    private readonly Tensor?[] _keys = new Tensor?[config.NumLayers];
+    private readonly Tensor?[] _values = new Tensor?[config.NumLayers];
 
     /// <summary>Places, of which each holds the keys and values of a token in all layers.</summary>
     public int Capacity { get; private set; }
 
     internal int NumLayers => config.NumLayers;
 
-    /// <summary>Bytes of one place, of which there are some.</summary>
-    internal long BytesOfPlace => config.NumLayers * 2L * config.NumKeyValueHeads * config.HeadWidth * _keys[0].element_size();
+    /// <summary>Bytes of one place. There is a canvas.</summary>
+    internal long BytesOfPlace => 2L * config.NumLayers * config.NumKeyValueHeads * config.HeadWidth * Of(0)[0].element_size();
 
-    /// <summary>Keys and values of a layer, [places, K, E] each.</summary>
-    internal Tensor[] Of(int layer) => [_keys[layer], _values[layer]];
+    /// <summary>Keys and values of a layer, [places, K, E] each. There is a canvas.</summary>
+    internal Tensor[] Of(int layer) => [_keys[layer]!, _values[layer]!];
 
     /// <summary>Takes neighbouring places for a canvas, in the first gap that holds it. Others may move.</summary>
     /// <param name="length">Tokens of the canvas, at least 1.</param>
@@ -36,7 +37,7 @@ public sealed class KeyValueArena(LLaDAConfig config, ScalarType type, Device de
         var (index, start) = FirstGap(length);
         if (start + length > Capacity)
         {
-            MakeRoom(length);
+            Reserve(length);
             (index, start) = (_caches.Count, End);
         }
         var cache = new KeyValueCache(this, start, length);
@@ -44,13 +45,30 @@ public sealed class KeyValueArena(LLaDAConfig config, ScalarType type, Device de
         return cache;
     }
 
+    /// <summary>
+    /// Makes room for new canvases behind the others, at once instead of one by one, and gives memory back where a quarter would stay free.
+    /// </summary>
+    /// <param name="numPlaces">Of all of them, 0 or more.</param>
+    public void Reserve(int numPlaces)
+    {
+        int needed = _caches.Sum(cache => cache.Length) + numPlaces;
+        bool isTooLarge = needed <= Capacity - (Capacity / 4);
+        if (needed == 0 || (End + numPlaces <= Capacity && !isTooLarge))
+            return;
+        Compact();
+        if (needed > Capacity || isTooLarge)
+            Resize(needed);
+    }
+
     public void Dispose()
     {
         foreach (var tensor in _keys.Concat(_values))
-            tensor.Dispose();
+            tensor?.Dispose();
+        Array.Clear(_keys);
+        Array.Clear(_values);
         _caches.ForEach(cache => cache.Lose());
         _caches.Clear();
-        (_keys, _values, Capacity) = ([], [], 0);
+        Capacity = 0;
     }
 
     internal void Return(KeyValueCache cache)
@@ -74,40 +92,60 @@ public sealed class KeyValueArena(LLaDAConfig config, ScalarType type, Device de
         return (_caches.Count, start);
     }
 
-    /// <summary>Moves all canvases to the front, into larger tensors where they and the new one need more than there is.</summary>
-    private void MakeRoom(int length)
+    /// <summary>Moves the canvases to the front, neighbours together.</summary>
+    private void Compact()
     {
-        int needed = _caches.Sum(cache => cache.Length) + length;
-        if (needed > Capacity)
-            Capacity = _caches.Count == 0 ? needed : needed + (needed / 16);
+        int end = 0;
+        for (int first = 0, next; first < _caches.Count; first = next)
+        {
+            next = first + 1;
+            while (next < _caches.Count && _caches[next].Start == _caches[next - 1].End)
+                next++;
+            int start = _caches[first].Start, length = _caches[next - 1].End - start;
+            if (start > end)
+                Move(start, end, length);
+            foreach (var cache in _caches[first..next])
+                end = cache.MoveTo(end);
+        }
+    }
+
+    private void Move(int from, int to, int length)
+    {
         try
         {
-            _keys = Array.ConvertAll(Layers(_keys), Moved);
-            _values = Array.ConvertAll(Layers(_values), Moved);
+            foreach (var all in _keys.Concat(_values))
+            {
+                using var scope = NewDisposeScope();
+                all!.narrow(0, to, length).copy_(all.narrow(0, from, length).clone());
+            }
         }
         catch
         {
             Dispose();      // Some layers have moved, others have not.
             throw;
         }
-        int end = 0;
-        foreach (var cache in _caches)
-            end = cache.MoveTo(end);
     }
 
-    private Tensor?[] Layers(Tensor[] tensors) => tensors.Length > 0 ? tensors : new Tensor?[config.NumLayers];
+    /// <summary>Where the memory is not enough, the canvases stay where they are.</summary>
+    private void Resize(int capacity)
+    {
+        int end = End;
+        Capacity = Math.Min(Capacity, capacity);
+        foreach (var layers in new[] { _keys, _values })
+        {
+            for (int layer = 0; layer < layers.Length; layer++)
+                layers[layer] = Resized(layers[layer], capacity, end);
+        }
+        Capacity = capacity;
+    }
 
-    private Tensor Moved(Tensor? old)
+    private Tensor Resized(Tensor? old, int capacity, int end)
     {
         using var scope = NewDisposeScope();
-        var moved = empty([Capacity, config.NumKeyValueHeads, config.HeadWidth], type, device).DetachFromDisposeScope();
-        int end = 0;
-        foreach (var cache in _caches)
-        {
-            moved.narrow(0, end, cache.Length).copy_(old!.narrow(0, cache.Start, cache.Length));
-            end += cache.Length;
-        }
+        var resized = empty([capacity, config.NumKeyValueHeads, config.HeadWidth], type, device);
+        if (end > 0)
+            resized.narrow(0, 0, end).copy_(old!.narrow(0, 0, end));
         old?.Dispose();
-        return moved;
+        return resized.DetachFromDisposeScope();
     }
 }

@@ -18,9 +18,6 @@ public sealed class KeyValueCache : IDisposable
 
     public int Length { get; }
 
-    /// <summary>Bytes of the keys and values.</summary>
-    public long NumBytes => Length * Arena.BytesOfPlace;
-
     internal KeyValueArena Arena { get; }
 
     /// <summary>Its first place in the arena.</summary>
@@ -42,12 +39,12 @@ public sealed class KeyValueCache : IDisposable
     internal Tensor[] Of(int layer) => Array.ConvertAll(Arena.Of(layer), all => all.narrow(0, Start, Length));
 
     /// <summary>Copies the keys and values of some positions out.</summary>
-    /// <returns>[2 * layers, length, K, E], keys and values of a layer next to each other.</returns>
+    /// <returns>[2 * layers, length, K, E], keys and values of a layer next to each other, in the dispose scope of the caller.</returns>
     internal Tensor Copy(int start, int length)
     {
         using var scope = NewDisposeScope();
         var parts = Enumerable.Range(0, Arena.NumLayers).SelectMany(Of).Select(all => all.narrow(0, start, length));
-        return stack([.. parts]).DetachFromDisposeScope();
+        return stack([.. parts]).MoveToOuterDisposeScope();
     }
 
     /// <summary>Takes over the keys and values of positions from <paramref name="start"/> on.</summary>

@@ -6,8 +6,8 @@ namespace LLaDA.Diffusion.Model;
 /// <summary>The segments of a pass as block.torchscript reads them. Its tensors belong to the dispose scope that it is made in.</summary>
 /// <param name="Numbers">[3 + segments * 6], int64, on the CPU, as that file says.</param>
 /// <param name="Bounds">
-/// Where one operation attends all rows: of those without a cache and of those with one where their queries begin and end, where their keys
-/// begin, and how many keys they see; else empty.
+/// Where one operation attends all rows: of those without a cache and of those with one, where there are any, where their queries begin and
+/// end, where their keys begin, and how many keys they see; else empty.
 /// </param>
 /// <param name="Masks">Each once.</param>
 /// <param name="Slots">[n], int64: the places of the arena that store the tokens of cached canvases; empty where there is none.</param>
@@ -70,6 +70,8 @@ internal sealed record SegmentTable(Tensor Numbers, Tensor[] Bounds, Tensor[] Ma
 
     private static IEnumerable<Tensor> BoundsOf(List<Segment> segments, Device device)
     {
+        if (segments.Count == 0)
+            return [];
         List<long> queries = [0], keys = [], seen = [];
         foreach (var segment in segments)
         {

@@ -113,6 +113,11 @@ internal abstract class DenoisingRow : IDisposable
         return cache ??= arena.Rent(Canvas.Length);
     }
 
+    /// <summary>Tokens of the canvases that it will keep and has no place for yet.</summary>
+    public int NumPlacesMissing => KeepsKeysAndValues
+        ? Canvas.Length * ((_conditional is null ? 1 : 0) + (IsGuided && _unconditional is null ? 1 : 0))
+        : 0;
+
     /// <summary>The row's share of a pass and of the memory for it, in tokens that pass.</summary>
     /// <param name="keptShare">A kept token's memory as a share of that of a token that passes.</param>
     public virtual int NumTokensHeld(double keptShare) => Canvas.Length * (IsGuided ? 2 : 1);

@@ -24,16 +24,17 @@ internal sealed class PartyTurns<T>(Func<T, int> sizeOf)
         entry.Items.Add(item);
     }
 
+    /// <param name="isEnded">Asked once of each item, since an item may end at any time.</param>
     /// <returns>The items that were removed.</returns>
     public IReadOnlyList<T> Remove(Predicate<T> isEnded)
     {
-        T[] removed = [.. Items.Where(item => isEnded(item))];
-        if (removed.Length == 0)
-            return removed;
+        HashSet<T> removed = [.. Items.Where(item => isEnded(item))];
+        if (removed.Count == 0)
+            return [];
         foreach (var party in _parties)
-            party.Items.RemoveAll(isEnded);
+            party.Items.RemoveAll(removed.Contains);
         _parties.RemoveAll(party => party.Items.Count == 0);
-        return removed;
+        return [.. removed];
     }
 
     public void Clear() => _parties.Clear();

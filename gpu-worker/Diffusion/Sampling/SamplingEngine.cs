@@ -22,6 +22,8 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
     private readonly double _keptShare = PassBudget.KeptShare(model.Config, model.ComputeType);
     private readonly PartyTurns<Request> _requests = new(request => request.NumTokens);
     private readonly Lock _lock = new();
+    // Their memory is freed on the thread of the model.
+    private readonly List<Request> _failed = [];
     private List<Request> _active = [];
     private bool _isDisposed;
     private long _numCompleted;
@@ -103,10 +105,8 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
         lock (_lock)
         {
             foreach (var request in _requests.Items)
-            {
                 request.Fail(exception);
-                request.Row?.Dispose();
-            }
+            _failed.AddRange(_requests.Items);
             _requests.Clear();
         }
         Volatile.Write(ref _active, []);
@@ -123,6 +123,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
                 request.Row?.Dispose();
             }
             _requests.Clear();
+            RemoveEnded();
         }
         _active = [];
         _prefixes.Dispose();
@@ -131,7 +132,7 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
     private int StepTogether(Dictionary<DenoisingRow, Request> stepping)
     {
-        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), _denoiser.Caches);
+        var ready = _prefixes.Ready([.. stepping.Select(entry => (entry.Key, entry.Value.Party))], _denoiser.Caches);
         if (ready.Count == 0)
             return 0;
         BlockCausalRow[] beginning = [.. ready.OfType<BlockCausalRow>().Where(row => row.SharesPrefix)];
@@ -162,8 +163,9 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
     private void RemoveEnded()
     {
-        foreach (var ended in _requests.Remove(request => request.IsEnded))
+        foreach (var ended in _requests.Remove(request => request.IsEnded).Concat(_failed))
             ended.Row?.Dispose();
+        _failed.Clear();
     }
 
     private sealed class Request

@@ -26,10 +26,12 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
     /// <summary>Gives rows the kept blocks that they begin with, before the step that passes the rest of their prefix.</summary>
     /// <param name="rows">Rows of the coming step, with their scopes.</param>
     /// <returns>The rows that pass: of those whose next block is the same, the first computes it, and the others wait for it.</returns>
-    public IReadOnlyList<DenoisingRow> Ready(IEnumerable<(DenoisingRow Row, string Scope)> rows, KeyValueArena caches)
+    public IReadOnlyList<DenoisingRow> Ready(IReadOnlyList<(DenoisingRow Row, string Scope)> rows, KeyValueArena caches)
     {
         HashSet<Key> computed = [];
         List<DenoisingRow> ready = [];
+        if (maxBytes > 0)
+            caches.Reserve(rows.Sum(entry => entry.Row.NumPlacesMissing));
         foreach (var (row, scope) in rows)
         {
             if (maxBytes > 0 && row is BlockCausalRow { SharesPrefix: true } sharing && !TryReuse(sharing, scope, caches, computed))
@@ -46,12 +48,12 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
         var path = Path(keys);
         Touch(path);
         var cache = row.CacheIn(caches, isUnconditional: false)!;
-        long bytesOfBlock = cache.NumBytes / cache.Length * keys.BlockLength;
+        long bytesOfBlock = caches.BytesOfPlace * keys.BlockLength;
         int numFitting = (int)Math.Min(keys.Count, maxBytes / bytesOfBlock);
         Evict(Math.Max(0, numFitting - path.Count) * bytesOfBlock);
-        while (path.Count < numFitting)
+        foreach (var values in Split(cache, path.Count, numFitting, keys.BlockLength))
         {
-            var block = new Block(++_lastId, keys.At(path.Count, Last(path)), cache.Copy(path.Count * keys.BlockLength, keys.BlockLength));
+            var block = new Block(++_lastId, keys.At(path.Count, Last(path)), values);
             _blocks.Add(block.Key, block);
             NumBytes += bytesOfBlock;
             path.Add(block);
@@ -73,10 +75,24 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
         var keys = new PrefixKeys(row, scope);
         var path = Path(keys);
         Touch(path);
-        foreach (var (index, block) in path.Index().Skip(row.NumKept / keys.BlockLength))
-            row.CacheIn(caches, isUnconditional: false)!.Put(index * keys.BlockLength, block.Values);
+        int numKept = row.NumKept / keys.BlockLength;
+        if (path.Count > numKept)
+        {
+            using var values = cat([.. path.Skip(numKept).Select(block => block.Values)], 1);
+            row.CacheIn(caches, isUnconditional: false)!.Put(numKept * keys.BlockLength, values);
+        }
         row.Reuse(path.Count * keys.BlockLength);
         return path.Count == keys.Count || computed.Add(keys.At(path.Count, Last(path)));
+    }
+
+    /// <summary>Copies of the blocks from <paramref name="first"/> on, [2 * layers, block, K, E] each.</summary>
+    private static List<Tensor> Split(KeyValueCache cache, int first, int end, int length)
+    {
+        if (first >= end)
+            return [];
+        using var scope = NewDisposeScope();
+        var all = cache.Copy(first * length, (end - first) * length);
+        return [.. all.split(length, 1).Select(block => block.clone().DetachFromDisposeScope())];
     }
 
     /// <summary>The kept blocks that a prefix begins with.</summary>

@@ -32,6 +32,7 @@ internal sealed class StepPass
         bool joinsRows = model.Device.type != TorchSharp.DeviceType.CPU;
         foreach (var alike in passed.Where(row => !row.Row.KeepsKeysAndValues).GroupBy(row => row.Row.Canvas.Length))
             AddWhole(joinsRows ? [[.. alike]] : alike.Chunk(1), length: alike.Key);
+        caches.Reserve(rows.Sum(row => row.NumPlacesMissing));
         AddCached(passed.Where(row => row.Row.KeepsKeysAndValues));
     }
 
@@ -82,8 +83,8 @@ internal sealed class StepPass
     }
 
     /// <summary>
-    /// Each block is a segment of its own: it stores its keys and values and then sees those up to itself, so no mask is needed, and a
-    /// block has the same bits whichever blocks pass with it.
+    /// Each block is a segment of its own: all store their keys and values, and then each sees those up to itself, so no mask is needed,
+    /// and a block has the same bits whichever blocks pass with it.
     /// </summary>
     private static IEnumerable<Segment> Blocks(Segment segment, int[] positions, int blockLength)
     {

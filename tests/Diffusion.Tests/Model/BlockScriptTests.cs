@@ -44,7 +44,9 @@ public sealed class BlockScriptTests
         var small = Shapes[shape];
         using var model = TinyModel.Random(
             small with { ModelWidth = 96, FeedForwardWidth = 160, HeadWidth = small.HeadWidth }, 3, weightType, computeType);
-        using var cache = new KeyValueArena(model.Config, computeType, CPU).Rent(NumCached);
+        var arena = new KeyValueArena(model.Config, computeType, CPU);
+        using var other = arena.Rent(5);
+        using var cache = arena.Rent(NumCached);
         using var cacheOfModules = new KeyValueArena(model.Config, computeType, CPU).Rent(NumCached);
         PackedTokens Pack(KeyValueCache cache, bool isFirst) => BlockCausalMask.Complete(PassOf(model, cache, isFirst), model.Config);
 
@@ -73,7 +75,9 @@ public sealed class BlockScriptTests
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         using var model = TinyModel.Random(Shapes[shape]);
-        using var cache = new KeyValueArena(model.Config, ScalarType.Float32, CPU).Rent(NumCached);
+        var arena = new KeyValueArena(model.Config, ScalarType.Float32, CPU);
+        using var other = arena.Rent(5);
+        using var cache = arena.Rent(NumCached);
         foreach (bool isFirst in new[] { true, false })
         {
             var packed = PassOf(model, cache, isFirst);
@@ -87,6 +91,39 @@ public sealed class BlockScriptTests
 
             AssertSameBits(model.Block(0, x, rotation, packed), together);
         }
+    }
+
+    [Theory]
+    [InlineData("LLaDA")]
+    [InlineData("SDAR")]
+    public void Cached_rows_that_pass_together_see_their_own_canvas_wherever_it_lies(string shape)
+    {
+        using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
+        using var model = TinyModel.Random(Shapes[shape]);
+        using var arena = new KeyValueArena(model.Config, ScalarType.Float32, CPU);
+        KeyValueCache[] caches = [arena.Rent(7), arena.Rent(9), arena.Rent(4)];
+        foreach (var all in Enumerable.Range(0, model.Config.NumLayers).SelectMany(arena.Of))
+            all.fill_(0.5);
+        Segment[] segments =
+        [
+            new(0, 1, 4) { Cache = caches[2] }, new(4, 1, 3) { Cache = caches[0] }, new(7, 1, 5) { Cache = caches[1], NumSeen = 8 },
+        ];
+        long[] positions = [0, 1, 2, 3, 1, 4, 6, 2, 3, 4, 5, 6];
+        Tensor Hidden(bool joinsRows, params Segment[] among)
+        {
+            int start = among[0].Start, end = among[^1].End;
+            var places = tensor(positions[start..end]);
+            among = [.. among.Select(segment => segment with { Start = segment.Start - start })];
+            var packed = new PackedTokens(places, places, among) { Table = SegmentTable.Of(among, places, joinsRows) };
+            return model.Block(0, model.Embed(places), model.Rotate(packed), packed);
+        }
+
+        var alone = cat([.. segments.Select(segment => Hidden(joinsRows: false, segment))]);
+
+        var together = Hidden(joinsRows: false, segments);
+        Assert.InRange(TensorAssert.LargestDifference(alone, together), 0, 1e-5);
+        AssertSameBits(together, Hidden(joinsRows: true, segments));
     }
 
     [Fact]

@@ -53,6 +53,20 @@ public sealed class PartyTurnsTests
     }
 
     [Fact]
+    public void An_item_that_ends_while_others_are_removed_stays_until_it_is_returned()
+    {
+        var turns = new PartyTurns<string>(_ => 1);
+        turns.Add("a", "ended");
+        turns.Add("a", "ends");
+        HashSet<string> asked = ["ended"];
+
+        Assert.Equal(["ended"], turns.Remove(item => !asked.Add(item)));
+        Assert.Equal(["ends"], turns.Items);
+        Assert.Equal(["ends"], turns.Remove(item => !asked.Add(item)));
+        Assert.True(turns.IsEmpty);
+    }
+
+    [Fact]
     public void An_item_that_fits_with_no_other_waits_one_round_of_each_party_at_most()
     {
         var turns = new PartyTurns<string>(item => item == "large" ? Budget : 1);

@@ -177,6 +177,21 @@ public sealed class SamplingEngineTests : IDisposable
     }
 
     [Fact]
+    public async Task Engine_that_failed_frees_the_memory_of_its_rows_at_the_next_step()
+    {
+        long before = LiveTensors.Count;
+        var failing = _engine.SubmitAsync(SamplingRows.Generation(40, new() { Cache = CachePolicy.Dual }));
+        _engine.Step();
+        Assert.True(LiveTensors.Count > before);
+
+        _engine.Fail(new InvalidOperationException("out of order"));
+        _engine.Step();
+
+        Assert.Equal(before, LiveTensors.Count);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => failing);
+    }
+
+    [Fact]
     public async Task Disposed_engine_fails_what_is_left_and_takes_no_more()
     {
         var engine = new SamplingEngine(_model, null, MaxTokens);
