@@ -71,6 +71,23 @@ public sealed class LostBlobTests(StorageFixture fixture)
     }
 
     [Fact]
+    public async Task Lines_of_lost_shards_keep_their_places_among_the_others_when_the_input_is_lost_too()
+    {
+        await using var plane = await StartAsync(fixture);
+        var batch = await plane.PlannedAsync(Lines(30, "[MASK:200] x"));
+        Assert.True(await CountAsync(plane, batch) > 4, "the lines make too few shards");
+        string[] lost = [.. await LoseAsync(plane, batch, 1), .. await LoseAsync(plane, batch, 3)];
+        (await plane.Client.DeleteAsync($"/v1/files/{batch.InputFileId}")).EnsureSuccessStatusCode();
+        (await plane.Client.PostAsync($"/v1/batches/{batch.Id}/cancel", null)).EnsureSuccessStatusCode();
+        plane.Time.Advance(BatchTimes.CancelGrace);
+
+        batch = await FinishedAsync(plane, batch);
+
+        string[] expected = [.. Enumerable.Range(1, 30).Select(number => $"id-{number}").Select(id => lost.Contains(id) ? "" : id)];
+        Assert.Equal(expected, await IdsAsync(plane, batch.ErrorFileId!));
+    }
+
+    [Fact]
     public async Task A_shard_that_only_seems_to_be_lost_keeps_its_lines()
     {
         var faults = new StorageFaults();
