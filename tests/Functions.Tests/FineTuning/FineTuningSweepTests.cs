@@ -105,8 +105,9 @@ public sealed class FineTuningSweepTests(StorageFixture fixture)
         await SweepAsync(plane, TimeSpan.Zero);
 
         Assert.Empty(await jobs.Open.ListAsync(Tenant, CancellationToken.None).ToListAsync());
-        Assert.Contains(
-            "why", (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        var told = (await GetAsync(plane, $"/{job.Id}/events"))["data"]![0]!;
+        Assert.Equal(
+            ("The job has failed: why", "error"), (told["message"]!.GetValue<string>(), told["level"]!.GetValue<string>()));
     }
 
     private static async Task<(int Plans, int Trains, int Finishes)> SweepAsync(ControlPlane plane, TimeSpan later, bool keepsTrain = false)
