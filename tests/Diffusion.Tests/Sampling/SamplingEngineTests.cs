@@ -179,6 +179,8 @@ public sealed class SamplingEngineTests : IDisposable
     [Fact]
     public async Task Engine_that_failed_frees_the_memory_of_its_rows_at_the_next_step()
     {
+        _ = _engine.SubmitAsync(SamplingRows.Generation(8, new() { Cache = CachePolicy.Dual }));
+        RunToTheEnd();      // What the engine keeps is made.
         long before = LiveTensors.Count;
         var failing = _engine.SubmitAsync(SamplingRows.Generation(40, new() { Cache = CachePolicy.Dual }));
         _engine.Step();
