@@ -45,19 +45,26 @@ public sealed class KeyValueArena(LLaDAConfig config, ScalarType type, Device de
         return cache;
     }
 
-    /// <summary>
-    /// Makes room for new canvases behind the others, at once instead of one by one, and gives memory back where a quarter would stay free.
-    /// </summary>
+    /// <summary>Makes room for new canvases behind the others, at once instead of one by one.</summary>
     /// <param name="numPlaces">Of all of them, 0 or more.</param>
     public void Reserve(int numPlaces)
     {
-        int needed = _caches.Sum(cache => cache.Length) + numPlaces;
-        bool isTooLarge = needed <= Capacity - (Capacity / 4);
-        if (needed == 0 || (End + numPlaces <= Capacity && !isTooLarge))
+        if (End + numPlaces <= Capacity)
             return;
         Compact();
-        if (needed > Capacity || isTooLarge)
-            Resize(needed);
+        if (End + numPlaces > Capacity)
+            Resize(End + numPlaces);
+    }
+
+    /// <summary>Gives memory back where a quarter stays free beside new canvases.</summary>
+    /// <param name="numPlaces">Of all of them, 0 or more.</param>
+    public void Trim(int numPlaces)
+    {
+        int needed = _caches.Sum(cache => cache.Length) + numPlaces;
+        if (_caches.Count == 0 || needed > Capacity - (Capacity / 4))
+            return;
+        Compact();
+        Resize(needed);
     }
 
     public void Dispose()

@@ -132,7 +132,10 @@ public sealed class SamplingEngine(MaskPredictor model, int? numTokens, int maxT
 
     private int StepTogether(Dictionary<DenoisingRow, Request> stepping)
     {
-        var ready = _prefixes.Ready([.. stepping.Select(entry => (entry.Key, entry.Value.Party))], _denoiser.Caches);
+        int numPlaces = stepping.Keys.Sum(row => row.NumPlacesMissing);
+        _denoiser.Caches.Trim(numPlaces);
+        _denoiser.Caches.Reserve(numPlaces);
+        var ready = _prefixes.Ready(stepping.Select(entry => (entry.Key, entry.Value.Party)), _denoiser.Caches);
         if (ready.Count == 0)
             return 0;
         BlockCausalRow[] beginning = [.. ready.OfType<BlockCausalRow>().Where(row => row.SharesPrefix)];

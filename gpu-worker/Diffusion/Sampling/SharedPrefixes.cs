@@ -26,12 +26,10 @@ internal sealed class SharedPrefixes(long maxBytes) : IDisposable
     /// <summary>Gives rows the kept blocks that they begin with, before the step that passes the rest of their prefix.</summary>
     /// <param name="rows">Rows of the coming step, with their scopes.</param>
     /// <returns>The rows that pass: of those whose next block is the same, the first computes it, and the others wait for it.</returns>
-    public IReadOnlyList<DenoisingRow> Ready(IReadOnlyList<(DenoisingRow Row, string Scope)> rows, KeyValueArena caches)
+    public IReadOnlyList<DenoisingRow> Ready(IEnumerable<(DenoisingRow Row, string Scope)> rows, KeyValueArena caches)
     {
         HashSet<Key> computed = [];
         List<DenoisingRow> ready = [];
-        if (maxBytes > 0)
-            caches.Reserve(rows.Sum(entry => entry.Row.NumPlacesMissing));
         foreach (var (row, scope) in rows)
         {
             if (maxBytes > 0 && row is BlockCausalRow { SharesPrefix: true } sharing && !TryReuse(sharing, scope, caches, computed))
