@@ -200,7 +200,7 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     internal Tensor BlockByModules(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
         _blocks[layer].ForwardByModules(x, rotation, packed);
 
-    internal Tensor Normalize(Tensor x) => _finalNorm.call(x);
+    internal Tensor Normalize(Tensor x) => training ? _finalNorm.Train(x, ComputeType) : _finalNorm.call(x);
 
     /// <summary>Applies only the output head. It is expensive (V = 126,464): call it only for positions that need predictions.</summary>
     /// <param name="hidden">[..., D].</param>
@@ -208,9 +208,16 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     public Tensor Logits(Tensor hidden)
     {
         using var scope = NewDisposeScope();
+        return ComputedLogits(hidden).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same in the compute type.</summary>
+    internal Tensor ComputedLogits(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
         var h = hidden.to(ComputeType);
         var logits = _head is null ? nn.functional.linear(h, _tokenEmbedding.weight!.to(ComputeType)) : _head.call(h);
-        return logits.to(ScalarType.Float32).MoveToOuterDisposeScope();
+        return logits.MoveToOuterDisposeScope();
     }
 
     private bool HasAdapter => _blocks.Any(block => block.HasAdapter);

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Kernels;
 using LLaDA.Diffusion.Native;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -12,12 +13,13 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     [ComponentName(Name = "weight")]
     private readonly Parameter _weight;
 
+    private readonly double _epsilonValue;
     private readonly Scalar _epsilon;
 
     internal RmsNorm(long width, double epsilon, ScalarType type, Device device)
         : base(nameof(RmsNorm))
     {
-        _epsilon = epsilon.ToScalar();
+        (_epsilonValue, _epsilon) = (epsilon, epsilon.ToScalar());
         _weight = new Parameter(ones(width, type, device));
         RegisterComponents();
     }
@@ -26,6 +28,14 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     internal Parameter Weight => _weight;
 
     internal Scalar Epsilon => _epsilon;
+
+    /// <summary>The same and a cast, as a training step needs it.</summary>
+    /// <param name="input">[T, D].</param>
+    /// <returns>[T, D], in the compute type.</returns>
+    internal Tensor Train(Tensor input, ScalarType computeType) =>
+        input.dtype == ScalarType.Float32 && _weight.dtype == ScalarType.Float32 && Rows.Suit(input.device, computeType, _weight.shape[0])
+            ? NormKernel.Of(input, _weight, _epsilonValue)
+            : forward(input).to(computeType);
 
     /// <param name="input">[..., D].</param>
     /// <returns>[..., D], in the type of the input.</returns>

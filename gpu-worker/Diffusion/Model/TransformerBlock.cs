@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Kernels;
 using LLaDA.Diffusion.Native;
 using TorchSharp;
 using TorchSharp.Utils;
@@ -146,16 +147,26 @@ public sealed class TransformerBlock : nn.Module
     internal Tensor ForwardByModules(Tensor x, Rotation rotation, PackedTokens packed)
     {
         using var scope = NewDisposeScope();
-        var attended = x.Add(Attend(_attentionNorm.call(x).to(_computeType), rotation, packed));
-        var h = _feedForwardNorm.call(attended).to(_computeType);
+        var attended = x.Add(Attend(Normalize(_attentionNorm, x), rotation, packed));
+        var h = Normalize(_feedForwardNorm, attended);
         return attended.Add(_experts?.Forward(h, OnChoice(packed)) ?? Gated(h)).MoveToOuterDisposeScope();
     }
 
+    private Tensor Normalize(RmsNorm norm, Tensor x) => training ? norm.Train(x, _computeType) : norm.call(x).to(_computeType);
+
     private Tensor Gated(Tensor h)
     {
-        var gated = Logistic.Silu(_gateProjection!.call(h)) * _upProjection!.call(h);  // [T, F]
+        var (gate, up) = (_gateProjection!.call(h), _upProjection!.call(h));                // [T, F]
+        var gated = training && Rows.Suit(h.device, _computeType, _config.FeedForwardWidth)
+            ? GateKernel.Of(gate, up)
+            : Logistic.Silu(gate) * up;
         return _downProjection!.call(gated);
     }
+
+    private Tensor Rotated(Tensor heads, Rotation rotation) =>
+        training && Rows.Suit(heads.device, _computeType, _config.RotaryWidth / 2) && _config.RotaryWidth == _config.HeadWidth
+            ? RotationKernel.Of(heads.contiguous(), rotation.Cosine, rotation.Sine)
+            : rotation.Apply(heads);
 
     private Action<RouterChoice>? OnChoice(PackedTokens packed) =>
         packed.OnChoice is { } onChoice ? choice => onChoice(_layer, choice) : null;
@@ -163,8 +174,8 @@ public sealed class TransformerBlock : nn.Module
     private Tensor Attend(Tensor a, Rotation rotation, PackedTokens packed)
     {
         var (queries, keys, values) = Project(a);
-        queries = rotation.Apply(Clamped(_queryNorm?.call(queries) ?? queries));            // [T, H, E]
-        keys = rotation.Apply(Clamped(_keyNorm?.call(keys) ?? keys));                       // [T, K, E]
+        queries = Rotated(Clamped(_queryNorm?.call(queries) ?? queries), rotation);           // [T, H, E]
+        keys = Rotated(Clamped(_keyNorm?.call(keys) ?? keys), rotation);                      // [T, K, E]
         values = Clamped(values);                                                           // [T, K, E]
 
         List<Tensor> attended = [.. packed.Segments.Select(segment => Attend(segment, packed.Positions, queries, keys, values))];

@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Kernels;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
@@ -63,14 +64,31 @@ public static class DiffusionLoss
         {
             using var chunkScope = NewDisposeScope();
             var chunk = masked.narrow(0, start, tokens.Length).detach().requires_grad_(true);
-            var loss = CrossEntropy(model, chunk, tokens, Weights(batch, start, tokens.Length), batch.Focal);
-            loss.backward();
+            total.add_(ThroughHead(model, chunk, tokens, Weights(batch, start, tokens.Length), batch.Focal), StaticScalars.One);
             gradients.Add(chunk.grad!.MoveToOuterDisposeScope());
-            total.add_(loss.detach(), StaticScalars.One);
         }
         masked.backward([cat(gradients)]);
         pass.Backward(hidden.grad!);
         return total.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Through the head alone.</summary>
+    /// <param name="hidden">[N, D], whose gradient is set.</param>
+    /// <returns>The loss, [1].</returns>
+    private static Tensor ThroughHead(
+        MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights, FocalLoss? focal)
+    {
+        if (focal is null && Rows.Suit(model.Device, model.ComputeType, model.Config.EmbeddingSize))
+        {
+            var logits = model.ComputedLogits(hidden);
+            var gradient = logits.detach();
+            double sum = CrossEntropyKernel.Replace(gradient, [.. tokens.Select(token => token.Token)], weights.ToArray());
+            logits.backward([gradient]);
+            return tensor([(float)sum]);
+        }
+        var loss = CrossEntropy(model, hidden, tokens, weights, focal);
+        loss.backward();
+        return loss.detach();
     }
 
     /// <summary>The loss alone, with as little memory.</summary>

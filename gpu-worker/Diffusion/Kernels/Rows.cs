@@ -1,0 +1,58 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LLaDA.Diffusion.Kernels;
+
+/// <summary>The rows of tensors, some at a time, on as many threads as libtorch uses.</summary>
+internal static class Rows
+{
+    /// <summary>Rows of a piece, whatever the number of threads: sums over the pieces have the same bits then.</summary>
+    private const int PieceRows = 32;
+
+    /// <summary>
+    /// Whether the kernels take what a device trains with: products in bfloat16 on a processor with vectors of 512 bits, and rows of whole
+    /// vectors.
+    /// </summary>
+    public static bool Suit(Device device, ScalarType computeType, params ReadOnlySpan<long> widths)
+    {
+        foreach (long width in widths)
+        {
+            if (width % Lanes.Count != 0)
+                return false;
+        }
+        return device.type == DeviceType.CPU && computeType == ScalarType.BFloat16 && Lanes.AreSupported;
+    }
+
+    public static int NumPieces(long numRows) => (int)((numRows + PieceRows - 1) / PieceRows);
+
+    /// <param name="compute">Takes the index of a piece, its first row and the one behind its last.</param>
+    public static void ForEachPiece(long numRows, Action<int, long, long> compute)
+    {
+        int numPieces = NumPieces(numRows), numThreads = get_num_threads();
+        void Piece(int piece) => compute(piece, (long)piece * PieceRows, Math.Min(numRows, (long)(piece + 1) * PieceRows));
+        if (numThreads == 1 || numPieces == 1)
+        {
+            for (int piece = 0; piece < numPieces; piece++)
+                Piece(piece);
+        }
+        else
+        {
+            Parallel.For(0, numPieces, new ParallelOptions { MaxDegreeOfParallelism = numThreads }, Piece);
+        }
+    }
+
+    /// <summary>The same for what does not depend on rows.</summary>
+    /// <param name="compute">Takes the first number of a piece and the one behind its last.</param>
+    public static void ForEachPiece(long numRows, long width, Action<long, long> compute) =>
+        ForEachPiece(numRows, (_, first, end) => compute(first * width, end * width));
+
+    /// <summary>Where the numbers of a contiguous tensor on the CPU begin; libtorch's memory does not move.</summary>
+    public static unsafe T* Pointer<T>(Tensor tensor)
+        where T : unmanaged
+    {
+        using var flat = tensor.view(-1);
+        using var start = flat.narrow(0, 0, 1);
+        fixed (byte* first = start.bytes)
+            return (T*)first;
+    }
+}
