@@ -23,12 +23,13 @@ internal sealed class TorchScript
 
     /// <param name="resource">Name of the embedded text.</param>
     /// <returns>Null where libtorch does not let the rewriting be turned off: then modules compute instead.</returns>
-    public static TorchScript? Of(string resource)
+    public static TorchScript? Of(string resource) => TryStopRewriting() ? new TorchScript(Text(resource)) : null;
+
+    /// <summary>The same for functions that only change tensors of lists in place, where there is nothing to rewrite.</summary>
+    public static TorchScript OfLists(string resource)
     {
-        if (!TryStopRewriting())
-            return null;
-        using var text = new StreamReader(typeof(TorchScript).Assembly.GetManifestResourceStream(resource)!);
-        return new TorchScript(text.ReadToEnd());
+        TryStopRewriting();
+        return new TorchScript(Text(resource));
     }
 
     /// <param name="arguments">
@@ -62,6 +63,12 @@ internal sealed class TorchScript
         int index = message.LastIndexOf(start, StringComparison.Ordinal);
         string reason = index < 0 ? message : message[(index + start.Length)..];
         return reason.Split('\n')[0].Trim();
+    }
+
+    private static string Text(string resource)
+    {
+        using var text = new StreamReader(typeof(TorchScript).Assembly.GetManifestResourceStream(resource)!);
+        return text.ReadToEnd();
     }
 
     private static bool TryStopRewriting()

@@ -9,8 +9,8 @@ namespace LLaDA.Diffusion.Training;
 /// AdamW (Loshchilov and Hutter 2019): Adam with bias correction, and weight decay apart from the gradient. Moments are float32.
 /// </summary>
 /// <remarks>
-/// TorchSharp's own makes scalars that may be collected while libtorch reads them (StaticScalars). Clipping is a factor of the update here
-/// and costs no pass over the gradients.
+/// All weights are updated by one operation of libtorch, which TorchSharp's own optimizer does not use (optimizer.torchscript). Clipping is
+/// a factor of the update.
 /// </remarks>
 /// <param name="parameters">Float32, each with its own decay.</param>
 internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double beta1, double beta2, double epsilon = 1e-8) : IDisposable
@@ -42,8 +42,9 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
     {
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
-        Tensor[] norms = [.. _states.Select(state => state.Parameter.grad).OfType<Tensor>().Select(gradient => gradient.norm())];
-        var norm = norms.Length == 0 ? zeros(1, device: _states[0].Parameter.device) : stack(norms).norm().view(1);
+        Tensor[] gradients = [.. _states.Select(state => state.Parameter.grad).OfType<Tensor>()];
+        var norm = gradients.Length == 0
+            ? zeros(1, device: _states[0].Parameter.device) : OptimizerScript.Instance.Call("norm", [gradients]);
         return norm.MoveToOuterDisposeScope();
     }
 
@@ -52,31 +53,22 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
     public void Update(double learningRate, double gradientScale = 1)
     {
         using var noGradient = no_grad();
+        using var scope = NewDisposeScope();
         NumUpdates++;
+        var device = _states[0].Parameter.device;
+        var numUpdates = PinnedUpload.To(device, [(float)NumUpdates]);
+        var scale = gradientScale == 1 ? null : PinnedUpload.To(device, [(float)(1 / gradientScale)]);
+        using var rate = learningRate.ToScalar();
         using var keptAverage = beta1.ToScalar();
         using var keptSquare = beta2.ToScalar();
-        using var newAverage = ((1 - beta1) * gradientScale).ToScalar();
-        using var newSquare = ((1 - beta2) * gradientScale * gradientScale).ToScalar();
-        using var correction = (1 / Math.Sqrt(1 - Math.Pow(beta2, NumUpdates))).ToScalar();
         using var floor = epsilon.ToScalar();
-        using var step = (-learningRate / (1 - Math.Pow(beta1, NumUpdates))).ToScalar();
-        foreach (var state in _states)
+        foreach (var states in _states.GroupBy(state => state.WeightDecay))
         {
-            using var scope = NewDisposeScope();
-            state.Average.mul_(keptAverage);
-            state.Square.mul_(keptSquare);
-            if (state.Parameter.grad is { } gradient)
-            {
-                state.Average.add_(gradient, newAverage);
-                state.Square.addcmul_(gradient, gradient, newSquare);
-            }
-            if (state.WeightDecay > 0)
-            {
-                using var keptWeight = (1 - (learningRate * state.WeightDecay)).ToScalar();
-                state.Parameter.mul_(keptWeight);
-            }
-            var denominator = state.Square.sqrt().mul_(correction).add_(floor, StaticScalars.One);
-            state.Parameter.addcdiv_(state.Average, denominator, step);
+            using var decay = states.Key.ToScalar();
+            Tensor[] Each(Func<State, Tensor> of) => [.. states.Select(of)];
+            OptimizerScript.Instance.CallForList(
+                "update", Each(state => state.Parameter), Each(state => state.Parameter.grad ?? zeros_like(state.Parameter)),
+                Each(state => state.Average), Each(state => state.Square), numUpdates, scale, rate, keptAverage, keptSquare, decay, floor);
         }
     }
 

@@ -18,14 +18,10 @@ internal sealed class EmaWeights(IReadOnlyList<(string Name, Parameter Parameter
     public void Update(int numUpdates)
     {
         using var noGradient = no_grad();
-        double kept = Math.Min(decay, (1.0 + numUpdates) / (10.0 + numUpdates));
-        using var keptScalar = kept.ToScalar();
-        using var newScalar = (1 - kept).ToScalar();
-        foreach (var ((_, parameter), average) in parameters.Zip(_averages))
-        {
-            using var scope = NewDisposeScope();
-            average.mul_(keptScalar).add_(parameter, newScalar);
-        }
+        using var scope = NewDisposeScope();
+        using var weight = (1 - Math.Min(decay, (1.0 + numUpdates) / (10.0 + numUpdates))).ToScalar();
+        Tensor[] weights = [.. parameters.Select(entry => entry.Parameter)];
+        OptimizerScript.Instance.CallForList("average", _averages.ToArray(), weights, weight);
     }
 
     /// <summary>Exchanges weights and averages; done twice, nothing has changed.</summary>

@@ -1,0 +1,11 @@
+using LLaDA.Diffusion.Native;
+
+namespace LLaDA.Diffusion.Training;
+
+/// <summary>The text optimizer.torchscript.</summary>
+internal static class OptimizerScript
+{
+    private static readonly Lazy<TorchScript> s_script = new(() => TorchScript.OfLists("optimizer.torchscript"));
+
+    public static TorchScript Instance => s_script.Value;
+}
