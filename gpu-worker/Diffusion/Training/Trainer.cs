@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Native;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
@@ -89,6 +90,7 @@ public sealed class Trainer
         int passLength = model.Config.NumVirtualTokens + _method.MaxLength;
         TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, passLength, model.Device);
         model.train();
+        using var kept = Allocator.KeepMemory();
         var groups = DecayingParameter.Groups(_weights.Parameters, _options.WeightDecay);
         using var optimizer = new AdamW(groups, _options.Beta1, _options.Beta2);
         using var average = _options.EmaDecay is { } decay ? new EmaWeights(_weights.Parameters, decay) : null;
