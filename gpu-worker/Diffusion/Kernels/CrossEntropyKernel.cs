@@ -12,9 +12,14 @@ internal static unsafe class CrossEntropyKernel
     /// <param name="targets">[N].</param>
     /// <param name="weights">[N].</param>
     /// <returns>The sum.</returns>
-    public static double Replace(Tensor logits, int[] targets, float[] weights)
+    /// <exception cref="ArgumentOutOfRangeException">A target is not in [0, V).</exception>
+    public static double ReplaceByGradient(Tensor logits, int[] targets, float[] weights)
     {
         var (numRows, width) = (logits.shape[0], (int)logits.shape[1]);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(targets.Length, numRows);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, numRows);
+        if (Array.Find(targets, target => (uint)target >= (uint)width) is var outside and not 0)
+            throw new ArgumentOutOfRangeException(nameof(targets), outside, $"A token is not among the {width} logits");
         ushort* numbers = Rows.Pointer<ushort>(logits);
         double[] losses = new double[numRows];
         Rows.ForEachPiece(numRows, (_, first, end) =>
@@ -23,7 +28,7 @@ internal static unsafe class CrossEntropyKernel
             fixed (float* buffer = exponentials)
             {
                 for (long row = first; row < end; row++)
-                    losses[row] = weights[row] * Replace(numbers + (row * width), width, targets[row], weights[row], buffer);
+                    losses[row] = weights[row] * ReplaceRow(numbers + (row * width), width, targets[row], weights[row], buffer);
             }
             ArrayPool<float>.Shared.Return(exponentials);
         });
@@ -32,7 +37,7 @@ internal static unsafe class CrossEntropyKernel
 
     /// <param name="exponentials">[V], overwritten.</param>
     /// <returns>The cross entropy of the row.</returns>
-    private static double Replace(ushort* row, int width, int target, float weight, float* exponentials)
+    private static double ReplaceRow(ushort* row, int width, int target, float weight, float* exponentials)
     {
         var maxima = Lanes.Load(row);
         for (int i = Lanes.Count; i < width; i += Lanes.Count)

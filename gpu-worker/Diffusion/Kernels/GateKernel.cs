@@ -10,23 +10,25 @@ internal sealed unsafe class GateKernel : autograd.SingleTensorFunction<GateKern
     /// <param name="gate">[T, F], bfloat16, F a multiple of <see cref="Lanes.Count"/>.</param>
     /// <param name="up">The same.</param>
     /// <returns>[T, F], bfloat16.</returns>
-    public static Tensor Of(Tensor gate, Tensor up) => Kept.IsAsked(gate, up) ? apply(gate, up) : Compute(gate, up);
+    public static Tensor Of(Tensor gate, Tensor up)
+    {
+        using var scope = NewDisposeScope();
+        Rows.RequireSameShape(gate, up);
+        return (FunctionTensors.NeedGradient(gate, up) ? apply(gate, up) : Compute(gate, up)).MoveToOuterDisposeScope();
+    }
 
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         var (gate, up) = ((Tensor)vars[0], (Tensor)vars[1]);
-        Kept.Save(ctx, gate, up);
+        FunctionTensors.Save(ctx, gate, up);
         return Compute(gate, up);
     }
 
-    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output) =>
+        FunctionTensors.Backward(ctx, grad_output, numInputs: 2, (gradient, saved) => Gradients(gradient, saved[0], saved[1]));
+
+    private static Tensor[] Gradients(Tensor gradient, Tensor gate, Tensor up)
     {
-        using var scope = NewDisposeScope();
-        var saved = Kept.Take(ctx);
-        using var gate = saved[0];
-        using var up = saved[1];
-        using var given = grad_output;
-        using var gradient = given.contiguous();
         var (ofGate, ofUp) = (empty_like(gate), empty_like(up));
         ushort* gates = Rows.Pointer<ushort>(gate), ups = Rows.Pointer<ushort>(up), gradients = Rows.Pointer<ushort>(gradient);
         ushort* gateResults = Rows.Pointer<ushort>(ofGate), upResults = Rows.Pointer<ushort>(ofUp);
@@ -41,7 +43,7 @@ internal sealed unsafe class GateKernel : autograd.SingleTensorFunction<GateKern
                 Lanes.Store(gateResults + i, d * u * (sigmoid + silu - (silu * sigmoid)));
             }
         });
-        return Kept.Return(ofGate, ofUp);
+        return [ofGate, ofUp];
     }
 
     private static Tensor Compute(Tensor gate, Tensor up)

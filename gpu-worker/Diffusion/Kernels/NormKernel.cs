@@ -13,10 +13,9 @@ internal sealed unsafe class NormKernel : autograd.SingleTensorFunction<NormKern
     /// <returns>[T, D], bfloat16.</returns>
     public static Tensor Of(Tensor x, Tensor weight, double epsilon)
     {
-        if (Kept.IsAsked(x, weight))
-            return apply(x, weight, epsilon);
         using var scope = NewDisposeScope();
-        return Compute(x, weight, epsilon).Normed.MoveToOuterDisposeScope();
+        var normed = FunctionTensors.NeedGradient(x, weight) ? apply(x, weight, epsilon) : Compute(x, weight, epsilon).Normed;
+        return normed.MoveToOuterDisposeScope();
     }
 
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
@@ -24,20 +23,16 @@ internal sealed unsafe class NormKernel : autograd.SingleTensorFunction<NormKern
         using var scope = NewDisposeScope();
         var (x, weight) = ((Tensor)vars[0], (Tensor)vars[1]);
         var (normed, scales) = Compute(x, weight, (double)vars[2]);
-        Kept.Save(ctx, x, weight, scales);
+        FunctionTensors.Save(ctx, x, weight, scales);
         return normed.MoveToOuterDisposeScope();
     }
 
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output) =>
+        FunctionTensors.Backward(ctx, grad_output, numInputs: 3, (gradient, saved) => Gradients(gradient, saved[0], saved[1], saved[2]));
+
     /// <remarks>With n = x * scale and g = gradient * weight: scale * (g - n * mean(g * n)), and the sum over T of gradient * n.</remarks>
-    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+    private static Tensor[] Gradients(Tensor gradient, Tensor x, Tensor weight, Tensor scales)
     {
-        using var scope = NewDisposeScope();
-        var saved = Kept.Take(ctx);
-        using var x = saved[0];
-        using var weight = saved[1];
-        using var scales = saved[2];
-        using var given = grad_output;
-        using var gradient = given.contiguous();
         long numRows = x.shape[0], width = x.shape[1];
         var ofX = empty_like(x);
         var sums = zeros(Rows.NumPieces(numRows), width);
@@ -68,7 +63,7 @@ internal sealed unsafe class NormKernel : autograd.SingleTensorFunction<NormKern
                 }
             }
         });
-        return Kept.Return(ofX, sums.sum(dim: 0), null);
+        return [ofX, sums.sum(dim: 0)];
     }
 
     private static (Tensor Normed, Tensor Scales) Compute(Tensor x, Tensor weight, double epsilon)

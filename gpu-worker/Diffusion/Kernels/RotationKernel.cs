@@ -12,27 +12,26 @@ internal sealed unsafe class RotationKernel : autograd.SingleTensorFunction<Rota
     /// <param name="cosine">[T, 1, E], float32: those of the pairs, twice.</param>
     /// <param name="sine">[T, 1, E], float32: those of the pairs negated, then as they are.</param>
     /// <returns>[T, H, E], bfloat16.</returns>
-    public static Tensor Of(Tensor x, Tensor cosine, Tensor sine) =>
-        Kept.IsAsked(x) ? apply(x, cosine, sine) : Compute(x, cosine, sine, 1);
+    public static Tensor Of(Tensor x, Tensor cosine, Tensor sine)
+    {
+        using var scope = NewDisposeScope();
+        Rows.RequireSameShape(cosine, sine);
+        if (cosine.shape[0] != x.shape[0] || cosine.shape[^1] != x.shape[^1])
+            throw new ArgumentException("The angles are of other tokens or of another width", nameof(cosine));
+        var rotated = FunctionTensors.NeedGradient(x) ? apply(x, cosine, sine) : Compute(x, cosine, sine, 1);
+        return rotated.MoveToOuterDisposeScope();
+    }
 
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         var (x, cosine, sine) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2]);
-        Kept.Save(ctx, cosine, sine);
+        FunctionTensors.Save(ctx, cosine, sine);
         return Compute(x, cosine, sine, 1);
     }
 
     /// <remarks>The rotation back: by the negated angles.</remarks>
-    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
-    {
-        using var scope = NewDisposeScope();
-        var saved = Kept.Take(ctx);
-        using var cosine = saved[0];
-        using var sine = saved[1];
-        using var given = grad_output;
-        using var gradient = given.contiguous();
-        return Kept.Return(Compute(gradient, cosine, sine, -1), null, null);
-    }
+    public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output) =>
+        FunctionTensors.Backward(ctx, grad_output, numInputs: 3, (gradient, saved) => [Compute(gradient, saved[0], saved[1], -1)]);
 
     private static Tensor Compute(Tensor x, Tensor cosine, Tensor sine, float direction)
     {

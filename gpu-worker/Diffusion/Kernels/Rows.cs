@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Kernels;
@@ -8,20 +7,6 @@ internal static class Rows
 {
     /// <summary>Rows of a piece, whatever the number of threads: sums over the pieces have the same bits then.</summary>
     private const int PieceRows = 32;
-
-    /// <summary>
-    /// Whether the kernels take what a device trains with: products in bfloat16 on a processor with vectors of 512 bits, and rows of whole
-    /// vectors.
-    /// </summary>
-    public static bool Suit(Device device, ScalarType computeType, params ReadOnlySpan<long> widths)
-    {
-        foreach (long width in widths)
-        {
-            if (width % Lanes.Count != 0)
-                return false;
-        }
-        return device.type == DeviceType.CPU && computeType == ScalarType.BFloat16 && Lanes.AreSupported;
-    }
 
     public static int NumPieces(long numRows) => (int)((numRows + PieceRows - 1) / PieceRows);
 
@@ -46,13 +31,24 @@ internal static class Rows
     public static void ForEachPiece(long numRows, long width, Action<long, long> compute) =>
         ForEachPiece(numRows, (_, first, end) => compute(first * width, end * width));
 
-    /// <summary>Where the numbers of a contiguous tensor on the CPU begin; libtorch's memory does not move.</summary>
+    /// <summary>Where the numbers of a tensor begin; libtorch's memory does not move.</summary>
+    /// <param name="tensor">Contiguous on the CPU, float32 for <c>float</c> and bfloat16 for <c>ushort</c>.</param>
+    /// <exception cref="ArgumentException">It has another type.</exception>
     public static unsafe T* Pointer<T>(Tensor tensor)
         where T : unmanaged
     {
+        if (tensor.dtype != (typeof(T) == typeof(float) ? ScalarType.Float32 : ScalarType.BFloat16))
+            throw new ArgumentException($"A tensor of {tensor.dtype} is read as {typeof(T).Name}", nameof(tensor));
         using var flat = tensor.view(-1);
         using var start = flat.narrow(0, 0, 1);
         fixed (byte* first = start.bytes)
             return (T*)first;
+    }
+
+    /// <exception cref="ArgumentException">They differ.</exception>
+    public static void RequireSameShape(Tensor first, Tensor second)
+    {
+        if (!first.shape.AsSpan().SequenceEqual(second.shape))
+            throw new ArgumentException($"[{string.Join(", ", first.shape)}] beside [{string.Join(", ", second.shape)}]", nameof(second));
     }
 }

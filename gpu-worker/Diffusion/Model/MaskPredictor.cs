@@ -200,7 +200,8 @@ public sealed class MaskPredictor : nn.Module<Tensor, Tensor>
     internal Tensor BlockByModules(int layer, Tensor x, Rotation rotation, PackedTokens packed) =>
         _blocks[layer].ForwardByModules(x, rotation, packed);
 
-    internal Tensor Normalize(Tensor x) => training ? _finalNorm.Train(x, ComputeType) : _finalNorm.call(x);
+    /// <returns>[T, D], in training in the compute type.</returns>
+    internal Tensor Normalize(Tensor x) => training ? _finalNorm.NormalizeForTraining(x, ComputeType) : _finalNorm.call(x);
 
     /// <summary>Applies only the output head. It is expensive (V = 126,464): call it only for positions that need predictions.</summary>
     /// <param name="hidden">[..., D].</param>

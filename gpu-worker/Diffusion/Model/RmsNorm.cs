@@ -29,14 +29,6 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
 
     internal Scalar Epsilon => _epsilon;
 
-    /// <summary>The same and a cast, as a training step needs it.</summary>
-    /// <param name="input">[T, D].</param>
-    /// <returns>[T, D], in the compute type.</returns>
-    internal Tensor Train(Tensor input, ScalarType computeType) =>
-        input.dtype == ScalarType.Float32 && _weight.dtype == ScalarType.Float32 && Rows.Suit(input.device, computeType, _weight.shape[0])
-            ? NormKernel.Of(input, _weight, _epsilonValue)
-            : forward(input).to(computeType);
-
     /// <param name="input">[..., D].</param>
     /// <returns>[..., D], in the type of the input.</returns>
     public override Tensor forward(Tensor input)
@@ -45,5 +37,18 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
         var x = input.to(ScalarType.Float32);
         var normed = x * rsqrt((x * x).mean([-1], keepdim: true).add(_epsilon, StaticScalars.One));
         return (normed.to(input.dtype) * _weight.to(input.dtype)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same and a cast, as a training step needs them.</summary>
+    /// <param name="input">[T, D].</param>
+    /// <returns>[T, D], in the compute type.</returns>
+    internal Tensor NormalizeForTraining(Tensor input, ScalarType computeType)
+    {
+        using var scope = NewDisposeScope();
+        var normed = input.dtype == ScalarType.Float32 && _weight.dtype == ScalarType.Float32
+            && TrainingKernels.Suit(input.device, computeType, _weight.shape[0])
+            ? NormKernel.Of(input, _weight, _epsilonValue)
+            : forward(input).to(computeType);
+        return normed.MoveToOuterDisposeScope();
     }
 }

@@ -110,7 +110,10 @@ public sealed class TransformerBlock : nn.Module
     internal bool HasAdapter =>
         _experts is { HasAdapter: true } || Array.Exists(_linears, linear => linear.Adapted.Adapter is not null);
 
-    /// <summary>Predicts by a script, and trains by modules; both compute the same.</summary>
+    /// <summary>
+    /// Predicts by a script, and trains by modules, which compute the same; in bfloat16 on a CPU parts of a training step round otherwise
+    /// (<see cref="TrainingKernels"/>, <see cref="EagerAttention"/>).
+    /// </summary>
     /// <param name="x">[T, D].</param>
     /// <param name="rotation">Of queries and keys, by position.</param>
     /// <param name="packed">Attention does not cross the borders of its segments.</param>
@@ -152,19 +155,20 @@ public sealed class TransformerBlock : nn.Module
         return attended.Add(_experts?.Forward(h, OnChoice(packed)) ?? Gated(h)).MoveToOuterDisposeScope();
     }
 
-    private Tensor Normalize(RmsNorm norm, Tensor x) => training ? norm.Train(x, _computeType) : norm.call(x).to(_computeType);
+    private Tensor Normalize(RmsNorm norm, Tensor x) =>
+        training ? norm.NormalizeForTraining(x, _computeType) : norm.call(x).to(_computeType);
 
     private Tensor Gated(Tensor h)
     {
         var (gate, up) = (_gateProjection!.call(h), _upProjection!.call(h));                // [T, F]
-        var gated = training && Rows.Suit(h.device, _computeType, _config.FeedForwardWidth)
+        var gated = training && TrainingKernels.Suit(h.device, _computeType, _config.FeedForwardWidth)
             ? GateKernel.Of(gate, up)
             : Logistic.Silu(gate) * up;
         return _downProjection!.call(gated);
     }
 
     private Tensor Rotated(Tensor heads, Rotation rotation) =>
-        training && Rows.Suit(heads.device, _computeType, _config.RotaryWidth / 2) && _config.RotaryWidth == _config.HeadWidth
+        training && TrainingKernels.Suit(heads.device, _computeType, _config.RotaryWidth / 2) && _config.RotaryWidth == _config.HeadWidth
             ? RotationKernel.Of(heads.contiguous(), rotation.Cosine, rotation.Sine)
             : rotation.Apply(heads);
 

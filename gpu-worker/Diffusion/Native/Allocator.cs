@@ -5,35 +5,43 @@ namespace LLaDA.Diffusion.Native;
 /// <summary>glibc's allocator, from which libtorch takes a CPU's tensors.</summary>
 /// <remarks>
 /// A training step frees its activations and takes as much again. Returning that memory to the system in between costs a tenth of the
-/// step (docs/benchmarks/trainer.md), so the process keeps it while it trains.
+/// step (docs/benchmarks/trainer.md), so the process keeps it while it trains. Blocks above 32 MiB always come from the system. What the
+/// environment says of the allocator comes first.
 /// </remarks>
 internal static partial class Allocator
 {
     private const int TrimThreshold = -1, TopPad = -2, MmapThreshold = -3;
 
+    private const int Never = -1, DefaultTopPad = 128 << 10;
+
     /// <summary>The most that glibc takes as its bound: larger blocks always come from the system and return to it.</summary>
     private const int LargestShared = 32 << 20;
 
     private static readonly Lock s_lock = new();
+    private static readonly bool s_isSetByEnvironment = Environment.GetEnvironmentVariables().Keys.Cast<string>()
+        .Any(name => name.StartsWith("MALLOC_", StringComparison.Ordinal) || name == "GLIBC_TUNABLES");
+
     private static int s_numTrainings;
 
     /// <summary>Keeps freed memory until the result is disposed of; then what is free returns to the system.</summary>
     public static IDisposable KeepMemory()
     {
-        Count(1);
+        ChangeTrainings(1);
         return new Keeping();
     }
 
-    private static void Count(int change)
+    private static void ChangeTrainings(int change)
     {
         lock (s_lock)
         {
             s_numTrainings += change;
             bool keeps = s_numTrainings > 0;
+            if (s_isSetByEnvironment)
+                return;
             // Without trainings, the bounds up to which glibc would go by itself.
             _ = SetOption(MmapThreshold, LargestShared);
-            _ = SetOption(TrimThreshold, keeps ? int.MaxValue : 2 * LargestShared);
-            _ = SetOption(TopPad, keeps ? 64 << 20 : 0);
+            _ = SetOption(TrimThreshold, keeps ? Never : 2 * LargestShared);
+            _ = SetOption(TopPad, keeps ? 64 << 20 : DefaultTopPad);
             if (!keeps)
                 _ = Trim(0);
         }
@@ -52,7 +60,7 @@ internal static partial class Allocator
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
-                Count(-1);
+                ChangeTrainings(-1);
         }
     }
 }

@@ -25,8 +25,8 @@ internal sealed class TorchScript
     /// <returns>Null where libtorch does not let the rewriting be turned off: then modules compute instead.</returns>
     public static TorchScript? Of(string resource) => TryStopRewriting() ? new TorchScript(Text(resource)) : null;
 
-    /// <summary>The same for functions that only change tensors of lists in place, where there is nothing to rewrite.</summary>
-    public static TorchScript OfLists(string resource)
+    /// <summary>The same for functions of single operations on lists, where there is nothing to rewrite.</summary>
+    public static TorchScript OfListOperations(string resource)
     {
         TryStopRewriting();
         return new TorchScript(Text(resource));

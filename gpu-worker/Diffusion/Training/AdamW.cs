@@ -9,8 +9,8 @@ namespace LLaDA.Diffusion.Training;
 /// AdamW (Loshchilov and Hutter 2019): Adam with bias correction, and weight decay apart from the gradient. Moments are float32.
 /// </summary>
 /// <remarks>
-/// All weights are updated by one operation of libtorch, which TorchSharp's own optimizer does not use (optimizer.torchscript). Clipping is
-/// a factor of the update.
+/// All weights of one decay are updated by one operation of libtorch, which TorchSharp's own optimizer does not use (optimizer.torchscript).
+/// It clips the gradients in place.
 /// </remarks>
 /// <param name="parameters">Float32, each with its own decay.</param>
 internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double beta1, double beta2, double epsilon = 1e-8) : IDisposable
@@ -49,7 +49,7 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
     }
 
     /// <summary>One update. A parameter without a gradient, whose gradient is zero then, still decays and keeps its momentum.</summary>
-    /// <param name="gradientScale">Times the gradients: what clips them.</param>
+    /// <param name="gradientScale">Times the gradients, which are changed so: what clips them.</param>
     public void Update(double learningRate, double gradientScale = 1)
     {
         using var noGradient = no_grad();

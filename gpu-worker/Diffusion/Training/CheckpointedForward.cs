@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Kernels;
 using LLaDA.Diffusion.Model;
 using static TorchSharp.torch;
 
@@ -7,7 +8,7 @@ namespace LLaDA.Diffusion.Training;
 /// <remarks>
 /// With activation checkpointing (Chen et al. 2016) the forward pass keeps the input of each block alone, and the backward pass runs one
 /// block after the other once more. Going through the blocks by hand needs no autograd function of our own, whose backward pass libtorch
-/// would call on a thread of its own.
+/// would call on a thread of its own where there is a card.
 /// </remarks>
 internal sealed class CheckpointedForward
 {
@@ -80,9 +81,16 @@ internal sealed class CheckpointedForward
         Tensor[] asked = [.. losses.Where(loss => loss.requires_grad)];
         if (!result.requires_grad && asked.Length == 0)
             return;
-        if (asked.Length == 0)
-            result.backward([gradient]);
-        else
-            autograd.backward([result, .. asked], [gradient, .. asked.Select(loss => ones_like(loss))]);
+        try
+        {
+            if (asked.Length == 0)
+                result.backward([gradient]);
+            else
+                autograd.backward([result, .. asked], [gradient, .. asked.Select(loss => ones_like(loss))]);
+        }
+        finally
+        {
+            FunctionTensors.End();
+        }
     }
 }

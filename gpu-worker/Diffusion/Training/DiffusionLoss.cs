@@ -64,7 +64,7 @@ public static class DiffusionLoss
         {
             using var chunkScope = NewDisposeScope();
             var chunk = masked.narrow(0, start, tokens.Length).detach().requires_grad_(true);
-            total.add_(ThroughHead(model, chunk, tokens, Weights(batch, start, tokens.Length), batch.Focal), StaticScalars.One);
+            total.add_(BackwardThroughHead(model, chunk, tokens, Weights(batch, start, tokens.Length), batch.Focal), StaticScalars.One);
             gradients.Add(chunk.grad!.MoveToOuterDisposeScope());
         }
         masked.backward([cat(gradients)]);
@@ -74,15 +74,15 @@ public static class DiffusionLoss
 
     /// <summary>Through the head alone.</summary>
     /// <param name="hidden">[N, D], whose gradient is set.</param>
-    /// <returns>The loss, [1].</returns>
-    private static Tensor ThroughHead(
+    /// <returns>The loss, of one number.</returns>
+    private static Tensor BackwardThroughHead(
         MaskPredictor model, Tensor hidden, MaskedToken[] tokens, ReadOnlySpan<float> weights, FocalLoss? focal)
     {
-        if (focal is null && Rows.Suit(model.Device, model.ComputeType, model.Config.EmbeddingSize))
+        if (focal is null && model.training && TrainingKernels.Suit(model.Device, model.ComputeType, model.Config.EmbeddingSize))
         {
             var logits = model.ComputedLogits(hidden);
             var gradient = logits.detach();
-            double sum = CrossEntropyKernel.Replace(gradient, [.. tokens.Select(token => token.Token)], weights.ToArray());
+            double sum = CrossEntropyKernel.ReplaceByGradient(gradient, [.. tokens.Select(token => token.Token)], weights.ToArray());
             logits.backward([gradient]);
             return tensor([(float)sum]);
         }

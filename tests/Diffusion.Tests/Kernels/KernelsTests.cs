@@ -96,10 +96,39 @@ public sealed class KernelsTests : IDisposable
         var expected = (losses * tensor(weights).to(ScalarType.Float64)).sum();
         expected.backward();
 
-        double sum = CrossEntropyKernel.Replace(logits, targets, weights);
+        double sum = CrossEntropyKernel.ReplaceByGradient(logits, targets, weights);
 
         Assert.Equal(expected.item<double>(), sum, 1e-5 * Math.Max(1, Math.Abs(sum)));
         Near(wide.grad!, logits);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(32)]
+    public void Token_that_has_no_logit_is_an_error(int token) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() =>
+            CrossEntropyKernel.ReplaceByGradient(zeros(2, 32, ScalarType.BFloat16), [0, token], [1, 1]));
+
+    [Fact]
+    public void Tensors_of_another_type_or_shape_are_errors()
+    {
+        Assert.Throws<ArgumentException>(() => GateKernel.Of(ones(2, 16), ones(2, 16)));
+        Assert.Throws<ArgumentException>(() => GateKernel.Of(ones(2, 16, ScalarType.BFloat16), ones(3, 16, ScalarType.BFloat16)));
+        Assert.Throws<ArgumentException>(() => RotationKernel.Of(ones(2, 1, 32, ScalarType.BFloat16), ones(3, 1, 32), ones(3, 1, 32)));
+    }
+
+    /// <summary>An exception that left the call would end the process.</summary>
+    [Fact]
+    public void Error_of_a_backward_pass_waits_for_its_end()
+    {
+        var x = Drawn(1, 4, 16).requires_grad_(true);
+        var result = Failing.apply(x);
+
+        result.backward([ones(4, 16)]);
+
+        Assert.Null(x.grad);
+        Assert.Throws<InvalidOperationException>(FunctionTensors.End);
+        FunctionTensors.End();
     }
 
     [Fact]
@@ -118,7 +147,7 @@ public sealed class KernelsTests : IDisposable
     [Fact]
     public void Number_of_threads_changes_no_bit()
     {
-        var (x, weight, given) = (Drawn(1, 500, 64), Drawn(2, 64), Drawn(3, 500, 64).to(ScalarType.BFloat16));
+        var (x, weight, given) = (Drawn(1, 500, 2048), Drawn(2, 2048), Drawn(3, 500, 2048).to(ScalarType.BFloat16));
         Tensor[] Computed(int numThreads)
         {
             set_num_threads(numThreads);
@@ -167,10 +196,10 @@ public sealed class KernelsTests : IDisposable
     [Fact]
     public void Widths_that_are_not_whole_vectors_other_types_and_other_devices_keep_the_modules()
     {
-        Assert.True(Rows.Suit(CPU, ScalarType.BFloat16, 32, 48));
-        Assert.False(Rows.Suit(CPU, ScalarType.BFloat16, 32, 40));
-        Assert.False(Rows.Suit(CPU, ScalarType.Float32, 32));
-        Assert.False(Rows.Suit(META, ScalarType.BFloat16, 32));
+        Assert.True(TrainingKernels.Suit(CPU, ScalarType.BFloat16, 48));
+        Assert.False(TrainingKernels.Suit(CPU, ScalarType.BFloat16, 40));
+        Assert.False(TrainingKernels.Suit(CPU, ScalarType.Float32, 32));
+        Assert.False(TrainingKernels.Suit(META, ScalarType.BFloat16, 32));
     }
 
     private static unsafe void Rounds(float[] numbers)
@@ -198,5 +227,19 @@ public sealed class KernelsTests : IDisposable
     {
         double largest = expected.abs().max().to(ScalarType.Float64).item<double>();
         TensorAssert.Close(expected, actual, Tolerance * Math.Max(1, largest));
+    }
+
+    private sealed class Failing : autograd.SingleTensorFunction<Failing>
+    {
+        public override string Name => nameof(Failing);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            FunctionTensors.Save(ctx, (Tensor)vars[0]);
+            return ((Tensor)vars[0]).clone();
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output) =>
+            FunctionTensors.Backward(ctx, grad_output, 1, (_, _) => throw new InvalidOperationException("no memory"));
     }
 }
