@@ -37,15 +37,19 @@ internal static class EagerAttention
         var hidden = mask?.logical_not();
         long numRows = queries.shape[0], scoresOfRow = queries.shape[1] * queries.shape[2] * keys.shape[2];
         long size = Math.Max(1, MaxScores / scoresOfRow);
+        // The gradient of parts is put together once; that of views, one at a time, would be a tensor as large as all of them for each.
+        Tensor[] Parts(Tensor all) => numRows <= size ? [all] : all.split(size);
+        var (queryParts, keyParts, valueParts) = (Parts(scaled), Parts(keys), Parts(values));
         List<Tensor> attended = [];
-        for (long first = 0; first < numRows; first += size)
+        for (int part = 0; part < queryParts.Length; part++)
         {
-            long count = Math.Min(size, numRows - first);
-            Tensor Rows(Tensor all) => all.narrow(0, first, count);
-            var scores = matmul(Rows(scaled), Rows(keys).transpose(-2, -1));                // [rows, H, L, L']
+            var scores = matmul(queryParts[part], keyParts[part].transpose(-2, -1));        // [rows, H, L, L']
             if (hidden is not null)
-                scores = scores.masked_fill(hidden.shape[0] == 1 ? hidden : Rows(hidden), StaticScalars.NegativeInfinity);
-            attended.Add(matmul(nn.functional.softmax(scores, -1), Rows(values)));
+            {
+                var hiddenHere = hidden.shape[0] == 1 ? hidden : hidden.narrow(0, part * size, queryParts[part].shape[0]);
+                scores = scores.masked_fill(hiddenHere, StaticScalars.NegativeInfinity);
+            }
+            attended.Add(matmul(nn.functional.softmax(scores, -1), valueParts[part]));
         }
         return (attended.Count == 1 ? attended[0] : cat(attended)).MoveToOuterDisposeScope();
     }

@@ -216,7 +216,7 @@ public sealed class TransformerBlock : nn.Module
     {
         int numTokens = segment.NumRows * segment.Length;
         int numHeads = _config.NumKeyValueHeads, group = _config.NumHeads / numHeads;
-        Tensor OfSegment(Tensor packed) => packed.narrow(0, segment.Start, numTokens);
+        Tensor OfSegment(Tensor packed) => packed.shape[0] == numTokens ? packed : packed.narrow(0, segment.Start, numTokens);
 
         var (segmentKeys, segmentValues) = (OfSegment(keys), OfSegment(values));
         if (segment.Cache is { } cache)
