@@ -17,9 +17,10 @@ public sealed class WebhookPageTests(PageFixture fixture)
         await opened.Button("Send a test").ClickAsync();
 
         await Expect(opened.Page.GetByRole(Microsoft.Playwright.AriaRole.Status).GetByText("gave up")).ToBeVisibleAsync();
-        await Expect(opened.Page.Locator("td", new() { HasText = "The endpoint cannot be reached" }))
-            .ToHaveCountAsync(1);
-        await Expect(opened.Page.Locator("td", new() { HasText = "webhook_endpoint.test" })).ToHaveCountAsync(1);
+        // What ends in other tests meanwhile is delivered to this endpoint too.
+        var test = opened.Page.Locator("tr", new() { HasText = "webhook_endpoint.test" });
+        await Expect(test).ToHaveCountAsync(1);
+        await Expect(test).ToContainTextAsync("The endpoint cannot be reached");
         await opened.AssertSoundAsync();
     }
 }

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Kernels;
 
-/// <summary>The tensors of autograd functions on a CPU, where libtorch calls their backward pass on the thread that asks for gradients.</summary>
+/// <summary>
+/// The tensors of autograd functions on a CPU, where libtorch calls their backward pass on the thread that asks for gradients.
+/// </summary>
 /// <remarks>
 /// What the backward pass reads is outside of dispose scopes until the pass has read it; of a graph that never runs backward it is left to
 /// the garbage collector. What the pass returns libtorch copies only after the call, so it stays until <see cref="End"/>.

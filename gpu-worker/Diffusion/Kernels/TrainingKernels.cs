@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Kernels;
 
-/// <summary>Parts of a training step that read and write their tensors once, where libtorch makes a pass over memory for each operation.</summary>
+/// <summary>
+/// Parts of a training step that read and write their tensors once, where libtorch makes a pass over memory for each operation.
+/// </summary>
 internal static class TrainingKernels
 {
     /// <summary>

@@ -9,8 +9,8 @@ namespace LLaDA.Diffusion.Training;
 /// AdamW (Loshchilov and Hutter 2019): Adam with bias correction, and weight decay apart from the gradient. Moments are float32.
 /// </summary>
 /// <remarks>
-/// All weights of one decay are updated by one operation of libtorch, which TorchSharp's own optimizer does not use (optimizer.torchscript).
-/// It clips the gradients in place.
+/// All weights of one decay are updated by one operation of libtorch (optimizer.torchscript), which TorchSharp's own optimizer does not
+/// use. It clips the gradients in place.
 /// </remarks>
 /// <param name="parameters">Float32, each with its own decay.</param>
 internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double beta1, double beta2, double epsilon = 1e-8) : IDisposable

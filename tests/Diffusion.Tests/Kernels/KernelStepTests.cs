@@ -36,9 +36,11 @@ public sealed class KernelStepTests
         foreach (var parameter in model.parameters())
             parameter.grad = null;
         var random = new Random(3);
-        int[][] rows = [.. Enumerable.Range(0, 6).Select(_ => Enumerable.Range(0, 40).Select(_ => random.Next(TinyModel.NumTextTokens)).ToArray())];
+        int[] Row() => [.. Enumerable.Range(0, 40).Select(_ => random.Next(TinyModel.NumTextTokens))];
+        int[][] rows = [.. Enumerable.Range(0, 6).Select(_ => Row())];
         var batch = ForwardProcess.Noise(
-            rows, TinyModel.Mask, [0.1, 0.3, 0.5, 0.7, 0.9, 1], [.. rows.Select(row => row.Select(_ => random.NextDouble()).ToArray())]);
+            rows, TinyModel.Mask, [0.1, 0.3, 0.5, 0.7, 0.9, 1],
+            [.. rows.Select(row => row.Select(_ => random.NextDouble()).ToArray())]);
         var loss = DiffusionLoss.Backward(model, batch.Weigh(new int[rows.Length], LossReduction.Answer), recomputes);
         return (loss.item<float>(), model.named_parameters().Where(entry => entry.parameter.grad is not null)
             .ToDictionary(entry => entry.name, entry => entry.parameter.grad!.clone()));

@@ -92,7 +92,8 @@ public sealed class KernelsTests : IDisposable
         int[] targets = [.. Enumerable.Range(0, numRows).Select(row => row * 7 % width)];
         float[] weights = [.. Enumerable.Range(0, numRows).Select(row => row * 0.1f)];
         var wide = Wide(logits);
-        var losses = nn.functional.cross_entropy(wide, tensor(Array.ConvertAll(targets, target => (long)target)), reduction: nn.Reduction.None);
+        var tokens = tensor(Array.ConvertAll(targets, target => (long)target));
+        var losses = nn.functional.cross_entropy(wide, tokens, reduction: nn.Reduction.None);
         var expected = (losses * tensor(weights).to(ScalarType.Float64)).sum();
         expected.backward();
 
