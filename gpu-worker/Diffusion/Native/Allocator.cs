@@ -18,10 +18,11 @@ internal static partial class Allocator
     private const int LargestShared = 32 << 20;
 
     private static readonly Lock s_lock = new();
-    private static readonly bool s_isSetByEnvironment = Environment.GetEnvironmentVariables().Keys.Cast<string>()
-        .Any(name => name.StartsWith("MALLOC_", StringComparison.Ordinal) || name == "GLIBC_TUNABLES");
-
     private static int s_numTrainings;
+
+    /// <summary>Whether the environment says anything of the allocator: then nothing is changed.</summary>
+    public static bool IsSetByEnvironment { get; } = Environment.GetEnvironmentVariables().Keys.Cast<string>()
+        .Any(name => name.StartsWith("MALLOC_", StringComparison.Ordinal) || name == "GLIBC_TUNABLES");
 
     /// <summary>Keeps freed memory until the result is disposed of; then what is free returns to the system.</summary>
     public static IDisposable KeepMemory()
@@ -35,9 +36,9 @@ internal static partial class Allocator
         lock (s_lock)
         {
             s_numTrainings += change;
-            bool keeps = s_numTrainings > 0;
-            if (s_isSetByEnvironment)
+            if (IsSetByEnvironment)
                 return;
+            bool keeps = s_numTrainings > 0;
             // Without trainings, the bounds up to which glibc would go by itself.
             _ = SetOption(MmapThreshold, LargestShared);
             _ = SetOption(TrimThreshold, keeps ? Never : 2 * LargestShared);
