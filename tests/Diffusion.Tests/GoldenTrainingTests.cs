@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Optimizers;
 using TorchSharp;
 
 namespace LLaDA.Diffusion.Tests;
@@ -54,10 +55,10 @@ public sealed class GoldenTrainingTests
         {
             using var stepScope = torch.NewDisposeScope();
             var loss = DiffusionLoss.Pretraining(model, Noise(golden, model.Config.MaskTokenId, $"train.{step}"));
-            optimizer.ClearGradients();
+            Gradients.Clear(model.parameters());
             loss.backward();
-            double gradNorm = optimizer.GradientNorm();
-            optimizer.Update(Setting("lr"), Math.Min(1, Setting("clip") / (gradNorm + 1e-6)));
+            double gradNorm = Gradients.Norm([.. model.parameters()]);
+            optimizer.Update(step + 1, Setting("lr"), Math.Min(1, Setting("clip") / (gradNorm + 1e-6)));
 
             AssertClose(expected[step], loss.item<float>(), 5e-4);
             if (step == 0)

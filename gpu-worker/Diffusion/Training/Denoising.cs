@@ -1,5 +1,6 @@
 using System.Globalization;
 using LLaDA.Diffusion.Data;
+using LLaDA.Diffusion.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
@@ -19,7 +20,7 @@ namespace LLaDA.Diffusion.Training;
 /// <item><term>1 / (t L) or 1 / (t L')</term><description><see cref="LossWeights.Of"/></description></item>
 /// <item><term>sum of 1[x_t = M] log p(x_0 | x_t)</term><description><see cref="DiffusionLoss.Backward"/></description></item>
 /// <item><term>gradient</term><description><see cref="CheckpointedForward.Backward(Tensor)"/></description></item>
-/// <item><term>optimizer step</term><description><see cref="AdamW.Update"/></description></item>
+/// <item><term>optimizer step</term><description><see cref="Optimizer.Update"/></description></item>
 /// </list>
 /// </remarks>
 public sealed class Denoising : ITrainingMethod

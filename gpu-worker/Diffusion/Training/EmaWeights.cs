@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Training.Optimizers;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;

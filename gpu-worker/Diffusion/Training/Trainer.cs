@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Native;
+using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
@@ -91,8 +92,7 @@ public sealed class Trainer
         TrainingMemory.Require(model.Config, numTrained, model.WeightType, model.ComputeType, _options, passLength, model.Device);
         model.train();
         using var kept = Allocator.KeepMemory();
-        var groups = DecayingParameter.Groups(_weights.Parameters, _options.WeightDecay);
-        using var optimizer = new AdamW(groups, _options.Beta1, _options.Beta2);
+        using var optimizer = new Optimizer(_weights.Parameters, _options, model.ComputeType);
         using var average = _options.EmaDecay is { } decay ? new EmaWeights(_weights.Parameters, decay) : null;
         var checkpoints = new TrainingCheckpoint(_folder, _options.NumCheckpoints);
         var subject = new TrainingSubject(_weights, optimizer, average);
@@ -180,7 +180,7 @@ public sealed class Trainer
     }
 
     /// <summary>Changes the weights. The step's one synchronisation with the device.</summary>
-    private (double Loss, double GradNorm) Update(AdamW optimizer, Tensor total, int step)
+    private (double Loss, double GradNorm) Update(Optimizer optimizer, Tensor total, int step)
     {
         using var scope = NewDisposeScope();
         float[] read = [.. cat([total, optimizer.DeviceGradientNorm()]).cpu().data<float>()];

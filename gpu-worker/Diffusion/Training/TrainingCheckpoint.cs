@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using LLaDA.Diffusion.Checkpoints;
+using LLaDA.Diffusion.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Training;
@@ -17,7 +18,7 @@ internal sealed record TrainingState(int Step, long NumTokens, long Seed, int Ba
 
 /// <summary>The tensors that a run changes.</summary>
 /// <param name="Average">The EMA; null where none is kept.</param>
-internal sealed record TrainingSubject(ITrainedWeights Weights, AdamW Optimizer, EmaWeights? Average);
+internal sealed record TrainingSubject(ITrainedWeights Weights, Optimizer Optimizer, EmaWeights? Average);
 
 /// <summary>
 /// The checkpoints of a run, each a folder of its own (<c>checkpoints/step-00000500</c>) with weights, the optimizer's moments, the EMA and

@@ -1,4 +1,5 @@
 using System.Globalization;
+using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Preferences;
 using LLaDA.Diffusion.Training.Reinforcement;
 
@@ -42,11 +43,19 @@ public sealed record TrainingOptions
 
     public required LearningRateSchedule LearningRate { get; init; }
 
-    /// <summary>AdamW's decay of matrices; norms and biases do not decay.</summary>
+    /// <summary>What changes the weights. A run resumes with the same one only.</summary>
+    public OptimizerKind Optimizer { get; init; }
+
+    /// <summary>Decay of matrices; norms and biases do not decay.</summary>
     public double WeightDecay { get; init; } = 0.1;
 
+    /// <summary>AdamW's decay of the average gradient.</summary>
     public double Beta1 { get; init; } = 0.9;
 
+    /// <summary>
+    /// AdamW's decay of the average squared gradient. The default suits batches of millions of tokens; steps of some thousand tokens learn
+    /// faster with 0.999, an average over more of them (docs/decisions/0105).
+    /// </summary>
     public double Beta2 { get; init; } = 0.95;
 
     /// <summary>Gradients are scaled down to this norm.</summary>
@@ -107,13 +116,14 @@ public sealed record TrainingOptions
     public int ValidationInterval { get; init; } = 500;
 
     /// <summary>
-    /// The quantity that is minimised, and the average that is kept. A run resumes with the same one only; the rate, and how a step is
+    /// The quantity that is minimised, the average that is kept, and what changes the weights. A run resumes with the same one only; the rate, and how a step is
     /// computed, may change.
     /// </summary>
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
         $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, ")
         + string.Create(CultureInfo.InvariantCulture, $"random lengths {RandomLengthRatio}, ")
-        + Average + (MasksEveryRow ? ", a mask in every row" : "") + (HasComplements ? ", complementary masks" : "");
+        + Average + (MasksEveryRow ? ", a mask in every row" : "") + (HasComplements ? ", complementary masks" : "")
+        + (Optimizer == OptimizerKind.AdamW ? "" : $", updates by {Optimizer}");
 
     /// <summary>The average that is kept, in the words of <see cref="Objective"/>.</summary>
     internal string Average => string.Create(CultureInfo.InvariantCulture, $"average {(object?)EmaDecay ?? "none"}");

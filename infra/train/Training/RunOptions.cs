@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LLaDA.Batch.Train.Terminal;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Train.Training;
@@ -32,9 +33,16 @@ internal sealed class RunOptions
         Description = "Steps up to the peak rate. The default is reduced to a tenth of all steps where the run is short",
     }.AtLeast(0);
 
-    private readonly Option<double> _weightDecay = new("--weight-decay")
+    private readonly Option<double> _weightDecay = new("--weight-decay") { Description = "Weight decay of matrices" };
+    private readonly Option<OptimizerKind> _optimizer = new("--optimizer")
     {
-        Description = "AdamW's weight decay of matrices",
+        Description = "AdamW, or Muon for the matrices of the blocks and AdamW for the rest: fewer steps, each of which takes longer",
+    };
+
+    private readonly Option<double> _beta2 = new("--beta2")
+    {
+        Description = "AdamW's decay of squared gradients; where steps have few tokens, a higher one such as 0.999",
+        DefaultValueFactory = _ => 0.95,
     };
 
     private readonly Option<long> _seed = new("--seed")
@@ -101,7 +109,7 @@ internal sealed class RunOptions
     {
         Option[] options =
         [
-            _run, _output, _batchSize, _microBatchSize, _rate, _warmup, _weightDecay, _seed, _interval, _kept, _emaDecay, _decay,
+            _run, _output, _batchSize, _microBatchSize, _rate, _warmup, _weightDecay, _optimizer, _beta2, _seed, _interval, _kept, _emaDecay, _decay,
             .. _choosesNoise ? new Option[] { _minNoise, _maxNoise } : [], _isFloat32, _checkpointsActivations, _memory,
         ];
         foreach (var option in options)
@@ -136,6 +144,8 @@ internal sealed class RunOptions
                 ? LearningRateSchedule.Cosine(peak, peak * finalShare, warmup, numSteps)
                 : new LearningRateSchedule(peak, peak * finalShare, warmup, (int)(numSteps * decayShare), numSteps),
             WeightDecay = parse.GetValue(_weightDecay),
+            Optimizer = parse.GetValue(_optimizer),
+            Beta2 = parse.GetValue(_beta2),
             StratifiesTimes = true,
             NoiseLevels = _choosesNoise ? new NoiseLevels(parse.GetValue(_minNoise), parse.GetValue(_maxNoise)) : NoiseLevels.All,
             ActivationCheckpointing = parse.GetValue(_checkpointsActivations),

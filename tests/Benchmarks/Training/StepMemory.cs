@@ -2,6 +2,7 @@ using System.Globalization;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Bounds;
 using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
@@ -36,7 +37,8 @@ internal static class StepMemory
         using var model = Model();
         using var reference = new FrozenModel(Model());
         var weights = new FullWeights(model);
-        using var optimizer = new AdamW(DecayingParameter.Groups(weights.Parameters, 0.1), 0.9, 0.95);
+        var options = new TrainingOptions { LearningRate = new LearningRateSchedule(1e-4, 1e-4, 0, 0, 1) };
+        using var optimizer = new Optimizer(weights.Parameters, options, ScalarType.Float32);
         long sft = Peak(length => Denoise(model, length), optimizer);
         long preferences = Peak(length => Prefer(weights, reference, length), optimizer);
         long kept = 4L * 4 * s_config.NumParameters, whole = 3L * BatchSize * Length * s_config.EmbeddingSize * 4;
@@ -58,7 +60,7 @@ internal static class StepMemory
 
     /// <summary>The most memory of a step beyond what stays: weights, gradients and the optimizer's state.</summary>
     /// <param name="addGradient">Of rows of a length.</param>
-    private static long Peak(Action<int> addGradient, AdamW optimizer)
+    private static long Peak(Action<int> addGradient, Optimizer optimizer)
     {
         Step(ShortLength);
         optimizer.ClearGradients();
@@ -72,7 +74,7 @@ internal static class StepMemory
         {
             optimizer.ClearGradients();
             addGradient(length);
-            optimizer.Update(1e-4);
+            optimizer.Update(1e-4, gradientScale: 1);
         }
     }
 

@@ -1,5 +1,6 @@
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace LLaDA.Diffusion.Tests.Training;
@@ -44,10 +45,10 @@ public sealed class TrainerTests : IDisposable
         for (int step = 0; step < 150; step++)
         {
             using var scope = NewDisposeScope();
-            optimizer.ClearGradients();
+            Gradients.Clear(model.parameters());
             var tensor = DiffusionLoss.Pretraining(model, batch);
             tensor.backward();
-            optimizer.Update(3e-3);
+            optimizer.Update(step + 1, 3e-3);
             loss = tensor.item<float>();
         }
 

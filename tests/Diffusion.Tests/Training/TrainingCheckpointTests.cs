@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 
@@ -17,6 +18,7 @@ public sealed class TrainingCheckpointTests : IDisposable
         TinyTraining.Options,
         TinyTraining.Options with { EmaDecay = 0.9, ValidationInterval = 2 },
         TinyTraining.Options with { MicroBatchSize = 3, ActivationCheckpointing = true, RandomLengthRatio = 0.5 },
+        TinyTraining.Options with { Optimizer = OptimizerKind.Muon },
     ];
 
     [Theory]
@@ -123,6 +125,18 @@ public sealed class TrainingCheckpointTests : IDisposable
             model, _folder.Path, TinyTraining.Options with { LearningRate = new LearningRateSchedule(1e-4, 1e-5, 0, 1, 6) });
 
         Assert.Equal([(4, 1e-4), (5, 1e-4), (6, 1e-5)], log.Select(metrics => (metrics.Step, Math.Round(metrics.LearningRate, 9))));
+    }
+
+    [Fact]
+    public void Another_optimizer_does_not_resume_a_run()
+    {
+        using var model = TinyModel.Random();
+        TinyTraining.RunUntil(4, model, _folder.Path);
+
+        var error = Assert.Throws<CheckpointException>(
+            () => TinyTraining.Run(model, _folder.Path, TinyTraining.Options with { Optimizer = OptimizerKind.Muon }));
+
+        Assert.Contains("updates by Muon", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Tests.Families;
 using LLaDA.Diffusion.Training;
+using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
 

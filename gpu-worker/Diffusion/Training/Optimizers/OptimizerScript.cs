@@ -1,6 +1,6 @@
 using LLaDA.Diffusion.Native;
 
-namespace LLaDA.Diffusion.Training;
+namespace LLaDA.Diffusion.Training.Optimizers;
 
 /// <summary>The text optimizer.torchscript.</summary>
 internal static class OptimizerScript
