@@ -46,8 +46,10 @@ public sealed class LeakTests
         logits.Dispose();
     }
 
-    [Fact]
-    public void Training_steps_leave_no_tensor_alive()
+    [Theory]
+    [InlineData(OptimizerKind.AdamW)]
+    [InlineData(OptimizerKind.Muon)]
+    public void Training_steps_leave_no_tensor_alive(OptimizerKind optimizer)
     {
         using var folder = new TemporaryFolder();
         using var model = TinyModel.Random();
@@ -58,6 +60,7 @@ public sealed class LeakTests
             LearningRate = new LearningRateSchedule(1e-3, 1e-4, 1, 1, 8),
             CheckpointInterval = 2,
             ValidationInterval = 3,
+            Optimizer = optimizer,
         };
         List<long> alive = [];
 

@@ -24,6 +24,6 @@ internal static class LlamaLibrary
 
     /// <summary>Releases put their number between the name and the extension.</summary>
     private static string Find(string folder, string name) =>
-        Directory.GetFiles(folder, $"{name}.*so").FirstOrDefault()
+        Directory.GetFiles(folder, $"{name}.*so").Order(StringComparer.Ordinal).FirstOrDefault()
         ?? throw new FileNotFoundException($"{folder} holds no {name}");
 }

@@ -25,8 +25,11 @@ internal sealed class TorchScript
     /// <returns>Null where libtorch does not let the rewriting be turned off: then modules compute instead.</returns>
     public static TorchScript? Of(string resource) => TryStopRewriting() ? new TorchScript(Text(resource)) : null;
 
-    /// <summary>The same for functions of single operations on lists, where there is nothing to rewrite.</summary>
-    public static TorchScript OfListOperations(string resource)
+    /// <summary>
+    /// The same where libtorch may rewrite: for single operations on lists, in which there is nothing to rewrite, and for updates whose
+    /// last bits may then be other ones in a process's first calls.
+    /// </summary>
+    public static TorchScript OfUpdates(string resource)
     {
         TryStopRewriting();
         return new TorchScript(Text(resource));

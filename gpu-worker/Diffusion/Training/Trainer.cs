@@ -83,6 +83,8 @@ public sealed class Trainer
         int numSteps = _options.LearningRate.NumSteps;
         if (numSteps % _method.StepsOfRound != 0)
             throw new ArgumentException($"{numSteps} steps are not whole rounds of {_method.StepsOfRound}");
+        if (_options.Optimizer == OptimizerKind.Muon && _weights is IAdapter)
+            throw new ArgumentException("Muon trains whole networks; adapters are trained by AdamW");
         var model = _weights.Model;
         int longest = Math.Max(_method.MaxLength, _method.ValidationLength ?? 0);
         if (longest > model.Config.ContextLength)

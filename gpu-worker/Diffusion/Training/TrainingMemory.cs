@@ -12,7 +12,9 @@ namespace LLaDA.Diffusion.Training;
 /// All of the network's, in the type they are kept in; adapters in float32; copies in the type of the products where that is another.
 /// </param>
 /// <param name="Gradients">Of what is trained, float32, and of the largest matrix once more, which is added to them.</param>
-/// <param name="Optimizer">Two moments, float32, of which Muon keeps one for most weights, and the moving average where one is kept.</param>
+/// <param name="Optimizer">
+/// Two moments, float32, for Muon too, which keeps one of most weights, and the moving average where one is kept.
+/// </param>
 /// <param name="Activations">What a forward pass keeps for the way back, and what one block computes on it.</param>
 /// <param name="Logits">Those that exist at a time, with their probabilities and gradients.</param>
 public sealed record TrainingMemory(long Weights, long Gradients, long Optimizer, long Activations, long Logits)

@@ -1,5 +1,4 @@
 using System.Globalization;
-using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Preferences;
 using LLaDA.Diffusion.Training.Reinforcement;
 
@@ -116,17 +115,17 @@ public sealed record TrainingOptions
     public int ValidationInterval { get; init; } = 500;
 
     /// <summary>
-    /// The quantity that is minimised, the average that is kept, and what changes the weights. A run resumes with the same one only; the rate, and how a step is
-    /// computed, may change.
+    /// The quantity that is minimised, the average that is kept, and what changes the weights. A run resumes with the same one only; the
+    /// rate, and how a step is computed, may change.
     /// </summary>
     internal string Objective => string.Create(CultureInfo.InvariantCulture,
         $"{Reduction} over t in [{NoiseLevels.Min}, {NoiseLevels.Max}]{(StratifiesTimes ? " stratified" : "")}, ")
         + string.Create(CultureInfo.InvariantCulture, $"random lengths {RandomLengthRatio}, ")
-        + Average + (MasksEveryRow ? ", a mask in every row" : "") + (HasComplements ? ", complementary masks" : "")
-        + (Optimizer == OptimizerKind.AdamW ? "" : $", updates by {Optimizer}");
+        + Updates + (MasksEveryRow ? ", a mask in every row" : "") + (HasComplements ? ", complementary masks" : "");
 
-    /// <summary>The average that is kept, in the words of <see cref="Objective"/>.</summary>
-    internal string Average => string.Create(CultureInfo.InvariantCulture, $"average {(object?)EmaDecay ?? "none"}");
+    /// <summary>The average that is kept and what changes the weights, in the words of <see cref="Objective"/>.</summary>
+    internal string Updates => string.Create(CultureInfo.InvariantCulture, $"average {(object?)EmaDecay ?? "none"}")
+        + (Optimizer == OptimizerKind.AdamW ? "" : $", updates by {Optimizer}");
 
     /// <summary>Every mistake, as sentences.</summary>
     public IEnumerable<string> Validate()
@@ -139,6 +138,8 @@ public sealed record TrainingOptions
             yield return "weight decay must be at least 0 and the maximal gradient norm above 0";
         if (Beta1 is not (>= 0 and < 1) || Beta2 is not (>= 0 and < 1))
             yield return $"betas are {Beta1} and {Beta2}; they must lie in [0, 1)";
+        if (!Enum.IsDefined(Optimizer))
+            yield return $"there is no optimizer {Optimizer}";
         if (EmaDecay is not (null or (>= 0 and < 1)))
             yield return $"the EMA decay is {EmaDecay}; it must lie in [0, 1)";
         if (Preference is not null && Reinforcement is not null)

@@ -15,7 +15,8 @@ internal sealed class ReinforceCommand
     private const int MaxFaults = 20;
 
     private readonly TuningOptions _tuning = new(
-        new RunOptions(batchSize: 8, learningRate: 1e-6, warmupSteps: 0, weightDecay: 0.1, RateDecay.Cosine, choosesNoise: false),
+        new RunOptions(
+            batchSize: 8, learningRate: 1e-6, warmupSteps: 0, weightDecay: 0.1, RateDecay.Cosine, beta2: 0.99, choosesNoise: false),
         examples: "prompts",
         data: "JSON Lines of {\"messages\"} that end with a question, or of {\"prompt\"}, with what the grader uses of a line",
         longest: "Longest prompt with its answer",
@@ -51,7 +52,6 @@ internal sealed class ReinforceCommand
         int numSteps = tuning.NumBatches(data.Training) * reinforcement.NumIterations;
         var options = _tuning.Run.Training(parse, numSteps, finalShare: 0.1, decayShare: 1) with
         {
-            Beta2 = 0.99,
             MaxGradNorm = 0.2,
             Reinforcement = reinforcement,
         };

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LLaDA.Batch.Train.Terminal;
 using LLaDA.Diffusion.Training;
-using LLaDA.Diffusion.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Train.Training;
@@ -37,12 +36,12 @@ internal sealed class RunOptions
     private readonly Option<OptimizerKind> _optimizer = new("--optimizer")
     {
         Description = "AdamW, or Muon for the matrices of the blocks and AdamW for the rest: fewer steps, each of which takes longer",
+        DefaultValueFactory = _ => OptimizerKind.AdamW,
     };
 
     private readonly Option<double> _beta2 = new("--beta2")
     {
         Description = "AdamW's decay of squared gradients; where steps have few tokens, a higher one such as 0.999",
-        DefaultValueFactory = _ => 0.95,
     };
 
     private readonly Option<long> _seed = new("--seed")
@@ -95,12 +94,13 @@ internal sealed class RunOptions
     /// <param name="choosesNoise">Whether the noise levels are an option.</param>
     public RunOptions(
         int batchSize, double learningRate, int warmupSteps, double weightDecay = 0.1, RateDecay decay = RateDecay.Linear,
-        bool choosesNoise = true)
+        double beta2 = 0.95, bool choosesNoise = true)
     {
         _batchSize.DefaultValueFactory = _ => batchSize;
         _rate.DefaultValueFactory = _ => learningRate;
         _warmup.DefaultValueFactory = _ => warmupSteps;
         _weightDecay.DefaultValueFactory = _ => weightDecay;
+        _beta2.DefaultValueFactory = _ => beta2;
         _decay.DefaultValueFactory = _ => decay;
         _choosesNoise = choosesNoise;
     }
@@ -109,8 +109,8 @@ internal sealed class RunOptions
     {
         Option[] options =
         [
-            _run, _output, _batchSize, _microBatchSize, _rate, _warmup, _weightDecay, _optimizer, _beta2, _seed, _interval, _kept, _emaDecay, _decay,
-            .. _choosesNoise ? new Option[] { _minNoise, _maxNoise } : [], _isFloat32, _checkpointsActivations, _memory,
+            _run, _output, _batchSize, _microBatchSize, _rate, _warmup, _weightDecay, _optimizer, _beta2, _seed, _interval, _kept,
+            _emaDecay, _decay, .. _choosesNoise ? new Option[] { _minNoise, _maxNoise } : [], _isFloat32, _checkpointsActivations, _memory,
         ];
         foreach (var option in options)
             command.Options.Add(option);

@@ -2,8 +2,8 @@ using System.Globalization;
 using LLaDA.Diffusion.Data;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
-using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Bounds;
+using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Preferences;
 using static TorchSharp.torch;
 

@@ -14,28 +14,32 @@ public sealed class DeviceTrainingTests : IDisposable
 
     public static TheoryData<DeviceType> Devices => TestDevice.All;
 
+    public static MatrixTheoryData<DeviceType, OptimizerKind> Optimizers { get; } =
+        new([DeviceType.CPU, DeviceType.CUDA], Enum.GetValues<OptimizerKind>());
+
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [MemberData(nameof(Devices))]
-    public void Losses_follow_those_on_a_CPU_and_so_do_those_of_a_resumed_run(DeviceType type)
+    [MemberData(nameof(Optimizers))]
+    public void Losses_follow_those_on_a_CPU_and_so_do_those_of_a_resumed_run(DeviceType type, OptimizerKind optimizer)
     {
+        var options = TinyTraining.Options with { Optimizer = optimizer };
         var device = TestDevice.Of(type);
         using var reference = TinyModel.Random();
         using var model = TinyModel.Random(device: device);
         using var stopped = new CancellationTokenSource();
-        var expected = TinyTraining.Run(reference, _folder.File("reference"));
+        var expected = TinyTraining.Run(reference, _folder.File("reference"), options);
 
         // It stops after a checkpoint and goes on from there.
         var metrics = new List<TrainingMetrics>();
-        Assert.Throws<OperationCanceledException>(() => TinyTraining.Run(model, _folder.File("run"), onStep: step =>
+        Assert.Throws<OperationCanceledException>(() => TinyTraining.Run(model, _folder.File("run"), options, step =>
         {
             metrics.Add(step);
             if (step.Step == TinyTraining.Options.CheckpointInterval)
                 stopped.Cancel();
         }, cancellation: stopped.Token));
         using var resumed = TinyModel.Random(seed: 9, device: device);
-        metrics.AddRange(TinyTraining.Run(resumed, _folder.File("run"), TinyTraining.Options with { ActivationCheckpointing = true }));
+        metrics.AddRange(TinyTraining.Run(resumed, _folder.File("run"), options with { ActivationCheckpointing = true }));
 
         Assert.Equal(expected.Select(step => step.Step), metrics.Select(step => step.Step));
         foreach (var (cpu, here) in expected.Zip(metrics))

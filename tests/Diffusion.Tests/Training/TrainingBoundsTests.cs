@@ -20,6 +20,7 @@ public sealed class TrainingBoundsTests
         s_options with { WeightDecay = double.NaN },
         s_options with { MaxGradNorm = -1 },
         s_options with { MaxGradNorm = double.NaN },
+        s_options with { Optimizer = (OptimizerKind)7 },
         s_options with { HasComplements = true, MasksEveryRow = true },
         s_options with { HasComplements = true, Preference = new() },
     ];

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Training;
-using LLaDA.Diffusion.Training.Optimizers;
 using LLaDA.Diffusion.Training.Reporting;
 using static TorchSharp.torch;
 

@@ -23,7 +23,10 @@ internal sealed class Muon(IReadOnlyList<DecayingParameter> parameters, ScalarTy
     public IReadOnlyList<(string Name, Tensor Tensor)> Moments =>
         [.. parameters.Zip(_momenta, (parameter, momentum) => ($"{parameter.Name}.momentum_buffer", momentum))];
 
-    /// <summary>One update. A parameter without a gradient, whose gradient is zero then, still decays and keeps its momentum.</summary>
+    /// <summary>
+    /// One update. A parameter without a gradient, whose gradient is zero then, still decays and goes on along its momentum, by updates
+    /// that are no smaller.
+    /// </summary>
     /// <param name="gradientScale">Times the gradients: what clips them.</param>
     public void Update(double learningRate, double gradientScale = 1)
     {

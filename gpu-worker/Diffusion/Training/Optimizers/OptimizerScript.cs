@@ -5,7 +5,7 @@ namespace LLaDA.Diffusion.Training.Optimizers;
 /// <summary>The text optimizer.torchscript.</summary>
 internal static class OptimizerScript
 {
-    private static readonly Lazy<TorchScript> s_script = new(() => TorchScript.OfListOperations("optimizer.torchscript"));
+    private static readonly Lazy<TorchScript> s_script = new(() => TorchScript.OfUpdates("optimizer.torchscript"));
 
     public static TorchScript Instance => s_script.Value;
 }

@@ -39,7 +39,7 @@ public sealed class PreferenceTraining : ITrainingMethod
             policy.Model.Config, _objective, _preference.Samples, options.MicroBatchSize ?? options.RowsOfStep);
     }
 
-    public string Objective => $"{_preference.Objective}, {_options.Average}"
+    public string Objective => $"{_preference.Objective}, {_options.Updates}"
         + (_objective == DiffusionObjective.LLaDA ? "" : $", {_objective.Name}");
 
     public string Fingerprint => _training.Fingerprint;

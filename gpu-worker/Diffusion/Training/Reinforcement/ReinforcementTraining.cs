@@ -54,7 +54,7 @@ public sealed class ReinforcementTraining : ITrainingMethod
         _rollouts = new Rollouts(policy.Model, _reinforcement, PassTokens(policy, options, prompts.MaxLength), numTokens);
     }
 
-    public string Objective => $"{_reinforcement.Objective}, {_options.Average}"
+    public string Objective => $"{_reinforcement.Objective}, {_options.Updates}"
         + (_objective == DiffusionObjective.LLaDA ? "" : $", {_objective.Name}");
 
     public string Fingerprint => _prompts.Fingerprint;

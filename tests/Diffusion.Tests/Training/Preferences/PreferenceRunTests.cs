@@ -1,3 +1,4 @@
+using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Lora;
 using LLaDA.Diffusion.Model;
 using LLaDA.Diffusion.Training;
@@ -76,6 +77,17 @@ public sealed class PreferenceRunTests : IDisposable
 
         foreach (string fault in new[] { "beta is 0", "the number of samples is 65", "the weight of the SFT loss is -1" })
             Assert.Contains(fault, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Another_optimizer_does_not_resume_a_run()
+    {
+        Run(isLora: false, "run", s_options, stopAfter: null);
+
+        var error = Assert.Throws<CheckpointException>(
+            () => Run(isLora: false, "run", s_options with { Optimizer = OptimizerKind.Muon }, stopAfter: null));
+
+        Assert.Contains("updates by Muon", error.Message, StringComparison.Ordinal);
     }
 
     /// <param name="stopAfter">Turns after which the process is as if killed; null runs to the end.</param>

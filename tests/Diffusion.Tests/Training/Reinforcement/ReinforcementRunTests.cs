@@ -78,6 +78,19 @@ public sealed class ReinforcementRunTests : IDisposable
     }
 
     [Fact]
+    public void Another_optimizer_is_another_objective()
+    {
+        using var scope = NewDisposeScope();
+        using var model = TinyModel.Random();
+        using var reference = new FrozenModel(TinyModel.Random());
+        string Objective(OptimizerKind optimizer) => new ReinforcementTraining(
+            new FullWeights(model), reference, TinyPrompts.Unequal, null, TinyPrompts.NumEven,
+            s_options with { Optimizer = optimizer }).Objective;
+
+        Assert.Equal(Objective(OptimizerKind.AdamW) + ", updates by Muon", Objective(OptimizerKind.Muon));
+    }
+
+    [Fact]
     public void A_run_has_whole_rounds_and_resumes_with_the_same_answers_alone()
     {
         var odd = s_options with { LearningRate = new LearningRateSchedule(3e-3, 3e-4, 2, 3, 7) };

@@ -1,6 +1,7 @@
 using LLaDA.Diffusion.Adapters;
 using LLaDA.Diffusion.Checkpoints;
 using LLaDA.Diffusion.Training;
+using static TorchSharp.torch;
 
 namespace LLaDA.Batch.Infra.Tests.Train.Training;
 
@@ -30,6 +31,7 @@ public sealed class TrainingCommandsTests : IDisposable
     [InlineData("--warmup-steps must be at least 0", "--warmup-steps", "-1")]
     [InlineData("'many' for option '--steps'", "--steps", "many")]
     [InlineData("noise levels lie between 0 and 1.5", "--max-noise", "1.5")]
+    [InlineData("betas are 0.9 and 1;", "--beta2", "1")]
     [InlineData("warmup (3) and decay (0) must fit into the 2 steps", "--warmup-steps", "3")]
     [InlineData("--causal", "--causal", "--from")]
     public async Task What_pretrain_cannot_do_ends_with_one_sentence(string sentence, string option, string value)
@@ -97,6 +99,32 @@ public sealed class TrainingCommandsTests : IDisposable
 
         Assert.Equal(0, code);
         Assert.Equal("resumes at step 1 of 2", again.Split('\n', StringSplitOptions.RemoveEmptyEntries)[0]);
+    }
+
+    [Fact]
+    public async Task Optimizer_and_decay_of_squared_gradients_are_those_that_were_asked_for()
+    {
+        await DoneAsync([.. Pretrain("model"), "--optimizer", "Muon", "--beta2", "0.999", "--checkpoint-interval", "1"]);
+
+        using var scope = NewDisposeScope();
+        using var moments = new SafetensorsFile(Path.Combine(Trainer.CheckpointFolder(File("run"), 1), "optimizer.safetensors"));
+        Assert.Contains(moments.Tensors.Keys, name => name == "blocks.0.q_proj.weight.momentum_buffer");
+        Assert.DoesNotContain(moments.Tensors.Keys, name => name == "blocks.0.q_proj.weight.exp_avg");
+        // After one step the averages are 0.1 times the gradient and 0.001 times its square.
+        var average = moments.Read("wte.weight.exp_avg").pow(2).sum() / 0.01;
+        Assert.Equal(0.001, (moments.Read("wte.weight.exp_avg_sq").sum() / average).item<float>(), 1e-6);
+    }
+
+    [Theory]
+    [InlineData("sft", "0.95")]
+    [InlineData("dpo", "0.95")]
+    [InlineData("reinforce", "0.99")]
+    public async Task Help_tells_each_ways_decay_of_squared_gradients(string way, string decay)
+    {
+        var (_, help, _) = await TrainProgram.RunAsync([way, "--help"]);
+
+        string text = string.Join(' ', help.Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains($"such as 0.999 [default: {decay}]", text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,4 @@
-namespace LLaDA.Diffusion.Training.Optimizers;
+namespace LLaDA.Diffusion.Training;
 
 /// <summary>How gradients change weights.</summary>
 public enum OptimizerKind
