@@ -152,7 +152,9 @@ public sealed class MuonTests
         var trainer = new Trainer(
             lora, TinyTraining.Text, null, TinyTraining.Options with { Optimizer = OptimizerKind.Muon }, folder.Path);
 
-        Assert.Contains("adapters are trained by AdamW", Assert.Throws<ArgumentException>(() => trainer.Run()).Message, StringComparison.Ordinal);
+        var error = Assert.Throws<ArgumentException>(() => trainer.Run());
+
+        Assert.Contains("adapters are trained by AdamW", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
