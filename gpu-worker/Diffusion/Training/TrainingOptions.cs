@@ -42,7 +42,7 @@ public sealed record TrainingOptions
 
     public required LearningRateSchedule LearningRate { get; init; }
 
-    /// <summary>What changes the weights. A run resumes with the same one only.</summary>
+    /// <summary>What changes the weights; Muon trains whole networks alone. A run resumes with the same one only.</summary>
     public OptimizerKind Optimizer { get; init; }
 
     /// <summary>Decay of matrices; norms and biases do not decay.</summary>

@@ -27,8 +27,6 @@ internal sealed class AdamW(IReadOnlyList<DecayingParameter> parameters, double 
     /// <param name="gradientScale">Times the gradients, which are changed so: what clips them.</param>
     public void Update(int numUpdates, double learningRate, double gradientScale = 1)
     {
-        if (_states.Count == 0)
-            return;
         using var noGradient = no_grad();
         using var scope = NewDisposeScope();
         var device = _states[0].Of.Parameter.device;

@@ -9,7 +9,7 @@ namespace LLaDA.Diffusion.Training.Optimizers;
 /// </summary>
 /// <remarks>
 /// Updates are scaled by 0.2 sqrt(max(m, n)), which gives their entries the size that AdamW's have, so rates and decays of AdamW fit
-/// (Liu et al. 2025, "Muon is Scalable for LLM Training", equation 4). Moments are float32.
+/// (Liu et al. 2025, "Muon is Scalable for LLM Training"). Moments are float32.
 /// </remarks>
 /// <param name="parameters">Float32 matrices, or stacks of them, each with its own decay.</param>
 /// <param name="productType">Type of the products of the Newton-Schulz steps, which do not need more than bfloat16.</param>
@@ -24,8 +24,7 @@ internal sealed class Muon(IReadOnlyList<DecayingParameter> parameters, ScalarTy
         [.. parameters.Zip(_momenta, (parameter, momentum) => ($"{parameter.Name}.momentum_buffer", momentum))];
 
     /// <summary>
-    /// One update. A parameter without a gradient, whose gradient is zero then, still decays and goes on along its momentum, by updates
-    /// that are no smaller.
+    /// One update. Weight decay and momentum still apply to a parameter without a gradient, and its updates do not become smaller.
     /// </summary>
     /// <param name="gradientScale">Times the gradients: what clips them.</param>
     public void Update(double learningRate, double gradientScale = 1)
