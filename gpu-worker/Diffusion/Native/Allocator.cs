@@ -4,9 +4,10 @@ namespace LLaDA.Diffusion.Native;
 
 /// <summary>glibc's allocator, from which libtorch takes a CPU's tensors.</summary>
 /// <remarks>
-/// A training step frees its activations and takes as much again. Returning that memory to the system in between costs a tenth of the
-/// step (docs/benchmarks/trainer.md), so the process keeps it while it trains. Blocks above 32 MiB always come from the system. What the
-/// environment says of the allocator comes first.
+/// Memory that returns to the system must be mapped again page by page. A pass takes and frees blocks of some tens of megabytes, which glibc
+/// by itself never keeps (docs/benchmarks/peers.md). A training step frees its activations and takes as much again, so the process keeps
+/// all memory while it trains (docs/benchmarks/trainer.md). Larger blocks always come from the system. What the environment says of the
+/// allocator comes first.
 /// </remarks>
 internal static partial class Allocator
 {
@@ -14,8 +15,11 @@ internal static partial class Allocator
 
     private const int Never = -1, DefaultTopPad = 128 << 10;
 
-    /// <summary>The most that glibc takes as its bound: larger blocks always come from the system and return to it.</summary>
-    private const int LargestShared = 32 << 20;
+    /// <summary>Larger blocks come from the system and return to it. The heaps of all threads but the first are no larger.</summary>
+    private const int LargestShared = 64 << 20;
+
+    /// <summary>The most that older versions of glibc take as that bound.</summary>
+    private const int LargestSharedBefore = 32 << 20;
 
     private static readonly Lock s_lock = new();
     private static int s_numTrainings;
@@ -23,6 +27,9 @@ internal static partial class Allocator
     /// <summary>Whether the environment says anything of the allocator: then nothing is changed.</summary>
     public static bool IsSetByEnvironment { get; } = Environment.GetEnvironmentVariables().Keys.Cast<string>()
         .Any(name => name.StartsWith("MALLOC_", StringComparison.Ordinal) || name == "GLIBC_TUNABLES");
+
+    /// <summary>Keeps the blocks of passes, and of the free memory at the end of a heap as much as two of the largest.</summary>
+    public static void Apply() => ChangeTrainings(0);
 
     /// <summary>Keeps freed memory until the result is disposed of; then what is free returns to the system.</summary>
     public static IDisposable KeepMemory()
@@ -39,11 +46,11 @@ internal static partial class Allocator
             if (IsSetByEnvironment)
                 return;
             bool keeps = s_numTrainings > 0;
-            // Without trainings, the bounds up to which glibc would go by itself.
-            _ = SetOption(MmapThreshold, LargestShared);
+            if (SetOption(MmapThreshold, LargestShared) == 0)
+                _ = SetOption(MmapThreshold, LargestSharedBefore);
             _ = SetOption(TrimThreshold, keeps ? Never : 2 * LargestShared);
             _ = SetOption(TopPad, keeps ? 64 << 20 : DefaultTopPad);
-            if (!keeps)
+            if (!keeps && change < 0)
                 _ = Trim(0);
         }
     }

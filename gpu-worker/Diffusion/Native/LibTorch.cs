@@ -38,6 +38,7 @@ public static class LibTorch
 
             Folder = FindFolder(folder);
             ThreadSettings.Apply();
+            Allocator.Apply();
             foreach (var pattern in s_libraries)
             {
                 foreach (var library in Matches(Folder, pattern))

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using LLaDA.Diffusion.Native;
 using static TorchSharp.torch;
 
@@ -6,7 +7,7 @@ namespace LLaDA.Diffusion.Tests.Native;
 
 /// <summary>Alone, since it reads the memory of the whole process.</summary>
 [Collection<AloneCollection>]
-public sealed class AllocatorTests
+public sealed partial class AllocatorTests
 {
     private const int NumBlocks = 20, BlockBytes = 20_000_000;
 
@@ -30,6 +31,30 @@ public sealed class AllocatorTests
         Assert.InRange(during - before, half, long.MaxValue);
         Assert.InRange(ResidentBytes() - before, long.MinValue, half);
     }
+
+    [Fact]
+    public void A_block_as_a_pass_takes_it_comes_from_a_heap_and_a_larger_one_from_the_system()
+    {
+        Assert.SkipWhen(Allocator.IsSetByEnvironment, "The environment sets the allocator");
+        using var scope = NewDisposeScope();
+        long MappedBy(int numBytes)
+        {
+            nuint before = Statistics().Mapped;
+            _ = ones(numBytes / 4);
+            return (long)(Statistics().Mapped - before);
+        }
+
+        Assert.Equal(0, MappedBy(34_000_000));
+        Assert.InRange(MappedBy(100_000_000), 100_000_000, 101_000_000);
+    }
+
+    [LibraryImport("libc", EntryPoint = "mallinfo2")]
+    private static partial MallInfo Statistics();
+
+    /// <param name="Mapped">Bytes in blocks that come from the system one by one, hblkhd.</param>
+    [StructLayout(LayoutKind.Sequential)]
+    private readonly record struct MallInfo(
+        nuint Arena, nuint NumFree, nuint NumSmall, nuint NumMapped, nuint Mapped, nuint Unused, nuint Small, nuint Used, nuint Free, nuint Top);
 
     private static long ResidentBytes() => 1024 * long.Parse(
         File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmRSS", StringComparison.Ordinal))
