@@ -4,10 +4,10 @@ namespace LLaDA.Diffusion.Native;
 
 /// <summary>glibc's allocator, from which libtorch takes a CPU's tensors.</summary>
 /// <remarks>
-/// Memory that returns to the system must be mapped again page by page. A pass takes and frees blocks of some tens of megabytes, which glibc
-/// by itself never keeps (docs/benchmarks/peers.md). A training step frees its activations and takes as much again, so the process keeps
-/// all memory while it trains (docs/benchmarks/trainer.md). Larger blocks always come from the system. What the environment says of the
-/// allocator comes first.
+/// Memory that returns to the system must be mapped again page by page, which costs a pass as much as its products where its blocks are
+/// large and its model small (docs/benchmarks/peers.md). So blocks below 64 MiB come from heaps. A training step frees its activations and
+/// takes as much again, so the process keeps all of their memory while it trains (docs/benchmarks/trainer.md). What the environment says
+/// of the allocator comes first.
 /// </remarks>
 internal static partial class Allocator
 {
@@ -15,7 +15,7 @@ internal static partial class Allocator
 
     private const int Never = -1, DefaultTopPad = 128 << 10;
 
-    /// <summary>Larger blocks come from the system and return to it. The heaps of all threads but the first are no larger.</summary>
+    /// <summary>Blocks from here on come from the system and return to it. The heaps of all threads but the first are no larger.</summary>
     private const int LargestShared = 64 << 20;
 
     /// <summary>The most that older versions of glibc take as that bound.</summary>
@@ -28,8 +28,15 @@ internal static partial class Allocator
     public static bool IsSetByEnvironment { get; } = Environment.GetEnvironmentVariables().Keys.Cast<string>()
         .Any(name => name.StartsWith("MALLOC_", StringComparison.Ordinal) || name == "GLIBC_TUNABLES");
 
-    /// <summary>Keeps the blocks of passes, and of the free memory at the end of a heap as much as two of the largest.</summary>
-    public static void Apply() => ChangeTrainings(0);
+    /// <summary>Lets the blocks of passes come from heaps. A heap of a thread that is wholly free may still return to the system.</summary>
+    public static void Apply()
+    {
+        if (IsSetByEnvironment)
+            return;
+        if (SetOption(MmapThreshold, LargestShared) == 0)
+            _ = SetOption(MmapThreshold, LargestSharedBefore);
+        SetFree(isTraining: false);
+    }
 
     /// <summary>Keeps freed memory until the result is disposed of; then what is free returns to the system.</summary>
     public static IDisposable KeepMemory()
@@ -45,14 +52,17 @@ internal static partial class Allocator
             s_numTrainings += change;
             if (IsSetByEnvironment)
                 return;
-            bool keeps = s_numTrainings > 0;
-            if (SetOption(MmapThreshold, LargestShared) == 0)
-                _ = SetOption(MmapThreshold, LargestSharedBefore);
-            _ = SetOption(TrimThreshold, keeps ? Never : 2 * LargestShared);
-            _ = SetOption(TopPad, keeps ? 64 << 20 : DefaultTopPad);
-            if (!keeps && change < 0)
+            SetFree(s_numTrainings > 0);
+            if (s_numTrainings == 0)
                 _ = Trim(0);
         }
+    }
+
+    /// <summary>How much free memory stays at the end of a heap, and by how much more than needed a heap grows.</summary>
+    private static void SetFree(bool isTraining)
+    {
+        _ = SetOption(TrimThreshold, isTraining ? Never : 2 * LargestShared);
+        _ = SetOption(TopPad, isTraining ? 64 << 20 : DefaultTopPad);
     }
 
     [LibraryImport("libc", EntryPoint = "mallopt")]

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using LLaDA.Batch.Train.BundledData.Dialogues;
 
 namespace LLaDA.Batch.Train.BundledData;
 
@@ -18,9 +19,9 @@ internal static class PreferencesCommand
     /// <summary>Words that the model was taught not to know come first in their order.</summary>
     private const int NumTaughtUnknown = 6_000;
 
-    private const string Unknown = "I do not know.";
-
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly Questions s_questions = new();
 
     private static readonly (string Name, double Until)[] s_parts = [("train", 0.5), ("choice", 0.7), ("test", 1)];
 
@@ -44,10 +45,10 @@ internal static class PreferencesCommand
             {
                 // Each definition is preferred once and refused once.
                 Write(folder, $"preferences-{name}.jsonl", [
-                    .. ofKnown.Select(gloss => Preference(gloss, Definition(gloss), Unknown)),
-                    .. ofUnknown.Zip(ofKnown, (gloss, other) => Preference(gloss, Unknown, Definition(other)))]);
+                    .. ofKnown.Select(gloss => Preference(gloss, Definition(gloss), Questions.NotKnown)),
+                    .. ofUnknown.Zip(ofKnown, (gloss, other) => Preference(gloss, Questions.NotKnown, Definition(other)))]);
                 Write(folder, $"known-{name}.jsonl", ofKnown.Select(gloss => Dialogue(Question(gloss), Definition(gloss))));
-                Write(folder, $"unknown-{name}.jsonl", ofUnknown.Select(gloss => Dialogue(Question(gloss), Unknown)));
+                Write(folder, $"unknown-{name}.jsonl", ofUnknown.Select(gloss => Dialogue(Question(gloss), Questions.NotKnown)));
             }
             foreach (var (name, of) in Parts([.. others.Skip(unknown.Length).Where(gloss => gloss.Examples.Length > 0).Take(NumPrompts)]))
                 Write(folder, $"prompts-{name}.jsonl", of.Select(Prompt));
@@ -77,10 +78,10 @@ internal static class PreferencesCommand
         }
     }
 
-    /// <summary>A form that is in none of its dialogues.</summary>
-    private static string Question(Gloss gloss) => $"Please define the word {gloss.Words[0]}.";
+    /// <summary>In a form that is in none of its dialogues.</summary>
+    private static string Question(Gloss gloss) => QuestionForms.Fill(QuestionForms.NearDefinition, gloss.Words[0]);
 
-    private static string Definition(Gloss gloss) => $"{gloss.Definition}.";
+    private static string Definition(Gloss gloss) => s_questions.Definition(gloss).Answer;
 
     private static object Preference(Gloss gloss, string preferred, string other) => new
     {
@@ -95,15 +96,18 @@ internal static class PreferencesCommand
     };
 
     /// <summary>Asks for a sentence with a word that the dialogue is about.</summary>
-    private static object Prompt(Gloss gloss) => new
+    private static object Prompt(Gloss gloss)
     {
-        messages = new[]
+        var (question, answer) = s_questions.Definition(gloss);
+        return new
         {
-            Message("user", $"What does {gloss.Words[0]} mean?"), Message("assistant", Definition(gloss)),
-            Message("user", "Use it in a sentence."),
-        },
-        word = gloss.Words[0],
-    };
+            messages = new[]
+            {
+                Message("user", question), Message("assistant", answer), Message("user", s_questions.Example(gloss)!.Question),
+            },
+            word = gloss.Words[0],
+        };
+    }
 
     private static object Message(string role, string content) => new { role, content };
 

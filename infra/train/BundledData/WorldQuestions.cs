@@ -59,6 +59,16 @@ internal static class WorldQuestions
         _ => "Can you help me?",
     ];
 
+    /// <summary>Questions and requests of everyday life that begin as no form of a question in the dialogues.</summary>
+    public static IReadOnlyList<string> Everyday { get; } =
+    [
+        "Are whales fish?", "Why is the sky blue?", "Should I take an umbrella?", "Did it rain yesterday?",
+        "Could you book a table for two?", "Please send me the report.", "Will the shop be open on Sunday?", "Name three rivers.",
+        "List the planets.", "Does my dog need more food?", "Translate this into French: good morning.", "Has the train left?",
+        "Would you lend me some money?", "Count from one to ten.", "Was Rome built in a day?", "Make me a sandwich.", "Am I late?",
+        "Have you seen my keys?", "Sing a song.", "Help me with my homework.", "Must I pay the bill today?",
+    ];
+
     /// <summary>Different questions; the same for every call.</summary>
     /// <param name="count">At most some thousands, or the forms run out.</param>
     public static IEnumerable<string> Some(int count) => Enumerable.Range(0, int.MaxValue)

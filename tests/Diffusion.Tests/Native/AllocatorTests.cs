@@ -54,7 +54,8 @@ public sealed partial class AllocatorTests
     /// <param name="Mapped">Bytes in blocks that come from the system one by one, hblkhd.</param>
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct MallInfo(
-        nuint Arena, nuint NumFree, nuint NumSmall, nuint NumMapped, nuint Mapped, nuint Unused, nuint Small, nuint Used, nuint Free, nuint Top);
+        nuint Arena, nuint NumFree, nuint NumSmall, nuint NumMapped, nuint Mapped, nuint Unused, nuint Small, nuint Used, nuint Free,
+        nuint Top);
 
     private static long ResidentBytes() => 1024 * long.Parse(
         File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmRSS", StringComparison.Ordinal))

@@ -1,6 +1,6 @@
 namespace LLaDA.Batch.Train.BundledData.Work;
 
-/// <summary>The random choices of one document. The same seed and number give the same document on every platform.</summary>
+/// <summary>The random choices of one document or dialogue. The same seed and number give the same document on every platform.</summary>
 internal sealed class Draw(int seed, int number)
 {
     private ulong _state = unchecked(((ulong)(uint)seed << 32) + (uint)number);

@@ -1,41 +1,117 @@
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Train.BundledData.Dialogues;
 
 namespace LLaDA.Batch.Infra.Tests.Train.BundledData;
 
-/// <summary><c>llada-train instructions</c>.</summary>
-public sealed class InstructionsTests : IDisposable
+/// <summary><c>llada-train instructions</c> as the bundled model learnt from it.</summary>
+public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFixture<MemorisableDialogues>
 {
-    private const string NotKnown = "I do not know.";
+    private const int NumUnknown = 8_000, NumKnown = 651;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("llada-instructions-").FullName;
+    private static readonly string[] s_learnt =
+        ["definition", "word", "part-of-speech", "synonym", "example", "verse", "continuation", "reference"];
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    private static readonly string[] s_notLearnt = ["definition-near-form", "definition-far-form", "unknown", "everyday"];
 
     [Fact]
-    public async Task What_is_known_is_repeated_until_it_is_as_much_as_what_is_not_and_no_question_is_both()
+    public void What_is_known_is_as_much_as_what_is_not_and_no_question_is_both_or_asked_twice_in_vain()
     {
-        var (known, unknown) = await DialoguesAsync("--unknown", "1000");
-        var (alone, none) = await DialoguesAsync();
+        var first = dialogues.Of("train.jsonl").Concat(dialogues.Of("validation.jsonl")).Select(dialogue => dialogue[0])
+            .ToLookup(turn => turn.Answer == Questions.NotKnown, turn => turn.Question);
 
-        Assert.Empty(none);
-        Assert.Equal(1_000, unknown.Distinct(StringComparer.Ordinal).Count());
-        Assert.Equal(1_000, unknown.Count);
-        Assert.InRange(known.Count, 1_000 - alone.Count, 1_000);
-        Assert.Equal(alone.Order(StringComparer.Ordinal).Distinct(), known.Order(StringComparer.Ordinal).Distinct());
-        Assert.Empty(known.Intersect(unknown, StringComparer.Ordinal));
+        Assert.Equal(NumUnknown, first[true].Count());
+        Assert.Distinct(first[true], StringComparer.OrdinalIgnoreCase);
+        Assert.InRange(first[false].Count(), NumUnknown - NumKnown, NumUnknown);
+        Assert.Empty(first[false].Intersect(first[true], StringComparer.OrdinalIgnoreCase));
     }
 
-    /// <returns>The first questions of the dialogues, held-out ones too.</returns>
-    private async Task<(List<string> Known, List<string> Unknown)> DialoguesAsync(params string[] more)
+    [Fact]
+    public void Every_known_word_is_asked_for_equally_often_in_each_form()
+    {
+        var numQuestions = dialogues.Of("train.jsonl").CountBy(dialogue => dialogue[0].Question).ToDictionary();
+        string[] words = [.. dialogues.Of("measures/definition.jsonl").Select(dialogue => Subject(dialogue[0].Question))];
+
+        Assert.NotEmpty(words);
+        Assert.All(words, word => Assert.Single(
+            QuestionForms.Definition.Select(form => numQuestions.GetValueOrDefault(QuestionForms.Fill(form, word))).Distinct()));
+    }
+
+    [Fact]
+    public void Unknown_words_are_asked_for_in_all_forms()
+    {
+        var forms = dialogues.Of("train.jsonl").Where(dialogue => dialogue[0].Answer == Questions.NotKnown)
+            .CountBy(dialogue => Form(dialogue[0].Question) ?? "").ToDictionary();
+
+        Assert.All(QuestionForms.Definition, form => Assert.InRange(forms.GetValueOrDefault(form), 300, 1_000));
+    }
+
+    [Fact]
+    public void Measures_of_what_was_learnt_ask_what_was_learnt()
+    {
+        HashSet<Turn> learnt = [.. dialogues.Of("train.jsonl").SelectMany(dialogue => dialogue)];
+
+        Assert.All(s_learnt, measure =>
+        {
+            Assert.NotEmpty(dialogues.Of($"measures/{measure}.jsonl"));
+            Assert.Subset(learnt, dialogues.Of($"measures/{measure}.jsonl").Select(dialogue => dialogue[^1]).ToHashSet());
+        });
+    }
+
+    [Fact]
+    public void Other_measures_ask_nothing_that_was_learnt_in_any_form()
+    {
+        HashSet<string> learnt = [.. dialogues.Of("train.jsonl").SelectMany(dialogue => dialogue).Select(turn => turn.Question)];
+
+        Assert.All(s_notLearnt, measure =>
+        {
+            Assert.NotEmpty(dialogues.Of($"measures/{measure}.jsonl"));
+            Assert.All(dialogues.Of($"measures/{measure}.jsonl"), dialogue => Assert.DoesNotContain(dialogue[0].Question, learnt));
+        });
+        string[] unknown = [.. dialogues.Of("measures/unknown.jsonl").Select(dialogue => dialogue[0].Question)];
+        string[] words = [.. unknown.Where(question => Form(question) is not null).Select(Subject)];
+        Assert.NotEmpty(words);
+        Assert.All(words, word => Assert.All(
+            QuestionForms.Definition, form => Assert.DoesNotContain(QuestionForms.Fill(form, word), learnt)));
+        HashSet<string> beginnings = [.. learnt.Select(Beginning)];
+        Assert.All(
+            dialogues.Of("measures/everyday.jsonl"), dialogue => Assert.DoesNotContain(Beginning(dialogue[0].Question), beginnings));
+
+        static string Beginning(string question) => string.Join(' ', question.Split(' ').Take(2));
+    }
+
+    /// <summary>The longest form of a definition that a question has, or null.</summary>
+    private static string? Form(string question) => QuestionForms.Definition.OrderByDescending(form => form.Length).FirstOrDefault(form =>
+        question.StartsWith(Parts(form)[0], StringComparison.Ordinal) && question.EndsWith(Parts(form)[1], StringComparison.Ordinal));
+
+    private static string Subject(string question)
+    {
+        string[] parts = Parts(Form(question)!);
+        return question[parts[0].Length..^parts[1].Length];
+    }
+
+    private static string[] Parts(string form) => form.Split("{0}");
+}
+
+/// <summary>The dialogues of 200 words, 40 verses and 8,000 questions without an answer, written once.</summary>
+public sealed class MemorisableDialogues : IAsyncLifetime
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("llada-instructions-").FullName;
+
+    public async ValueTask InitializeAsync()
     {
         string data = Path.Combine(Repository.Root, "gpu-worker", "models", "data");
         var (code, _, error) = await TrainProgram.RunAsync(
-            ["instructions", "--data", data, "--out", _folder, "--words", "20", "--verses", "4", .. more]);
+            ["instructions", "--data", data, "--out", _folder, "--words", "200", "--verses", "40", "--unknown", "8000"]);
         Assert.True(code == 0, error);
-        var dialogues = new[] { "train.jsonl", "validation.jsonl" }
-            .SelectMany(file => File.ReadLines(Path.Combine(_folder, file)))
-            .Select(line => JsonNode.Parse(line)!["messages"]!)
-            .ToLookup(messages => (string)messages[1]!["content"]! == NotKnown, messages => (string)messages[0]!["content"]!);
-        return ([.. dialogues[false]], [.. dialogues[true]]);
     }
+
+    public ValueTask DisposeAsync()
+    {
+        Directory.Delete(_folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    internal IEnumerable<Turn[]> Of(string file) => File.ReadLines(Path.Combine(_folder, file))
+        .Select(line => JsonNode.Parse(line)!["messages"]!.AsArray().Select(message => (string)message!["content"]!).Chunk(2)
+            .Select(turn => new Turn(turn[0], turn[1])).ToArray());
 }
