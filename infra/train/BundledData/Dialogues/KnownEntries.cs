@@ -17,7 +17,7 @@ internal sealed class KnownEntries
     public IReadOnlyList<Opening> Verses { get; }
 
     /// <summary>
-    /// Asks for each entry and verse in both ways. Definitions, the longest answers, occur once more in a dialogue of their own, because an
+    /// Asks for each entry and verse in both ways. The longest answers, definitions and verses, are asked for once more by themselves; an
     /// epoch draws only one answer of each dialogue.
     /// </summary>
     /// <param name="repetition">Each asks in other forms, and has another order of the questions that follow.</param>
@@ -27,6 +27,7 @@ internal sealed class KnownEntries
         foreach (var (document, verse) in Verses)
         {
             yield return new Dialogue(document, questions.Verse(verse));
+            yield return new Dialogue(document, alone.Verse(verse));
             if (questions.Continuation(verse) is { } continuation)
                 yield return new Dialogue(document, continuation, questions.Reference(verse));
         }

@@ -7,7 +7,8 @@ internal static class QuestionForms
         Definition =
         [
             "What does {0} mean?", "What does the word {0} mean?", "What is the meaning of {0}?", "Define {0}.", "Explain the word {0}.",
-            "Tell me what {0} means.",
+            "Tell me what {0} means.", "What is meant by {0}?", "Give me the meaning of {0}.", "Can you explain {0}?",
+            "Do you know what {0} means?", "Please tell me what {0} means.", "How do you define {0}?",
         ],
         Word = ["Which word means this: {0}?", "What is the word for this: {0}?", "Tell me a word that means this: {0}."],
         PartOfSpeech = ["What kind of word is that?", "Which part of speech is it?", "Which kind of word is it?"],

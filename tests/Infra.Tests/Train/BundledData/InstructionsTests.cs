@@ -6,7 +6,7 @@ namespace LLaDA.Batch.Infra.Tests.Train.BundledData;
 /// <summary><c>llada-train instructions</c> as the bundled model learnt from it.</summary>
 public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFixture<MemorisableDialogues>
 {
-    private const int NumUnknown = 8_000, NumKnown = 651;
+    private const int NumUnknown = 8_000, NumKnown = 710;
 
     private static readonly string[] s_learnt =
         ["definition", "word", "part-of-speech", "synonym", "example", "verse", "continuation", "reference"];
@@ -14,7 +14,7 @@ public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFi
     private static readonly string[] s_notLearnt = ["definition-near-form", "definition-far-form", "unknown", "everyday"];
 
     [Fact]
-    public void What_is_known_is_as_much_as_what_is_not_and_no_question_is_both_or_asked_twice_in_vain()
+    public void What_is_known_is_as_much_as_what_is_not_and_no_question_is_both()
     {
         var first = dialogues.Of("train.jsonl").Concat(dialogues.Of("validation.jsonl")).Select(dialogue => dialogue[0])
             .ToLookup(turn => turn.Answer == Questions.NotKnown, turn => turn.Question);
@@ -26,14 +26,15 @@ public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFi
     }
 
     [Fact]
-    public void Every_known_word_is_asked_for_equally_often_in_each_form()
+    public void Every_known_word_is_asked_for_in_each_form_and_in_none_much_more_often()
     {
         var numQuestions = dialogues.Of("train.jsonl").CountBy(dialogue => dialogue[0].Question).ToDictionary();
         string[] words = [.. dialogues.Of("measures/definition.jsonl").Select(dialogue => Subject(dialogue[0].Question))];
 
         Assert.NotEmpty(words);
-        Assert.All(words, word => Assert.Single(
-            QuestionForms.Definition.Select(form => numQuestions.GetValueOrDefault(QuestionForms.Fill(form, word))).Distinct()));
+        Assert.All(words, word => Assert.All(
+            QuestionForms.Definition,
+            form => Assert.InRange(numQuestions.GetValueOrDefault(QuestionForms.Fill(form, word)), 1, 3)));
     }
 
     [Fact]
@@ -42,7 +43,7 @@ public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFi
         var forms = dialogues.Of("train.jsonl").Where(dialogue => dialogue[0].Answer == Questions.NotKnown)
             .CountBy(dialogue => Form(dialogue[0].Question) ?? "").ToDictionary();
 
-        Assert.All(QuestionForms.Definition, form => Assert.InRange(forms.GetValueOrDefault(form), 300, 1_000));
+        Assert.All(QuestionForms.Definition, form => Assert.InRange(forms.GetValueOrDefault(form), 150, 500));
     }
 
     [Fact]
