@@ -56,7 +56,9 @@ internal sealed partial class StackProcess : IAsyncDisposable
 
     /// <summary>Waits until the process answers.</summary>
     /// <param name="isReady">Asks the process; may throw while it does not listen yet.</param>
-    /// <exception cref="StackException">The process exited or did not answer in time. The message ends with the last log line.</exception>
+    /// <exception cref="StackException">
+    /// The process exited or did not answer in time. The message ends with the last line of its log that is no part of a trace.
+    /// </exception>
     public async Task WaitUntilReadyAsync(Func<Task<bool>> isReady, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -99,13 +101,17 @@ internal sealed partial class StackProcess : IAsyncDisposable
         const string none = "its log is empty";
         try
         {
-            return File.ReadLines(_logPath).LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? none;
+            return File.ReadLines(_logPath).Select(line => line.Trim()).LastOrDefault(IsReason) ?? none;
         }
         catch (IOException)
         {
             return none;
         }
     }
+
+    /// <summary>Not empty, and not from the trace of an exception, which says nothing about its cause.</summary>
+    private static bool IsReason(string line) =>
+        line.Length > 0 && !line.StartsWith("at ", StringComparison.Ordinal) && !line.StartsWith("---", StringComparison.Ordinal);
 
     private async Task KeepRunningAsync()
     {

@@ -103,6 +103,7 @@ public sealed partial class LocalStackTests(StackFixture fixture) : IDisposable
         var exception = await Assert.ThrowsAsync<StackException>(() => LocalStack.StartAsync(options, _ => { }, CancellationToken.None));
 
         Assert.StartsWith("worker does not start: ", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("ShardsInHand", exception.Message, StringComparison.Ordinal);
         await using var again = await StartAsync();
     }
 

@@ -28,14 +28,21 @@ internal static partial class Allocator
     public static bool IsSetByEnvironment { get; } = Environment.GetEnvironmentVariables().Keys.Cast<string>()
         .Any(name => name.StartsWith("MALLOC_", StringComparison.Ordinal) || name == "GLIBC_TUNABLES");
 
+    /// <summary>Whether libtorch is loaded and glibc took the bound of 64 MiB.</summary>
+    public static bool SharesLargeBlocks { get; private set; }
+
     /// <summary>Lets the blocks of passes come from heaps. A heap of a thread that is wholly free may still return to the system.</summary>
     public static void Apply()
     {
-        if (IsSetByEnvironment)
-            return;
-        if (SetOption(MmapThreshold, LargestShared) == 0)
-            _ = SetOption(MmapThreshold, LargestSharedBefore);
-        SetFree(isTraining: false);
+        lock (s_lock)
+        {
+            if (IsSetByEnvironment)
+                return;
+            SharesLargeBlocks = SetOption(MmapThreshold, LargestShared) != 0;
+            if (!SharesLargeBlocks)
+                _ = SetOption(MmapThreshold, LargestSharedBefore);
+            SetFree(s_numTrainings > 0);
+        }
     }
 
     /// <summary>Keeps freed memory until the result is disposed of; then what is free returns to the system.</summary>

@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using LLaDA.Batch.Train.BundledData.Dialogues;
 
 namespace LLaDA.Batch.Train.BundledData;
@@ -11,6 +9,7 @@ namespace LLaDA.Batch.Train.BundledData;
 /// </summary>
 /// <remarks>
 /// Each kind of example is divided, in the order of hashes, into one part to train on, one to choose a setting by, and one for the result.
+/// The files are those of docs/benchmarks/preferences.md; today's bundled model already answers in this form.
 /// </remarks>
 internal static class PreferencesCommand
 {
@@ -18,8 +17,6 @@ internal static class PreferencesCommand
 
     /// <summary>Words that the model was taught not to know come first in their order.</summary>
     private const int NumTaughtUnknown = 6_000;
-
-    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly Questions s_questions = new();
 
@@ -47,8 +44,8 @@ internal static class PreferencesCommand
                 Write(folder, $"preferences-{name}.jsonl", [
                     .. ofKnown.Select(gloss => Preference(gloss, Definition(gloss), Questions.NotKnown)),
                     .. ofUnknown.Zip(ofKnown, (gloss, other) => Preference(gloss, Questions.NotKnown, Definition(other)))]);
-                Write(folder, $"known-{name}.jsonl", ofKnown.Select(gloss => Dialogue(Question(gloss), Definition(gloss))));
-                Write(folder, $"unknown-{name}.jsonl", ofUnknown.Select(gloss => Dialogue(Question(gloss), Questions.NotKnown)));
+                Write(folder, $"known-{name}.jsonl", ofKnown.Select(gloss => Asked(gloss, Definition(gloss))));
+                Write(folder, $"unknown-{name}.jsonl", ofUnknown.Select(gloss => Asked(gloss, Questions.NotKnown)));
             }
             foreach (var (name, of) in Parts([.. others.Skip(unknown.Length).Where(gloss => gloss.Examples.Length > 0).Take(NumPrompts)]))
                 Write(folder, $"prompts-{name}.jsonl", of.Select(Prompt));
@@ -83,37 +80,33 @@ internal static class PreferencesCommand
 
     private static string Definition(Gloss gloss) => s_questions.Definition(gloss).Answer;
 
-    private static object Preference(Gloss gloss, string preferred, string other) => new
-    {
-        input = new { messages = new[] { Message("user", Question(gloss)) } },
-        preferred_output = new[] { Message("assistant", preferred) },
-        non_preferred_output = new[] { Message("assistant", other) },
-    };
+    private static string Asked(Gloss gloss, string answer) => new Dialogue(gloss.Document, new Turn(Question(gloss), answer)).ToJson();
 
-    private static object Dialogue(string question, string answer) => new
+    private static string Preference(Gloss gloss, string preferred, string other) => Dialogue.Json(new
     {
-        messages = new[] { Message("user", question), Message("assistant", answer) },
-    };
+        input = new { messages = new[] { Dialogue.Message("user", Question(gloss)) } },
+        preferred_output = new[] { Dialogue.Message("assistant", preferred) },
+        non_preferred_output = new[] { Dialogue.Message("assistant", other) },
+    });
 
     /// <summary>Asks for a sentence with a word that the dialogue is about.</summary>
-    private static object Prompt(Gloss gloss)
+    private static string Prompt(Gloss gloss)
     {
         var (question, answer) = s_questions.Definition(gloss);
-        return new
+        return Dialogue.Json(new
         {
             messages = new[]
             {
-                Message("user", question), Message("assistant", answer), Message("user", s_questions.Example(gloss)!.Question),
+                Dialogue.Message("user", question), Dialogue.Message("assistant", answer),
+                Dialogue.Message("user", s_questions.Example(gloss)!.Question),
             },
             word = gloss.Words[0],
-        };
+        });
     }
 
-    private static object Message(string role, string content) => new { role, content };
-
-    private static void Write(string folder, string file, IEnumerable<object> lines)
+    private static void Write(string folder, string file, IEnumerable<string> lines)
     {
-        string[] texts = [.. lines.Select(line => JsonSerializer.Serialize(line, s_json))];
+        string[] texts = [.. lines];
         File.WriteAllLines(Path.Combine(folder, file), texts);
         Console.WriteLine($"{texts.Length} lines in {file}");
     }

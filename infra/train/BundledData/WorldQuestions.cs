@@ -59,7 +59,7 @@ internal static class WorldQuestions
         _ => "Can you help me?",
     ];
 
-    /// <summary>Questions and requests of everyday life that begin as no form of a question in the dialogues.</summary>
+    /// <summary>Questions and requests of everyday life whose first two words begin no question of the dialogues.</summary>
     public static IReadOnlyList<string> Everyday { get; } =
     [
         "Are whales fish?", "Why is the sky blue?", "Should I take an umbrella?", "Did it rain yesterday?",

@@ -14,8 +14,11 @@ internal sealed record Dialogue(string Document, params IReadOnlyList<Turn> Turn
     public bool IsHeldOut => TrainingTables.IsHeldOut(Document);
 
     /// <returns>A line of fine-tuning data, {"messages": [...]}.</returns>
-    public string ToJson() => JsonSerializer.Serialize(
-        new { messages = Turns.SelectMany(turn => new[] { Message("user", turn.Question), Message("assistant", turn.Answer) }) }, s_json);
+    public string ToJson() =>
+        Json(new { messages = Turns.SelectMany(turn => new[] { Message("user", turn.Question), Message("assistant", turn.Answer) }) });
 
-    private static object Message(string role, string content) => new { role, content };
+    public static object Message(string role, string content) => new { role, content };
+
+    /// <returns>One line, in which letters of all languages stay as they are.</returns>
+    public static string Json(object line) => JsonSerializer.Serialize(line, s_json);
 }

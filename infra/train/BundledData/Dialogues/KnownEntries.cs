@@ -17,8 +17,8 @@ internal sealed class KnownEntries
     public IReadOnlyList<Opening> Verses { get; }
 
     /// <summary>
-    /// Asks for each entry and verse in both ways. The longest answers, definitions and verses, are asked for once more by themselves; an
-    /// epoch draws only one answer of each dialogue.
+    /// Asks for each entry and verse in both ways. Definitions are asked for once more by themselves, since an epoch draws only one answer
+    /// of each dialogue. Verses, the longest answers, are asked for twice by their place.
     /// </summary>
     /// <param name="repetition">Each asks in other forms, and has another order of the questions that follow.</param>
     public IEnumerable<Dialogue> Dialogues(int repetition)

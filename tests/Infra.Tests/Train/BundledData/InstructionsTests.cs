@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using LLaDA.Batch.Train.BundledData;
 using LLaDA.Batch.Train.BundledData.Dialogues;
 
 namespace LLaDA.Batch.Infra.Tests.Train.BundledData;
@@ -6,7 +7,7 @@ namespace LLaDA.Batch.Infra.Tests.Train.BundledData;
 /// <summary><c>llada-train instructions</c> as the bundled model learnt from it.</summary>
 public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFixture<MemorisableDialogues>
 {
-    private const int NumUnknown = 8_000, NumKnown = 710;
+    private const int NumUnknown = 8_000, NumKnown = 702;
 
     private static readonly string[] s_learnt =
         ["definition", "word", "part-of-speech", "synonym", "example", "verse", "continuation", "reference"];
@@ -44,6 +45,27 @@ public sealed class InstructionsTests(MemorisableDialogues dialogues) : IClassFi
             .CountBy(dialogue => Form(dialogue[0].Question) ?? "").ToDictionary();
 
         Assert.All(QuestionForms.Definition, form => Assert.InRange(forms.GetValueOrDefault(form), 150, 500));
+    }
+
+    [Fact]
+    public void Each_kind_of_question_follows_first()
+    {
+        HashSet<string> second =
+            [.. dialogues.Of("train.jsonl").Where(dialogue => dialogue.Length == 4).Select(dialogue => dialogue[1].Question)];
+        string[] forms = [.. QuestionForms.PartOfSpeech, .. QuestionForms.Synonym, .. QuestionForms.Example];
+
+        Assert.Equal(forms.Order(StringComparer.Ordinal), second.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_question_is_held_out_by_its_first_form()
+    {
+        var words = dialogues.Of("measures/unknown.jsonl").Select(dialogue => dialogue[0].Question)
+            .Where(question => Form(question) is not null);
+
+        Assert.NotEmpty(words);
+        Assert.All(words, question => Assert.True(
+            TrainingTables.IsHeldOut(QuestionForms.Fill(QuestionForms.Definition[0], Subject(question))), question));
     }
 
     [Fact]

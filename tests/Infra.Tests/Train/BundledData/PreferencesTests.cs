@@ -4,7 +4,7 @@ using LLaDA.Batch.Train.BundledData.Dialogues;
 namespace LLaDA.Batch.Infra.Tests.Train.BundledData;
 
 /// <summary><c>llada-train preferences</c>.</summary>
-public sealed class PreferencesTests : IDisposable
+public sealed class PreferencesTests(MemorisableDialogues dialogues) : IClassFixture<MemorisableDialogues>, IDisposable
 {
     private static readonly string[] s_parts = ["train", "choice", "test"];
 
@@ -15,8 +15,7 @@ public sealed class PreferencesTests : IDisposable
     [Fact]
     public async Task No_question_is_in_two_parts_and_no_form_in_the_dialogues()
     {
-        await WriteAsync("preferences", _folder);
-        await WriteAsync("instructions", Path.Combine(_folder, "dialogues"), "--words", "200", "--verses", "40", "--unknown", "8000");
+        await WriteAsync();
 
         foreach (string kind in new[] { "known", "unknown", "prompts" })
         {
@@ -25,17 +24,17 @@ public sealed class PreferencesTests : IDisposable
             Assert.Distinct(parts.SelectMany(part => part));
         }
         Assert.All(s_parts, part => Assert.Equal(2 * Lines($"known-{part}").Count(), Lines($"preferences-{part}").Count()));
-        var learnt = File.ReadLines(Path.Combine(_folder, "dialogues", "train.jsonl"))
-            .Select(line => JsonNode.Parse(line)!["messages"]![0]!["content"]!.GetValue<string>()).ToHashSet();
-        Assert.Empty(s_parts.SelectMany(part => Lines($"unknown-{part}")).SelectMany(InLearntForms).Intersect(learnt));
-        Assert.DoesNotContain(s_parts.SelectMany(part => Lines($"prompts-{part}")), line => learnt.Contains(Question(line, "messages")));
-        Assert.Subset(learnt, s_parts.SelectMany(part => Lines($"known-{part}")).SelectMany(InLearntForms).ToHashSet());
+        HashSet<string> learnt = [.. dialogues.Of("train.jsonl").Select(dialogue => dialogue[0].Question)];
+        Assert.Empty(s_parts.SelectMany(part => Lines($"unknown-{part}")).SelectMany(line => InLearntForms(Word(line))).Intersect(learnt));
+        Assert.Empty(s_parts.SelectMany(part => Lines($"prompts-{part}"))
+            .SelectMany(line => InLearntForms(line["word"]!.GetValue<string>())).Intersect(learnt));
+        Assert.Subset(learnt, s_parts.SelectMany(part => Lines($"known-{part}")).SelectMany(line => InLearntForms(Word(line))).ToHashSet());
     }
 
     [Fact]
     public async Task A_definition_is_preferred_for_a_known_word_and_refused_for_another()
     {
-        await WriteAsync("preferences", _folder);
+        await WriteAsync();
 
         JsonNode[] lines = [.. Lines("preferences-test")];
         static string Answer(JsonNode line, string side) => line[side]![0]!["content"]!.GetValue<string>();
@@ -50,22 +49,23 @@ public sealed class PreferencesTests : IDisposable
             lines[known.Length..].Select(line => Answer(line, "non_preferred_output")));
     }
 
-    private static async Task WriteAsync(string command, string folder, params string[] more)
+    private async Task WriteAsync()
     {
         string data = Path.Combine(Repository.Root, "gpu-worker", "models", "data");
-        var (code, _, error) = await TrainProgram.RunAsync([command, "--data", data, "--out", folder, .. more]);
+        var (code, _, error) = await TrainProgram.RunAsync(["preferences", "--data", data, "--out", _folder]);
         Assert.True(code == 0, error);
     }
 
     private static string Question(JsonNode line, string of) => line[of]![0]!["content"]!.GetValue<string>();
 
-    /// <summary>The same question in all forms of the dialogues.</summary>
-    private static IEnumerable<string> InLearntForms(JsonNode line)
+    private static string Word(JsonNode line)
     {
         string[] parts = QuestionForms.NearDefinition.Split("{0}");
-        string word = Question(line, "messages")[parts[0].Length..^parts[1].Length];
-        return QuestionForms.Definition.Select(form => QuestionForms.Fill(form, word));
+        return Question(line, "messages")[parts[0].Length..^parts[1].Length];
     }
+
+    private static IEnumerable<string> InLearntForms(string word) =>
+        QuestionForms.Definition.Select(form => QuestionForms.Fill(form, word));
 
     private IEnumerable<JsonNode> Lines(string name) =>
         File.ReadLines(Path.Combine(_folder, $"{name}.jsonl")).Select(line => JsonNode.Parse(line)!);
